@@ -1,0 +1,1 @@
+//! Software algorithms behind core's crypto port. Knows nothing of storage or protocols.

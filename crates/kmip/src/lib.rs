@@ -1,0 +1,1 @@
+//! KMIP: bytes <-> types. No I/O, no policy, nothing of the rest of Keyreeve.

@@ -1,0 +1,1 @@
+//! OpenPGP and CMS messages and mail identities. Empty until the mail issue.

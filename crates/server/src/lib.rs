@@ -1,0 +1,1 @@
+//! Listeners, TLS, authentication, front-ends, configuration and wiring.

@@ -1,0 +1,1 @@
+//! Journal, index, sealing and recovery, behind core's store port.

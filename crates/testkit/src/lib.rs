@@ -1,0 +1,1 @@
+//! Fault-injecting doubles and conformance suites per port. A dev-dependency only.
