@@ -1,1 +1,19 @@
-//! Model, lifecycle, access, operations and the ports that the rest plugs into. No I/O, no clock, no RNG of its own.
+//! Model, lifecycle, access and operations of Keyreeve, and the ports (traits) that the rest plugs into.
+//!
+//! No I/O, no clock, no random numbers and no cryptography of its own: all of these come in through `ports`.
+//! Knows no wire format and no storage format beyond the serde form of its own model.
+
+pub mod access;
+pub mod attributes;
+pub mod engine;
+pub mod error;
+pub mod lifecycle;
+pub mod model;
+pub mod operations;
+pub mod ports;
+pub mod record;
+pub mod request;
+pub mod secret;
+
+pub use error::{Error, ErrorKind, Result};
+pub use secret::SecretBytes;

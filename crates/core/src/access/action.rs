@@ -1,0 +1,97 @@
+//! Actions: what can be asked of the server, one per operation.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of power an action needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActionGroup {
+    /// Uses key material: encrypt, sign, export, ...
+    Use,
+    /// Changes the life of keys.
+    Manage,
+    /// Reads metadata of keys.
+    Read,
+    /// Makes new keys.
+    Make,
+    /// Changes who may do what.
+    Administer,
+    /// Reads the journal.
+    Audit,
+    /// Open to every authenticated principal.
+    Open,
+    /// Done by the server itself.
+    System,
+}
+
+macro_rules! actions {
+    ($($action:ident $word:literal $group:ident;)*) => {
+        /// An action, as it stands in journal entries and grants.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[allow(missing_docs)]
+        pub enum Action { $($action,)* }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &[Self] = &[$(Self::$action,)*];
+
+            /// The word for people, as in the journal.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$action => $word,)* }
+            }
+
+            /// The power it needs.
+            pub fn group(self) -> ActionGroup {
+                match self { $(Self::$action => ActionGroup::$group,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    Create "create" Make;
+    CreateKeyPair "create-key-pair" Make;
+    Register "register" Make;
+    Rekey "rekey" Manage;
+    Get "get" Use;
+    GetPublic "get-public" Read;
+    GetAttributes "get-attributes" Read;
+    ModifyAttributes "modify-attributes" Manage;
+    Locate "locate" Open;
+    ListKeys "list-keys" Open;
+    Check "check" Read;
+    Activate "activate" Manage;
+    Revoke "revoke" Manage;
+    Destroy "destroy" Manage;
+    ApplyDates "apply-dates" System;
+    Encrypt "encrypt" Use;
+    Decrypt "decrypt" Use;
+    Sign "sign" Use;
+    Verify "verify" Use;
+    Mac "mac" Use;
+    MacVerify "mac-verify" Use;
+    Wrap "wrap" Use;
+    Unwrap "unwrap" Use;
+    Hash "hash" Open;
+    Random "random" Open;
+    Query "query" Open;
+    Grant "grant" Manage;
+    CreatePrincipal "create-principal" Administer;
+    ListPrincipals "list-principals" Administer;
+    RevokePrincipal "revoke-principal" Administer;
+    RenewCredential "renew-credential" Administer;
+    ReadJournal "read-journal" Audit;
+    VerifyJournal "verify-journal" Audit;
+    Status "status" Open;
+    Authenticate "authenticate" System;
+    Initialize "initialize" System;
+    Start "start" System;
+    Stop "stop" System;
+}
+
+impl Action {
+    /// The action of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.word() == word)
+    }
+}

@@ -1,0 +1,8 @@
+//! Access: who may do what. The only place that makes a `Permit`.
+
+mod action;
+mod permit;
+mod roles;
+
+pub use action::{Action, ActionGroup};
+pub use permit::{Caller, Permit, Target, authorize};

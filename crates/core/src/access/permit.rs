@@ -1,0 +1,103 @@
+//! Permits: proof that an action on a target was allowed. Every operation takes one.
+
+use std::net::SocketAddr;
+
+use super::{Action, roles};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{Key, Principal, PrincipalId, RealmId, RequestId},
+};
+use std::sync::Arc;
+
+/// Who asks, as proven, and over what.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The proven principal; `None` for the server itself.
+    pub principal: Option<Arc<Principal>>,
+    /// Protocol: `kmip`, `rest`, `system`.
+    pub protocol: &'static str,
+    /// Peer address.
+    pub source: Option<SocketAddr>,
+    /// This request.
+    pub request: RequestId,
+}
+
+impl Caller {
+    /// Id of the principal for the record.
+    pub fn id(&self) -> PrincipalId {
+        self.principal.as_ref().map_or(PrincipalId::SYSTEM, |principal| principal.id)
+    }
+
+    /// Name of the principal for the record.
+    pub fn name(&self) -> &str {
+        self.principal.as_ref().map_or("system", |principal| &principal.name)
+    }
+
+    /// The realm that the caller acts in.
+    pub fn realm(&self) -> RealmId {
+        self.principal.as_ref().map_or(RealmId::DEFAULT, |principal| principal.realm)
+    }
+}
+
+/// What the action is about.
+#[derive(Clone, Copy)]
+pub enum Target<'a> {
+    /// The realm as a whole: make, list, administer.
+    Realm(RealmId),
+    /// A key with all its versions.
+    Key(&'a Key),
+}
+
+/// Proof that `authorize` said yes. Only this module makes one.
+#[derive(Debug)]
+pub struct Permit {
+    action: Action,
+    principal: PrincipalId,
+    realm: RealmId,
+}
+
+impl Permit {
+    /// The action that was allowed.
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// Who may.
+    pub fn principal(&self) -> PrincipalId {
+        self.principal
+    }
+
+    /// In which realm.
+    pub fn realm(&self) -> RealmId {
+        self.realm
+    }
+}
+
+/// Decides. Default is no.
+///
+/// # Errors
+/// `NotFound` where the caller may not even know the key, `Denied` where it may.
+pub fn authorize(caller: &Caller, action: Action, target: Target<'_>) -> Result<Permit> {
+    let realm = match target {
+        Target::Realm(realm) => realm,
+        Target::Key(key) => key.realm,
+    };
+    let permit = Permit { action, principal: caller.id(), realm };
+    let Some(principal) = &caller.principal else {
+        return Ok(permit); // The server itself: only code inside the server makes such a caller.
+    };
+    // INVARIANT: nobody reaches into another realm, whatever the role.
+    if principal.revoked.is_none() && principal.realm == realm && roles::allows(principal, action, target) {
+        return Ok(permit);
+    }
+    let may_know = match target {
+        Target::Realm(_) => true,
+        Target::Key(key) => principal.realm == realm && roles::may_see(principal, key),
+    };
+    if may_know {
+        let public = format!("{} may not {} here", principal.name, action.word());
+        Err(Error::new(ErrorKind::Denied, public))
+    } else {
+        Err(Error::not_found("object").because(format!("{} may not {}", principal.name, action.word())))
+    }
+}

@@ -1,0 +1,105 @@
+//! The one error type of core. Each front-end maps every kind to its protocol without a wildcard.
+
+use std::fmt;
+
+/// What went wrong, in terms that every protocol can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The request is malformed or contradicts itself.
+    Invalid,
+    /// A named field or attribute has a value that cannot be accepted.
+    InvalidField,
+    /// The object, key or principal does not exist, or the caller may not know that it does.
+    NotFound,
+    /// The object existed and was destroyed.
+    Destroyed,
+    /// The caller's identity is known and may not do this.
+    Denied,
+    /// No valid identity was proven.
+    Unauthenticated,
+    /// The object's state does not allow this.
+    WrongState,
+    /// The usage mask, key type or policy of the key does not allow this use.
+    WrongUsage,
+    /// The key may not leave the server (in this form).
+    NotExtractable,
+    /// The attribute cannot be changed by this caller or at this time.
+    ReadOnlyAttribute,
+    /// The attribute, or the instance of it that was named, is not there.
+    AttributeNotFound,
+    /// The name or instance is taken.
+    AlreadyExists,
+    /// This server does not offer the algorithm, format, parameter or operation.
+    Unsupported,
+    /// Decryption, unwrapping or verification failed; nothing more is said on purpose.
+    CryptoFailed,
+    /// A limit on size, count or rate was reached.
+    LimitExceeded,
+    /// Others changed the same data too often while this ran; trying again helps.
+    Conflict,
+    /// The server is stopping, its disk is full or its journal failed.
+    Unavailable,
+    /// A fault of this server.
+    Internal,
+}
+
+/// An error with a text for the caller and one that stays inside.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    public: String,
+    internal: Option<String>,
+}
+
+/// Result of core's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error whose `public` text may be sent to the caller: what was wrong, where, what to do.
+    pub fn new(kind: ErrorKind, public: impl Into<String>) -> Self {
+        Self { kind, public: public.into(), internal: None }
+    }
+
+    /// A fault of ours: the cause goes to the log only.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Internal, "internal error; the server's log has the cause").because(cause)
+    }
+
+    /// The one answer for "not there" and "may not know": both look the same outside.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(ErrorKind::NotFound, format!("{what} not found"))
+    }
+
+    /// Adds a cause for the log that never leaves the server.
+    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.internal = Some(cause.to_string());
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Text for the caller. Holds no secret.
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+
+    /// Text for the log alone, where there is one.
+    pub fn cause(&self) -> Option<&str> {
+        self.internal.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.public)?;
+        match &self.internal {
+            Some(cause) => write!(f, " ({cause})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

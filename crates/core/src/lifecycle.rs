@@ -1,0 +1,140 @@
+//! The life of an object: which moves between states are legal, and what dates do by themselves.
+//!
+//! # Standard
+//! NIST SP 800-57 part 1 rev. 5 section 7.6 (transitions 1 to 18); KMIP 2.1 section 4.57 (State), figure 1.
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{ManagedObject, State, Time},
+};
+
+/// What moves an object from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Move {
+    /// Activate, or the activation date came.
+    Activate,
+    /// Set aside.
+    Suspend,
+    /// Take back into use.
+    Resume,
+    /// Revoke for any reason but compromise, or the deactivation date came.
+    Deactivate,
+    /// Revoke for compromise.
+    Compromise,
+    /// Destroy the material.
+    Destroy,
+}
+
+/// The one transition table: state and move to next state. Everything that is not here is refused.
+const TABLE: &[(State, Move, State)] = {
+    use Move::*;
+    use State::*;
+    &[
+        (PreActive, Activate, Active),
+        (PreActive, Compromise, Compromised),
+        (PreActive, Destroy, Destroyed),
+        (Active, Suspend, Suspended),
+        (Active, Deactivate, Deactivated),
+        (Active, Compromise, Compromised),
+        (Suspended, Resume, Active),
+        (Suspended, Deactivate, Deactivated),
+        (Suspended, Compromise, Compromised),
+        (Deactivated, Compromise, Compromised),
+        (Deactivated, Destroy, Destroyed),
+        (Compromised, Compromise, Compromised),
+        (Compromised, Destroy, DestroyedCompromised),
+        (Destroyed, Compromise, DestroyedCompromised),
+        (DestroyedCompromised, Compromise, DestroyedCompromised),
+    ]
+};
+
+/// The state after a move.
+///
+/// # Errors
+/// `WrongState` where the table has no such move, `Destroyed` where the material is gone.
+pub fn next_state(from: State, by: Move) -> Result<State> {
+    if let Some((_, _, to)) = TABLE.iter().find(|(state, action, _)| (*state, *action) == (from, by)) {
+        return Ok(*to);
+    }
+    let verb = match by {
+        Move::Activate => "activated",
+        Move::Suspend => "suspended",
+        Move::Resume => "resumed",
+        Move::Deactivate => "deactivated",
+        Move::Compromise => "marked as compromised",
+        Move::Destroy => "destroyed: revoke it first",
+    };
+    let kind = if from.is_destroyed() { ErrorKind::Destroyed } else { ErrorKind::WrongState };
+    Err(Error::new(kind, format!("an object that is {} cannot be {verb}", from.word())))
+}
+
+/// The state at `now`: the recorded state and what the dates have done since.
+pub fn state_at(object: &ManagedObject, now: Time) -> State {
+    let reached = |date: Option<Time>| date.is_some_and(|date| date <= now);
+    let mut state = object.state;
+    if state == State::PreActive && reached(object.dates.activation) {
+        state = State::Active;
+    }
+    if matches!(state, State::Active | State::Suspended) && reached(object.dates.deactivation) {
+        state = State::Deactivated;
+    }
+    state
+}
+
+/// The next time at which a date moves the object or opens or closes a use, counted from its recorded state.
+pub fn next_move(object: &ManagedObject) -> Option<Time> {
+    match object.state {
+        State::PreActive => object.dates.activation,
+        State::Active | State::Suspended => object.dates.deactivation,
+        _ => None,
+    }
+}
+
+/// Until when a decision made at `now` from this object's state and dates holds; `None`: no date lies ahead.
+pub fn holds_until(object: &ManagedObject, now: Time) -> Option<Time> {
+    let dates = &object.dates;
+    [dates.activation, dates.process_start, dates.protect_stop, dates.deactivation]
+        .into_iter()
+        .flatten()
+        .filter(|date| *date > now)
+        .min()
+}
+
+/// Refuses to protect (encrypt, sign, wrap, MAC) unless state and dates allow it.
+///
+/// # Errors
+/// `Destroyed` or `WrongState` with the reason.
+pub fn require_protect(object: &ManagedObject, now: Time) -> Result<()> {
+    let state = state_at(object, now);
+    if !state.may_protect() {
+        return Err(refuse(object, state, "protect new data"));
+    }
+    if object.dates.protect_stop.is_some_and(|stop| stop <= now) {
+        return Err(wrong("its protect stop date has passed: it only processes (decrypts, verifies, unwraps)"));
+    }
+    Ok(())
+}
+
+/// Refuses to process (decrypt, verify, unwrap) unless state and dates allow it.
+///
+/// # Errors
+/// `Destroyed` or `WrongState` with the reason.
+pub fn require_process(object: &ManagedObject, now: Time) -> Result<()> {
+    let state = state_at(object, now);
+    if !state.may_process() {
+        return Err(refuse(object, state, "process data"));
+    }
+    if object.dates.process_start.is_some_and(|start| start > now) {
+        return Err(wrong("its process start date has not come"));
+    }
+    Ok(())
+}
+
+fn refuse(object: &ManagedObject, state: State, what: &str) -> Error {
+    let kind = if state.is_destroyed() { ErrorKind::Destroyed } else { ErrorKind::WrongState };
+    Error::new(kind, format!("object {} is {} and cannot {what}", object.id, state.word()))
+}
+
+fn wrong(why: &str) -> Error {
+    Error::new(ErrorKind::WrongState, why)
+}

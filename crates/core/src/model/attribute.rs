@@ -1,0 +1,133 @@
+//! Attributes by name: the uniform view of what is known of an object.
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+
+/// A value of any attribute that has no field of its own in `ManagedObject`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// 32-bit integer or mask.
+    Integer(i32),
+    /// 64-bit integer.
+    LongInteger(i64),
+    /// Two's complement, big-endian.
+    BigInteger(Vec<u8>),
+    /// Code of a standard's list.
+    Enumeration(u32),
+    /// True or false.
+    Boolean(bool),
+    /// UTF-8 text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Point in time, whole seconds where the protocol has no finer.
+    Date(Time),
+    /// Duration in seconds.
+    IntervalSeconds(u32),
+    /// Fields with their standard names, in order.
+    Structure(Vec<(String, Value)>),
+}
+
+/// Name of an attribute: one of a standard's, or one of a vendor's or user's own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum AttributeName {
+    /// Defined by the standard.
+    Standard(AttributeKind),
+    /// Vendor attribute (KMIP 2.x) or custom attribute (KMIP 1.x `x-NAME`: vendor `x`).
+    Vendor {
+        /// Vendor identification.
+        vendor: String,
+        /// Name within the vendor's.
+        name: String,
+    },
+}
+
+macro_rules! kinds {
+    ($($kind:ident $word:literal)*) => {
+        /// The attributes of KMIP 1.0 to 2.1, under their names.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[allow(missing_docs)]
+        pub enum AttributeKind { $($kind,)* }
+
+        impl AttributeKind {
+            /// Every attribute.
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// The attribute's name as KMIP 1.x writes it, e.g. `Cryptographic Usage Mask`.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$kind => $word,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    ActivationDate "Activation Date"
+    AlternativeName "Alternative Name"
+    AlwaysSensitive "Always Sensitive"
+    ApplicationSpecificInformation "Application Specific Information"
+    ArchiveDate "Archive Date"
+    CertificateAttributes "Certificate Attributes"
+    CertificateIdentifier "Certificate Identifier"
+    CertificateIssuer "Certificate Issuer"
+    CertificateLength "Certificate Length"
+    CertificateSubject "Certificate Subject"
+    CertificateType "Certificate Type"
+    Comment "Comment"
+    CompromiseDate "Compromise Date"
+    CompromiseOccurrenceDate "Compromise Occurrence Date"
+    ContactInformation "Contact Information"
+    CryptographicAlgorithm "Cryptographic Algorithm"
+    CryptographicDomainParameters "Cryptographic Domain Parameters"
+    CryptographicLength "Cryptographic Length"
+    CryptographicParameters "Cryptographic Parameters"
+    CryptographicUsageMask "Cryptographic Usage Mask"
+    DeactivationDate "Deactivation Date"
+    Description "Description"
+    DestroyDate "Destroy Date"
+    Digest "Digest"
+    DigitalSignatureAlgorithm "Digital Signature Algorithm"
+    Extractable "Extractable"
+    Fresh "Fresh"
+    InitialDate "Initial Date"
+    KeyFormatType "Key Format Type"
+    KeyValueLocation "Key Value Location"
+    KeyValuePresent "Key Value Present"
+    LastChangeDate "Last Change Date"
+    LeaseTime "Lease Time"
+    Link "Link"
+    Name "Name"
+    NeverExtractable "Never Extractable"
+    NistKeyType "NIST Key Type"
+    ObjectGroup "Object Group"
+    ObjectGroupMember "Object Group Member"
+    ObjectType "Object Type"
+    OpaqueDataType "Opaque Data Type"
+    OperationPolicyName "Operation Policy Name"
+    OriginalCreationDate "Original Creation Date"
+    Pkcs12FriendlyName "PKCS#12 Friendly Name"
+    ProcessStartDate "Process Start Date"
+    ProtectStopDate "Protect Stop Date"
+    ProtectionLevel "Protection Level"
+    ProtectionPeriod "Protection Period"
+    ProtectionStorageMask "Protection Storage Mask"
+    QuantumSafe "Quantum Safe"
+    RandomNumberGenerator "Random Number Generator"
+    RevocationReason "Revocation Reason"
+    RotateAutomatic "Rotate Automatic"
+    RotateDate "Rotate Date"
+    RotateGeneration "Rotate Generation"
+    RotateInterval "Rotate Interval"
+    RotateLatest "Rotate Latest"
+    RotateName "Rotate Name"
+    RotateOffset "Rotate Offset"
+    Sensitive "Sensitive"
+    ShortUniqueIdentifier "Short Unique Identifier"
+    State "State"
+    UniqueIdentifier "Unique Identifier"
+    UsageLimits "Usage Limits"
+    X509CertificateIdentifier "X.509 Certificate Identifier"
+    X509CertificateIssuer "X.509 Certificate Issuer"
+    X509CertificateSubject "X.509 Certificate Subject"
+}

@@ -1,0 +1,80 @@
+//! The key: a named, ordered series of versions under one policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{KeyId, KeySpec, ObjectId, ObjectType, PrincipalId, RealmId, Time};
+use crate::access::Action;
+
+/// One version: one object, or a private and a public one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyVersion {
+    /// From 1, without gaps.
+    pub number: u32,
+    /// The symmetric or private key, or the only object.
+    pub primary: ObjectId,
+    /// The public key of a pair made together.
+    pub public: Option<ObjectId>,
+}
+
+/// How the key lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyPolicy {
+    /// Versions may leave the server.
+    pub exportable: bool,
+}
+
+/// A permission that the owner gave to somebody on this key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Who may.
+    pub principal: PrincipalId,
+    /// What.
+    pub actions: BTreeSet<Action>,
+}
+
+/// A key. KMIP sees its objects; REST and CLI see the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Identifier, never reused.
+    pub id: KeyId,
+    /// Realm it lives in.
+    pub realm: RealmId,
+    /// Name, unique in the realm; where nobody gave one, the text of the first object's id.
+    pub name: String,
+    /// Who made it.
+    pub owner: PrincipalId,
+    /// When.
+    pub created: Time,
+    /// Kind of its primary objects.
+    pub object_type: ObjectType,
+    /// Algorithm, length and curve for the next version, where known.
+    pub spec: Option<KeySpec>,
+    /// Versions, oldest first; never empty.
+    pub versions: Vec<KeyVersion>,
+    /// How it lives.
+    pub policy: KeyPolicy,
+    /// Free labels.
+    pub tags: BTreeMap<String, String>,
+    /// Permissions of others.
+    pub grants: Vec<Grant>,
+}
+
+impl Key {
+    /// The newest version.
+    pub fn latest(&self) -> Option<&KeyVersion> {
+        self.versions.last()
+    }
+
+    /// The version of this number.
+    pub fn version(&self, number: u32) -> Option<&KeyVersion> {
+        self.versions.iter().find(|version| version.number == number)
+    }
+
+    /// All objects of all versions, oldest first.
+    pub fn objects(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.versions.iter().flat_map(|version| [Some(version.primary), version.public]).flatten()
+    }
+}

@@ -1,0 +1,26 @@
+//! The model: managed objects, keys with versions, realms, principals. Data and its small rules, nothing that acts.
+
+mod algorithm;
+mod attribute;
+mod id;
+mod key;
+mod object;
+mod parameters;
+mod principal;
+mod state;
+mod time;
+mod usage;
+
+pub use algorithm::{Algorithm, Curve, HashAlgorithm, KeySpec};
+pub use attribute::{AttributeKind, AttributeName, Value};
+pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
+pub use key::{Grant, Key, KeyPolicy, KeyVersion};
+pub use object::{
+    Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, Name, ObjectType, Revocation,
+    RevocationReason,
+};
+pub use parameters::{BlockCipherMode, CryptoParameters, MaskGenerator, PaddingMethod, SignatureScheme};
+pub use principal::{Credential, CredentialId, CredentialKind, Principal, Role};
+pub use state::State;
+pub use time::Time;
+pub use usage::UsageMask;

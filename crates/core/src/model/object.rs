@@ -1,0 +1,217 @@
+//! The managed object: the unit of storage and lifecycle.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::{
+    AttributeName, CryptoParameters, HashAlgorithm, KeyId, KeySpec, ObjectId, RealmId, State, Time, UsageMask,
+    Value,
+};
+use crate::secret::SecretBytes;
+
+/// Kind of managed object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum ObjectType {
+    SymmetricKey,
+    PrivateKey,
+    PublicKey,
+    Certificate,
+    CertificateRequest,
+    SecretData,
+    SplitKey,
+    Template,
+    PgpKey,
+    OpaqueObject,
+}
+
+/// Encoding of key material.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum KeyFormat {
+    /// The bytes themselves.
+    Raw,
+    /// Bytes that the server does not look into.
+    Opaque,
+    /// PKCS#1 RSAPrivateKey or RSAPublicKey, DER.
+    Pkcs1,
+    /// PKCS#8 PrivateKeyInfo, DER.
+    Pkcs8,
+    /// SubjectPublicKeyInfo, DER (KMIP calls it X.509); for a certificate the certificate.
+    Spki,
+    /// SEC 1 ECPrivateKey, DER.
+    EcPrivateKey,
+    /// Another code of KMIP's Key Format Type list, material kept as the front-end encoded it.
+    Other(u32),
+}
+
+/// Plain key material on its way between a front-end, an operation, the sealer and the crypto port.
+/// Holds secrets.
+pub struct KeyMaterial {
+    /// How `bytes` are encoded.
+    pub format: KeyFormat,
+    /// The material.
+    pub bytes: SecretBytes,
+}
+
+/// A name that clients gave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Name {
+    /// The name.
+    pub value: String,
+    /// True where the name is a URI (KMIP Name Type).
+    pub is_uri: bool,
+}
+
+/// Why two objects belong together.
+///
+/// # Standard
+/// KMIP 2.1 section 11.31.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum LinkType {
+    Certificate,
+    PublicKey,
+    PrivateKey,
+    DerivationBase,
+    DerivedKey,
+    Replacement,
+    Replaced,
+    Parent,
+    Child,
+    Previous,
+    Next,
+    Pkcs12Certificate,
+    Pkcs12Password,
+    WrappingKey,
+    /// Another code of KMIP's Link Type list.
+    Other(u32),
+}
+
+/// A link to another object, by the identifier that the client or the server gave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// Why.
+    pub kind: LinkType,
+    /// Identifier of the other object.
+    pub target: String,
+}
+
+/// Digest of the material.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Hash function.
+    pub hash: HashAlgorithm,
+    /// The digest.
+    pub value: Vec<u8>,
+    /// Encoding of the material that was hashed.
+    pub format: KeyFormat,
+}
+
+/// Why an object was revoked.
+///
+/// # Standard
+/// KMIP 2.1 section 11.53; RFC 5280 section 5.3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum RevocationReason {
+    Unspecified,
+    KeyCompromise,
+    CaCompromise,
+    AffiliationChanged,
+    Superseded,
+    CessationOfOperation,
+    PrivilegeWithdrawn,
+    Other(u32),
+}
+
+/// A revocation as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// Why.
+    pub reason: RevocationReason,
+    /// Free text of the one who revoked.
+    pub message: Option<String>,
+}
+
+/// Dates of an object's life. Those in the future move it by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Dates {
+    /// First seen by this server.
+    pub initial: Time,
+    /// Last change of object or attributes.
+    pub last_change: Time,
+    /// Becomes or became Active.
+    pub activation: Option<Time>,
+    /// Before it nothing is processed, though the object be Active.
+    pub process_start: Option<Time>,
+    /// From it on nothing is protected, though the object be Active.
+    pub protect_stop: Option<Time>,
+    /// Becomes or became Deactivated.
+    pub deactivation: Option<Time>,
+    /// Material destroyed.
+    pub destroy: Option<Time>,
+    /// Compromise is believed to have happened.
+    pub compromise_occurrence: Option<Time>,
+    /// Compromise became known.
+    pub compromise: Option<Time>,
+    /// Set aside to the archive.
+    pub archive: Option<Time>,
+    /// Made, perhaps on another system before.
+    pub original_creation: Option<Time>,
+}
+
+/// A managed object without its material.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ManagedObject {
+    /// Identifier, never reused.
+    pub id: ObjectId,
+    /// Realm it lives in.
+    pub realm: RealmId,
+    /// The series it belongs to.
+    pub key: KeyId,
+    /// Its version number within the series, from 1.
+    pub version: u32,
+    /// Counts the changes of this record, from 1. Bound into `mac`.
+    pub revision: u64,
+    /// Kind of object.
+    pub object_type: ObjectType,
+    /// Further kind: SecretData type, certificate type, opaque data type, as KMIP codes.
+    pub subtype: Option<u32>,
+    /// State as last recorded; `lifecycle::state_at` adds what dates did since.
+    pub state: State,
+    /// Algorithm, length and curve, where known.
+    pub spec: Option<KeySpec>,
+    /// Encoding that the material is kept in.
+    pub format: KeyFormat,
+    /// Allowed uses.
+    pub usage: UsageMask,
+    /// Ways to use it; the first is the default.
+    pub parameters: Vec<CryptoParameters>,
+    /// Dates.
+    pub dates: Dates,
+    /// Set once revoked.
+    pub revocation: Option<Revocation>,
+    /// Names given by KMIP clients.
+    pub names: Vec<Name>,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Links to others.
+    pub links: Vec<Link>,
+    /// Digests of keys of high entropy; those of other secrets are computed when asked for.
+    pub digests: Vec<Digest>,
+    /// Material leaves only wrapped.
+    pub sensitive: bool,
+    /// `sensitive` since creation.
+    pub always_sensitive: bool,
+    /// Material may leave at all.
+    pub extractable: bool,
+    /// `extractable` was never true.
+    pub never_extractable: bool,
+    /// Never handed out since creation (KMIP Fresh).
+    pub fresh: bool,
+    /// All other attributes, by name.
+    pub further: BTreeMap<AttributeName, Vec<Value>>,
+    /// MAC under a key derived from the material's KEK over revision and attributes, 32 bytes; empty once destroyed.
+    pub mac: Vec<u8>,
+}

@@ -1,0 +1,195 @@
+//! The crypto port: algorithms behind traits, so that software and hardware look the same.
+
+use std::sync::Arc;
+
+use super::rng::Rng;
+use crate::{
+    error::Result,
+    model::{CryptoParameters, HashAlgorithm, KeyFormat, KeyId, KeyMaterial, KeySpec, ObjectType, UsageMask},
+    secret::SecretBytes,
+};
+
+/// A new key.
+pub enum Generated {
+    /// One secret: `Raw`.
+    Symmetric(KeyMaterial),
+    /// A pair: PKCS#8 (RSA: PKCS#1 is offered by `ParsedKey::export`) and SubjectPublicKeyInfo.
+    Pair {
+        /// Private half, `Pkcs8`.
+        private: KeyMaterial,
+        /// Public half, `Spki`.
+        public: KeyMaterial,
+    },
+}
+
+/// What encryption gives back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Ciphertext {
+    /// The encrypted data, without IV and tag.
+    pub data: Vec<u8>,
+    /// The IV or nonce, where the server chose it.
+    pub iv: Option<Vec<u8>>,
+    /// The authentication tag of an AEAD mode.
+    pub tag: Option<Vec<u8>>,
+}
+
+/// What is signed or verified.
+#[derive(Clone, Copy)]
+pub enum ToSign<'a> {
+    /// The message: it is hashed here.
+    Data(&'a [u8]),
+    /// A digest made by the caller with the hash of the parameters.
+    Digest(&'a [u8]),
+}
+
+/// Who a data envelope belongs to: bound into key derivation, commitment and AAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnvelopeKey {
+    /// The key (series).
+    pub key: KeyId,
+    /// The version that encrypts.
+    pub version: u32,
+}
+
+/// Primitives of the whole house, and the door to keys.
+pub trait Crypto: Rng {
+    /// Makes a key of this kind.
+    ///
+    /// # Errors
+    /// `Unsupported` for a kind or length that is not offered.
+    fn generate(&self, spec: &KeySpec) -> Result<Generated>;
+
+    /// Parses and validates material once; the result is kept in the hot cache.
+    /// `spec` may be missing for imported asymmetric keys, whose encoding tells it.
+    ///
+    /// # Errors
+    /// `InvalidField` where the material is malformed, contradicts `spec`, or is weak (RSA under 1024 bits, a point
+    /// off the curve); `Unsupported` where nothing can be computed with it.
+    fn parse(
+        &self,
+        object_type: ObjectType,
+        spec: Option<&KeySpec>,
+        material: &KeyMaterial,
+    ) -> Result<Arc<dyn ParsedKey>>;
+
+    /// Uses that fit the kind of key: (symmetric or private half, public half).
+    fn fitting_usage(&self, spec: &KeySpec) -> (UsageMask, UsageMask);
+
+    /// Hash of the parts one after the other.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>>;
+
+    /// SHA-256 of the parts one after the other: the hash of journal and credentials.
+    fn sha256(&self, parts: &[&[u8]]) -> [u8; 32];
+
+    /// HMAC-SHA-256 under `key` over the parts one after the other.
+    fn hmac_sha256(&self, key: &[u8], parts: &[&[u8]]) -> [u8; 32];
+
+    /// HKDF-SHA-256 (RFC 5869) with `salt`, input key material `ikm` and `info` parts, 32 bytes out.
+    fn hkdf_sha256(&self, salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> SecretBytes;
+
+    /// AES-256-GCM under a 32-byte key with a 12-byte nonce: ciphertext with the 16-byte tag behind it.
+    ///
+    /// # Errors
+    /// `Internal` for a key or nonce of another length.
+    fn aead_seal(&self, key: &[u8], nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>>;
+
+    /// Opens what `aead_seal` made.
+    ///
+    /// # Errors
+    /// `CryptoFailed` where anything was altered.
+    fn aead_open(&self, key: &[u8], nonce: &[u8; 12], aad: &[u8], sealed: &[u8]) -> Result<SecretBytes>;
+
+    /// True where both are equal; takes the same time wherever they differ.
+    fn equal(&self, a: &[u8], b: &[u8]) -> bool;
+}
+
+/// A parsed, validated key ready for use. Holds secrets. Usage mask and state are the caller's business.
+///
+/// Each method answers `WrongUsage` where the kind of key cannot do it, `InvalidField` or `Unsupported` for parameters
+/// that do not fit, `CryptoFailed` (with nothing more) where decryption or unwrapping fails.
+#[allow(unused_variables)]
+pub trait ParsedKey: Send + Sync {
+    /// What the key is.
+    fn spec(&self) -> &KeySpec;
+
+    /// Encrypts. `iv`: given by the caller, or else made by the key where the mode needs one (then returned).
+    fn encrypt(
+        &self,
+        parameters: &CryptoParameters,
+        iv: Option<&[u8]>,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Ciphertext> {
+        Err(cannot("encrypt"))
+    }
+
+    /// Decrypts. `tag`: the authentication tag of an AEAD mode; `None` takes it from the end of `ciphertext`.
+    fn decrypt(
+        &self,
+        parameters: &CryptoParameters,
+        iv: Option<&[u8]>,
+        aad: &[u8],
+        ciphertext: &[u8],
+        tag: Option<&[u8]>,
+    ) -> Result<SecretBytes> {
+        Err(cannot("decrypt"))
+    }
+
+    /// Encrypts into the house's data envelope (docs/envelope.md): one derived key per message, committing.
+    /// `context`: canonical encoding of the encryption context.
+    fn seal_envelope(&self, owner: EnvelopeKey, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+        Err(cannot("encrypt into an envelope"))
+    }
+
+    /// Opens a data envelope that `seal_envelope` of this key made for the same owner and context.
+    fn open_envelope(&self, owner: EnvelopeKey, context: &[u8], envelope: &[u8]) -> Result<SecretBytes> {
+        Err(cannot("decrypt an envelope"))
+    }
+
+    /// Signs. Defaults: ECDSA with the curve's SHA-2 in DER, RSA-PSS SHA-256 with salt 32, pure Ed25519.
+    fn sign(&self, parameters: &CryptoParameters, input: ToSign<'_>) -> Result<Vec<u8>> {
+        Err(cannot("sign"))
+    }
+
+    /// True where the signature is right; false where it is wrong or malformed.
+    fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
+        Err(cannot("verify"))
+    }
+
+    /// Message authentication code; the hash comes from the algorithm or the parameters.
+    fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
+        Err(cannot("make a MAC"))
+    }
+
+    /// Wraps a key: AES key wrap (RFC 3394) or with padding (RFC 5649), RSA-OAEP; by `parameters.mode`.
+    fn wrap(&self, parameters: &CryptoParameters, secret: &SecretBytes) -> Result<Vec<u8>> {
+        Err(cannot("wrap"))
+    }
+
+    /// Unwraps what `wrap` made.
+    fn unwrap(&self, parameters: &CryptoParameters, wrapped: &[u8]) -> Result<SecretBytes> {
+        Err(cannot("unwrap"))
+    }
+
+    /// ECDH shared secret (the x coordinate) with a peer's SubjectPublicKeyInfo, validated.
+    fn agree(&self, peer_public: &[u8]) -> Result<SecretBytes> {
+        Err(cannot("agree on a secret"))
+    }
+
+    /// The key in another encoding. Private and secret material: the caller has checked that it may leave.
+    fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
+        Err(cannot("be exported in this format"))
+    }
+
+    /// SubjectPublicKeyInfo of an asymmetric key, DER.
+    fn public_key(&self) -> Result<Vec<u8>> {
+        Err(cannot("give a public key"))
+    }
+}
+
+fn cannot(what: &str) -> crate::Error {
+    crate::Error::new(crate::ErrorKind::WrongUsage, format!("this kind of key cannot {what}"))
+}

@@ -1,0 +1,92 @@
+//! The store port: read records, find them by index, commit entries, read the journal.
+
+use std::{ops::Bound, sync::Arc};
+
+use uuid::Uuid;
+
+use crate::{
+    error::Result,
+    model::{Lsn, RealmId, Time},
+    record::{Entry, EntryDraft, IndexKind, Record, RecordKey},
+};
+
+/// What an operation wants on record, and what must still hold for it.
+pub struct Commit {
+    /// Reads happened at or after this position; see `reads`.
+    pub as_of: Lsn,
+    /// Records that must not have changed (come, gone or altered) after `as_of`.
+    pub reads: Vec<RecordKey>,
+    /// From this time on the decision no longer holds (a date moves an object), by the store's clock.
+    pub valid_until: Option<Time>,
+    /// The entry.
+    pub entry: EntryDraft,
+}
+
+/// How a commit ended.
+#[derive(Debug)]
+pub enum Committed {
+    /// On disk, at this position.
+    Done(Lsn),
+    /// Something that was read has changed, or time has: run the operation again.
+    Stale,
+}
+
+/// Called once, from the committer's thread, when the entry is durable or will never be.
+pub type Completion = Box<dyn FnOnce(Result<Committed>) + Send>;
+
+/// A range of index values in one realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexRange {
+    /// Realm to look in.
+    pub realm: RealmId,
+    /// Which index.
+    pub kind: IndexKind,
+    /// Lowest value.
+    pub from: Bound<Vec<u8>>,
+    /// Highest value.
+    pub to: Bound<Vec<u8>>,
+}
+
+/// One row of an index, in order of (value, id).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexHit {
+    /// Indexed value.
+    pub value: Vec<u8>,
+    /// The object, key or principal.
+    pub id: Uuid,
+}
+
+/// The store. Reads see every entry whose commit has been answered, at least.
+pub trait Store: Send + Sync {
+    /// Position of the newest entry that reads are sure to see.
+    fn published(&self) -> Lsn;
+
+    /// The record as of now.
+    ///
+    /// # Errors
+    /// `Internal` for damaged data, `Unavailable` after a failed sync.
+    fn get(&self, key: &RecordKey) -> Result<Option<Arc<Record>>>;
+
+    /// Up to `limit` rows of an index after the row `after`, ordered by (value, id).
+    ///
+    /// # Errors
+    /// As `get`.
+    fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>>;
+
+    /// Hands an entry to the committer. `done` is called when it is synced to disk and visible to reads.
+    /// Blocks while the queue is full.
+    fn commit(&self, commit: Commit, done: Completion);
+
+    /// Up to `limit` durable entries after `after`, oldest first.
+    ///
+    /// # Errors
+    /// `Internal` for damage, with file and position in the cause.
+    fn journal(&self, after: Lsn, limit: usize) -> Result<Vec<Entry>>;
+
+    /// Verifies the whole journal from the first entry: frames, checksums, hash chain. Gives the newest position and
+    /// the hash of the last frame.
+    ///
+    /// # Errors
+    /// `CryptoFailed` saying where and what is damaged.
+    fn verify_journal(&self) -> Result<(Lsn, [u8; 32])>;
+}

@@ -1,0 +1,329 @@
+//! What is stored: records, and journal entries that change them. The serde form of these types is the stored form;
+//! docs/journal-format.md describes it, and a golden data folder holds it still.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::Action,
+    model::{
+        AttributeName, Credential, CredentialId, Key, KeyId, Lsn, ManagedObject, ObjectId, Principal, PrincipalId,
+        RealmId, RequestId, Time,
+    },
+    ports::seal::SealedMaterial,
+};
+
+/// Address of a record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RecordKey {
+    /// A realm.
+    Realm(RealmId),
+    /// A managed object.
+    Object(ObjectId),
+    /// Its sealed material.
+    Material(ObjectId),
+    /// A key.
+    Key(KeyId),
+    /// A name of a key in a realm.
+    KeyName(RealmId, String),
+    /// A principal.
+    Principal(PrincipalId),
+    /// A name of a principal in a realm.
+    PrincipalName(RealmId, String),
+    /// A credential.
+    Credential(CredentialId),
+    /// A sealed secret or setting of the server itself, such as the CA.
+    Server(String),
+}
+
+/// A realm (tenant).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Realm {
+    /// Identifier.
+    pub id: RealmId,
+    /// Name, unique.
+    pub name: String,
+    /// When it was made.
+    pub created: Time,
+}
+
+/// Server data that is no managed object: certificates in plain, keys sealed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerData {
+    /// Name, as in its `RecordKey`.
+    pub name: String,
+    /// Readable part.
+    pub data: Vec<u8>,
+    /// Secret part, sealed under the object id that it names.
+    pub sealed: Option<SealedMaterial>,
+}
+
+/// A record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Record {
+    Realm(Realm),
+    Object(Box<ManagedObject>),
+    Material(Box<SealedMaterial>),
+    Key(Box<Key>),
+    KeyName { realm: RealmId, name: String, key: KeyId },
+    Principal(Box<Principal>),
+    PrincipalName { realm: RealmId, name: String, principal: PrincipalId },
+    Credential(Box<Credential>),
+    Server(Box<ServerData>),
+}
+
+impl Record {
+    /// The record's address.
+    pub fn key(&self) -> RecordKey {
+        match self {
+            Self::Realm(realm) => RecordKey::Realm(realm.id),
+            Self::Object(object) => RecordKey::Object(object.id),
+            Self::Material(material) => RecordKey::Material(material.object),
+            Self::Key(key) => RecordKey::Key(key.id),
+            Self::KeyName { realm, name, .. } => RecordKey::KeyName(*realm, name.clone()),
+            Self::Principal(principal) => RecordKey::Principal(principal.id),
+            Self::PrincipalName { realm, name, .. } => RecordKey::PrincipalName(*realm, name.clone()),
+            Self::Credential(credential) => RecordKey::Credential(credential.id),
+            Self::Server(server) => RecordKey::Server(server.name.clone()),
+        }
+    }
+}
+
+/// One change of the state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Change {
+    /// The record is now this.
+    Put(Record),
+    /// The record is gone.
+    Delete(RecordKey),
+}
+
+impl Change {
+    /// Address of what changes.
+    pub fn key(&self) -> RecordKey {
+        match self {
+            Self::Put(record) => record.key(),
+            Self::Delete(key) => key.clone(),
+        }
+    }
+}
+
+/// How a request ended, for the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Done.
+    Success,
+    /// Refused by access rules.
+    Denied,
+    /// Failed otherwise.
+    Failed,
+}
+
+/// An entry before it has a position.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntryDraft {
+    /// When the operation ran.
+    pub time: Time,
+    /// Realm.
+    pub realm: RealmId,
+    /// Who asked.
+    pub principal: PrincipalId,
+    /// The name that the principal had, for readers.
+    pub principal_name: String,
+    /// Protocol it came over: `kmip`, `rest`, `system`.
+    pub protocol: String,
+    /// The request.
+    pub request: RequestId,
+    /// Address of the peer, where there is one.
+    pub source: Option<String>,
+    /// What was asked.
+    pub action: Action,
+    /// The key, where one was found.
+    pub key: Option<KeyId>,
+    /// The object, where one was found.
+    pub object: Option<ObjectId>,
+    /// The name or id that was asked for, cut at 256 bytes.
+    pub target: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Reason of a denial or failure, or a detail worth reading; holds no secret.
+    pub detail: Option<String>,
+    /// Changes of the state, in order.
+    pub changes: Vec<Change>,
+}
+
+/// A journal entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position.
+    pub lsn: Lsn,
+    /// Everything else.
+    #[serde(flatten)]
+    pub draft: EntryDraft,
+}
+
+/// Secondary indexes. Values are order-preserving byte strings made by `index_terms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum IndexKind {
+    Object = 1,
+    ObjectName = 2,
+    ObjectType = 3,
+    State = 4,
+    Algorithm = 5,
+    Group = 6,
+    Link = 7,
+    Attribute = 8,
+    Date = 9,
+    /// Next date that moves an object by itself, as 8 bytes; for the scheduler and for Locate by state.
+    Due = 10,
+    Usage = 11,
+    KeyByName = 12,
+    KeyTag = 13,
+    Principal = 14,
+    KeyOwner = 15,
+}
+
+/// One index row that a record gives rise to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexTerm {
+    /// Realm of the record.
+    pub realm: RealmId,
+    /// Which index.
+    pub kind: IndexKind,
+    /// The value, at most 512 bytes; longer ones are cut, so that readers check the record itself.
+    pub value: Vec<u8>,
+    /// Id of the object, key or principal.
+    pub id: uuid::Uuid,
+}
+
+/// All index rows of a record. The store keeps them beside the record and removes them with it.
+pub fn index_terms(record: &Record) -> Vec<IndexTerm> {
+    match record {
+        Record::Object(object) => object_terms(object),
+        Record::Key(key) => {
+            let term = |kind, value: Vec<u8>| IndexTerm { realm: key.realm, kind, value: cut(value), id: key.id.0 };
+            let mut terms = vec![
+                term(IndexKind::KeyByName, key.name.clone().into_bytes()),
+                term(IndexKind::KeyOwner, key.owner.as_bytes().to_vec()),
+            ];
+            terms.extend(key.tags.iter().map(|(k, v)| term(IndexKind::KeyTag, pair(k.as_bytes(), v.as_bytes()))));
+            terms
+        }
+        Record::Principal(principal) => vec![IndexTerm {
+            realm: principal.realm,
+            kind: IndexKind::Principal,
+            value: cut(principal.name.clone().into_bytes()),
+            id: principal.id.0,
+        }],
+        _ => Vec::new(),
+    }
+}
+
+fn object_terms(object: &ManagedObject) -> Vec<IndexTerm> {
+    let mut terms = Vec::new();
+    let mut add = |kind, value: Vec<u8>| {
+        terms.push(IndexTerm { realm: object.realm, kind, value: cut(value), id: object.id.0 });
+    };
+    add(IndexKind::Object, Vec::new());
+    add(IndexKind::ObjectType, vec![object.object_type as u8]);
+    add(IndexKind::State, vec![object.state as u8]);
+    if let Some(spec) = &object.spec {
+        add(IndexKind::Algorithm, algorithm_value(spec.algorithm));
+    }
+    for name in &object.names {
+        add(IndexKind::ObjectName, name.value.clone().into_bytes());
+    }
+    for group in &object.groups {
+        add(IndexKind::Group, group.clone().into_bytes());
+    }
+    for link in &object.links {
+        add(IndexKind::Link, link.target.clone().into_bytes());
+    }
+    for (name, values) in &object.further {
+        for value in values {
+            add(IndexKind::Attribute, attribute_value(name, value));
+        }
+    }
+    for (tag, date) in dates(object) {
+        add(IndexKind::Date, date_value(tag, date));
+    }
+    if let Some(due) = crate::lifecycle::next_move(object) {
+        add(IndexKind::Due, sortable(due.0).to_vec());
+    }
+    terms
+}
+
+/// Index value of an algorithm.
+pub fn algorithm_value(algorithm: crate::model::Algorithm) -> Vec<u8> {
+    algorithm.word().into_bytes()
+}
+
+/// Index value of a further attribute: its name and its value.
+pub fn attribute_value(name: &AttributeName, value: &crate::model::Value) -> Vec<u8> {
+    let name = match name {
+        AttributeName::Standard(kind) => kind.word().to_owned(),
+        AttributeName::Vendor { vendor, name } => format!("{vendor}\u{1f}{name}"),
+    };
+    pair(name.as_bytes(), format!("{value:?}").as_bytes())
+}
+
+/// Index value of a date: which date, then when.
+pub fn date_value(which: DateKind, at: Time) -> Vec<u8> {
+    let mut value = vec![which as u8];
+    value.extend_from_slice(&sortable(at.0));
+    value
+}
+
+/// The dates that can be searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum DateKind {
+    Initial = 1,
+    LastChange = 2,
+    Activation = 3,
+    ProcessStart = 4,
+    ProtectStop = 5,
+    Deactivation = 6,
+    Destroy = 7,
+    CompromiseOccurrence = 8,
+    Compromise = 9,
+    Archive = 10,
+    OriginalCreation = 11,
+}
+
+fn dates(object: &ManagedObject) -> impl Iterator<Item = (DateKind, Time)> {
+    let dates = object.dates;
+    [
+        (DateKind::Initial, Some(dates.initial)),
+        (DateKind::LastChange, Some(dates.last_change)),
+        (DateKind::Activation, dates.activation),
+        (DateKind::ProcessStart, dates.process_start),
+        (DateKind::ProtectStop, dates.protect_stop),
+        (DateKind::Deactivation, dates.deactivation),
+        (DateKind::Destroy, dates.destroy),
+        (DateKind::CompromiseOccurrence, dates.compromise_occurrence),
+        (DateKind::Compromise, dates.compromise),
+        (DateKind::Archive, dates.archive),
+        (DateKind::OriginalCreation, dates.original_creation),
+    ]
+    .into_iter()
+    .filter_map(|(kind, date)| date.map(|date| (kind, date)))
+}
+
+/// Bytes that sort like the number.
+pub fn sortable(number: i64) -> [u8; 8] {
+    ((number as u64) ^ (1 << 63)).to_be_bytes()
+}
+
+fn pair(first: &[u8], second: &[u8]) -> Vec<u8> {
+    [first, &[0], second].concat()
+}
+
+fn cut(mut value: Vec<u8>) -> Vec<u8> {
+    value.truncate(512);
+    value
+}
