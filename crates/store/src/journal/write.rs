@@ -1,0 +1,205 @@
+//! Appending frames to the last segment, rolling to a new one, and the space allocated ahead.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::frame::{self, Builder, Digest, Kind};
+use super::{Identity, Journal, JournalError, Lsn, Options, Position, segment};
+use crate::disk::{DiskFile, OpenMode};
+
+/// The end of an open journal, where the next frame goes.
+///
+/// INVARIANT: one frame is in flight at a time: the next is written only after this one was synced. So a frame
+/// behind a damaged one proves that the damaged one had been durable.
+/// INVARIANT: all bytes behind the tail are zero.
+pub struct Writer {
+    journal: Journal,
+    options: Options,
+    identity: Identity,
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    allocated: u64,
+    position: Position,
+}
+
+/// Which space a frame may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    /// What leaves the reserve whole; more is allocated where needed.
+    Ordinary,
+    /// The reserve: for markers and for the last entry on a full disk.
+    Reserve,
+}
+
+impl Writer {
+    pub(super) fn new(
+        journal: Journal,
+        options: Options,
+        identity: Identity,
+        file: Box<dyn DiskFile>,
+        position: Position,
+    ) -> Result<Self, JournalError> {
+        let path = segment::path(&journal, position.segment);
+        let allocated = file.len().map_err(JournalError::io("measure", &path))?;
+        let mut writer = Writer { journal, options, identity, file, path, allocated, position };
+        writer.make_room(0)?;
+        Ok(writer)
+    }
+
+    /// Whose journal it is; the timeline is that of the last segment.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The end of what is durable.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Writes and syncs what the builder holds as one frame.
+    ///
+    /// # Errors
+    /// [`JournalError::Full`] before a byte was written; after any other error the writer must not be used.
+    pub(super) fn append(
+        &mut self,
+        builder: &mut Builder,
+        kind: Kind,
+        space: Space,
+        time_ms: u64,
+    ) -> Result<Position, JournalError> {
+        let len = builder.frame_len() as u64;
+        if space == Space::Ordinary {
+            let over = self.position.offset + len > self.options.segment_bytes_max;
+            // A segment without entries would bear its successor's name.
+            if over && self.position.next > self.position.segment {
+                self.roll(len, time_ms)?;
+            } else {
+                self.make_room(len)?;
+            }
+        }
+        let header = frame::Header {
+            kind,
+            first: self.position.next,
+            count: builder.count(),
+            synced: self.position.last(),
+            time_ms,
+            previous: self.position.hash,
+        };
+        let count = builder.count();
+        let (bytes, hash) = builder.seal(&header, &self.journal.sha256);
+        self.file.write_at(self.position.offset, bytes).map_err(JournalError::io("write", &self.path))?;
+        self.file.sync().map_err(JournalError::io("sync", &self.path))?;
+        self.position.offset += len;
+        self.position.next = self.position.next.plus(count.into());
+        self.position.hash = hash;
+        self.allocated = self.allocated.max(self.position.offset);
+        Ok(self.position)
+    }
+
+    /// Writes a frame without entries, from the reserve.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub(super) fn mark(
+        &mut self,
+        builder: &mut Builder,
+        kind: Kind,
+        time_ms: u64,
+    ) -> Result<Position, JournalError> {
+        builder.clear();
+        self.append(builder, kind, Space::Reserve, time_ms)
+    }
+
+    /// Marks a clean stop and gives back the space behind it.
+    ///
+    /// # Errors
+    /// As [`Writer::append`].
+    pub(super) fn stop(mut self, builder: &mut Builder, time_ms: u64) -> Result<Position, JournalError> {
+        self.mark(builder, Kind::Stopped, time_ms)?;
+        self.trim()?;
+        Ok(self.position)
+    }
+
+    fn trim(&self) -> Result<(), JournalError> {
+        self.file.truncate(self.position.offset).map_err(JournalError::io("truncate", &self.path))?;
+        self.file.sync().map_err(JournalError::io("sync", &self.path))
+    }
+
+    /// Sees to it that `len` bytes and the reserve behind them are allocated.
+    fn make_room(&mut self, len: u64) -> Result<(), JournalError> {
+        let needed = self.position.offset + len + self.options.reserve_bytes;
+        if needed > self.allocated {
+            self.allocated = allocate(&*self.file, &self.path, needed, self.options.preallocate_bytes)?;
+        }
+        Ok(())
+    }
+
+    // The old segment is trimmed last: while the new one cannot be had, the reserve is still in the old one.
+    fn roll(&mut self, len: u64, time_ms: u64) -> Result<(), JournalError> {
+        let new =
+            create_segment(&self.journal, self.identity, self.position.next, self.position.hash, time_ms)?;
+        let needed = new.position.offset + len + self.options.reserve_bytes;
+        let allocated = match allocate(&*new.file, &new.path, needed, self.options.preallocate_bytes) {
+            Ok(allocated) => allocated,
+            Err(error) => {
+                self.journal.disk.remove(&new.path).map_err(JournalError::io("remove", &new.path))?;
+                sync_dir(&self.journal)?;
+                return Err(error);
+            }
+        };
+        new.file.sync().map_err(JournalError::io("sync", &new.path))?;
+        self.trim()?;
+        (self.file, self.path, self.position, self.allocated) = (new.file, new.path, new.position, allocated);
+        Ok(())
+    }
+}
+
+pub(super) struct NewSegment {
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) path: PathBuf,
+    pub(super) position: Position,
+}
+
+/// Creates a segment that holds only its header, durably.
+pub(super) fn create_segment(
+    journal: &Journal,
+    identity: Identity,
+    first: Lsn,
+    previous: Digest,
+    time_ms: u64,
+) -> Result<NewSegment, JournalError> {
+    let path = segment::path(journal, first);
+    let file = journal.disk.open(&path, OpenMode::CreateNew).map_err(JournalError::io("create", &path))?;
+    let (bytes, hash) = segment::Header { identity, first, time_ms, previous }.seal(&journal.sha256);
+    match file.write_at(0, &bytes) {
+        Err(error) if is_full(&error) => {
+            journal.disk.remove(&path).map_err(JournalError::io("remove", &path))?;
+            return Err(JournalError::Full { path, bytes: bytes.len() as u64 });
+        }
+        written => written.map_err(JournalError::io("write", &path))?,
+    }
+    file.sync().map_err(JournalError::io("sync", &path))?;
+    sync_dir(journal)?;
+    let position = Position { segment: first, offset: bytes.len() as u64, next: first, hash };
+    Ok(NewSegment { file, path, position })
+}
+
+pub(super) fn sync_dir(journal: &Journal) -> Result<(), JournalError> {
+    journal.disk.sync_dir(&journal.dir).map_err(JournalError::io("sync", &journal.dir))
+}
+
+/// Extends the file to `needed` bytes, and by `ahead` more where there is space; returns the new length.
+fn allocate(file: &dyn DiskFile, path: &Path, needed: u64, ahead: u64) -> Result<u64, JournalError> {
+    for len in [needed + ahead, needed] {
+        match file.preallocate(len) {
+            Ok(()) => return Ok(len),
+            Err(error) if is_full(&error) => {}
+            Err(error) => return Err(JournalError::io("allocate space for", path)(error)),
+        }
+    }
+    Err(JournalError::Full { path: path.to_owned(), bytes: needed })
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
