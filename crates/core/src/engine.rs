@@ -1,1 +1,234 @@
-//! Being written.
+//! The engine: the way of one request from a caller's operation to a durable entry.
+//!
+//! `prepare` runs an operation against the store and gives its reply together with the entry that must be on disk
+//! before the reply may leave; `commit` puts it there. Operations never write. What they read is tracked, and an entry
+//! whose reads have moved is refused as stale, so that the caller prepares again.
+
+use std::sync::{Arc, mpsc};
+
+use quick_cache::sync::Cache;
+
+use crate::{
+    access::{self, Caller, Target},
+    error::{Error, ErrorKind, Result},
+    model::{KeyMaterial, Lsn, ManagedObject, ObjectId},
+    operations::{Operation, Subject},
+    ports::{
+        clock::Clock,
+        crypto::{Crypto, ParsedKey},
+        seal::Sealer,
+        store::{Commit, Committed, Store},
+    },
+    record::{EntryDraft, Outcome, Record, RecordKey},
+    request::{Context, Resolved, binding, canonical},
+};
+
+/// How often a stale operation is run again before the caller is told of a conflict.
+pub const ATTEMPTS_MAX: usize = 64;
+
+/// Parsed keys that are kept ready for use.
+const PARSED_KEYS_MAX: usize = 16_384;
+
+/// The engine. Shared by all front-ends.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    sealer: Arc<dyn Sealer>,
+    crypto: Arc<dyn Crypto>,
+    clock: Arc<dyn Clock>,
+    /// INVARIANT: material of an object never changes, so the object's id is key enough. State and usage are not
+    /// cached here: they come from the store with every request.
+    parsed: Cache<ObjectId, Arc<dyn ParsedKey>>,
+}
+
+/// An operation that ran and waits for its entry to become durable.
+pub struct Prepared<R> {
+    commit: Commit,
+    reply: Result<R>,
+    purge: Vec<ObjectId>,
+    loaded: Vec<ObjectId>,
+}
+
+/// How a prepared operation ended.
+pub enum Ended<R> {
+    /// On record: the reply may leave.
+    Done(Lsn, Result<R>),
+    /// What it read has changed: prepare again.
+    Stale,
+    /// The entry could not be written: the reply is lost, this error leaves instead.
+    Lost(Error),
+}
+
+impl Engine {
+    /// An engine over these ports.
+    pub fn new(
+        store: Arc<dyn Store>,
+        sealer: Arc<dyn Sealer>,
+        crypto: Arc<dyn Crypto>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, sealer, crypto, clock, parsed: Cache::new(PARSED_KEYS_MAX) }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The crypto port.
+    pub fn crypto(&self) -> &Arc<dyn Crypto> {
+        &self.crypto
+    }
+
+    /// The sealing port.
+    pub fn sealer(&self) -> &Arc<dyn Sealer> {
+        &self.sealer
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Runs the operation. A denial or failure is a result like another: it goes on record before it is told.
+    pub fn prepare<O: Operation>(&self, caller: &Caller, operation: &O) -> Prepared<O::Reply> {
+        let mut context = Context::new(self, caller, self.clock.now(), self.store.published());
+        let reply = run(&mut context, operation);
+        let (outcome, failure) = match &reply {
+            Ok(_) => (Outcome::Success, None),
+            Err(error) => (outcome_of(error), Some(error.to_string())),
+        };
+        let done = context.finish();
+        let entry = EntryDraft {
+            time: done.now,
+            realm: caller.realm(),
+            principal: caller.id(),
+            principal_name: caller.name().to_owned(),
+            protocol: caller.protocol.to_owned(),
+            request: caller.request,
+            source: caller.source.map(|source| source.to_string()),
+            action: operation.action(),
+            key: done.key,
+            object: done.object,
+            target: done.target,
+            outcome,
+            detail: failure.or(done.detail),
+            changes: if reply.is_ok() { done.changes } else { Vec::new() },
+        };
+        // A failure needs no condition: it changes nothing, and reporting it late harms nobody.
+        let (reads, valid_until) = if reply.is_ok() { (done.reads, done.valid_until) } else { (Vec::new(), None) };
+        let commit = Commit { as_of: done.as_of, reads, valid_until, entry };
+        Prepared { commit, reply, purge: done.purge, loaded: done.loaded }
+    }
+
+    /// Hands the entry to the store; `done` is called from the committer's thread and must not block.
+    pub fn commit<R: Send + 'static>(
+        self: &Arc<Self>,
+        prepared: Prepared<R>,
+        done: impl FnOnce(Ended<R>) + Send + 'static,
+    ) {
+        let Prepared { commit, reply, purge, loaded } = prepared;
+        let engine = Arc::clone(self);
+        let finish = move |committed: Result<Committed>| {
+            let gone = if matches!(committed, Ok(Committed::Done(_))) { &purge } else { &loaded };
+            for object in gone {
+                engine.parsed.remove(object);
+            }
+            done(match committed {
+                Ok(Committed::Done(lsn)) => Ended::Done(lsn, reply),
+                Ok(Committed::Stale) => Ended::Stale,
+                Err(error) => Ended::Lost(error),
+            });
+        };
+        self.store.commit(commit, Box::new(finish));
+    }
+
+    /// Runs an operation to its end on this thread. Not for the committer's thread, nor for async tasks.
+    ///
+    /// # Errors
+    /// The operation's, or `Conflict` after `ATTEMPTS_MAX` stale runs.
+    pub fn execute<O: Operation>(self: &Arc<Self>, caller: &Caller, operation: &O) -> Result<O::Reply> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (sender, receiver) = mpsc::channel();
+            self.commit(self.prepare(caller, operation), move |ended| {
+                // The receiver is waiting below; were it gone, nobody would want the answer.
+                let _ = sender.send(ended);
+            });
+            match receiver.recv().map_err(|_| Error::internal("the committer dropped a commit"))? {
+                Ended::Done(_, reply) => return reply,
+                Ended::Lost(error) => return Err(error),
+                Ended::Stale => {}
+            }
+        }
+        Err(conflict())
+    }
+
+    /// The parsed key of an object, from the cache or from its sealed material. The flag tells a cold load.
+    pub(crate) fn parsed_key(
+        &self,
+        object: &ManagedObject,
+        material: impl FnOnce() -> Result<KeyMaterial>,
+    ) -> Result<(Arc<dyn ParsedKey>, bool)> {
+        if let Some(key) = self.parsed.get(&object.id) {
+            return Ok((key, false));
+        }
+        let key = self.crypto.parse(object.object_type, object.spec.as_ref(), &material()?)?;
+        self.parsed.insert(object.id, Arc::clone(&key));
+        Ok((key, true))
+    }
+
+    /// Opens an object's sealed material and checks that its attributes are those that were sealed with it.
+    pub(crate) fn open_material(
+        &self,
+        object: &ManagedObject,
+        sealed: &crate::ports::seal::SealedMaterial,
+    ) -> Result<KeyMaterial> {
+        let binding = binding(object, sealed);
+        let mac = self.sealer.attributes_mac(&binding, sealed, object.revision, &canonical(object)?)?;
+        if !self.crypto.equal(&mac, &object.mac) {
+            return Err(Error::internal(format!("attributes of object {} do not match their MAC", object.id)));
+        }
+        Ok(KeyMaterial { format: object.format, bytes: self.sealer.open(&binding, sealed)? })
+    }
+}
+
+/// The answer when others kept changing the same data.
+pub fn conflict() -> Error {
+    Error::new(ErrorKind::Conflict, "others are changing the same data; try again")
+}
+
+fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Reply> {
+    let caller = context.caller();
+    match operation.subject() {
+        Subject::Realm => {
+            let permit = access::authorize(caller, operation.action(), Target::Realm(caller.realm()))?;
+            operation.run(&permit, context, None)
+        }
+        Subject::Key(reference) => {
+            let resolved = context.resolve(reference)?;
+            let permit = access::authorize(caller, operation.action(), Target::Key(&resolved.key))?;
+            operation.run(&permit, context, Some(resolved))
+        }
+    }
+}
+
+fn outcome_of(error: &Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::Denied | ErrorKind::Unauthenticated | ErrorKind::NotExtractable => Outcome::Denied,
+        _ => Outcome::Failed,
+    }
+}
+
+/// What `Record::Object` and friends unwrap to; anything else under that address is damage.
+pub(crate) fn damaged(key: &RecordKey, record: &Record) -> Error {
+    Error::internal(format!("record {key:?} holds another kind of record: {:?}", record.key()))
+}
+
+impl Resolved {
+    /// The object that was named, or the newest version's primary object.
+    pub fn object_id(&self) -> Result<ObjectId> {
+        match &self.object {
+            Some(object) => Ok(*object),
+            None => self.key.latest().map(|version| version.primary).ok_or_else(|| Error::internal("a key without versions")),
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! What is stored: records, and journal entries that change them. The serde form of these types is the stored form;
 //! docs/journal-format.md describes it, and a golden data folder holds it still.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -52,6 +54,7 @@ pub struct ServerData {
     /// Name, as in its `RecordKey`.
     pub name: String,
     /// Readable part.
+    #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
     /// Secret part, sealed under the object id that it names.
     pub sealed: Option<SealedMaterial>,
@@ -62,14 +65,14 @@ pub struct ServerData {
 #[allow(missing_docs)]
 pub enum Record {
     Realm(Realm),
-    Object(Box<ManagedObject>),
-    Material(Box<SealedMaterial>),
-    Key(Box<Key>),
+    Object(Arc<ManagedObject>),
+    Material(Arc<SealedMaterial>),
+    Key(Arc<Key>),
     KeyName { realm: RealmId, name: String, key: KeyId },
-    Principal(Box<Principal>),
+    Principal(Arc<Principal>),
     PrincipalName { realm: RealmId, name: String, principal: PrincipalId },
-    Credential(Box<Credential>),
-    Server(Box<ServerData>),
+    Credential(Arc<Credential>),
+    Server(Arc<ServerData>),
 }
 
 impl Record {

@@ -1,1 +1,398 @@
-//! Being written.
+//! One request while it runs: what it has read, what it wants to change, and what it will have on record.
+
+use std::sync::Arc;
+
+use crate::{
+    access::Caller,
+    engine::{Engine, damaged},
+    error::{Error, ErrorKind, Result},
+    lifecycle,
+    model::{
+        HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId, ObjectType, RealmId, Time,
+    },
+    ports::{
+        crypto::{Crypto, ParsedKey},
+        seal::{SealBinding, SealedMaterial},
+    },
+    ports::store::{IndexHit, IndexRange},
+    record::{Change, Record, RecordKey},
+};
+
+/// How a client names a key or an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// A key's name; or a key's or an object's id as text.
+    Text(String),
+    /// An object's id.
+    Object(ObjectId),
+}
+
+impl Reference {
+    /// A reference from text as people and REST give it.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// What a reference led to.
+#[derive(Clone)]
+pub struct Resolved {
+    /// The key.
+    pub key: Arc<Key>,
+    /// The object, where one was named by its id.
+    pub object: Option<ObjectId>,
+}
+
+/// The running request.
+pub struct Context<'e> {
+    engine: &'e Engine,
+    caller: &'e Caller,
+    now: Time,
+    as_of: Lsn,
+    reads: Vec<RecordKey>,
+    changes: Vec<Change>,
+    valid_until: Option<Time>,
+    key: Option<KeyId>,
+    object: Option<ObjectId>,
+    target: Option<String>,
+    detail: Option<String>,
+    purge: Vec<ObjectId>,
+    loaded: Vec<ObjectId>,
+}
+
+/// What is left of a request once it ran.
+pub(crate) struct Finished {
+    pub(crate) now: Time,
+    pub(crate) as_of: Lsn,
+    pub(crate) reads: Vec<RecordKey>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) valid_until: Option<Time>,
+    pub(crate) key: Option<KeyId>,
+    pub(crate) object: Option<ObjectId>,
+    pub(crate) target: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) purge: Vec<ObjectId>,
+    pub(crate) loaded: Vec<ObjectId>,
+}
+
+impl<'e> Context<'e> {
+    pub(crate) fn new(engine: &'e Engine, caller: &'e Caller, now: Time, as_of: Lsn) -> Self {
+        Self {
+            engine,
+            caller,
+            now,
+            as_of,
+            reads: Vec::new(),
+            changes: Vec::new(),
+            valid_until: None,
+            key: None,
+            object: None,
+            target: None,
+            detail: None,
+            purge: Vec::new(),
+            loaded: Vec::new(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Finished {
+        Finished {
+            now: self.now,
+            as_of: self.as_of,
+            reads: self.reads,
+            changes: self.changes,
+            valid_until: self.valid_until,
+            key: self.key,
+            object: self.object,
+            target: self.target,
+            detail: self.detail,
+            purge: self.purge,
+            loaded: self.loaded,
+        }
+    }
+
+    /// Who asks.
+    pub fn caller(&self) -> &'e Caller {
+        self.caller
+    }
+
+    /// The realm of the caller.
+    pub fn realm(&self) -> RealmId {
+        self.caller.realm()
+    }
+
+    /// The time of this request: one instant for all that it does.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The crypto port.
+    pub fn crypto(&self) -> &'e dyn Crypto {
+        &**self.engine.crypto()
+    }
+
+    /// The store, for reads that no decision depends on (lists, journal).
+    pub fn store(&self) -> &'e dyn crate::ports::store::Store {
+        &**self.engine.store()
+    }
+
+    /// Ten random bytes for an id.
+    pub fn random_id(&self) -> Result<[u8; 10]> {
+        let mut bytes = [0; 10];
+        self.crypto().fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A new time-ordered object id.
+    pub fn new_object_id(&self) -> Result<ObjectId> {
+        Ok(ObjectId::from_parts(self.now.0.max(0) as u64, &self.random_id()?))
+    }
+
+    /// Reads a record and remembers that the outcome depends on it.
+    pub fn get(&mut self, key: RecordKey) -> Result<Option<Arc<Record>>> {
+        let record = self.engine.store().get(&key)?;
+        if !self.reads.contains(&key) {
+            self.reads.push(key);
+        }
+        Ok(record)
+    }
+
+    /// One page of an index. Not tracked: what is found must be read by `get` where a decision depends on it.
+    pub fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>> {
+        self.engine.store().find(range, after, limit)
+    }
+
+    /// The object of this id in the caller's realm.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn object(&mut self, id: ObjectId) -> Result<Arc<ManagedObject>> {
+        let key = RecordKey::Object(id);
+        match self.get(key.clone())?.as_deref() {
+            Some(Record::Object(object)) if object.realm == self.realm() => Ok(Arc::clone(object)),
+            Some(Record::Object(_)) | None => Err(Error::not_found("object")),
+            Some(other) => Err(damaged(&key, other)),
+        }
+    }
+
+    /// The key of this id in the caller's realm.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn key(&mut self, id: KeyId) -> Result<Arc<Key>> {
+        let address = RecordKey::Key(id);
+        match self.get(address.clone())?.as_deref() {
+            Some(Record::Key(key)) if key.realm == self.realm() => Ok(Arc::clone(key)),
+            Some(Record::Key(_)) | None => Err(Error::not_found("key")),
+            Some(other) => Err(damaged(&address, other)),
+        }
+    }
+
+    /// The key that has this name now, if any.
+    pub fn key_named(&mut self, name: &str) -> Result<Option<KeyId>> {
+        let address = RecordKey::KeyName(self.realm(), name.to_owned());
+        match self.get(address.clone())?.as_deref() {
+            Some(Record::KeyName { key, .. }) => Ok(Some(*key)),
+            Some(other) => Err(damaged(&address, other)),
+            None => Ok(None),
+        }
+    }
+
+    /// Finds what the client named, and notes it for the record. Authorization comes after it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn resolve(&mut self, reference: &Reference) -> Result<Resolved> {
+        let resolved = match reference {
+            Reference::Object(id) => {
+                self.target = Some(id.to_string());
+                self.resolve_object(*id)?
+            }
+            Reference::Text(text) => {
+                self.target = Some(shortened(text));
+                self.resolve_text(text)?
+            }
+        };
+        self.key = Some(resolved.key.id);
+        self.object = resolved.object;
+        Ok(resolved)
+    }
+
+    fn resolve_text(&mut self, text: &str) -> Result<Resolved> {
+        if let Some(key) = self.key_named(text)? {
+            return Ok(Resolved { key: self.key(key)?, object: None });
+        }
+        let Ok(id) = text.parse::<ObjectId>() else {
+            return Err(Error::not_found("key"));
+        };
+        match self.key(KeyId(id.0)) {
+            Ok(key) => Ok(Resolved { key, object: None }),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.resolve_object(id),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn resolve_object(&mut self, id: ObjectId) -> Result<Resolved> {
+        let object = self.object(id)?;
+        Ok(Resolved { key: self.key(object.key)?, object: Some(id) })
+    }
+
+    /// Notes which key and object the request ended up with.
+    pub fn note(&mut self, key: KeyId, object: Option<ObjectId>) {
+        self.key = Some(key);
+        self.object = object.or(self.object);
+    }
+
+    /// Notes a name that was asked for, where nothing was resolved by it.
+    pub fn note_target(&mut self, target: &str) {
+        self.target = Some(shortened(target));
+    }
+
+    /// Adds a detail to the record. Holds no secret.
+    pub fn note_detail(&mut self, detail: impl Into<String>) {
+        self.detail = Some(detail.into());
+    }
+
+    /// The outcome holds only until a date moves this object.
+    pub fn hold(&mut self, object: &ManagedObject) {
+        let until = lifecycle::holds_until(object, self.now);
+        self.valid_until = [self.valid_until, until].into_iter().flatten().min();
+    }
+
+    /// The object's parsed key, ready for use.
+    ///
+    /// # Errors
+    /// `Destroyed` where the material is gone; the crypto port's where nothing can be computed with it.
+    pub fn parsed(&mut self, object: &ManagedObject) -> Result<Arc<dyn ParsedKey>> {
+        let (store, engine) = (self.engine.store(), self.engine);
+        let (key, cold) = engine.parsed_key(object, || {
+            let sealed = sealed(store.get(&RecordKey::Material(object.id))?, object)?;
+            engine.open_material(object, &sealed)
+        })?;
+        if cold {
+            self.loaded.push(object.id);
+        }
+        Ok(key)
+    }
+
+    /// The object's plain material as it was given or made. The caller has checked that it may be seen.
+    ///
+    /// # Errors
+    /// `Destroyed` where it is gone.
+    pub fn material(&mut self, object: &ManagedObject) -> Result<KeyMaterial> {
+        let sealed = sealed(self.get(RecordKey::Material(object.id))?, object)?;
+        self.engine.open_material(object, &sealed)
+    }
+
+    /// Wants this record to be so.
+    pub fn put(&mut self, record: Record) {
+        self.changes.push(Change::Put(record));
+    }
+
+    /// Wants this record gone.
+    pub fn delete(&mut self, key: RecordKey) {
+        self.changes.push(Change::Delete(key));
+    }
+
+    /// Makes a new object: seals its material, computes digest and MAC.
+    pub fn put_new(&mut self, mut object: ManagedObject, material: &KeyMaterial) -> Result<Arc<ManagedObject>> {
+        object.revision = 1;
+        object.format = material.format;
+        if digest_is_public(object.object_type) {
+            let value = self.crypto().hash(HashAlgorithm::Sha256, &[material.bytes.expose()])?;
+            object.digests = vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: material.format }];
+        }
+        let sealer = self.engine.sealer();
+        let sealed = sealer.seal(&new_binding(&object), &material.bytes)?;
+        object.mac =
+            sealer.attributes_mac(&binding(&object, &sealed), &sealed, object.revision, &canonical(&object)?)?.to_vec();
+        let object = Arc::new(object);
+        self.put(Record::Object(Arc::clone(&object)));
+        self.put(Record::Material(Arc::new(sealed)));
+        self.note(object.key, Some(object.id));
+        Ok(object)
+    }
+
+    /// Records a changed object: counts the revision, sets the date of change, renews the MAC.
+    pub fn put_changed(&mut self, mut object: ManagedObject) -> Result<Arc<ManagedObject>> {
+        object.revision += 1;
+        object.dates.last_change = self.now;
+        if object.state.is_destroyed() {
+            object.mac = Vec::new();
+        } else {
+            let sealed = sealed(self.get(RecordKey::Material(object.id))?, &object)?;
+            let binding = binding(&object, &sealed);
+            let mac = self.engine.sealer().attributes_mac(&binding, &sealed, object.revision, &canonical(&object)?)?;
+            object.mac = mac.to_vec();
+        }
+        let object = Arc::new(object);
+        self.put(Record::Object(Arc::clone(&object)));
+        Ok(object)
+    }
+
+    /// Drops the material of an object, from the store and from the caches.
+    pub fn drop_material(&mut self, object: ObjectId) {
+        self.delete(RecordKey::Material(object));
+        self.purge.push(object);
+    }
+}
+
+/// The object's attributes as bytes for its MAC: the CBOR form of the record without the MAC.
+///
+/// # Errors
+/// `Internal` where the record cannot be encoded, which no record that was decoded can cause.
+pub(crate) fn canonical(object: &ManagedObject) -> Result<Vec<u8>> {
+    let bare = ManagedObject { mac: Vec::new(), ..object.clone() };
+    let mut bytes = Vec::with_capacity(512);
+    ciborium::into_writer(&bare, &mut bytes).map_err(Error::internal)?;
+    Ok(bytes)
+}
+
+/// Immutable attributes of a stored object, as its sealed material names them.
+pub(crate) fn binding(object: &ManagedObject, sealed: &SealedMaterial) -> SealBinding {
+    SealBinding { sensitive: sealed.sensitive, extractable: sealed.extractable, ..new_binding(object) }
+}
+
+fn new_binding(object: &ManagedObject) -> SealBinding {
+    SealBinding {
+        realm: object.realm,
+        object: object.id,
+        version: object.version,
+        object_type: object.object_type,
+        algorithm: object.spec.map(|spec| spec.algorithm),
+        length_bits: object.spec.map_or(0, |spec| spec.length_bits),
+        format: object.format,
+        sensitive: object.sensitive,
+        extractable: object.extractable,
+    }
+}
+
+fn sealed(record: Option<Arc<Record>>, object: &ManagedObject) -> Result<Arc<SealedMaterial>> {
+    match record.as_deref() {
+        Some(Record::Material(sealed)) => Ok(Arc::clone(sealed)),
+        Some(other) => Err(damaged(&RecordKey::Material(object.id), other)),
+        None if object.state.is_destroyed() => {
+            Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)))
+        }
+        None => Err(Error::internal(format!("material of object {} is missing", object.id))),
+    }
+}
+
+/// Digests of passwords and other guessable secrets are never kept: they could be searched for.
+fn digest_is_public(object_type: ObjectType) -> bool {
+    !matches!(object_type, ObjectType::SecretData | ObjectType::OpaqueObject | ObjectType::SplitKey)
+}
+
+/// At most 256 bytes of a text, cut between characters.
+fn shortened(text: &str) -> String {
+    let mut end = text.len().min(256);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+/// True where the material is kept as a key and not as opaque bytes.
+pub fn is_key(object_type: ObjectType, format: KeyFormat) -> bool {
+    matches!(object_type, ObjectType::SymmetricKey | ObjectType::PrivateKey | ObjectType::PublicKey)
+        && !matches!(format, KeyFormat::Opaque | KeyFormat::Other(_))
+}

@@ -42,7 +42,7 @@ pub struct Principal {
 /// What a credential is looked up by: SHA-256 over the presented proof (token bytes, or SubjectPublicKeyInfo DER).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct CredentialId(pub [u8; 32]);
+pub struct CredentialId(#[serde(with = "serde_bytes")] pub [u8; 32]);
 
 /// Kind of credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,51 @@
-//! Being written.
+//! Operations: one file each. An operation reads through its `Context`, decides, and says what shall change; it never
+//! writes, and it runs only with a `Permit`.
+
+use crate::{
+    access::{Action, Permit},
+    error::{Error, Result},
+    request::{Context, Reference, Resolved},
+};
+
+pub mod activate;
+pub mod create;
+pub mod decrypt;
+pub mod destroy;
+pub mod encrypt;
+pub mod revoke;
+
+mod choose;
+mod template;
+
+pub use template::{Activation, Template};
+
+/// What an operation is about.
+pub enum Subject<'a> {
+    /// The caller's realm as a whole.
+    Realm,
+    /// One key or object.
+    Key(&'a Reference),
+}
+
+/// An operation with its arguments.
+pub trait Operation: Send + Sync {
+    /// What it answers.
+    type Reply: Send + 'static;
+
+    /// The action that must be allowed.
+    fn action(&self) -> Action;
+
+    /// What it is about; the engine resolves it, and authorizes the action on it.
+    fn subject(&self) -> Subject<'_>;
+
+    /// Runs. `resolved` is there where the subject is a key.
+    ///
+    /// # Errors
+    /// Any; a failed operation changes nothing and its failure goes on record.
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply>;
+}
+
+/// The resolved subject of an operation whose `subject` is a key.
+fn subject(resolved: Option<Resolved>) -> Result<Resolved> {
+    resolved.ok_or_else(|| Error::internal("an operation on a key ran without one"))
+}

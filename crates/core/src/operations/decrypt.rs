@@ -1,0 +1,74 @@
+//! Decrypt: a data envelope, or raw as a protocol asks for.
+
+use super::{
+    Operation, Subject,
+    choose::{Half, Purpose, usable},
+    encrypt::{Form, is_rsa, merged, refuse_context},
+    subject,
+};
+use crate::{
+    access::{Action, Permit},
+    error::Result,
+    model::{CryptoParameters, ObjectId, UsageMask},
+    ports::crypto::EnvelopeKey,
+    request::{Context, Reference, Resolved},
+    secret::SecretBytes,
+};
+
+/// Decrypts.
+pub struct Decrypt {
+    /// Key or object.
+    pub key: Reference,
+    /// Version; for an envelope the front-end reads it from the header; `None`: the newest.
+    pub version: Option<u32>,
+    /// Layout.
+    pub form: Form,
+    /// What to decrypt.
+    pub ciphertext: Vec<u8>,
+    /// Authentication tag, where it comes apart.
+    pub tag: Option<Vec<u8>>,
+}
+
+/// What came out. Holds secrets.
+pub struct Decrypted {
+    /// The object that was used.
+    pub object: ObjectId,
+    /// Its version.
+    pub version: u32,
+    /// The plaintext.
+    pub plaintext: SecretBytes,
+}
+
+impl Operation for Decrypt {
+    type Reply = Decrypted;
+
+    fn action(&self) -> Action {
+        Action::Decrypt
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Decrypted> {
+        let resolved = subject(resolved)?;
+        let wanted = (Purpose::Process, Half::Private, UsageMask::DECRYPT);
+        let object = usable(context, &resolved, self.version, wanted)?;
+        let key = context.parsed(&object)?;
+        let plaintext = match &self.form {
+            Form::Envelope { context } if !is_rsa(&object) => {
+                let owner = EnvelopeKey { key: object.key, version: object.version };
+                key.open_envelope(owner, context, &self.ciphertext)?
+            }
+            Form::Envelope { context } => {
+                refuse_context(context)?;
+                key.decrypt(&CryptoParameters::default(), None, &[], &self.ciphertext, None)?
+            }
+            Form::Raw { parameters, iv, aad } => {
+                let parameters = merged(parameters, &object);
+                key.decrypt(&parameters, iv.as_deref(), aad, &self.ciphertext, self.tag.as_deref())?
+            }
+        };
+        Ok(Decrypted { object: object.id, version: object.version, plaintext })
+    }
+}

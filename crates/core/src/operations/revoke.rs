@@ -1,0 +1,90 @@
+//! Revoke: Deactivated, or Compromised where the reason is a compromise.
+
+use super::{Operation, Subject, subject};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    lifecycle::{self, Move},
+    model::{ManagedObject, ObjectId, Revocation, RevocationReason, State, Time},
+    request::{Context, Reference, Resolved},
+};
+
+/// Revokes an object, or all versions of a key.
+pub struct Revoke {
+    /// Key or object.
+    pub key: Reference,
+    /// Why.
+    pub revocation: Revocation,
+    /// When the compromise is believed to have happened.
+    pub compromise_occurrence: Option<Time>,
+}
+
+impl Operation for Revoke {
+    /// The objects that were revoked.
+    type Reply = Vec<ObjectId>;
+
+    fn action(&self) -> Action {
+        Action::Revoke
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Vec<ObjectId>> {
+        let resolved = subject(resolved)?;
+        let (named, newest) = (resolved.object.is_some(), resolved.object_id()?);
+        let objects: Vec<ObjectId> = match resolved.object {
+            Some(object) => vec![object],
+            None => resolved.key.objects().collect(),
+        };
+        let mut revoked = Vec::new();
+        for id in objects {
+            let object = context.object(id)?;
+            context.hold(&object);
+            match self.revoked(&object, context.now()) {
+                Ok(object) => {
+                    context.put_changed(object)?;
+                    revoked.push(id);
+                }
+                Err(error) if named || id == newest => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(revoked)
+    }
+}
+
+impl Revoke {
+    fn is_compromise(&self) -> bool {
+        matches!(self.revocation.reason, RevocationReason::KeyCompromise | RevocationReason::CaCompromise)
+    }
+
+    /// The object after the revocation.
+    fn revoked(&self, object: &ManagedObject, now: Time) -> Result<ManagedObject> {
+        let state = lifecycle::state_at(object, now);
+        let mut object = object.clone();
+        if self.is_compromise() {
+            object.state = lifecycle::next_state(state, Move::Compromise)?;
+            object.dates.compromise = object.dates.compromise.or(Some(now));
+            object.dates.compromise_occurrence = self.compromise_occurrence.or(object.dates.compromise_occurrence);
+        } else {
+            // A second revocation of the same kind changes nothing of the state and records the newer reason.
+            object.state = match state {
+                State::Deactivated => State::Deactivated,
+                State::PreActive => {
+                    return Err(Error::new(
+                        ErrorKind::WrongState,
+                        "an object that is pre-active can only be revoked for compromise, or destroyed",
+                    ));
+                }
+                other => lifecycle::next_state(other, Move::Deactivate)?,
+            };
+            if state != State::Deactivated {
+                object.dates.deactivation = Some(now);
+            }
+        }
+        object.revocation = Some(self.revocation.clone());
+        Ok(object)
+    }
+}

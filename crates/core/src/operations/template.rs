@@ -1,0 +1,126 @@
+//! What a client says about an object that is to be made.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{
+        AttributeName, CryptoParameters, Dates, KeyFormat, KeyId, KeySpec, Link, ManagedObject, Name, ObjectId,
+        ObjectType, RealmId, State, Time, UsageMask, Value,
+    },
+};
+
+/// When a new object becomes Active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// When it is asked for (KMIP's default).
+    #[default]
+    Later,
+    /// At once (the default of REST and CLI).
+    Now,
+    /// On this date; a date in the past means at once.
+    At(Time),
+}
+
+/// Attributes of an object to be made. Every field that is `None` or empty takes its default.
+#[derive(Clone, Debug, Default)]
+pub struct Template {
+    /// When it becomes Active.
+    pub activation: Activation,
+    /// Uses; `None`: all that fit the algorithm.
+    pub usage: Option<UsageMask>,
+    /// Names (KMIP). The first that is free also names the key.
+    pub names: Vec<Name>,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Links.
+    pub links: Vec<Link>,
+    /// Ways to use it.
+    pub parameters: Vec<CryptoParameters>,
+    /// Before it nothing is processed.
+    pub process_start: Option<Time>,
+    /// From it on nothing is protected.
+    pub protect_stop: Option<Time>,
+    /// Becomes Deactivated.
+    pub deactivation: Option<Time>,
+    /// Made on another system before.
+    pub original_creation: Option<Time>,
+    /// Leaves only wrapped; default no.
+    pub sensitive: Option<bool>,
+    /// May leave; default yes.
+    pub extractable: Option<bool>,
+    /// Further kind, as KMIP code.
+    pub subtype: Option<u32>,
+    /// All other attributes.
+    pub further: BTreeMap<AttributeName, Vec<Value>>,
+}
+
+/// Where a new object belongs.
+pub(super) struct Place {
+    pub(super) id: ObjectId,
+    pub(super) realm: RealmId,
+    pub(super) key: KeyId,
+    pub(super) version: u32,
+    pub(super) object_type: ObjectType,
+    pub(super) spec: Option<KeySpec>,
+}
+
+impl Template {
+    /// The object that this template describes; material, digest and MAC come with `Context::put_new`.
+    pub(super) fn object(&self, place: Place, fitting: UsageMask, now: Time) -> Result<ManagedObject> {
+        self.check_dates()?;
+        let activation = match self.activation {
+            Activation::Later => None,
+            Activation::Now => Some(now),
+            Activation::At(date) => Some(date),
+        };
+        let sensitive = self.sensitive.unwrap_or(false);
+        let extractable = self.extractable.unwrap_or(true);
+        let mut object = ManagedObject {
+            id: place.id,
+            realm: place.realm,
+            key: place.key,
+            version: place.version,
+            revision: 0,
+            object_type: place.object_type,
+            subtype: self.subtype,
+            state: State::PreActive,
+            spec: place.spec,
+            format: KeyFormat::Raw,
+            usage: self.usage.unwrap_or(fitting),
+            parameters: self.parameters.clone(),
+            dates: Dates {
+                initial: now,
+                last_change: now,
+                activation,
+                process_start: self.process_start,
+                protect_stop: self.protect_stop,
+                deactivation: self.deactivation,
+                original_creation: Some(self.original_creation.unwrap_or(now)),
+                ..Dates::default()
+            },
+            revocation: None,
+            names: self.names.clone(),
+            groups: self.groups.clone(),
+            links: self.links.clone(),
+            digests: Vec::new(),
+            sensitive,
+            always_sensitive: sensitive,
+            extractable,
+            never_extractable: !extractable,
+            fresh: true,
+            further: self.further.clone(),
+            mac: Vec::new(),
+        };
+        object.state = crate::lifecycle::state_at(&object, now);
+        Ok(object)
+    }
+
+    fn check_dates(&self) -> Result<()> {
+        let Activation::At(activation) = self.activation else { return Ok(()) };
+        if self.deactivation.is_some_and(|deactivation| deactivation < activation) {
+            return Err(Error::new(ErrorKind::InvalidField, "the deactivation date lies before the activation date"));
+        }
+        Ok(())
+    }
+}
