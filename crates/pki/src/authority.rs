@@ -1,9 +1,10 @@
 //! The certificate authority: made once, loaded at each start, issues server and client certificates. Not here:
 //! where its key is sealed, and which certificates were revoked.
 
+use rcgen::string::PrintableString;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, ServerName};
 use time::OffsetDateTime;
@@ -18,6 +19,8 @@ use crate::{CertificateRequest, PkiError};
 pub const SERVER_VALIDITY_DAYS: u32 = 365;
 
 const AUTHORITY_COMMON_NAME: &str = "Keyreeve CA";
+/// X.520 section 6.2.9, the naming attribute serialNumber, which is not the certificate's own.
+const X520_SERIAL_NUMBER: [u64; 4] = [2, 5, 4, 5];
 const AUTHORITY_VALIDITY_DAYS: u32 = 3652;
 const DAY_SECONDS: u64 = 86_400;
 /// Certificates begin this much in the past, so that a peer whose clock is behind takes them at once.
@@ -60,6 +63,7 @@ pub struct CertificateAuthority {
 
 impl CertificateAuthority {
     /// Makes an authority that lasts ten years: a self-signed certificate and its key, which the caller seals.
+    /// Its name is `CN=Keyreeve CA` with a random serialNumber attribute.
     ///
     /// # Errors
     /// [`PkiError::Crypto`] without memory or entropy, [`PkiError::Validity`] for an impossible time.
@@ -70,6 +74,11 @@ impl CertificateAuthority {
         let key = PrivateKey::generate()?;
         let validity = Validity { from_seconds: now_seconds, days: AUTHORITY_VALIDITY_DAYS };
         let mut params = params(AUTHORITY_COMMON_NAME, validity)?;
+        // Two authorities under one name would be taken for each other by whoever knows both.
+        let number = PrintableString::try_from(Serial::random()?.to_string()).map_err(encoding)?;
+        params
+            .distinguished_name
+            .push(DnType::CustomDnType(X520_SERIAL_NUMBER.to_vec()), DnValue::PrintableString(number));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key.signer()?).map_err(encoding)?;

@@ -1,1 +1,3 @@
 //! Listeners, TLS, authentication, front-ends, configuration and wiring.
+
+pub mod listen;

@@ -1,0 +1,156 @@
+//! TLS: the configuration of a listener, its exchange at run time, and the handshake. Not here: who the peer is
+//! to the house (authn), and where certificates and keys come from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyreeve_pki::CertificateInfo;
+use parking_lot::RwLock;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{Acceptor, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::refusal::{OFFERED_BEFORE_TLS_1_2, Refusal, expired, offered};
+
+/// Sessions that a listener remembers for resumption, a few KiB each.
+const SESSIONS_MAX: usize = 1024;
+
+/// Whether a client must show a certificate; one that is shown must always be good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// Without one there is no connection.
+    Required,
+    /// A client without one proves itself otherwise, by a token say.
+    Optional,
+}
+
+/// What a listener's TLS is made of; borrows a secret.
+pub struct TlsSettings<'a> {
+    /// The server's certificate, then those between it and its authority.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The server's private key.
+    pub key: PrivateKeyDer<'a>,
+    /// The authority whose client certificates are taken.
+    pub client_authority: &'a CertificateDer<'static>,
+    /// Whether clients need one.
+    pub client_certificate: ClientCertificate,
+    /// Application protocols in order of preference; empty where there is only one.
+    pub application_protocols: &'a [&'a str],
+}
+
+/// Certificates or keys that make no working listener.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The authority's certificate cannot be trusted.
+    #[error("the authority's certificate cannot verify clients: {0}")]
+    Authority(String),
+    /// The server's own certificate or key cannot be used.
+    #[error("the server's certificate or key cannot be used: {0}")]
+    Identity(rustls::Error),
+}
+
+/// A listener's TLS configuration, which can be exchanged while it runs; holds a secret.
+pub struct TlsEndpoint {
+    config: RwLock<Arc<ServerConfig>>,
+}
+
+impl TlsEndpoint {
+    /// TLS 1.3 and 1.2, X25519MLKEM768 first, sessions resumed.
+    ///
+    /// # Errors
+    /// [`TlsError`] where certificates and keys do not fit.
+    pub fn new(settings: TlsSettings<'_>) -> Result<Self, TlsError> {
+        Ok(Self { config: RwLock::new(Arc::new(server_config(settings)?)) })
+    }
+
+    /// Takes other certificates for all handshakes from now on; open connections stay, remembered sessions go.
+    ///
+    /// # Errors
+    /// [`TlsError`] where they do not fit; then nothing changes.
+    pub fn replace(&self, settings: TlsSettings<'_>) -> Result<(), TlsError> {
+        let config = Arc::new(server_config(settings)?);
+        *self.config.write() = config;
+        Ok(())
+    }
+
+    /// Makes a connection of a socket, within a time limit.
+    pub(super) async fn handshake(
+        &self,
+        socket: TcpStream,
+        time_max: Duration,
+    ) -> Result<(TlsStream<TcpStream>, Option<CertificateInfo>), Refusal> {
+        match tokio::time::timeout(time_max, self.handshake_unlimited(socket)).await {
+            Ok(done) => done,
+            Err(_) => Err(Refusal::TooSlow { seconds: time_max.as_secs() }),
+        }
+    }
+
+    async fn handshake_unlimited(
+        &self,
+        socket: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, Option<CertificateInfo>), Refusal> {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await;
+        let start = start.map_err(|error| Refusal::from_io(&error, OFFERED_BEFORE_TLS_1_2))?;
+        let offered = offered(&start.client_hello());
+        let config = Arc::clone(&self.config.read());
+        let stream = start.into_stream(Arc::clone(&config)).await;
+        let stream = stream.map_err(|error| Refusal::from_io(&error, &offered))?;
+        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = leaf.map(CertificateInfo::read).transpose();
+        let certificate = certificate.map_err(|error| Refusal::Certificate(error.to_string()))?;
+        if let Some(certificate) = &certificate {
+            check_still_valid(certificate, &config)?;
+        }
+        Ok((stream, certificate))
+    }
+}
+
+fn server_config(settings: TlsSettings<'_>) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let key = aws_lc_rs::sign::any_supported_type(&settings.key).map_err(TlsError::Identity)?;
+    let identity = CertifiedKey::new(settings.chain, key);
+    identity.keys_match().map_err(TlsError::Identity)?;
+    let verifier = client_verifier(settings.client_authority, settings.client_certificate, &provider)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(TlsError::Identity)?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+    config.alpn_protocols =
+        settings.application_protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    // INVARIANT: every configuration has sessions of its own: one resumed elsewhere would bring along a peer that
+    // was checked against another authority, or not at all.
+    config.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
+    config.send_tls13_tickets = 1;
+    Ok(config)
+}
+
+fn client_verifier(
+    authority: &CertificateDer<'static>,
+    policy: ClientCertificate,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.clone()).map_err(|error| TlsError::Authority(error.to_string()))?;
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = match policy {
+        ClientCertificate::Required => builder,
+        ClientCertificate::Optional => builder.allow_unauthenticated(),
+    };
+    builder.build().map_err(|error| TlsError::Authority(error.to_string()))
+}
+
+/// A resumed session brings its certificate along without another check, and it may have expired since.
+fn check_still_valid(certificate: &CertificateInfo, config: &ServerConfig) -> Result<(), Refusal> {
+    let now = config.time_provider.current_time();
+    let now = now.ok_or_else(|| Refusal::Other("the time is unknown".to_owned()))?;
+    if i64::try_from(now.as_secs()).unwrap_or(i64::MAX) > certificate.not_after_seconds {
+        return Err(expired(certificate.not_after_seconds));
+    }
+    Ok(())
+}
