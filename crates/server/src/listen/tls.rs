@@ -154,3 +154,28 @@ fn check_still_valid(certificate: &CertificateInfo, config: &ServerConfig) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use keyreeve_pki::CertificateAuthority;
+
+    use super::*;
+
+    #[test]
+    fn certificate_that_expired_since_its_session_began_is_refused() {
+        let made = CertificateAuthority::create(1_700_000_000).unwrap();
+        let endpoint = TlsEndpoint::new(TlsSettings {
+            chain: vec![made.certificate.clone()],
+            key: rustls::pki_types::PrivatePkcs8KeyDer::from(made.key.pkcs8_der()).into(),
+            client_authority: &made.certificate,
+            client_certificate: ClientCertificate::Required,
+            application_protocols: &[],
+        });
+        let config = Arc::clone(&endpoint.unwrap().config.read());
+        let mut certificate = CertificateInfo::read(&made.certificate).unwrap();
+        assert!(check_still_valid(&certificate, &config).is_ok());
+        certificate.not_after_seconds = 1_700_000_001;
+        let refused = check_still_valid(&certificate, &config).unwrap_err().to_string();
+        assert!(refused.contains("expired at Unix second 1700000001"), "{refused}");
+    }
+}
