@@ -58,6 +58,13 @@ pub enum Ended<R> {
     Lost(Error),
 }
 
+impl<R> Prepared<R> {
+    /// The entry that will be on record, for the log.
+    pub fn entry(&self) -> &EntryDraft {
+        &self.commit.entry
+    }
+}
+
 impl Engine {
     /// An engine over these ports.
     pub fn new(

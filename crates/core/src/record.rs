@@ -212,7 +212,7 @@ pub fn index_terms(record: &Record) -> Vec<IndexTerm> {
                 term(IndexKind::KeyByName, key.name.clone().into_bytes()),
                 term(IndexKind::KeyOwner, key.owner.as_bytes().to_vec()),
             ];
-            terms.extend(key.tags.iter().map(|(k, v)| term(IndexKind::KeyTag, pair(k.as_bytes(), v.as_bytes()))));
+            terms.extend(key.tags.iter().map(|(name, value)| term(IndexKind::KeyTag, tag_value(name, value))));
             terms
         }
         Record::Principal(principal) => vec![IndexTerm {
@@ -262,6 +262,11 @@ fn object_terms(object: &ManagedObject) -> Vec<IndexTerm> {
 /// Index value of an algorithm.
 pub fn algorithm_value(algorithm: crate::model::Algorithm) -> Vec<u8> {
     algorithm.word().into_bytes()
+}
+
+/// Index value of a key's tag.
+pub fn tag_value(name: &str, value: &str) -> Vec<u8> {
+    cut(pair(name.as_bytes(), value.as_bytes()))
 }
 
 /// Index value of a further attribute: its name and its value.

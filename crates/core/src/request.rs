@@ -283,6 +283,11 @@ impl<'e> Context<'e> {
         self.engine.open_material(object, &sealed)
     }
 
+    /// Seals a secret of the server itself, outside of any managed object.
+    pub(crate) fn seal(&self, binding: &SealBinding, secret: &crate::secret::SecretBytes) -> Result<SealedMaterial> {
+        self.engine.sealer().seal(binding, secret)
+    }
+
     /// Wants this record to be so.
     pub fn put(&mut self, record: Record) {
         self.changes.push(Change::Put(record));

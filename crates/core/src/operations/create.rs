@@ -30,6 +30,8 @@ pub struct Create {
     pub policy: KeyPolicy,
     /// Free labels.
     pub tags: BTreeMap<String, String>,
+    /// Refuse uses that the kind of key cannot serve (REST and CLI). KMIP clients send masks as they like.
+    pub usage_must_fit: bool,
 }
 
 /// What was made.
@@ -59,6 +61,11 @@ impl Operation for Create {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
+        if self.usage_must_fit {
+            let (private, public) = context.crypto().fitting_usage(&self.spec);
+            let wanted = [&self.template, &self.public].into_iter().filter_map(|template| template.usage);
+            check_usage(wanted.fold(UsageMask::NONE, |all, one| all | one), private | public, &self.spec)?;
+        }
         let series = Series { key: KeyId(context.new_object_id()?.0), version: 1, spec: self.spec };
         let version = put_version(context, &series, &self.template, &self.public)?;
         let name = claim_names(context, series.key, self.name.as_deref(), &version, [&self.template, &self.public])?;
@@ -97,8 +104,6 @@ pub(super) fn put_version(
     public_template: &Template,
 ) -> Result<KeyVersion> {
     let (fitting, fitting_public) = context.crypto().fitting_usage(&series.spec);
-    check_usage(template.usage, fitting, &series.spec)?;
-    check_usage(public_template.usage, fitting_public, &series.spec)?;
     let primary = context.new_object_id()?;
     let place = |context: &Context<'_>, id, object_type| Place {
         id,
@@ -111,9 +116,7 @@ pub(super) fn put_version(
     match context.crypto().generate(&series.spec)? {
         Generated::Symmetric(material) => {
             let place = place(context, primary, ObjectType::SymmetricKey);
-            let mut object = template.object(place, fitting, context.now())?;
-            object.never_extractable = !object.extractable;
-            context.put_new(object, &material)?;
+            context.put_new(template.object(place, fitting, context.now())?, &material)?;
             Ok(KeyVersion { number: series.version, primary, public: None })
         }
         Generated::Pair { private, public } => {
@@ -134,10 +137,15 @@ pub(super) fn put_version(
     }
 }
 
-/// A mask may name only uses that the kind of key can serve, or none.
-fn check_usage(wanted: Option<UsageMask>, fitting: UsageMask, spec: &KeySpec) -> Result<()> {
-    let _ = (wanted, fitting, spec);
-    Ok(())
+/// Refuses uses that no half of the key can serve.
+fn check_usage(wanted: UsageMask, fitting: UsageMask, spec: &KeySpec) -> Result<()> {
+    let odd = UsageMask(wanted.0 & !fitting.0);
+    if odd == UsageMask::NONE {
+        return Ok(());
+    }
+    let (odd, fitting) = (odd.words().join(", "), fitting.words().join(", "));
+    let public = format!("a key of kind {} cannot {odd}; it can: {fitting}", spec.name());
+    Err(Error::new(ErrorKind::InvalidField, public))
 }
 
 /// Claims the key's name and the names in the templates for this key, all unique in the realm. Gives the key's name.
@@ -166,16 +174,27 @@ pub(super) fn claim_names(
 pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> Result<()> {
     check_name(name)?;
     match context.key_named(name)? {
-        Some(holder) if holder == key => Ok(()),
-        Some(_) => {
-            Err(Error::new(ErrorKind::AlreadyExists, format!("a key named {name:?} exists; choose another name")))
+        Some(holder) if holder == key => return Ok(()),
+        Some(holder) if !is_gone(context, holder)? => {
+            let public = format!("a key named {name:?} exists; choose another name");
+            return Err(Error::new(ErrorKind::AlreadyExists, public));
         }
-        None => {
-            let realm = context.realm();
-            context.put(Record::KeyName { realm, name: name.to_owned(), key });
-            Ok(())
+        _ => {}
+    }
+    let realm = context.realm();
+    context.put(Record::KeyName { realm, name: name.to_owned(), key });
+    Ok(())
+}
+
+/// Nothing of the key is left: its name still finds it until somebody else wants the name.
+fn is_gone(context: &mut Context<'_>, key: KeyId) -> Result<bool> {
+    let key = context.key(key)?;
+    for object in key.versions.iter().rev().flat_map(|version| [Some(version.primary), version.public]).flatten() {
+        if !context.object(object)?.state.is_destroyed() {
+            return Ok(false);
         }
     }
+    Ok(true)
 }
 
 /// Names are 1 to 1,024 bytes of UTF-8 without control characters.

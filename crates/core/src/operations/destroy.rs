@@ -6,7 +6,6 @@ use crate::{
     error::Result,
     lifecycle::{self, Move},
     model::{ManagedObject, ObjectId, Revocation, RevocationReason, State},
-    record::RecordKey,
     request::{Context, Reference, Resolved},
 };
 
@@ -52,7 +51,6 @@ impl Operation for Destroy {
                 Err(_) => {}
             }
         }
-        release_names(context, &resolved)?;
         Ok(destroyed)
     }
 }
@@ -72,10 +70,4 @@ impl Destroy {
         object.dates.destroy = Some(now);
         Ok(object)
     }
-}
-
-/// Once nothing of a key is left, its names are free for others. Search by name still finds the destroyed objects.
-fn release_names(context: &mut Context<'_>, resolved: &Resolved) -> Result<()> {
-    let _ = (context, resolved, RecordKey::Realm);
-    Ok(())
 }

@@ -8,11 +8,27 @@ use crate::{
 };
 
 pub mod activate;
+pub mod apply_dates;
 pub mod create;
 pub mod decrypt;
 pub mod destroy;
 pub mod encrypt;
+pub mod get;
+pub mod grant;
+pub mod hash;
+pub mod journal;
+pub mod list_keys;
+pub mod mac;
+pub mod principals;
+pub mod random;
+pub mod register;
+pub mod rekey;
 pub mod revoke;
+pub mod server;
+pub mod show;
+pub mod sign;
+pub mod verify;
+pub mod wrap;
 
 mod choose;
 mod template;

@@ -116,6 +116,29 @@ impl Template {
         Ok(object)
     }
 
+    /// What this template says, and what `other` says where this one is silent.
+    pub(super) fn over(&self, other: Self) -> Self {
+        let mut further = other.further;
+        further.extend(self.further.clone());
+        let list = |own: &[Link], inherited: Vec<Link>| [own, &inherited].concat();
+        Self {
+            activation: if self.activation == Activation::Later { other.activation } else { self.activation },
+            usage: self.usage.or(other.usage),
+            names: if self.names.is_empty() { other.names } else { self.names.clone() },
+            groups: if self.groups.is_empty() { other.groups } else { self.groups.clone() },
+            links: list(&self.links, other.links),
+            parameters: if self.parameters.is_empty() { other.parameters } else { self.parameters.clone() },
+            process_start: self.process_start.or(other.process_start),
+            protect_stop: self.protect_stop.or(other.protect_stop),
+            deactivation: self.deactivation.or(other.deactivation),
+            original_creation: self.original_creation.or(other.original_creation),
+            sensitive: self.sensitive.or(other.sensitive),
+            extractable: self.extractable.or(other.extractable),
+            subtype: self.subtype.or(other.subtype),
+            further,
+        }
+    }
+
     fn check_dates(&self) -> Result<()> {
         let Activation::At(activation) = self.activation else { return Ok(()) };
         if self.deactivation.is_some_and(|deactivation| deactivation < activation) {

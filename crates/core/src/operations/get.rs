@@ -1,0 +1,157 @@
+//! Get: an object's material, where key and policy let it leave.
+
+use std::sync::Arc;
+
+use super::{Operation, Subject, subject};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    lifecycle,
+    model::{CryptoParameters, KeyFormat, KeyMaterial, ManagedObject, ObjectId, ObjectType},
+    request::{Context, Reference, Resolved, is_key},
+    secret::SecretBytes,
+};
+
+/// How material is protected on its way out.
+pub enum Protection {
+    /// As it is.
+    Plain,
+    /// Wrapped by a key of this server.
+    Wrapped {
+        /// The wrapping key or object.
+        key: Reference,
+        /// How; the default is AES key wrap for AES keys.
+        parameters: CryptoParameters,
+        /// Frames the material before it is wrapped (KMIP wraps an encoded Key Value, say); `None`: the bare bytes.
+        frame: Option<fn(&SecretBytes) -> SecretBytes>,
+    },
+}
+
+/// Hands out material.
+pub struct Get {
+    /// Key or object.
+    pub key: Reference,
+    /// Version; `None`: the newest.
+    pub version: Option<u32>,
+    /// The public half of a pair.
+    pub public: bool,
+    /// Encoding; `None`: as it was given or made.
+    pub format: Option<KeyFormat>,
+    /// Protection on its way.
+    pub protection: Protection,
+}
+
+/// What is handed out. Holds secrets.
+pub struct Gotten {
+    /// The object.
+    pub object: Arc<ManagedObject>,
+    /// Its material; wrapped, where that was asked for.
+    pub material: KeyMaterial,
+    /// The wrapping key's object, where wrapped.
+    pub wrapped_by: Option<ObjectId>,
+}
+
+impl Operation for Get {
+    type Reply = Gotten;
+
+    fn action(&self) -> Action {
+        if self.public { Action::GetPublic } else { Action::Get }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Gotten> {
+        let resolved = subject(resolved)?;
+        let object = self.pick(context, &resolved)?;
+        context.hold(&object);
+        let state = lifecycle::state_at(&object, context.now());
+        if state.is_destroyed() {
+            return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
+        }
+        let plain = matches!(self.protection, Protection::Plain);
+        may_leave(&object, plain)?;
+        let material = self.encoded(context, &object)?;
+        let (material, wrapped_by) = self.protected(context, material)?;
+        let object = if object.fresh { no_longer_fresh(context, &object)? } else { object };
+        context.note(object.key, Some(object.id));
+        Ok(Gotten { object, material, wrapped_by })
+    }
+}
+
+impl Get {
+    /// INVARIANT: with `public`, only a public key or a certificate comes out: the action that was authorized reads no
+    /// secret.
+    fn pick(&self, context: &mut Context<'_>, resolved: &Resolved) -> Result<Arc<ManagedObject>> {
+        let id = match (resolved.object, self.version) {
+            (Some(object), _) => object,
+            (None, None) => {
+                let latest = resolved.key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
+                if self.public { latest.public.unwrap_or(latest.primary) } else { latest.primary }
+            }
+            (None, Some(number)) => {
+                let version =
+                    resolved.key.version(number).ok_or_else(|| Error::not_found("version of the key"))?;
+                if self.public { version.public.unwrap_or(version.primary) } else { version.primary }
+            }
+        };
+        let object = context.object(id)?;
+        Ok(object)
+    }
+
+    fn encoded(&self, context: &mut Context<'_>, object: &ManagedObject) -> Result<KeyMaterial> {
+        let public_of_private = self.public && object.object_type == ObjectType::PrivateKey;
+        if self.public && !public_of_private && !is_public(object.object_type) {
+            return Err(Error::new(ErrorKind::WrongUsage, "this key has no public half"));
+        }
+        if public_of_private {
+            let spki = context.parsed(object)?.public_key()?;
+            return Ok(KeyMaterial { format: KeyFormat::Spki, bytes: SecretBytes::new(spki) });
+        }
+        match self.format {
+            Some(format) if format != object.format => {
+                if !is_key(object.object_type, object.format) {
+                    return Err(Error::new(ErrorKind::Unsupported, "this object cannot be given in another format"));
+                }
+                context.parsed(object)?.export(format)
+            }
+            _ => context.material(object),
+        }
+    }
+
+    fn protected(&self, context: &mut Context<'_>, material: KeyMaterial) -> Result<(KeyMaterial, Option<ObjectId>)> {
+        let Protection::Wrapped { key, parameters, frame } = &self.protection else {
+            return Ok((material, None));
+        };
+        let (bytes, object) = super::wrap::wrap_with(context, key, None, parameters, &match frame {
+            Some(frame) => frame(&material.bytes),
+            None => SecretBytes::copy_from(material.bytes.expose()),
+        })?;
+        Ok((KeyMaterial { format: material.format, bytes: SecretBytes::new(bytes) }, Some(object)))
+    }
+}
+
+/// Material that is marked to stay does not leave; sensitive material leaves only wrapped.
+fn may_leave(object: &ManagedObject, plain: bool) -> Result<()> {
+    if is_public(object.object_type) {
+        return Ok(());
+    }
+    if !object.extractable {
+        let public = "this key may not leave the server; a key that may is created as exportable";
+        return Err(Error::new(ErrorKind::NotExtractable, public));
+    }
+    if plain && object.sensitive {
+        let public = "this key is sensitive and leaves the server only wrapped: name a wrapping key";
+        return Err(Error::new(ErrorKind::NotExtractable, public));
+    }
+    Ok(())
+}
+
+fn is_public(object_type: ObjectType) -> bool {
+    matches!(object_type, ObjectType::PublicKey | ObjectType::Certificate | ObjectType::CertificateRequest)
+}
+
+fn no_longer_fresh(context: &mut Context<'_>, object: &ManagedObject) -> Result<Arc<ManagedObject>> {
+    context.put_changed(ManagedObject { fresh: false, ..object.clone() })
+}

@@ -1,0 +1,64 @@
+//! Grant: a key's owner lets others use or manage it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{Operation, Subject, principals::principal_named, subject};
+use crate::{
+    access::{Action, ActionGroup, Permit},
+    error::{Error, ErrorKind, Result},
+    model::{Grant as Given, Key},
+    record::Record,
+    request::{Context, Reference, Resolved},
+};
+
+/// Sets what a principal may do with a key; an empty set takes the grant back.
+pub struct Grant {
+    /// The key.
+    pub key: Reference,
+    /// Name of the principal.
+    pub principal: String,
+    /// What it may.
+    pub actions: BTreeSet<Action>,
+}
+
+/// Grants of one key at most.
+const GRANTS_MAX: usize = 1024;
+
+impl Operation for Grant {
+    type Reply = Arc<Key>;
+
+    fn action(&self) -> Action {
+        Action::Grant
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Arc<Key>> {
+        let mut key = Key::clone(&subject(resolved)?.key);
+        let principal = principal_named(context, &self.principal)?.id;
+        if let Some(action) = self.actions.iter().find(|action| !grantable(**action)) {
+            let public = format!("{} cannot be granted on a key", action.word());
+            return Err(Error::new(ErrorKind::InvalidField, public));
+        }
+        key.grants.retain(|grant| grant.principal != principal);
+        if !self.actions.is_empty() {
+            key.grants.push(Given { principal, actions: self.actions.clone() });
+        }
+        if key.grants.len() > GRANTS_MAX {
+            let public = format!("a key has at most {GRANTS_MAX} grants; take one back first");
+            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        }
+        context.note_detail(format!("to {}", self.principal));
+        let key = Arc::new(key);
+        context.put(Record::Key(Arc::clone(&key)));
+        Ok(key)
+    }
+}
+
+/// Granting the right to grant would let a permission spread beyond the owner's sight.
+fn grantable(action: Action) -> bool {
+    action != Action::Grant
+        && matches!(action.group(), ActionGroup::Use | ActionGroup::Manage | ActionGroup::Read)
+}

@@ -1,0 +1,97 @@
+//! List keys: those that the caller may know of, by name, in pages.
+
+use std::{collections::BTreeMap, ops::Bound};
+
+use super::{
+    Operation, Subject,
+    show::{Shown, shown},
+};
+use crate::{
+    access::{self, Action, Permit, Target},
+    error::{ErrorKind, Result},
+    model::KeyId,
+    ports::store::{IndexHit, IndexRange},
+    record::IndexKind,
+    request::{Context, Resolved},
+};
+
+/// Keys in one page at most.
+pub const PAGE_KEYS_MAX: usize = 1000;
+
+/// Lists keys.
+pub struct ListKeys {
+    /// Where the page before ended.
+    pub after: Option<IndexHit>,
+    /// Keys in this page at most, 1 to `PAGE_KEYS_MAX`.
+    pub limit: usize,
+    /// Only keys with all of these tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One page.
+pub struct Page {
+    /// The keys.
+    pub keys: Vec<Shown>,
+    /// Where the next page starts; `None`: this was the last.
+    pub next: Option<IndexHit>,
+}
+
+impl Operation for ListKeys {
+    type Reply = Page;
+
+    fn action(&self) -> Action {
+        Action::ListKeys
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Page> {
+        let limit = self.limit.clamp(1, PAGE_KEYS_MAX);
+        let (kind, from, to) = self.range();
+        let range = IndexRange { realm: permit.realm(), kind, from, to };
+        let (mut keys, mut after) = (Vec::new(), self.after.clone());
+        loop {
+            let hits = context.find(&range, after.as_ref(), limit)?;
+            let last = hits.len() < limit;
+            for hit in hits {
+                if let Some(shown) = self.visible(context, KeyId(hit.id))? {
+                    keys.push(shown);
+                }
+                after = Some(hit);
+                if keys.len() == limit {
+                    return Ok(Page { keys, next: after });
+                }
+            }
+            if last {
+                return Ok(Page { keys, next: None });
+            }
+        }
+    }
+}
+
+impl ListKeys {
+    /// By one of the tags where there are any, else all keys by name.
+    fn range(&self) -> (IndexKind, Bound<Vec<u8>>, Bound<Vec<u8>>) {
+        match self.tags.iter().next() {
+            Some((name, value)) => {
+                let value = crate::record::tag_value(name, value);
+                (IndexKind::KeyTag, Bound::Included(value.clone()), Bound::Included(value))
+            }
+            None => (IndexKind::KeyByName, Bound::Unbounded, Bound::Unbounded),
+        }
+    }
+
+    fn visible(&self, context: &mut Context<'_>, id: KeyId) -> Result<Option<Shown>> {
+        let key = match context.key(id) {
+            Ok(key) => key,
+            // Gone between the index and here.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let tagged = self.tags.iter().all(|(name, value)| key.tags.get(name) == Some(value));
+        let allowed = access::authorize(context.caller(), Action::GetAttributes, Target::Key(&key)).is_ok();
+        if tagged && allowed { shown(context, key).map(Some) } else { Ok(None) }
+    }
+}

@@ -1,0 +1,92 @@
+//! MAC: make and verify message authentication codes.
+
+use super::{
+    Operation, Subject,
+    choose::{Half, Purpose, usable},
+    encrypt::merged,
+    subject,
+    verify::Verified,
+};
+use crate::{
+    access::{Action, Permit},
+    error::Result,
+    model::{CryptoParameters, ObjectId, UsageMask},
+    request::{Context, Reference, Resolved},
+};
+
+/// Makes a MAC.
+pub struct Mac {
+    /// Key or object.
+    pub key: Reference,
+    /// Version; `None`: the newest that may protect.
+    pub version: Option<u32>,
+    /// How.
+    pub parameters: CryptoParameters,
+    /// Over what.
+    pub data: Vec<u8>,
+}
+
+/// A MAC.
+#[derive(Debug)]
+pub struct Authenticated {
+    /// The object that was used.
+    pub object: ObjectId,
+    /// Its version.
+    pub version: u32,
+    /// The code.
+    pub mac: Vec<u8>,
+}
+
+/// Verifies a MAC.
+pub struct MacVerify {
+    /// Key or object.
+    pub key: Reference,
+    /// Version; `None`: the newest.
+    pub version: Option<u32>,
+    /// How.
+    pub parameters: CryptoParameters,
+    /// Over what.
+    pub data: Vec<u8>,
+    /// The code.
+    pub mac: Vec<u8>,
+}
+
+impl Operation for Mac {
+    type Reply = Authenticated;
+
+    fn action(&self) -> Action {
+        Action::Mac
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Authenticated> {
+        let wanted = (Purpose::Protect, Half::Private, UsageMask::MAC);
+        let object = usable(context, &subject(resolved)?, self.version, wanted)?;
+        let mac = context.parsed(&object)?.mac(&merged(&self.parameters, &object), &self.data)?;
+        Ok(Authenticated { object: object.id, version: object.version, mac })
+    }
+}
+
+impl Operation for MacVerify {
+    type Reply = Verified;
+
+    fn action(&self) -> Action {
+        Action::MacVerify
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {
+        let wanted = (Purpose::Process, Half::Private, UsageMask::MAC_VERIFY);
+        let object = usable(context, &subject(resolved)?, self.version, wanted)?;
+        let mac = context.parsed(&object)?.mac(&merged(&self.parameters, &object), &self.data)?;
+        let valid = context.crypto().equal(&mac, &self.mac);
+        context.note_detail(if valid { "valid" } else { "not valid" });
+        Ok(Verified { valid, object: object.id, version: object.version })
+    }
+}

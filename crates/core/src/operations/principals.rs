@@ -1,0 +1,319 @@
+//! Principals and their credentials: make, list, renew, revoke, and recognise by a proof.
+
+use std::{collections::BTreeSet, ops::Bound, sync::Arc};
+
+use super::{Operation, Subject};
+use crate::{
+    access::{Action, Permit},
+    engine::damaged,
+    error::{Error, ErrorKind, Result},
+    model::{Credential, CredentialId, CredentialKind, Principal, PrincipalId, Role, Time},
+    ports::store::{IndexRange, Store},
+    record::{IndexKind, Record, RecordKey},
+    request::{Context, Resolved},
+};
+
+/// A credential to be added.
+#[derive(Clone, Debug)]
+pub struct NewCredential {
+    /// SHA-256 of the token, or of the SubjectPublicKeyInfo DER of the certificate.
+    pub id: CredentialId,
+    /// Kind.
+    pub kind: CredentialKind,
+    /// Not accepted from then on.
+    pub expires: Option<Time>,
+}
+
+/// Makes a principal with its first credentials.
+pub struct CreatePrincipal {
+    /// Id, made by `new_id` beforehand, since a certificate names it.
+    pub id: PrincipalId,
+    /// Name, unique in the realm.
+    pub name: String,
+    /// Roles.
+    pub roles: BTreeSet<Role>,
+    /// Credentials.
+    pub credentials: Vec<NewCredential>,
+}
+
+/// Adds a credential to a principal; with `replace` the older ones of the same kind stop counting.
+pub struct AddCredential {
+    /// Name of the principal.
+    pub name: String,
+    /// The credential.
+    pub credential: NewCredential,
+    /// Revoke the older credentials of the same kind.
+    pub replace: bool,
+}
+
+/// Shuts a principal out with all its credentials.
+pub struct RevokePrincipal {
+    /// Name.
+    pub name: String,
+}
+
+/// Lists principals with their credentials, by name.
+pub struct ListPrincipals {
+    /// Start after this name.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A principal with its credentials.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The principal.
+    pub principal: Arc<Principal>,
+    /// Its credentials, oldest first.
+    pub credentials: Vec<Arc<Credential>>,
+}
+
+impl Operation for CreatePrincipal {
+    type Reply = Arc<Principal>;
+
+    fn action(&self) -> Action {
+        Action::CreatePrincipal
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
+        context.note_target(&self.name);
+        check_name(&self.name)?;
+        let address = RecordKey::PrincipalName(permit.realm(), self.name.clone());
+        if context.get(address)?.is_some() {
+            let public = format!("a principal named {:?} exists; choose another name", self.name);
+            return Err(Error::new(ErrorKind::AlreadyExists, public));
+        }
+        for credential in &self.credentials {
+            put_credential(context, self.id, credential)?;
+        }
+        let principal = Arc::new(Principal {
+            id: self.id,
+            realm: permit.realm(),
+            name: self.name.clone(),
+            roles: self.roles.clone(),
+            created: context.now(),
+            revoked: None,
+            credentials: self.credentials.iter().map(|credential| credential.id).collect(),
+        });
+        context.put(Record::PrincipalName {
+            realm: permit.realm(),
+            name: self.name.clone(),
+            principal: self.id,
+        });
+        context.put(Record::Principal(Arc::clone(&principal)));
+        Ok(principal)
+    }
+}
+
+impl Operation for AddCredential {
+    type Reply = Arc<Principal>;
+
+    fn action(&self) -> Action {
+        Action::RenewCredential
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
+        context.note_target(&self.name);
+        let mut principal = Principal::clone(&*principal_named(context, &self.name)?);
+        if principal.revoked.is_some() {
+            let public = format!("{} was revoked; make a new principal", self.name);
+            return Err(Error::new(ErrorKind::WrongState, public));
+        }
+        if self.replace {
+            revoke_credentials(context, &principal, |kind| same_kind(kind, &self.credential.kind))?;
+        }
+        put_credential(context, principal.id, &self.credential)?;
+        principal.credentials.push(self.credential.id);
+        let principal = Arc::new(principal);
+        context.put(Record::Principal(Arc::clone(&principal)));
+        Ok(principal)
+    }
+}
+
+impl Operation for RevokePrincipal {
+    type Reply = Arc<Principal>;
+
+    fn action(&self) -> Action {
+        Action::RevokePrincipal
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
+        context.note_target(&self.name);
+        let mut principal = Principal::clone(&*principal_named(context, &self.name)?);
+        if principal.id == permit.principal() {
+            let public = "you would shut yourself out; another administrator can revoke you";
+            return Err(Error::new(ErrorKind::Denied, public));
+        }
+        principal.revoked = principal.revoked.or(Some(context.now()));
+        revoke_credentials(context, &principal, |_| true)?;
+        let principal = Arc::new(principal);
+        context.put(Record::Principal(Arc::clone(&principal)));
+        Ok(principal)
+    }
+}
+
+impl Operation for ListPrincipals {
+    type Reply = Vec<Listed>;
+
+    fn action(&self) -> Action {
+        Action::ListPrincipals
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Vec<Listed>> {
+        let from = match &self.after {
+            Some(name) => Bound::Excluded(name.clone().into_bytes()),
+            None => Bound::Unbounded,
+        };
+        let range = IndexRange { realm: permit.realm(), kind: IndexKind::Principal, from, to: Bound::Unbounded };
+        let mut listed = Vec::new();
+        for hit in context.find(&range, None, self.limit.clamp(1, 1000))? {
+            let principal = principal(context, PrincipalId(hit.id))?;
+            let credentials =
+                principal.credentials.iter().map(|id| credential(context, *id)).collect::<Result<_>>()?;
+            listed.push(Listed { principal, credentials });
+        }
+        Ok(listed)
+    }
+}
+
+/// The principal that a proof belongs to, if the proof counts now. The caller has checked the proof itself.
+///
+/// # Errors
+/// `Unauthenticated`, with the reason for the log alone; the store's.
+pub fn authenticate(store: &dyn Store, proof: CredentialId, now: Time) -> Result<Arc<Principal>> {
+    let refuse = |cause: String| Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause));
+    let address = RecordKey::Credential(proof);
+    let record = store.get(&address)?;
+    let credential = match record.as_deref() {
+        Some(Record::Credential(credential)) => credential,
+        Some(other) => return Err(damaged(&address, other)),
+        None => return refuse("this credential was never issued here".into()),
+    };
+    let address = RecordKey::Principal(credential.principal);
+    let record = store.get(&address)?;
+    let principal = match record.as_deref() {
+        Some(Record::Principal(principal)) => principal,
+        Some(other) => return Err(damaged(&address, other)),
+        None => return refuse(format!("principal {} is missing", credential.principal)),
+    };
+    if credential.revoked.is_some() || principal.revoked.is_some() {
+        return refuse(format!("a credential of {} that was revoked", principal.name));
+    }
+    if credential.expires.is_some_and(|expires| expires <= now) {
+        return refuse(format!("a credential of {} that has expired", principal.name));
+    }
+    Ok(Arc::clone(principal))
+}
+
+/// The principal of this name in the caller's realm.
+///
+/// # Errors
+/// `NotFound`.
+pub fn principal_named(context: &mut Context<'_>, name: &str) -> Result<Arc<Principal>> {
+    let address = RecordKey::PrincipalName(context.realm(), name.to_owned());
+    match context.get(address.clone())?.as_deref() {
+        Some(Record::PrincipalName { principal: id, .. }) => principal(context, *id),
+        Some(other) => Err(damaged(&address, other)),
+        None => Err(Error::not_found("principal")),
+    }
+}
+
+/// The name of a principal for people; its id where it is not known.
+pub(super) fn name_of(context: &mut Context<'_>, id: PrincipalId) -> Result<String> {
+    if id == PrincipalId::SYSTEM {
+        return Ok("system".into());
+    }
+    match principal(context, id) {
+        Ok(principal) => Ok(principal.name.clone()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(id.to_string()),
+        Err(error) => Err(error),
+    }
+}
+
+fn principal(context: &mut Context<'_>, id: PrincipalId) -> Result<Arc<Principal>> {
+    let address = RecordKey::Principal(id);
+    match context.get(address.clone())?.as_deref() {
+        Some(Record::Principal(principal)) if principal.realm == context.realm() => Ok(Arc::clone(principal)),
+        Some(Record::Principal(_)) | None => Err(Error::not_found("principal")),
+        Some(other) => Err(damaged(&address, other)),
+    }
+}
+
+fn credential(context: &mut Context<'_>, id: CredentialId) -> Result<Arc<Credential>> {
+    let address = RecordKey::Credential(id);
+    match context.get(address.clone())?.as_deref() {
+        Some(Record::Credential(credential)) => Ok(Arc::clone(credential)),
+        Some(other) => Err(damaged(&address, other)),
+        None => Err(Error::internal("a principal names a credential that is missing")),
+    }
+}
+
+fn put_credential(context: &mut Context<'_>, principal: PrincipalId, new: &NewCredential) -> Result<()> {
+    if context.get(RecordKey::Credential(new.id))?.is_some() {
+        // One key pair for two principals, or one certificate twice: whom would it prove?
+        let public = "this credential is known already; make a new key pair";
+        return Err(Error::new(ErrorKind::AlreadyExists, public));
+    }
+    let created = context.now();
+    let credential =
+        Credential { id: new.id, principal, kind: new.kind.clone(), created, expires: new.expires, revoked: None };
+    context.put(Record::Credential(Arc::new(credential)));
+    Ok(())
+}
+
+fn revoke_credentials(
+    context: &mut Context<'_>,
+    principal: &Principal,
+    which: impl Fn(&CredentialKind) -> bool,
+) -> Result<()> {
+    for id in &principal.credentials {
+        let known = credential(context, *id)?;
+        if known.revoked.is_none() && which(&known.kind) {
+            let revoked = Some(context.now());
+            context.put(Record::Credential(Arc::new(Credential { revoked, ..Credential::clone(&known) })));
+        }
+    }
+    Ok(())
+}
+
+fn same_kind(a: &CredentialKind, b: &CredentialKind) -> bool {
+    std::mem::discriminant(a) == std::mem::discriminant(b)
+}
+
+/// Names of principals are 1 to 128 letters, digits and `. _ - @ :`, so that they read the same everywhere.
+fn check_name(name: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-@:".contains(c);
+    if name.is_empty() || name.len() > 128 || !name.chars().all(fits) {
+        let public = "a principal's name has 1 to 128 letters, digits and . _ - @ :";
+        return Err(Error::new(ErrorKind::InvalidField, public));
+    }
+    Ok(())
+}
+
+/// A new principal id.
+///
+/// # Errors
+/// The generator's.
+pub fn new_id(crypto: &dyn crate::ports::crypto::Crypto, now: Time) -> Result<PrincipalId> {
+    let mut random = [0; 10];
+    crypto.fill(&mut random)?;
+    Ok(PrincipalId::from_parts(now.0.max(0) as u64, &random))
+}
+

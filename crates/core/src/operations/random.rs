@@ -1,0 +1,40 @@
+//! Random: bytes of the server's generator.
+
+use super::{Operation, Subject};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    request::{Context, Resolved},
+    secret::SecretBytes,
+};
+
+/// Most bytes in one request.
+pub const RANDOM_BYTES_MAX: usize = 1024 * 1024;
+
+/// Gives random bytes.
+pub struct Random {
+    /// How many, 1 to `RANDOM_BYTES_MAX`.
+    pub length: usize,
+}
+
+impl Operation for Random {
+    type Reply = SecretBytes;
+
+    fn action(&self) -> Action {
+        Action::Random
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<SecretBytes> {
+        if self.length == 0 || self.length > RANDOM_BYTES_MAX {
+            let public = format!("ask for 1 to {RANDOM_BYTES_MAX} random bytes at a time");
+            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        }
+        let mut bytes = vec![0; self.length];
+        context.crypto().fill(&mut bytes)?;
+        Ok(SecretBytes::new(bytes))
+    }
+}

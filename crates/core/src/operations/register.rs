@@ -1,0 +1,109 @@
+//! Register: a new key whose first version somebody else made, or an object that is no key at all.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    Operation, Subject, Template,
+    create::{Created, claim_names},
+    template::Place,
+};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    model::{Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ObjectType, UsageMask},
+    record::Record,
+    request::{Context, Resolved, is_key},
+};
+
+/// Largest material that is accepted, in bytes.
+pub const MATERIAL_BYTES_MAX: usize = 1024 * 1024;
+
+/// Registers an object.
+pub struct Register {
+    /// Name of the key; `None`: the first name of the template, else the id.
+    pub name: Option<String>,
+    /// Kind of object.
+    pub object_type: ObjectType,
+    /// Kind of key, where the client tells; asymmetric material tells it itself.
+    pub spec: Option<KeySpec>,
+    /// The material. Holds secrets.
+    pub material: KeyMaterial,
+    /// Attributes.
+    pub template: Template,
+    /// How the key lives.
+    pub policy: KeyPolicy,
+    /// Free labels.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Operation for Register {
+    type Reply = Created;
+
+    fn action(&self) -> Action {
+        Action::Register
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
+        self.check_size()?;
+        let (spec, fitting) = self.recognise(context)?;
+        let key = KeyId(context.new_object_id()?.0);
+        let id = context.new_object_id()?;
+        let place =
+            Place { id, realm: permit.realm(), key, version: 1, object_type: self.object_type, spec };
+        let mut object = self.template.object(place, fitting, context.now())?;
+        // What came from outside was known outside: it cannot be called never extractable or always sensitive.
+        (object.always_sensitive, object.never_extractable) = (false, false);
+        context.put_new(object, &self.material)?;
+        let version = KeyVersion { number: 1, primary: id, public: None };
+        let name =
+            claim_names(context, key, self.name.as_deref(), &version, [&self.template, &Template::default()])?;
+        context.put(Record::Key(Arc::new(Key {
+            id: key,
+            realm: permit.realm(),
+            name: name.clone(),
+            owner: permit.principal(),
+            created: context.now(),
+            object_type: self.object_type,
+            spec,
+            versions: vec![version],
+            policy: self.policy.clone(),
+            tags: self.tags.clone(),
+            grants: Vec::new(),
+        })));
+        context.note(key, Some(id));
+        context.note_target(&name);
+        Ok(Created { key, name, version: 1, primary: id, public: None })
+    }
+}
+
+impl Register {
+    fn check_size(&self) -> Result<()> {
+        if self.material.bytes.len() <= MATERIAL_BYTES_MAX {
+            return Ok(());
+        }
+        let public = format!("an object's material has at most {MATERIAL_BYTES_MAX} bytes");
+        Err(Error::new(ErrorKind::LimitExceeded, public))
+    }
+
+    /// What the material is, and the uses that fit it. Keys that this server can compute with are validated; those of
+    /// algorithms that it does not know are kept as they came.
+    fn recognise(&self, context: &Context<'_>) -> Result<(Option<KeySpec>, UsageMask)> {
+        if !is_key(self.object_type, self.material.format) {
+            return Ok((self.spec, UsageMask::NONE));
+        }
+        match context.crypto().parse(self.object_type, self.spec.as_ref(), &self.material) {
+            Ok(parsed) => {
+                let spec = *parsed.spec();
+                let (private, public) = context.crypto().fitting_usage(&spec);
+                let fitting = if self.object_type == ObjectType::PublicKey { public } else { private };
+                Ok((Some(spec), fitting))
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok((self.spec, UsageMask::NONE)),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Rekey: a new version of a key. Names move to it; the old version stays as it is.
+//!
+//! # Standard
+//! KMIP 2.1 section 6.1.44 (Re-key) and 6.1.45 (Re-key Key Pair).
+
+use std::sync::Arc;
+
+use super::{
+    Activation, Operation, Subject, Template,
+    create::{Created, Series, put_version},
+    subject,
+};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    lifecycle,
+    model::{Key, KeyVersion, Link, LinkType, ManagedObject, ObjectId, State},
+    record::Record,
+    request::{Context, Reference, Resolved},
+};
+
+/// Makes a new version.
+pub struct Rekey {
+    /// Key, or an object of its newest version.
+    pub key: Reference,
+    /// When the new version becomes Active; `None`: as KMIP derives it, Active where the old one is.
+    pub activation: Option<Activation>,
+    /// Attributes given anew for the secret or private half.
+    pub template: Option<Template>,
+    /// Attributes given anew for the public half.
+    pub public: Option<Template>,
+}
+
+impl Operation for Rekey {
+    type Reply = Created;
+
+    fn action(&self) -> Action {
+        Action::Rekey
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
+        let resolved = subject(resolved)?;
+        let key = Key::clone(&resolved.key);
+        let latest = *key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
+        refuse_older(&resolved, &latest)?;
+        let spec = key.spec.ok_or_else(|| {
+            Error::new(ErrorKind::WrongUsage, "only a key that the server can generate can be given a new version")
+        })?;
+        let old = context.object(latest.primary)?;
+        self.check_state(&old, context)?;
+        let old_public = latest.public.map(|id| context.object(id)).transpose()?;
+        let series = Series { key: key.id, version: latest.number + 1, spec };
+        let template = self.successor(&old, self.template.as_ref(), context);
+        let public = match &old_public {
+            Some(old) => self.successor(old, self.public.as_ref(), context),
+            None => Template::default(),
+        };
+        let version = put_version(context, &series, &template, &public)?;
+        retire(context, &old, version.primary)?;
+        if let (Some(old), Some(new)) = (&old_public, version.public) {
+            retire(context, old, new)?;
+        }
+        let reply = Created {
+            key: key.id,
+            name: key.name.clone(),
+            version: version.number,
+            primary: version.primary,
+            public: version.public,
+        };
+        let mut key = key;
+        key.versions.push(version);
+        context.put(Record::Key(Arc::new(key)));
+        context.note(reply.key, Some(reply.primary));
+        Ok(reply)
+    }
+}
+
+impl Rekey {
+    fn check_state(&self, old: &ManagedObject, context: &mut Context<'_>) -> Result<()> {
+        context.hold(old);
+        let state = lifecycle::state_at(old, context.now());
+        if state.is_destroyed() {
+            return Err(Error::new(ErrorKind::Destroyed, "a destroyed key cannot be given a new version"));
+        }
+        Ok(())
+    }
+
+    /// The new object's attributes: the old one's, with what the client gave in their place.
+    fn successor(&self, old: &ManagedObject, given: Option<&Template>, context: &Context<'_>) -> Template {
+        let inherited = Template {
+            activation: match lifecycle::state_at(old, context.now()) {
+                State::PreActive => Activation::Later,
+                _ => Activation::Now,
+            },
+            usage: Some(old.usage),
+            names: old.names.clone(),
+            groups: old.groups.clone(),
+            links: vec![Link { kind: LinkType::Replaced, target: old.id.to_string() }],
+            parameters: old.parameters.clone(),
+            sensitive: Some(old.sensitive),
+            extractable: Some(old.extractable),
+            subtype: old.subtype,
+            further: old.further.clone(),
+            ..Template::default()
+        };
+        let mut template = given.map_or(inherited.clone(), |given| given.over(inherited));
+        if let Some(activation) = self.activation {
+            template.activation = activation;
+        }
+        template
+    }
+}
+
+/// Names leave the old object, and a link leads to the new one.
+fn retire(context: &mut Context<'_>, old: &ManagedObject, new: ObjectId) -> Result<()> {
+    let mut old = old.clone();
+    old.names.clear();
+    old.links.retain(|link| link.kind != LinkType::Replacement);
+    old.links.push(Link { kind: LinkType::Replacement, target: new.to_string() });
+    context.put_changed(old)?;
+    Ok(())
+}
+
+/// Versions form one line: only the newest has a successor.
+fn refuse_older(resolved: &Resolved, latest: &KeyVersion) -> Result<()> {
+    match resolved.object {
+        Some(object) if object != latest.primary && Some(object) != latest.public => {
+            let public = "this version was replaced before; rekey the newest version of the key";
+            Err(Error::new(ErrorKind::WrongState, public))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Entries and records of the server itself: initialization, start, stop, its CA, failed authentications.
+
+use std::sync::Arc;
+
+use super::{Operation, Subject};
+use crate::{
+    access::{Action, Permit},
+    engine::{Engine, damaged},
+    error::{Error, ErrorKind, Result},
+    model::{KeyFormat, ObjectId, ObjectType, RealmId},
+    ports::seal::SealBinding,
+    record::{Realm, Record, RecordKey, ServerData},
+    request::{Context, Resolved},
+    secret::SecretBytes,
+};
+
+/// Records something that the server did, or that was done to it, without a change of the state.
+pub struct Note {
+    /// `Start`, `Stop`, `Authenticate`, ...
+    pub action: Action,
+    /// What is worth reading.
+    pub detail: String,
+    /// True where it is a denial (a failed authentication).
+    pub denied: bool,
+}
+
+impl Operation for Note {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        self.action
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        if self.denied {
+            return Err(Error::new(ErrorKind::Unauthenticated, self.detail.clone()));
+        }
+        context.note_detail(self.detail.clone());
+        Ok(())
+    }
+}
+
+/// Makes the realm `default`: the first entry of a new store.
+pub struct Initialize;
+
+impl Operation for Initialize {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        Action::Initialize
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        if context.get(RecordKey::Realm(RealmId::DEFAULT))?.is_some() {
+            return Err(Error::new(ErrorKind::AlreadyExists, "this store is initialized"));
+        }
+        let created = context.now();
+        context.put(Record::Realm(Realm { id: RealmId::DEFAULT, name: "default".into(), created }));
+        Ok(())
+    }
+}
+
+/// Keeps data of the server, with a secret part where there is one (the CA and its key).
+pub struct PutServerData {
+    /// Name.
+    pub name: String,
+    /// Readable part.
+    pub data: Vec<u8>,
+    /// Secret part. Holds secrets.
+    pub secret: Option<SecretBytes>,
+}
+
+impl Operation for PutServerData {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        Action::Initialize
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        let id = context.new_object_id()?;
+        let sealed = self.secret.as_ref().map(|secret| context.seal(&server_binding(id), secret)).transpose()?;
+        context.note_target(&self.name);
+        context.put(Record::Server(Arc::new(ServerData { name: self.name.clone(), data: self.data.clone(), sealed })));
+        Ok(())
+    }
+}
+
+/// Reads data of the server: the readable part and the opened secret part. For the server's own wiring only.
+///
+/// # Errors
+/// `NotFound`; the sealer's.
+pub fn server_data(engine: &Engine, name: &str) -> Result<(Vec<u8>, Option<SecretBytes>)> {
+    let key = RecordKey::Server(name.to_owned());
+    match engine.store().get(&key)?.as_deref() {
+        Some(Record::Server(data)) => {
+            let open = |sealed| engine.sealer().open(&server_binding(sealed_id(sealed)), sealed);
+            Ok((data.data.clone(), data.sealed.as_ref().map(open).transpose()?))
+        }
+        Some(other) => Err(damaged(&key, other)),
+        None => Err(Error::not_found(name)),
+    }
+}
+
+fn sealed_id(sealed: &crate::ports::seal::SealedMaterial) -> ObjectId {
+    sealed.object
+}
+
+fn server_binding(object: ObjectId) -> SealBinding {
+    SealBinding {
+        realm: RealmId::DEFAULT,
+        object,
+        version: 0,
+        object_type: ObjectType::SecretData,
+        algorithm: None,
+        length_bits: 0,
+        format: KeyFormat::Opaque,
+        sensitive: true,
+        extractable: false,
+    }
+}

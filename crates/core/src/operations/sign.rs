@@ -1,0 +1,76 @@
+//! Sign: a message or a digest, with a private key.
+
+use super::{
+    Operation, Subject,
+    choose::{Half, Purpose, usable},
+    encrypt::merged,
+    subject,
+};
+use crate::{
+    access::{Action, Permit},
+    error::Result,
+    model::{CryptoParameters, ObjectId, UsageMask},
+    ports::crypto::ToSign,
+    request::{Context, Reference, Resolved},
+};
+
+/// What is signed or verified.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The message.
+    Data(Vec<u8>),
+    /// A digest that the client made with the hash of the parameters.
+    Digest(Vec<u8>),
+}
+
+impl Input {
+    pub(super) fn borrowed(&self) -> ToSign<'_> {
+        match self {
+            Self::Data(data) => ToSign::Data(data),
+            Self::Digest(digest) => ToSign::Digest(digest),
+        }
+    }
+}
+
+/// Signs.
+pub struct Sign {
+    /// Key or object.
+    pub key: Reference,
+    /// Version; `None`: the newest that may protect.
+    pub version: Option<u32>,
+    /// How; defaults in `ParsedKey::sign`.
+    pub parameters: CryptoParameters,
+    /// What.
+    pub input: Input,
+}
+
+/// A signature.
+#[derive(Debug)]
+pub struct Signed {
+    /// The object that signed.
+    pub object: ObjectId,
+    /// Its version.
+    pub version: u32,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+impl Operation for Sign {
+    type Reply = Signed;
+
+    fn action(&self) -> Action {
+        Action::Sign
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Signed> {
+        let wanted = (Purpose::Protect, Half::Private, UsageMask::SIGN);
+        let object = usable(context, &subject(resolved)?, self.version, wanted)?;
+        let parameters = merged(&self.parameters, &object);
+        let signature = context.parsed(&object)?.sign(&parameters, self.input.borrowed())?;
+        Ok(Signed { object: object.id, version: object.version, signature })
+    }
+}

@@ -1,0 +1,100 @@
+//! Wrap and unwrap: a secret under a key of this server.
+
+use super::{
+    Operation, Subject,
+    choose::{Half, Purpose, usable},
+    subject,
+};
+use crate::{
+    access::{self, Action, Permit, Target},
+    error::Result,
+    model::{CryptoParameters, ObjectId, UsageMask},
+    request::{Context, Reference, Resolved},
+    secret::SecretBytes,
+};
+
+/// Wraps a secret that the caller gives. Holds secrets.
+pub struct Wrap {
+    /// The wrapping key.
+    pub key: Reference,
+    /// Version; `None`: the newest that may protect.
+    pub version: Option<u32>,
+    /// How.
+    pub parameters: CryptoParameters,
+    /// The secret.
+    pub secret: SecretBytes,
+}
+
+/// Unwraps.
+pub struct Unwrap {
+    /// The wrapping key.
+    pub key: Reference,
+    /// Version; `None`: the newest.
+    pub version: Option<u32>,
+    /// How.
+    pub parameters: CryptoParameters,
+    /// What `Wrap` made.
+    pub wrapped: Vec<u8>,
+}
+
+impl Operation for Wrap {
+    /// The wrapped bytes and the object that wrapped them.
+    type Reply = (Vec<u8>, ObjectId);
+
+    fn action(&self) -> Action {
+        Action::Wrap
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
+        wrap_by(context, &subject(resolved)?, self.version, &self.parameters, &self.secret)
+    }
+}
+
+impl Operation for Unwrap {
+    type Reply = (SecretBytes, ObjectId);
+
+    fn action(&self) -> Action {
+        Action::Unwrap
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
+        let wanted = (Purpose::Process, Half::Private, UsageMask::UNWRAP);
+        let object = usable(context, &subject(resolved)?, self.version, wanted)?;
+        let secret = context.parsed(&object)?.unwrap(&self.parameters, &self.wrapped)?;
+        Ok((secret, object.id))
+    }
+}
+
+/// Wraps by a second key that a request names besides its subject; the caller must be allowed to wrap with it.
+pub(super) fn wrap_with(
+    context: &mut Context<'_>,
+    key: &Reference,
+    version: Option<u32>,
+    parameters: &CryptoParameters,
+    secret: &SecretBytes,
+) -> Result<(Vec<u8>, ObjectId)> {
+    let resolved = context.resolve(key)?;
+    access::authorize(context.caller(), Action::Wrap, Target::Key(&resolved.key))?;
+    wrap_by(context, &resolved, version, parameters, secret)
+}
+
+fn wrap_by(
+    context: &mut Context<'_>,
+    resolved: &Resolved,
+    version: Option<u32>,
+    parameters: &CryptoParameters,
+    secret: &SecretBytes,
+) -> Result<(Vec<u8>, ObjectId)> {
+    let wanted = (Purpose::Protect, Half::Public, UsageMask::WRAP);
+    let object = usable(context, resolved, version, wanted)?;
+    let wrapped = context.parsed(&object)?.wrap(parameters, secret)?;
+    Ok((wrapped, object.id))
+}
