@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use quick_cache::sync::Cache;
 
 use crate::{
-    access::{self, Caller, Target},
+    access::{self, ActionGroup, Caller, Target},
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, Lsn, ManagedObject, ObjectId},
     operations::{Operation, Subject},
@@ -121,8 +121,10 @@ impl Engine {
             detail: failure.or(done.detail),
             changes: if reply.is_ok() { done.changes } else { Vec::new() },
         };
-        // A failure needs no condition: it changes nothing, and reporting it late harms nobody.
-        let (reads, valid_until) = if reply.is_ok() { (done.reads, done.valid_until) } else { (Vec::new(), None) };
+        // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
+        // failure or a plain read changes nothing, and telling what was true a moment ago harms nobody.
+        let binding = reply.is_ok() && (!done.changes.is_empty() || operation.action().group() == ActionGroup::Use);
+        let (reads, valid_until) = if binding { (done.reads, done.valid_until) } else { (Vec::new(), None) };
         let commit = Commit { as_of: done.as_of, reads, valid_until, entry };
         Prepared { commit, reply, purge: done.purge, loaded: done.loaded }
     }

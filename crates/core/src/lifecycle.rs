@@ -138,3 +138,41 @@ fn refuse(object: &ManagedObject, state: State, what: &str) -> Error {
 fn wrong(why: &str) -> Error {
     Error::new(ErrorKind::WrongState, why)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Move, TABLE, next_state};
+    use crate::{error::ErrorKind, model::State};
+
+    const MOVES: [Move; 6] =
+        [Move::Activate, Move::Suspend, Move::Resume, Move::Deactivate, Move::Compromise, Move::Destroy];
+
+    #[test]
+    fn every_state_and_move_is_decided_by_the_table() {
+        for from in State::ALL {
+            for by in MOVES {
+                let listed = TABLE.iter().filter(|(state, action, _)| (*state, *action) == (from, by)).count();
+                assert!(listed <= 1, "{from:?} {by:?} stands twice in the table");
+                match next_state(from, by) {
+                    Ok(to) => {
+                        assert_eq!(listed, 1);
+                        assert!(!from.is_destroyed() || to.is_destroyed(), "{from:?} came back as {to:?}");
+                        assert!(from != State::Compromised || to != State::Active, "a compromise was forgotten");
+                    }
+                    Err(error) if from.is_destroyed() => assert_eq!(error.kind(), ErrorKind::Destroyed),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::WrongState),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_leads_back_to_pre_active() {
+        assert!(TABLE.iter().all(|(_, _, to)| *to != State::PreActive));
+    }
+
+    #[test]
+    fn an_active_key_is_not_destroyed_before_it_is_deactivated() {
+        assert_eq!(next_state(State::Active, Move::Destroy).map_err(|error| error.kind()), Err(ErrorKind::WrongState));
+    }
+}

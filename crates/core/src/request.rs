@@ -18,6 +18,9 @@ use crate::{
     record::{Change, Record, RecordKey},
 };
 
+/// How many of the latest reads are looked through for a double.
+const READS_COMPARED_MAX: usize = 16;
+
 /// How a client names a key or an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
@@ -150,7 +153,9 @@ impl<'e> Context<'e> {
     /// Reads a record and remembers that the outcome depends on it.
     pub fn get(&mut self, key: RecordKey) -> Result<Option<Arc<Record>>> {
         let record = self.engine.store().get(&key)?;
-        if !self.reads.contains(&key) {
+        // Lists read thousands of records and bind none of them: looking far back for doubles would cost more than
+        // a double does.
+        if !self.reads.iter().rev().take(READS_COMPARED_MAX).any(|known| *known == key) {
             self.reads.push(key);
         }
         Ok(record)
