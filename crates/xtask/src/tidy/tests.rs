@@ -161,6 +161,8 @@ fn only_the_arrows_of_the_design_are_allowed() {
 fn testkit_is_for_tests() {
     assert_eq!(arrows("store", "[dev-dependencies]\nkeyreeve-testkit.workspace = true\n"), []);
     assert_eq!(arrows("store", "[dependencies]\nkeyreeve-testkit.workspace = true\n"), [("arrow", 4)]);
+    assert_eq!(arrows("store", "[dev-dependencies]\nkeyreeve-crypto.workspace = true\n"), []);
+    assert_eq!(arrows("store", "[dependencies]\nkeyreeve-crypto.workspace = true\n"), [("arrow", 4)]);
 }
 
 #[test]
