@@ -105,6 +105,10 @@ impl Engine {
             Err(error) => (outcome_of(error), Some(error.to_string())),
         };
         let done = context.finish();
+        // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
+        // failure or a plain read changes nothing, and telling what was true a moment ago harms nobody.
+        let binding = reply.is_ok() && (!done.changes.is_empty() || operation.action().group() == ActionGroup::Use);
+        let (reads, valid_until) = if binding { (done.reads, done.valid_until) } else { (Vec::new(), None) };
         let entry = EntryDraft {
             time: done.now,
             realm: caller.realm(),
@@ -121,10 +125,6 @@ impl Engine {
             detail: failure.or(done.detail),
             changes: if reply.is_ok() { done.changes } else { Vec::new() },
         };
-        // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
-        // failure or a plain read changes nothing, and telling what was true a moment ago harms nobody.
-        let binding = reply.is_ok() && (!done.changes.is_empty() || operation.action().group() == ActionGroup::Use);
-        let (reads, valid_until) = if binding { (done.reads, done.valid_until) } else { (Vec::new(), None) };
         let commit = Commit { as_of: done.as_of, reads, valid_until, entry };
         Prepared { commit, reply, purge: done.purge, loaded: done.loaded }
     }

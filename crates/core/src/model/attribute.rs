@@ -23,6 +23,8 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// Point in time, whole seconds where the protocol has no finer.
     Date(Time),
+    /// Point in time in microseconds since 1970 UTC, of attributes that are given with that precision.
+    DateMicroseconds(i64),
     /// Duration in seconds.
     IntervalSeconds(u32),
     /// Fields with their standard names, in order.
@@ -58,6 +60,14 @@ macro_rules! kinds {
             pub fn word(self) -> &'static str {
                 match self { $(Self::$kind => $word,)* }
             }
+
+            /// The attribute of this name.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
         }
     };
 }
@@ -68,11 +78,34 @@ kinds! {
     AlwaysSensitive "Always Sensitive"
     ApplicationSpecificInformation "Application Specific Information"
     ArchiveDate "Archive Date"
-    CertificateAttributes "Certificate Attributes"
     CertificateIdentifier "Certificate Identifier"
     CertificateIssuer "Certificate Issuer"
+    CertificateIssuerCn "Certificate Issuer CN"
+    CertificateIssuerO "Certificate Issuer O"
+    CertificateIssuerOu "Certificate Issuer OU"
+    CertificateIssuerEmail "Certificate Issuer Email"
+    CertificateIssuerC "Certificate Issuer C"
+    CertificateIssuerSt "Certificate Issuer ST"
+    CertificateIssuerL "Certificate Issuer L"
+    CertificateIssuerUid "Certificate Issuer UID"
+    CertificateIssuerSerialNumber "Certificate Issuer Serial Number"
+    CertificateIssuerTitle "Certificate Issuer Title"
+    CertificateIssuerDc "Certificate Issuer DC"
+    CertificateIssuerDnQualifier "Certificate Issuer DN Qualifier"
     CertificateLength "Certificate Length"
     CertificateSubject "Certificate Subject"
+    CertificateSubjectCn "Certificate Subject CN"
+    CertificateSubjectO "Certificate Subject O"
+    CertificateSubjectOu "Certificate Subject OU"
+    CertificateSubjectEmail "Certificate Subject Email"
+    CertificateSubjectC "Certificate Subject C"
+    CertificateSubjectSt "Certificate Subject ST"
+    CertificateSubjectL "Certificate Subject L"
+    CertificateSubjectUid "Certificate Subject UID"
+    CertificateSubjectSerialNumber "Certificate Subject Serial Number"
+    CertificateSubjectTitle "Certificate Subject Title"
+    CertificateSubjectDc "Certificate Subject DC"
+    CertificateSubjectDnQualifier "Certificate Subject DN Qualifier"
     CertificateType "Certificate Type"
     Comment "Comment"
     CompromiseDate "Compromise Date"

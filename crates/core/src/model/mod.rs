@@ -2,6 +2,7 @@
 
 mod algorithm;
 mod attribute;
+mod code;
 mod id;
 mod key;
 mod object;
