@@ -222,7 +222,9 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
 
 fn outcome_of(error: &Error) -> Outcome {
     match error.kind() {
-        ErrorKind::Denied | ErrorKind::Unauthenticated | ErrorKind::NotExtractable => Outcome::Denied,
+        ErrorKind::Denied | ErrorKind::Unauthenticated | ErrorKind::NotExtractable | ErrorKind::Sensitive => {
+            Outcome::Denied
+        },
         _ => Outcome::Failed,
     }
 }

@@ -21,8 +21,10 @@ pub enum ErrorKind {
     WrongState,
     /// The usage mask, key type or policy of the key does not allow this use.
     WrongUsage,
-    /// The key may not leave the server (in this form).
+    /// The key may not leave the server.
     NotExtractable,
+    /// The key leaves the server only wrapped.
+    Sensitive,
     /// The attribute cannot be changed by this caller or at this time.
     ReadOnlyAttribute,
     /// The attribute, or the instance of it that was named, is not there.

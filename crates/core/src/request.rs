@@ -346,14 +346,21 @@ impl<'e> Context<'e> {
     }
 }
 
+/// Attributes of one object, encoded, in bytes at most: an entry must hold a dozen of them.
+const ATTRIBUTES_BYTES_MAX: usize = 256 * 1024;
+
 /// The object's attributes as bytes for its MAC: the CBOR form of the record without the MAC.
 ///
 /// # Errors
-/// `Internal` where the record cannot be encoded, which no record that was decoded can cause.
+/// `LimitExceeded` where they are too many.
 pub(crate) fn canonical(object: &ManagedObject) -> Result<Vec<u8>> {
     let bare = ManagedObject { mac: Vec::new(), ..object.clone() };
     let mut bytes = Vec::with_capacity(512);
     ciborium::into_writer(&bare, &mut bytes).map_err(Error::internal)?;
+    if bytes.len() > ATTRIBUTES_BYTES_MAX {
+        let public = format!("the attributes of one object have at most {ATTRIBUTES_BYTES_MAX} bytes together");
+        return Err(Error::new(ErrorKind::LimitExceeded, public));
+    }
     Ok(bytes)
 }
 

@@ -12,7 +12,7 @@ pub enum Value {
     /// 64-bit integer.
     LongInteger(i64),
     /// Two's complement, big-endian.
-    BigInteger(Vec<u8>),
+    BigInteger(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Code of a standard's list.
     Enumeration(u32),
     /// True or false.
@@ -20,7 +20,7 @@ pub enum Value {
     /// UTF-8 text.
     Text(String),
     /// Bytes.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Point in time, whole seconds where the protocol has no finer.
     Date(Time),
     /// Point in time in microseconds since 1970 UTC, of attributes that are given with that precision.

@@ -98,6 +98,7 @@ pub struct CryptoParameters {
     /// Mask generator of OAEP and PSS.
     pub mask_generator: Option<MaskGenerator>,
     /// OAEP label ("P source").
+    #[serde(with = "serde_bytes")]
     pub oaep_label: Option<Vec<u8>>,
     /// PSS trailer field.
     pub trailer_field: Option<u32>,

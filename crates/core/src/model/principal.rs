@@ -50,6 +50,7 @@ pub enum CredentialKind {
     /// A TLS client certificate of the house's CA.
     Certificate {
         /// Serial number, big-endian.
+        #[serde(with = "serde_bytes")]
         serial: Vec<u8>,
     },
     /// A bearer token; only its hash is kept.

@@ -71,7 +71,10 @@ impl Operation for Get {
             return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
         }
         let plain = matches!(self.protection, Protection::Plain);
-        may_leave(&object, plain)?;
+        // The public half of a private key is no secret, however the private half is marked.
+        if !(self.public && object.object_type == ObjectType::PrivateKey) {
+            may_leave(&object, plain)?;
+        }
         let material = self.encoded(context, &object)?;
         let (material, wrapped_by) = self.protected(context, material)?;
         let object = if object.fresh { no_longer_fresh(context, &object)? } else { object };
@@ -134,16 +137,13 @@ impl Get {
 
 /// Material that is marked to stay does not leave; sensitive material leaves only wrapped.
 fn may_leave(object: &ManagedObject, plain: bool) -> Result<()> {
-    if is_public(object.object_type) {
-        return Ok(());
-    }
     if !object.extractable {
         let public = "this key may not leave the server; a key that may is created as exportable";
         return Err(Error::new(ErrorKind::NotExtractable, public));
     }
     if plain && object.sensitive {
         let public = "this key is sensitive and leaves the server only wrapped: name a wrapping key";
-        return Err(Error::new(ErrorKind::NotExtractable, public));
+        return Err(Error::new(ErrorKind::Sensitive, public));
     }
     Ok(())
 }

@@ -54,9 +54,9 @@ impl Operation for Register {
         let id = context.new_object_id()?;
         let place =
             Place { id, realm: permit.realm(), key, version: 1, object_type: self.object_type, spec };
-        let mut object = self.template.object(place, fitting, context.now())?;
-        // What came from outside was known outside: it cannot be called never extractable or always sensitive.
-        (object.always_sensitive, object.never_extractable) = (false, false);
+        // KMIP's Always Sensitive and Never Extractable tell of the attributes since registration, not of what was
+        // before: they follow the template as for a created key.
+        let object = self.template.object(place, fitting, context.now())?;
         context.put_new(object, &self.material)?;
         let version = KeyVersion { number: 1, primary: id, public: None };
         let name =
