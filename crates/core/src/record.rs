@@ -55,7 +55,6 @@ pub struct ServerData {
     pub name: String,
     /// Readable part.
     #[serde(with = "serde_bytes")]
-    #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
     /// Secret part, sealed under the object id that it names.
     pub sealed: Option<SealedMaterial>,

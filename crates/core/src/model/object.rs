@@ -103,7 +103,6 @@ pub struct Digest {
     pub hash: HashAlgorithm,
     /// The digest.
     #[serde(with = "serde_bytes")]
-    #[serde(with = "serde_bytes")]
     pub value: Vec<u8>,
     /// Encoding of the material that was hashed.
     pub format: KeyFormat,
@@ -215,7 +214,6 @@ pub struct ManagedObject {
     /// All other attributes, by name.
     pub further: BTreeMap<AttributeName, Vec<Value>>,
     /// MAC under a key derived from the material's KEK over revision and attributes, 32 bytes; empty once destroyed.
-    #[serde(with = "serde_bytes")]
     #[serde(with = "serde_bytes")]
     pub mac: Vec<u8>,
 }

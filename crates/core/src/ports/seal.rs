@@ -50,7 +50,6 @@ pub struct SealedMaterial {
     pub leaf_index: u64,
     /// The leaf key, sealed (until leaf keys live in the key tree).
     #[serde(with = "serde_bytes")]
-    #[serde(with = "serde_bytes")]
     pub leaf: Vec<u8>,
     /// Sensitive as created: part of the AAD.
     pub sensitive: bool,
@@ -58,10 +57,8 @@ pub struct SealedMaterial {
     pub extractable: bool,
     /// AES-GCM nonce.
     #[serde(with = "serde_bytes")]
-    #[serde(with = "serde_bytes")]
     pub nonce: [u8; 12],
     /// Ciphertext and tag.
-    #[serde(with = "serde_bytes")]
     #[serde(with = "serde_bytes")]
     pub ciphertext: Vec<u8>,
 }
