@@ -1,0 +1,167 @@
+//! What a batch item asks and answers, one file an operation. An operation that has no file here is carried as a
+//! tree, so that the server can refuse it by name without failing the message.
+
+pub mod activate;
+pub mod add_attribute;
+pub mod adjust_attribute;
+pub mod check;
+pub mod create;
+pub mod create_key_pair;
+pub mod decrypt;
+pub mod delete_attribute;
+pub mod destroy;
+pub mod discover_versions;
+pub mod encrypt;
+pub mod get;
+pub mod get_attribute_list;
+pub mod get_attributes;
+pub mod hash;
+pub mod interop;
+pub mod locate;
+pub mod log;
+pub mod mac;
+pub mod mac_verify;
+pub mod modify_attribute;
+pub mod ping;
+pub mod query;
+pub mod register;
+pub mod rekey;
+pub mod rekey_key_pair;
+pub mod revoke;
+pub mod rng_retrieve;
+pub mod rng_seed;
+pub mod set_attribute;
+pub mod sign;
+pub mod signature_verify;
+pub mod storage;
+
+use crate::enums::Operation;
+use crate::error::DecodeError;
+use crate::schema::{Version, Wire};
+use crate::tags::Tag;
+use crate::ttlv::Value;
+use crate::ttlv::binary::Writer;
+
+/// One line an operation: `Operation(request, response) in module;`.
+macro_rules! operations {
+    ($($operation:ident($request:ident, $response:ident) in $module:ident;)*) => {
+        /// The payload of a request. May hold secrets.
+        pub enum Request {
+            $(
+                #[doc = concat!("See [`", stringify!($module), "`].")]
+                $operation($module::$request),
+            )*
+            /// An operation without a type here.
+            Unknown {
+                /// The operation.
+                operation: Operation,
+                /// Its payload as it came. May hold a secret: [`Value::scrub`] wipes it.
+                payload: Value,
+            },
+        }
+
+        /// The payload of a response. May hold secrets.
+        pub enum Response {
+            $(
+                #[doc = concat!("See [`", stringify!($module), "`].")]
+                $operation($module::$response),
+            )*
+            /// An operation without a type here.
+            Unknown {
+                /// The operation.
+                operation: Operation,
+                /// Its payload as it came. May hold a secret: [`Value::scrub`] wipes it.
+                payload: Value,
+            },
+        }
+
+        /// The operations that have a type here.
+        pub const OPERATIONS: &[Operation] = &[$(Operation::$operation,)*];
+
+        payloads!(Request: $($operation($request) in $module;)*);
+        payloads!(Response: $($operation($response) in $module;)*);
+    };
+}
+
+macro_rules! payloads {
+    ($kind:ident: $($operation:ident($type:ident) in $module:ident;)*) => {
+        impl $kind {
+            /// The operation that this is the payload of.
+            pub fn operation(&self) -> Operation {
+                match self {
+                    $(Self::$operation(_) => Operation::$operation,)*
+                    Self::Unknown { operation, .. } => *operation,
+                }
+            }
+
+            pub(crate) fn read(
+                operation: Operation,
+                value: &mut Value,
+                version: Version,
+            ) -> Result<Self, DecodeError> {
+                match operation {
+                    $(Operation::$operation => $module::$type::read(value, version).map(Self::$operation),)*
+                    operation => {
+                        Value::read(value, version).map(|payload| Self::Unknown { operation, payload })
+                    }
+                }
+            }
+
+            pub(crate) fn write(&self, writer: &mut Writer, tag: Tag) {
+                match self {
+                    $(Self::$operation(payload) => payload.write(writer, tag),)*
+                    Self::Unknown { payload, .. } => writer.value(tag, payload),
+                }
+            }
+
+            /// One payload of every operation, every field set.
+            #[cfg(test)]
+            pub(crate) fn samples() -> Vec<Self> {
+                vec![$(Self::$operation(crate::schema::Sample::sample()),)*]
+            }
+        }
+
+        $(
+            impl From<$module::$type> for $kind {
+                fn from(payload: $module::$type) -> Self {
+                    Self::$operation(payload)
+                }
+            }
+        )*
+    };
+}
+
+operations! {
+    Create(CreateRequest, CreateResponse) in create;
+    CreateKeyPair(CreateKeyPairRequest, CreateKeyPairResponse) in create_key_pair;
+    Register(RegisterRequest, RegisterResponse) in register;
+    ReKey(ReKeyRequest, ReKeyResponse) in rekey;
+    ReKeyKeyPair(ReKeyKeyPairRequest, ReKeyKeyPairResponse) in rekey_key_pair;
+    Locate(LocateRequest, LocateResponse) in locate;
+    Check(CheckRequest, CheckResponse) in check;
+    Get(GetRequest, GetResponse) in get;
+    GetAttributes(GetAttributesRequest, GetAttributesResponse) in get_attributes;
+    GetAttributeList(GetAttributeListRequest, GetAttributeListResponse) in get_attribute_list;
+    AddAttribute(AddAttributeRequest, AddAttributeResponse) in add_attribute;
+    ModifyAttribute(ModifyAttributeRequest, ModifyAttributeResponse) in modify_attribute;
+    SetAttribute(SetAttributeRequest, SetAttributeResponse) in set_attribute;
+    DeleteAttribute(DeleteAttributeRequest, DeleteAttributeResponse) in delete_attribute;
+    AdjustAttribute(AdjustAttributeRequest, AdjustAttributeResponse) in adjust_attribute;
+    Activate(ActivateRequest, ActivateResponse) in activate;
+    Revoke(RevokeRequest, RevokeResponse) in revoke;
+    Destroy(DestroyRequest, DestroyResponse) in destroy;
+    DiscoverVersions(DiscoverVersionsRequest, DiscoverVersionsResponse) in discover_versions;
+    Encrypt(EncryptRequest, EncryptResponse) in encrypt;
+    Decrypt(DecryptRequest, DecryptResponse) in decrypt;
+    Sign(SignRequest, SignResponse) in sign;
+    SignatureVerify(SignatureVerifyRequest, SignatureVerifyResponse) in signature_verify;
+    Mac(MacRequest, MacResponse) in mac;
+    MacVerify(MacVerifyRequest, MacVerifyResponse) in mac_verify;
+    Hash(HashRequest, HashResponse) in hash;
+    RngRetrieve(RngRetrieveRequest, RngRetrieveResponse) in rng_retrieve;
+    RngSeed(RngSeedRequest, RngSeedResponse) in rng_seed;
+    Interop(InteropRequest, InteropResponse) in interop;
+    Log(LogRequest, LogResponse) in log;
+    Ping(PingRequest, PingResponse) in ping;
+    Query(QueryRequest, QueryResponse) in query;
+}

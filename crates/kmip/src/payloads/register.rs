@@ -1,0 +1,40 @@
+//! Register: takes in an object made elsewhere.
+
+use super::storage::ProtectionStorageMasks;
+use crate::attributes::TemplateAttribute;
+use crate::enums::ObjectType;
+use crate::objects::ManagedObject;
+use crate::schema::structure;
+use crate::values::UniqueIdentifier;
+
+structure! {
+    /// The request of Register. Holds a secret.
+    ///
+    /// # Standard
+    ///
+    /// KMIP 2.1, section 6.1.43; KMIP 1.4, section 4.3.
+    RegisterRequest {
+        /// Kind of object.
+        object_type: ObjectType = OBJECT_TYPE, V1_0..;
+        /// Attributes of the new object.
+        template_attribute: TemplateAttribute = TEMPLATE_ATTRIBUTE, V1_0..;
+        /// The object. Holds a secret.
+        object: ManagedObject = OBJECT, V1_0..;
+        /// Ways of storing that are acceptable.
+        protection_storage_masks: Option<ProtectionStorageMasks> = PROTECTION_STORAGE_MASKS, V2_0..;
+    }
+}
+
+structure! {
+    /// The response of Register.
+    ///
+    /// # Standard
+    ///
+    /// KMIP 2.1, section 6.1.43; KMIP 1.4, section 4.3.
+    RegisterResponse {
+        /// The object.
+        unique_identifier: UniqueIdentifier = UNIQUE_IDENTIFIER, V1_0..;
+        /// Attributes that the server set otherwise than asked (1.x).
+        template_attribute: Option<TemplateAttribute> = TEMPLATE_ATTRIBUTE, V1_0..V2_0;
+    }
+}
