@@ -1,1 +1,15 @@
-//! Software algorithms behind core's crypto port. Knows nothing of storage or protocols.
+//! Software algorithms behind core's crypto port: what each key can do lives in `algorithms`, which of them exist in
+//! `registry`, the house's own ciphertext in `envelope`. Knows nothing of storage or protocols, and keeps no key.
+
+mod algorithms;
+mod der;
+mod digest;
+mod envelope;
+mod error;
+mod registry;
+mod rng;
+mod selftest;
+mod software;
+
+pub use envelope::envelope_owner;
+pub use software::SoftwareCrypto;

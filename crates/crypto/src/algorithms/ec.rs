@@ -1,0 +1,276 @@
+//! Elliptic curve keys on P-256, P-384 and P-521: ECDSA in DER, and ECDH.
+
+use std::sync::Arc;
+
+use aws_lc_rs::{
+    agreement, digest,
+    encoding::{AsDer, EcPrivateKeyRfc5915Der, PublicKeyX509Der},
+    signature::{
+        self, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
+        ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, KeyPair,
+    },
+};
+use keyreeve_core::{
+    Result, SecretBytes,
+    model::{
+        Algorithm, CryptoParameters, Curve, HashAlgorithm, KeyFormat, KeyMaterial, KeySpec, PaddingMethod,
+        SignatureScheme, UsageMask,
+    },
+    ports::{
+        crypto::{Generated, ParsedKey, ToSign},
+        rng::Rng,
+    },
+};
+
+use crate::{
+    der,
+    error::{crypto_failed, invalid, library, unsupported},
+    registry::{Half, Source},
+};
+
+/// A curve with what the library calls it.
+///
+/// # Standard
+/// FIPS 186-5, SP 800-186.
+struct NamedCurve {
+    curve: Curve,
+    length_bits: u32,
+    hash: HashAlgorithm,
+    /// The hash of `hash` in the library, whose length every digest is brought to.
+    digest: &'static digest::Algorithm,
+    signing: &'static EcdsaSigningAlgorithm,
+    verification: &'static EcdsaVerificationAlgorithm,
+    agreement: &'static agreement::Algorithm,
+}
+
+static CURVES: [NamedCurve; 3] = [
+    NamedCurve {
+        curve: Curve::P256,
+        length_bits: 256,
+        hash: HashAlgorithm::Sha256,
+        digest: &digest::SHA256,
+        signing: &ECDSA_P256_SHA256_ASN1_SIGNING,
+        verification: &ECDSA_P256_SHA256_ASN1,
+        agreement: &agreement::ECDH_P256,
+    },
+    NamedCurve {
+        curve: Curve::P384,
+        length_bits: 384,
+        hash: HashAlgorithm::Sha384,
+        digest: &digest::SHA384,
+        signing: &ECDSA_P384_SHA384_ASN1_SIGNING,
+        verification: &ECDSA_P384_SHA384_ASN1,
+        agreement: &agreement::ECDH_P384,
+    },
+    NamedCurve {
+        curve: Curve::P521,
+        length_bits: 521,
+        hash: HashAlgorithm::Sha512,
+        digest: &digest::SHA512,
+        signing: &ECDSA_P521_SHA512_ASN1_SIGNING,
+        verification: &ECDSA_P521_SHA512_ASN1,
+        agreement: &agreement::ECDH_P521,
+    },
+];
+
+pub(crate) fn usage() -> (UsageMask, UsageMask) {
+    (UsageMask::SIGN | UsageMask::AGREE, UsageMask::VERIFY)
+}
+
+/// Makes a pair on the curve of the spec, or else the one of its length.
+///
+/// # Standard
+/// FIPS 186-5 appendix A.2.
+pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
+    let curve = CURVES
+        .iter()
+        .find(|named| named.length_bits == spec.length_bits && spec.curve.is_none_or(|curve| curve == named.curve))
+        .ok_or_else(|| unsupported("EC keys are made on P-256, P-384 and P-521, with the length of the curve"))?;
+    let pair = EcdsaKeyPair::generate(curve.signing).map_err(|_| library("make an EC key"))?;
+    let pkcs8 = pair.to_pkcs8v1().map_err(|_| library("encode an EC key"))?;
+    Ok(Generated::Pair {
+        private: KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(pkcs8.as_ref()) },
+        public: KeyMaterial { format: KeyFormat::Spki, bytes: SecretBytes::new(spki(&pair)?) },
+    })
+}
+
+pub(crate) fn parse(source: &Source<'_>) -> Result<Arc<dyn ParsedKey>> {
+    let bytes = source.material.bytes.expose();
+    // A SEC 1 key may leave its curve to the context: then the caller's comes first.
+    let said = source.spec.and_then(|spec| spec.curve);
+    let mut curves: Vec<&'static NamedCurve> = CURVES.iter().collect();
+    curves.sort_by_key(|named| Some(named.curve) != said);
+    match source.half {
+        Half::Private => curves
+            .into_iter()
+            .find_map(|curve| PrivateKey::parse(curve, bytes))
+            .ok_or_else(|| refused("private"))
+            .map(|key| Arc::new(key) as Arc<dyn ParsedKey>),
+        Half::Public => {
+            der::check_spki(bytes)?;
+            curves
+                .into_iter()
+                .find_map(|curve| PublicKey::parse(curve, bytes))
+                .ok_or_else(|| refused("public"))
+                .map(|key| Arc::new(key) as Arc<dyn ParsedKey>)
+        }
+        Half::Secret => Err(invalid("an EC key is private or public")),
+    }
+}
+
+/// The public half.
+struct PublicKey {
+    spec: KeySpec,
+    curve: &'static NamedCurve,
+    spki: Vec<u8>,
+    key: signature::ParsedPublicKey,
+}
+
+impl PublicKey {
+    /// `None` where the bytes are no key on this curve; the library checks that the point is on it.
+    fn parse(curve: &'static NamedCurve, spki: &[u8]) -> Option<Self> {
+        let key = signature::ParsedPublicKey::new(curve.verification, spki).ok()?;
+        let spec =
+            KeySpec { algorithm: Algorithm::Ec, length_bits: curve.length_bits, curve: Some(curve.curve) };
+        Some(Self { spec, curve, spki: spki.to_vec(), key })
+    }
+}
+
+impl ParsedKey for PublicKey {
+    fn spec(&self) -> &KeySpec {
+        &self.spec
+    }
+
+    /// # Standard
+    /// FIPS 186-5 section 6.4.2.
+    fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
+        let digest = digest_of(self.curve, parameters, input)?;
+        Ok(self.key.verify_digest_sig(&digest, signature).is_ok())
+    }
+
+    fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
+        match format {
+            KeyFormat::Spki => Ok(KeyMaterial { format, bytes: SecretBytes::copy_from(&self.spki) }),
+            _ => Err(unsupported("an EC public key is exported as SubjectPublicKeyInfo")),
+        }
+    }
+
+    fn public_key(&self) -> Result<Vec<u8>> {
+        Ok(self.spki.clone())
+    }
+}
+
+/// The private half with the public one inside. Holds secrets.
+struct PrivateKey {
+    public: PublicKey,
+    pair: EcdsaKeyPair,
+    agreement: agreement::PrivateKey,
+}
+
+impl PrivateKey {
+    /// `None` where the bytes are no private key (PKCS#8 or SEC 1) on this curve.
+    fn parse(curve: &'static NamedCurve, der: &[u8]) -> Option<Self> {
+        let pair = EcdsaKeyPair::from_private_key_der(curve.signing, der).ok()?;
+        let agreement = agreement::PrivateKey::from_private_key_der(curve.agreement, der).ok()?;
+        let public = PublicKey::parse(curve, &spki(&pair).ok()?)?;
+        Some(Self { public, pair, agreement })
+    }
+}
+
+impl ParsedKey for PrivateKey {
+    fn spec(&self) -> &KeySpec {
+        &self.public.spec
+    }
+
+    /// # Standard
+    /// FIPS 186-5 section 6.4.1; the signature is the DER of RFC 3279 section 2.2.3.
+    fn sign(&self, parameters: &CryptoParameters, input: ToSign<'_>) -> Result<Vec<u8>> {
+        let digest = digest_of(self.public.curve, parameters, input)?;
+        let signature = self.pair.sign_digest(&digest).map_err(|_| library("sign with an EC key"))?;
+        Ok(signature.as_ref().to_vec())
+    }
+
+    fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
+        self.public.verify(parameters, input, signature)
+    }
+
+    /// # Standard
+    /// SP 800-56A revision 3 section 5.7.1.2.
+    fn agree(&self, peer_public: &[u8]) -> Result<SecretBytes> {
+        der::check_spki(peer_public)?;
+        let peer = agreement::UnparsedPublicKey::new(self.public.curve.agreement, peer_public);
+        agreement::agree(&self.agreement, peer, crypto_failed(), |secret| Ok(SecretBytes::copy_from(secret)))
+    }
+
+    fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
+        let refused = |_| library("encode an EC key");
+        let bytes = match format {
+            KeyFormat::Pkcs8 => SecretBytes::copy_from(self.pair.to_pkcs8v1().map_err(refused)?.as_ref()),
+            KeyFormat::EcPrivateKey => {
+                let der: EcPrivateKeyRfc5915Der<'_> = self.pair.private_key().as_der().map_err(refused)?;
+                SecretBytes::copy_from(der.as_ref())
+            }
+            _ => return Err(unsupported("an EC private key is exported as PKCS#8 or EC private key")),
+        };
+        Ok(KeyMaterial { format, bytes })
+    }
+
+    fn public_key(&self) -> Result<Vec<u8>> {
+        self.public.public_key()
+    }
+}
+
+fn spki(pair: &EcdsaKeyPair) -> Result<Vec<u8>> {
+    let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| library("encode an EC key"))?;
+    Ok(der.as_ref().to_vec())
+}
+
+fn refused(half: &str) -> keyreeve_core::Error {
+    invalid(format!("this is no {half} key on P-256, P-384 or P-521"))
+}
+
+/// The digest to sign, of any hash, at the length of the curve's own.
+///
+/// ECDSA takes the leftmost bits of a digest as a number, as many as the order has: a longer digest is cut, a shorter
+/// one has zeros put in front, and the number stays the same. So the library's one hash a curve serves them all.
+///
+/// # Standard
+/// FIPS 186-5 section 6.4.1, steps 1 and 2.
+fn digest_of(curve: &NamedCurve, parameters: &CryptoParameters, input: ToSign<'_>) -> Result<digest::Digest> {
+    let hash = hash(curve, parameters)?;
+    let algorithm = crate::digest::algorithm(hash)?;
+    let computed;
+    let value = match input {
+        ToSign::Data(data) => {
+            computed = digest::digest(algorithm, data);
+            computed.as_ref()
+        }
+        ToSign::Digest(value) if value.len() == algorithm.output_len() => value,
+        ToSign::Digest(value) => {
+            return Err(invalid(format!(
+                "the digest has {} bytes instead of {}",
+                value.len(),
+                algorithm.output_len()
+            )));
+        }
+    };
+    let length = curve.digest.output_len();
+    let mut fitted = vec![0; length.saturating_sub(value.len())];
+    fitted.extend_from_slice(&value[..value.len().min(length)]);
+    digest::Digest::import_less_safe(&fitted, curve.digest).map_err(|_| library("take a digest"))
+}
+
+fn hash(curve: &NamedCurve, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
+    if !matches!(parameters.padding, None | Some(PaddingMethod::None)) {
+        return Err(invalid("ECDSA has no padding"));
+    }
+    match (parameters.signature, parameters.hash) {
+        (None, asked) => Ok(asked.unwrap_or(curve.hash)),
+        (Some(SignatureScheme::Ecdsa(named)), asked) if asked.is_none_or(|asked| asked == named) => Ok(named),
+        (Some(SignatureScheme::Ecdsa(_)), _) => {
+            Err(invalid("the signature scheme and the hash algorithm contradict each other"))
+        }
+        _ => Err(invalid("EC keys sign by ECDSA only")),
+    }
+}

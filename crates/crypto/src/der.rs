@@ -1,0 +1,155 @@
+//! DER structures of asymmetric keys: which algorithm an encoding holds, and RSA keys from one encoding to another.
+//! Curve points and the meaning of numbers are checked by the algorithms.
+
+use keyreeve_core::{
+    Result, SecretBytes,
+    model::{Algorithm, KeyFormat, KeyMaterial},
+};
+use pkcs1::{RsaPrivateKeyRef, RsaPublicKeyRef, UintRef};
+use pkcs8::{
+    AlgorithmIdentifierRef, ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef,
+    der::{Decode, Encode, asn1::BitStringRef, asn1::OctetStringRef},
+};
+
+use crate::{
+    error::{invalid, library, unsupported},
+    registry::Half,
+};
+
+/// # Standard
+/// RFC 5480 section 2.1.1.
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// # Standard
+/// RFC 8410 section 3.
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+
+/// The algorithm that an encoding of a private or public key tells.
+///
+/// # Standard
+/// RFC 5208, RFC 5280 section 4.1.2.7, RFC 8017 appendix A.1, RFC 5915.
+///
+/// # Errors
+/// `InvalidField` where the encoding is malformed or of the wrong half; `Unsupported` for other algorithms.
+pub(crate) fn algorithm(half: Half, material: &KeyMaterial) -> Result<Algorithm> {
+    let bytes = material.bytes.expose();
+    let oid = match (half, material.format) {
+        (Half::Private | Half::Public, KeyFormat::Pkcs1) => return Ok(Algorithm::Rsa),
+        (Half::Private, KeyFormat::EcPrivateKey) => return Ok(Algorithm::Ec),
+        (Half::Private, KeyFormat::Pkcs8) => private_key_info(bytes)?.algorithm.oid,
+        (Half::Public, KeyFormat::Spki) => public_key_info(bytes)?.algorithm.oid,
+        (Half::Private, _) => return Err(invalid("a private key comes as PKCS#8, PKCS#1 or EC private key")),
+        (_, _) => return Err(invalid("a public key comes as SubjectPublicKeyInfo or PKCS#1")),
+    };
+    match oid {
+        pkcs1::ALGORITHM_OID => Ok(Algorithm::Rsa),
+        EC_PUBLIC_KEY => Ok(Algorithm::Ec),
+        ED25519 => Ok(Algorithm::Ed25519),
+        other => Err(unsupported(format!("keys of the algorithm {other} are not offered"))),
+    }
+}
+
+/// The PKCS#1 RSAPrivateKey within `material`, checked for structure only. Holds secrets.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn rsa_private(material: &KeyMaterial) -> Result<SecretBytes> {
+    let bytes = material.bytes.expose();
+    let inner = match material.format {
+        KeyFormat::Pkcs8 => private_key_info(bytes)?.private_key.as_bytes(),
+        _ => bytes,
+    };
+    rsa_private_key(inner)?;
+    Ok(SecretBytes::copy_from(inner))
+}
+
+/// The PKCS#1 RSAPublicKey within `material`, checked for structure only.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn rsa_public(material: &KeyMaterial) -> Result<Vec<u8>> {
+    let bytes = material.bytes.expose();
+    let inner = match material.format {
+        KeyFormat::Spki => {
+            let info = public_key_info(bytes)?;
+            info.subject_public_key.as_bytes().ok_or_else(|| malformed("SubjectPublicKeyInfo"))?
+        }
+        _ => bytes,
+    };
+    rsa_public_key(inner)?;
+    Ok(inner.to_vec())
+}
+
+/// The public half (PKCS#1) of a private key (PKCS#1).
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn rsa_public_of_private(pkcs1: &[u8]) -> Result<Vec<u8>> {
+    rsa_private_key(pkcs1)?.public_key().to_der().map_err(|_| library("encode a public key"))
+}
+
+/// Length in bits of the modulus of a public key (PKCS#1).
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn rsa_modulus_bits(pkcs1: &[u8]) -> Result<u32> {
+    let key = rsa_public_key(pkcs1)?;
+    Ok(bits(&key.modulus))
+}
+
+/// PKCS#8 around a PKCS#1 private key. Holds secrets.
+///
+/// # Standard
+/// RFC 5208 section 5.
+pub(crate) fn rsa_pkcs8(pkcs1: &[u8]) -> Result<SecretBytes> {
+    let private_key = OctetStringRef::new(pkcs1).map_err(|_| malformed("PKCS#1"))?;
+    PrivateKeyInfoRef::new(pkcs1::ALGORITHM_ID, private_key)
+        .to_der()
+        .map(SecretBytes::new)
+        .map_err(|_| library("encode a private key"))
+}
+
+/// SubjectPublicKeyInfo around a PKCS#1 public key.
+///
+/// # Standard
+/// RFC 3279 section 2.3.1.
+pub(crate) fn rsa_spki(pkcs1: &[u8]) -> Result<Vec<u8>> {
+    let algorithm: AlgorithmIdentifierRef<'_> = pkcs1::ALGORITHM_ID;
+    let subject_public_key = BitStringRef::from_bytes(pkcs1).map_err(|_| malformed("PKCS#1"))?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }
+        .to_der()
+        .map_err(|_| library("encode a public key"))
+}
+
+/// Checks that the bytes are one SubjectPublicKeyInfo and nothing more.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn check_spki(bytes: &[u8]) -> Result<()> {
+    public_key_info(bytes).map(|_| ())
+}
+
+fn private_key_info(bytes: &[u8]) -> Result<PrivateKeyInfoRef<'_>> {
+    PrivateKeyInfoRef::from_der(bytes).map_err(|_| malformed("PKCS#8"))
+}
+
+fn public_key_info(bytes: &[u8]) -> Result<SubjectPublicKeyInfoRef<'_>> {
+    SubjectPublicKeyInfoRef::from_der(bytes).map_err(|_| malformed("SubjectPublicKeyInfo"))
+}
+
+fn rsa_private_key(bytes: &[u8]) -> Result<RsaPrivateKeyRef<'_>> {
+    RsaPrivateKeyRef::from_der(bytes).map_err(|_| malformed("PKCS#1"))
+}
+
+fn rsa_public_key(bytes: &[u8]) -> Result<RsaPublicKeyRef<'_>> {
+    RsaPublicKeyRef::from_der(bytes).map_err(|_| malformed("PKCS#1"))
+}
+
+fn bits(number: &UintRef<'_>) -> u32 {
+    let bytes = number.as_bytes();
+    let leading = bytes.first().map_or(0, |first| first.leading_zeros());
+    (bytes.len() as u32 * 8).saturating_sub(leading)
+}
+
+fn malformed(encoding: &str) -> keyreeve_core::Error {
+    invalid(format!("the key is not valid {encoding} in DER"))
+}

@@ -1,0 +1,169 @@
+//! `SoftwareCrypto`: core's crypto port on this machine's processor. Dispatches to the registry; keeps no key.
+
+use std::sync::Arc;
+
+use aws_lc_rs::{aead, constant_time, hkdf, hmac};
+use keyreeve_core::{
+    Error, Result, SecretBytes,
+    model::{HashAlgorithm, KeyMaterial, KeySpec, ObjectType, UsageMask},
+    ports::{
+        crypto::{Crypto, Generated, ParsedKey},
+        rng::Rng,
+    },
+};
+
+use crate::{
+    der, digest,
+    error::{crypto_failed, invalid, library, unsupported},
+    registry::{self, Half, Source},
+    rng::SystemRng,
+    selftest,
+};
+
+/// The software implementation of the crypto port.
+pub struct SoftwareCrypto {
+    rng: Arc<dyn Rng>,
+}
+
+impl SoftwareCrypto {
+    /// Software algorithms with the random number generator of the system.
+    pub fn new() -> Self {
+        Self::with_rng(Arc::new(SystemRng))
+    }
+
+    /// The same with another generator, for tests that must repeat: symmetric keys, IVs and envelope salts come from
+    /// it, while RSA, EC and Ed25519 keys and signatures always use the system's.
+    pub fn with_rng(rng: Arc<dyn Rng>) -> Self {
+        Self { rng }
+    }
+
+    /// Runs one known answer of every family; takes some milliseconds.
+    ///
+    /// # Errors
+    /// `Internal` naming the family that answered wrong: nothing must be computed then.
+    pub fn self_test(&self) -> Result<()> {
+        selftest::run(self)
+    }
+}
+
+impl Default for SoftwareCrypto {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Rng for SoftwareCrypto {
+    fn fill(&self, out: &mut [u8]) -> Result<()> {
+        self.rng.fill(out)
+    }
+}
+
+impl Crypto for SoftwareCrypto {
+    fn generate(&self, spec: &KeySpec) -> Result<Generated> {
+        (registry::descriptor(spec.algorithm)?.generate)(spec, self.rng.as_ref())
+    }
+
+    fn parse(
+        &self,
+        object_type: ObjectType,
+        spec: Option<&KeySpec>,
+        material: &KeyMaterial,
+    ) -> Result<Arc<dyn ParsedKey>> {
+        let half = match object_type {
+            ObjectType::SymmetricKey => Half::Secret,
+            ObjectType::PrivateKey => Half::Private,
+            ObjectType::PublicKey => Half::Public,
+            _ => return Err(unsupported("nothing can be computed with this kind of object")),
+        };
+        let algorithm = match (half, spec) {
+            (Half::Secret, Some(spec)) => spec.algorithm,
+            (Half::Secret, None) => return Err(invalid("a symmetric key needs its algorithm and length")),
+            _ => der::algorithm(half, material)?,
+        };
+        let key = (registry::descriptor(algorithm)?.parse)(&Source { half, spec, material, rng: &self.rng })?;
+        check_spec(spec, key.spec())?;
+        Ok(key)
+    }
+
+    fn fitting_usage(&self, spec: &KeySpec) -> (UsageMask, UsageMask) {
+        registry::descriptor(spec.algorithm)
+            .map_or((UsageMask::NONE, UsageMask::NONE), |descriptor| (descriptor.usage)())
+    }
+
+    fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>> {
+        Ok(digest::hash(digest::algorithm(hash)?, parts).as_ref().to_vec())
+    }
+
+    fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {
+        digest::sha256(parts)
+    }
+
+    fn hmac_sha256(&self, key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let mut out = [0; 32];
+        out.copy_from_slice(digest::hmac(&hmac::Key::new(hmac::HMAC_SHA256, key), parts).as_ref());
+        out
+    }
+
+    fn hkdf_sha256(&self, salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> SecretBytes {
+        let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(ikm);
+        let mut out = vec![0; 32];
+        prk.expand(info, hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut out))
+            // INVARIANT: one block of output is far below HKDF's limit of 255, so expansion cannot fail.
+            .expect("HKDF of 32 bytes");
+        SecretBytes::new(out)
+    }
+
+    fn aead_seal(&self, key: &[u8], nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+        let key = aead_key(key)?;
+        let mut out = Vec::with_capacity(plaintext.len() + 16);
+        out.extend_from_slice(plaintext);
+        key.seal_in_place_append_tag(
+            aead::Nonce::assume_unique_for_key(*nonce),
+            aead::Aad::from(aad),
+            &mut out,
+        )
+        .map_err(|_| library("seal"))?;
+        Ok(out)
+    }
+
+    fn aead_open(&self, key: &[u8], nonce: &[u8; 12], aad: &[u8], sealed: &[u8]) -> Result<SecretBytes> {
+        let key = aead_key(key)?;
+        let data_bytes = sealed.len().checked_sub(16).ok_or_else(crypto_failed)?;
+        let (data, tag) = sealed.split_at(data_bytes);
+        let mut out = vec![0; data.len()];
+        key.open_separate_gather(
+            aead::Nonce::assume_unique_for_key(*nonce),
+            aead::Aad::from(aad),
+            data,
+            tag,
+            &mut out,
+        )
+        .map_err(|_| crypto_failed())?;
+        Ok(SecretBytes::new(out))
+    }
+
+    fn equal(&self, a: &[u8], b: &[u8]) -> bool {
+        constant_time::verify_slices_are_equal(a, b).is_ok()
+    }
+}
+
+fn aead_key(key: &[u8]) -> Result<aead::LessSafeKey> {
+    let unbound = aead::UnboundKey::new(&aead::AES_256_GCM, key)
+        .map_err(|_| Error::internal(format!("a sealing key of {} bytes instead of 32", key.len())))?;
+    Ok(aead::LessSafeKey::new(unbound))
+}
+
+/// What the caller says of a key must be what its encoding says.
+fn check_spec(said: Option<&KeySpec>, found: &KeySpec) -> Result<()> {
+    match said {
+        Some(said)
+            if said.algorithm != found.algorithm
+                || said.length_bits != found.length_bits
+                || said.curve.is_some_and(|curve| found.curve != Some(curve)) =>
+        {
+            Err(invalid(format!("the material is a key for {}, not for {}", found.name(), said.name())))
+        }
+        _ => Ok(()),
+    }
+}
