@@ -12,8 +12,7 @@ use std::sync::Arc;
 /// Who asks, as proven, and over what.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The proven principal; `None` for the server itself.
-    pub principal: Option<Arc<Principal>>,
+    who: Who,
     /// Protocol: `kmip`, `rest`, `system`.
     pub protocol: &'static str,
     /// Peer address.
@@ -22,20 +21,63 @@ pub struct Caller {
     pub request: RequestId,
 }
 
+#[derive(Clone, Debug)]
+enum Who {
+    Principal(Arc<Principal>),
+    Stranger,
+    System,
+}
+
 impl Caller {
+    /// A principal that proved who it is.
+    pub fn authenticated(
+        principal: Arc<Principal>,
+        protocol: &'static str,
+        source: Option<SocketAddr>,
+        request: RequestId,
+    ) -> Self {
+        Self { who: Who::Principal(principal), protocol, source, request }
+    }
+
+    /// Somebody who proved nothing: may do nothing, and is only spoken of in the record of that.
+    pub fn stranger(protocol: &'static str, source: Option<SocketAddr>, request: RequestId) -> Self {
+        Self { who: Who::Stranger, protocol, source, request }
+    }
+
+    /// The server itself. INVARIANT: never made from anything that a peer sent.
+    pub fn system(request: RequestId) -> Self {
+        Self { who: Who::System, protocol: "system", source: None, request }
+    }
+
+    /// The proven principal, where there is one.
+    pub fn principal(&self) -> Option<&Arc<Principal>> {
+        match &self.who {
+            Who::Principal(principal) => Some(principal),
+            Who::Stranger | Who::System => None,
+        }
+    }
+
     /// Id of the principal for the record.
     pub fn id(&self) -> PrincipalId {
-        self.principal.as_ref().map_or(PrincipalId::SYSTEM, |principal| principal.id)
+        match &self.who {
+            Who::Principal(principal) => principal.id,
+            Who::Stranger => PrincipalId::ANONYMOUS,
+            Who::System => PrincipalId::SYSTEM,
+        }
     }
 
     /// Name of the principal for the record.
     pub fn name(&self) -> &str {
-        self.principal.as_ref().map_or("system", |principal| &principal.name)
+        match &self.who {
+            Who::Principal(principal) => &principal.name,
+            Who::Stranger => "anonymous",
+            Who::System => "system",
+        }
     }
 
     /// The realm that the caller acts in.
     pub fn realm(&self) -> RealmId {
-        self.principal.as_ref().map_or(RealmId::DEFAULT, |principal| principal.realm)
+        self.principal().map_or(RealmId::DEFAULT, |principal| principal.realm)
     }
 }
 
@@ -83,8 +125,11 @@ pub fn authorize(caller: &Caller, action: Action, target: Target<'_>) -> Result<
         Target::Key(key) => key.realm,
     };
     let permit = Permit { action, principal: caller.id(), realm };
-    let Some(principal) = &caller.principal else {
-        return Ok(permit); // The server itself: only code inside the server makes such a caller.
+    let principal = match &caller.who {
+        Who::Principal(principal) => principal,
+        Who::System => return Ok(permit),
+        Who::Stranger if action == Action::Authenticate => return Ok(permit),
+        Who::Stranger => return Err(Error::new(ErrorKind::Unauthenticated, "authentication failed")),
     };
     // INVARIANT: nobody reaches into another realm, whatever the role.
     if principal.revoked.is_none() && principal.realm == realm && roles::allows(principal, action, target) {
