@@ -1,4 +1,21 @@
 //! Journal, index, sealing and recovery, behind core's store port.
+//!
+//! The journal is the truth: what `journal` has synced is done. `index` and `engines` make it readable and can be
+//! rebuilt from it; `sealing` encrypts material before it gets here. Business rules live in core.
 
 pub mod disk;
+pub mod engines;
+mod failure;
+mod index;
 pub mod journal;
+mod marks;
+mod options;
+mod recovery;
+mod sealing;
+mod stage;
+mod store;
+
+pub use failure::OnFailure;
+pub use options::{EngineChoice, StoreError, StoreOptions};
+pub use sealing::{Unlock, UnlockError, new_key_file};
+pub use store::Store;

@@ -167,12 +167,14 @@ fn torn_tail(journal: &Journal, walk: &mut Walk, synced: Lsn, what: &str) -> Res
 /// Whether bytes up to the last nonzero one can be a frame of which a crash kept only some sectors or a prefix.
 ///
 /// What is not kept reads as zero, since all behind the tail is zero before a frame is written. So either the end
-/// of the frame is missing, or a sector ends in zero.
+/// of the frame is missing, or what lies of it in some sector is all zero.
 fn lacks_a_piece(bytes: &[u8], start: u64) -> bool {
     let whole_len = frame::claimed_len(bytes).is_some_and(|claimed| bytes.len() >= claimed);
     let ended = whole_len || bytes.ends_with(&END_MARK);
-    let mut sector_ends = (start / SECTOR_LEN + 1..).map(|sector| (sector * SECTOR_LEN - start) as usize);
-    !ended || sector_ends.by_ref().take_while(|end| *end <= bytes.len()).any(|end| bytes[end - 1] == 0)
+    let begin_len = (SECTOR_LEN - start as usize % SECTOR_LEN).min(bytes.len());
+    let (begin, rest) = bytes.split_at(begin_len);
+    let mut sectors = std::iter::once(begin).chain(rest.chunks(SECTOR_LEN));
+    !ended || sectors.any(|sector| sector.iter().all(|byte| *byte == 0))
 }
 
 /// Cuts the torn tail off and makes what stays durable.

@@ -7,7 +7,7 @@ use super::frame::{Digest, array_at, u32_at, u64_at};
 use super::{Identity, Journal, JournalError, Lsn, Sha256};
 use crate::disk::{DiskFile, OpenMode};
 
-pub(super) const SECTOR_LEN: u64 = 512;
+pub(super) const SECTOR_LEN: usize = 512;
 pub(super) const HEADER_LEN: usize = 128;
 const MAGIC: [u8; 8] = *b"KRVJRNL\n";
 const FORMAT_VERSION: u32 = 1;

@@ -1,0 +1,171 @@
+//! The embedded engine: one SQLite file in WAL mode, one connection that writes, a few that read.
+//!
+//! The file holds only the index, which the journal can rebuild; so commits are not synced one by one, and what a
+//! power loss takes is caught up on the next start. SQLite does its own I/O, beside `crate::disk`.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+
+use super::{Batch, Engine, EngineError, Row};
+
+const READERS: usize = 4;
+const FORMAT: i32 = 1;
+/// Bytes that SQLite is asked to cut the WAL to after a checkpoint.
+const WAL_BYTES_KEPT: i64 = 16 << 20;
+
+/// An index in a SQLite file.
+pub struct EmbeddedEngine {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Pool,
+}
+
+/// Idle read connections: whoever takes one puts it back.
+struct Pool {
+    idle: Receiver<Connection>,
+    back: Sender<Connection>,
+}
+
+impl EmbeddedEngine {
+    /// Opens the file at `path`, or makes it.
+    ///
+    /// # Errors
+    /// `Damaged` where the file is no index of this format, `Failed` where it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        let told = |error| tell(path, error);
+        let writer = Connection::open(path).map_err(told)?;
+        prepare(&writer, path)?;
+        let (back, idle) = bounded(READERS);
+        for _ in 0..READERS {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let reader = Connection::open_with_flags(path, flags).map_err(told)?;
+            reader.pragma_update(None, "mmap_size", 256_i64 << 20).map_err(told)?;
+            // There is room for every connection, and the other end is held here.
+            let _ = back.send(reader);
+        }
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Pool { idle, back } })
+    }
+
+    /// Removes the file at `path` with what SQLite keeps beside it.
+    ///
+    /// # Errors
+    /// `Failed` where the operating system refuses.
+    pub fn remove(path: &Path) -> Result<(), EngineError> {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            match std::fs::remove_file(&name) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(EngineError::Failed {
+                        at: path.display().to_string(),
+                        what: error.to_string(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, EngineError> {
+        let closed = |what: &dyn std::fmt::Display| EngineError::Failed {
+            at: self.path.display().to_string(),
+            what: what.to_string(),
+        };
+        let connection = self.readers.idle.recv().map_err(|error| closed(&error))?;
+        let result = query(&connection).map_err(|error| tell(&self.path, error));
+        self.readers.back.send(connection).map_err(|error| closed(&error))?;
+        result
+    }
+}
+
+impl Engine for EmbeddedEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT value FROM rows WHERE key = ?1")?;
+            statement.query_row([key], |row| row.get(0)).optional()
+        })
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3",
+            )?;
+            let rows = statement.query_map(params![from, to, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
+        let mut writer = self.writer.lock();
+        let written = (|| {
+            let transaction = writer.transaction()?;
+            {
+                let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO rows VALUES (?1, ?2)")?;
+                let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE key = ?1")?;
+                for (key, value) in &batch.writes {
+                    match value {
+                        Some(value) => put.execute(params![key, value])?,
+                        None => delete.execute([key])?,
+                    };
+                }
+                let mut mark =
+                    transaction.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?1)")?;
+                mark.execute([&batch.checkpoint])?;
+            }
+            transaction.commit()
+        })();
+        written.map_err(|error| tell(&self.path, error))
+    }
+
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT value FROM meta WHERE name = 'checkpoint'")?;
+            statement.query_row([], |row| row.get(0)).optional()
+        })
+    }
+
+    fn clear(&self) -> Result<(), EngineError> {
+        let cleared = self.writer.lock().execute_batch("BEGIN; DELETE FROM rows; DELETE FROM meta; COMMIT");
+        cleared.map_err(|error| tell(&self.path, error))
+    }
+}
+
+fn prepare(writer: &Connection, path: &Path) -> Result<(), EngineError> {
+    let told = |error| tell(path, error);
+    writer.pragma_update(None, "journal_mode", "WAL").map_err(told)?;
+    writer.pragma_update(None, "synchronous", "NORMAL").map_err(told)?;
+    writer.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT).map_err(told)?;
+    let format: i32 = writer.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(told)?;
+    if format != 0 && format != FORMAT {
+        let what = format!("it has index format {format}, this program knows format {FORMAT}");
+        return Err(EngineError::Damaged { at: path.display().to_string(), what });
+    }
+    writer
+        .execute_batch(&format!(
+            "BEGIN;
+             CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+             PRAGMA user_version = {FORMAT};
+             COMMIT"
+        ))
+        .map_err(told)
+}
+
+fn tell(path: &Path, error: rusqlite::Error) -> EngineError {
+    let at = path.display().to_string();
+    let damaged = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch)
+    );
+    match damaged {
+        true => EngineError::Damaged { at, what: error.to_string() },
+        false => EngineError::Failed { at, what: error.to_string() },
+    }
+}

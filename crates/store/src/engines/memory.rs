@@ -1,0 +1,55 @@
+//! The engine in memory: a `BTreeMap`, for tests and for stores that are rebuilt from their journal on every start.
+
+use std::{collections::BTreeMap, ops::Bound};
+
+use parking_lot::RwLock;
+
+use super::{Batch, Engine, EngineError, Row};
+
+/// The rows in memory; lost with the process.
+#[derive(Debug, Default)]
+pub struct MemoryEngine {
+    content: RwLock<Content>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    checkpoint: Option<Vec<u8>>,
+}
+
+impl Engine for MemoryEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.content.read().rows.get(key).cloned())
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let content = self.content.read();
+        let range = content.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
+        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
+        let mut content = self.content.write();
+        for (key, value) in &batch.writes {
+            match value {
+                Some(value) => content.rows.insert(key.clone(), value.clone()),
+                None => content.rows.remove(key),
+            };
+        }
+        content.checkpoint = Some(batch.checkpoint.clone());
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.content.read().checkpoint.clone())
+    }
+
+    fn clear(&self) -> Result<(), EngineError> {
+        *self.content.write() = Content::default();
+        Ok(())
+    }
+}

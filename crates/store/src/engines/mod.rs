@@ -1,0 +1,78 @@
+//! The engine port: an ordered key-value store that holds the index. The registry of engines: one line a kind.
+//!
+//! Engines know nothing of records, entries or secondary indexes: `crate::index` writes those once, above them.
+
+pub mod embedded;
+pub mod memory;
+
+use std::collections::BTreeMap;
+
+/// A key with its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Why an engine could not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EngineError {
+    /// What is stored cannot be read. The index can be rebuilt from the journal.
+    #[error(
+        "the index {at} is damaged: {what}; stop, remove it, and start again: it is rebuilt from the journal"
+    )]
+    Damaged {
+        /// File or table.
+        at: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The engine refused.
+    #[error("the index {at} cannot be used: {what}")]
+    Failed {
+        /// File or table.
+        at: String,
+        /// What it said.
+        what: String,
+    },
+}
+
+/// Writes that become visible together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// New value of each key; `None` removes it.
+    pub writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What `Engine::checkpoint` gives back once the batch is applied.
+    pub checkpoint: Vec<u8>,
+}
+
+/// An ordered key-value store with one writer and many readers. Keys sort as bytes.
+///
+/// INVARIANT: a crash may undo the newest batches, but never a part of one, and never one without all after it.
+pub trait Engine: Send + Sync {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
+
+    /// Up to `limit` rows with keys from `from`, included, to `to`, excluded, in order.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError>;
+
+    /// Applies a batch and its checkpoint, all or nothing; reads that begin later see it.
+    ///
+    /// # Errors
+    /// As the engine reports; nothing is applied then.
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError>;
+
+    /// The checkpoint of the newest batch, where there is one.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError>;
+
+    /// Removes everything, the checkpoint included.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn clear(&self) -> Result<(), EngineError>;
+}

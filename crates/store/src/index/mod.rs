@@ -1,0 +1,216 @@
+//! The index: records by key and ids by indexed value, behind the journal and ahead of the engine.
+//!
+//! What is published but not yet in the engine lies in the overlay; decoded records are cached, written through.
+//! `applier` carries published changes into the engine. What may be committed is decided elsewhere (`crate::stage`).
+
+pub(crate) mod applier;
+pub(crate) mod checkpoint;
+pub(crate) mod encoding;
+pub(crate) mod secondary;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use keyreeve_core::{
+    Error, Result,
+    model::Lsn,
+    ports::store::{IndexHit, IndexRange},
+    record::{Change, Record, RecordKey},
+};
+use parking_lot::RwLock;
+use quick_cache::sync::{Cache, GuardResult};
+
+use crate::engines::{Engine, EngineError};
+
+type Found = Option<Arc<Record>>;
+
+/// Records and index rows as of the newest published entry.
+pub(crate) struct Index {
+    engine: Arc<dyn Engine>,
+    overlay: RwLock<Overlay>,
+    /// INVARIANT: never older than overlay and engine together. Publishing replaces what is cached, and a reader that
+    /// filled in the meantime loses: its placeholder is gone.
+    cache: Cache<RecordKey, Found, Weigh>,
+}
+
+/// What the engine does not hold yet. Bounded by the applier's queue.
+#[derive(Default)]
+struct Overlay {
+    records: HashMap<RecordKey, (Lsn, Found)>,
+    rows: BTreeMap<Vec<u8>, (Lsn, bool)>,
+}
+
+/// Changes of one entry on their way to the engine.
+pub(crate) struct Published {
+    lsn: Lsn,
+    records: Vec<(RecordKey, Found)>,
+    /// Index rows that come (true) or go.
+    rows: Vec<(Vec<u8>, bool)>,
+    leaf_index_max: Option<u64>,
+}
+
+impl Index {
+    /// An index over what the engine holds, with a cache of about `cache_bytes_max` bytes.
+    pub(crate) fn new(engine: Arc<dyn Engine>, cache_bytes_max: u64) -> Self {
+        let items = usize::try_from(cache_bytes_max / 1024).unwrap_or(usize::MAX).max(64);
+        let cache = Cache::with_weighter(items, cache_bytes_max, Weigh);
+        Self { engine, overlay: RwLock::default(), cache }
+    }
+
+    /// The record as of now.
+    pub(crate) fn get(&self, key: &RecordKey) -> Result<Found> {
+        let guard = match self.cache.get_value_or_guard(key, None) {
+            GuardResult::Value(found) => return Ok(found),
+            GuardResult::Guard(guard) => Some(guard),
+            GuardResult::Timeout => None,
+        };
+        // The overlay first: what leaves it is in the engine before.
+        let pending = self.overlay.read().records.get(key).map(|(_, found)| found.clone());
+        let found = match pending {
+            Some(found) => found,
+            None => match self.engine.get(&encoding::encode_key(key)).map_err(told)? {
+                Some(bytes) => Some(Arc::new(encoding::decode_record(key, &bytes)?)),
+                None => None,
+            },
+        };
+        if let Some(guard) = guard {
+            // Refused where the record was published meanwhile: the cache has the newer one.
+            let _ = guard.insert(found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Up to `limit` rows behind `after`, ordered by (value, id).
+    pub(crate) fn find(
+        &self,
+        range: &IndexRange,
+        after: Option<&IndexHit>,
+        limit: usize,
+    ) -> Result<Vec<IndexHit>> {
+        let (mut from, to) = secondary::bounds(range, after);
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let mut pending: BTreeMap<Vec<u8>, bool> = {
+            let overlay = self.overlay.read();
+            overlay
+                .rows
+                .range(from.clone()..to.clone())
+                .map(|(row, (_, there))| (row.clone(), *there))
+                .collect()
+        };
+        let mut hits = Vec::new();
+        while hits.len() < limit {
+            let wanted = (limit - hits.len()).saturating_add(1);
+            let stored = self.engine.scan(&from, &to, wanted).map_err(told)?;
+            let is_last = stored.len() < wanted;
+            // Rows of the overlay belong to this page as far as the engine's rows reach.
+            let end = match stored.last() {
+                Some((key, _)) if !is_last => [key.as_slice(), &[0]].concat(),
+                _ => to.clone(),
+            };
+            let later = pending.split_off(&end);
+            let mut page: BTreeMap<Vec<u8>, bool> = stored.into_iter().map(|(key, _)| (key, true)).collect();
+            page.append(&mut pending);
+            for (row, _) in page.into_iter().filter(|(_, there)| *there) {
+                let wrong =
+                    || Error::internal("the index is damaged: a row's key is malformed; remove the index");
+                hits.push(secondary::hit(&row).ok_or_else(wrong)?);
+            }
+            if is_last {
+                break;
+            }
+            (from, pending) = (end, later);
+        }
+        hits.truncate(limit);
+        Ok(hits)
+    }
+
+    /// Lets readers see the changes of a durable entry; the result goes to the applier.
+    ///
+    /// INVARIANT: called by one thread at a time, in the order of the entries.
+    pub(crate) fn publish(&self, lsn: Lsn, changes: Vec<Change>) -> Result<Published> {
+        let leaf_index_max = encoding::leaf_index_max(changes.iter());
+        let mut published =
+            Published { lsn, records: Vec::with_capacity(changes.len()), rows: Vec::new(), leaf_index_max };
+        for change in changes {
+            let (key, new) = match change {
+                Change::Put(record) => (record.key(), Some(Arc::new(record))),
+                Change::Delete(key) => (key, None),
+            };
+            let rows = self.row_changes(&key, new.as_deref())?;
+            let mut overlay = self.overlay.write();
+            overlay.records.insert(key.clone(), (lsn, new.clone()));
+            for (row, there) in &rows {
+                overlay.rows.insert(row.clone(), (lsn, *there));
+            }
+            drop(overlay);
+            // Removed first: a record that is too heavy to be cached would leave the placeholder of a reader that still
+            // holds the old one.
+            self.cache.remove(&key);
+            self.cache.insert(key.clone(), new.clone());
+            published.rows.extend(rows);
+            published.records.push((key, new));
+        }
+        Ok(published)
+    }
+
+    /// Index rows that go with the old record and come with the new one.
+    fn row_changes(&self, key: &RecordKey, new: Option<&Record>) -> Result<Vec<(Vec<u8>, bool)>> {
+        if !secondary::is_indexed(key) {
+            return Ok(Vec::new());
+        }
+        let before = secondary::rows(self.get(key)?.as_deref());
+        let after = secondary::rows(new);
+        let gone =
+            before.iter().filter(|row| after.binary_search(row).is_err()).map(|row| (row.clone(), false));
+        let come =
+            after.iter().filter(|row| before.binary_search(row).is_err()).map(|row| (row.clone(), true));
+        Ok(gone.chain(come).collect())
+    }
+
+    /// Forgets what the engine holds by now.
+    fn forget(&self, applied: &[Published]) {
+        let mut overlay = self.overlay.write();
+        for published in applied {
+            for (key, _) in &published.records {
+                if overlay.records.get(key).is_some_and(|(lsn, _)| *lsn <= published.lsn) {
+                    overlay.records.remove(key);
+                }
+            }
+            for (row, _) in &published.rows {
+                if overlay.rows.get(row).is_some_and(|(lsn, _)| *lsn <= published.lsn) {
+                    overlay.rows.remove(row);
+                }
+            }
+        }
+    }
+}
+
+/// About how many bytes a cached record takes.
+#[derive(Clone)]
+struct Weigh;
+
+impl quick_cache::Weighter<RecordKey, Found> for Weigh {
+    fn weight(&self, _: &RecordKey, found: &Found) -> u64 {
+        let bytes = match found.as_deref() {
+            None => 128,
+            Some(Record::Material(material)) => 512 + material.ciphertext.len(),
+            Some(Record::Server(server)) => 512 + server.data.len(),
+            Some(Record::Object(object)) => 1536 + 256 * (object.links.len() + object.further.len()),
+            Some(Record::Key(key)) => {
+                768 + 48 * key.versions.len() + 128 * (key.tags.len() + key.grants.len())
+            }
+            Some(_) => 512,
+        };
+        bytes as u64
+    }
+}
+
+pub(crate) fn told(error: EngineError) -> Error {
+    Error::internal(error)
+}

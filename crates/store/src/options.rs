@@ -1,0 +1,120 @@
+//! What a store is opened with, and why it did not open.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use keyreeve_core::ports::{clock::Clock, crypto::Crypto};
+
+use crate::{
+    disk::{Disk, LockError, RealDisk},
+    engines::{Engine, EngineError},
+    failure::OnFailure,
+    journal::{self, JournalError},
+    sealing::UnlockError,
+};
+
+/// Which engine holds the index.
+#[derive(Clone)]
+pub enum EngineChoice {
+    /// SQLite in DIR/index/.
+    Embedded,
+    /// One that the caller made, such as `engines::memory::MemoryEngine`.
+    Given(Arc<dyn Engine>),
+}
+
+/// What a store is made of.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// The data folder.
+    pub dir: PathBuf,
+    /// Disk that journal and key files lie on.
+    pub disk: Arc<dyn Disk>,
+    /// Where the index lies.
+    pub engine: EngineChoice,
+    /// Hashes, AEAD and randomness.
+    pub crypto: Arc<dyn Crypto>,
+    /// The store's clock.
+    pub clock: Arc<dyn Clock>,
+    /// How the journal is written.
+    pub journal: journal::Options,
+    /// How concurrent commits are gathered.
+    pub commit: journal::CommitOptions,
+    /// About how many bytes of decoded records are kept in memory.
+    pub cache_bytes_max: u64,
+    /// Told when the store can no longer go on.
+    pub on_failure: OnFailure,
+}
+
+impl StoreOptions {
+    /// The defaults: the real disk, the embedded engine, 64 MiB of cache; a failure is only logged.
+    pub fn new(dir: impl Into<PathBuf>, crypto: Arc<dyn Crypto>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            dir: dir.into(),
+            disk: Arc::new(RealDisk),
+            engine: EngineChoice::Embedded,
+            crypto,
+            clock,
+            journal: journal::Options::default(),
+            commit: journal::CommitOptions::default(),
+            cache_bytes_max: 64 << 20,
+            on_failure: Arc::new(|_| {}),
+        }
+    }
+}
+
+/// Why a store was not created, opened or closed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process owns the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The folder already holds a store.
+    #[error("{} already holds a store: open it, or choose another folder", .0.display())]
+    Exists(PathBuf),
+    /// The folder holds no store.
+    #[error("{} holds no store: run init first", .0.display())]
+    Missing(PathBuf),
+    /// The operating system refused.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        doing: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file of the store is wrong.
+    #[error("{} is damaged: {what}; restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The root key did not open.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+    /// The journal did not open, or failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The index did not open.
+    #[error(transparent)]
+    Index(#[from] EngineError),
+    /// The journal's entries could not be brought into the index.
+    #[error("the index cannot be caught up from the journal: {0}")]
+    CatchUp(keyreeve_core::Error),
+    /// The store did not stop cleanly; what was answered is on disk nevertheless.
+    #[error("the store did not stop cleanly: {0}")]
+    Stop(String),
+}
+
+impl StoreError {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}

@@ -1,0 +1,225 @@
+//! Making a store's folder, and opening one after whatever happened: files, lock, engine, and catching the index up
+//! from the journal. How a torn journal is told from a damaged one is `crate::journal`'s business.
+
+use std::{io::ErrorKind, path::Path, sync::Arc};
+
+use keyreeve_core::model::{Lsn, Time};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    disk::{Disk, DiskLock, parent, read_file, replace_file},
+    engines::{Engine, EngineError, embedded::EmbeddedEngine},
+    index::{
+        Index,
+        applier::{Applier, Message},
+        checkpoint::Checkpoint,
+        encoding,
+    },
+    journal::{self, Identity, Journal, Position},
+    marks::Marks,
+    options::{EngineChoice, StoreError, StoreOptions},
+    sealing::{Place, RootFile, RootKey, Unlock, UnlockError},
+};
+
+const FORMAT: u32 = 1;
+/// Bounds what a damaged file makes us read.
+const FILE_BYTES_MAX: usize = 64 * 1024;
+const PROGRESS_ENTRIES: u64 = 100_000;
+
+/// The content of DIR/store.json: which store this is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoreFile {
+    format: u32,
+    store: Uuid,
+    created: Time,
+    /// From 1; a restored store begins a new one.
+    timeline: u32,
+    /// Generation of the epoch key; 1 until there is one.
+    generation: u64,
+}
+
+impl StoreFile {
+    pub(crate) fn place(&self) -> Place {
+        Place { store: self.store, timeline: self.timeline, generation: self.generation }
+    }
+
+    fn identity(&self) -> Identity {
+        Identity { store: self.store.into_bytes(), timeline: self.timeline }
+    }
+}
+
+/// A store that was opened, before its threads run.
+pub(crate) struct Recovered {
+    pub(crate) lock: Box<dyn DiskLock>,
+    pub(crate) file: StoreFile,
+    pub(crate) root: RootKey,
+    pub(crate) journal: Journal,
+    pub(crate) writer: journal::Writer,
+    pub(crate) index: Arc<Index>,
+    pub(crate) applier: Applier,
+    pub(crate) marks: Arc<Marks>,
+    pub(crate) last: Lsn,
+}
+
+/// Makes the folder with its files and an empty journal.
+///
+/// INVARIANT: store.json comes last: a folder without one is no store yet, and may be made anew. The journal comes
+/// first: it refuses where there are entries, before the root key of these entries is overwritten.
+pub(crate) fn create(options: &StoreOptions, unlock: &Unlock) -> Result<(), StoreError> {
+    let StoreOptions { dir, disk, crypto, .. } = options;
+    disk.create_dir(dir).map_err(StoreError::io("create", dir))?;
+    disk.sync_dir(parent(dir)).map_err(StoreError::io("sync", parent(dir)))?;
+    let _lock = disk.lock(&dir.join("lock"))?;
+    let store_path = dir.join("store.json");
+    if read_if_there(&**disk, &store_path)?.is_some() {
+        return Err(StoreError::Exists(dir.clone()));
+    }
+    let now = options.clock.now();
+    let mut id = [0; 16];
+    crypto.fill(&mut id).map_err(|error| UnlockError::Failed(error.to_string()))?;
+    let store = uuid::Builder::from_random_bytes(id).into_uuid();
+    let file = StoreFile { format: FORMAT, store, created: now, timeline: 1, generation: 1 };
+    let (root, _) = RootFile::create(&**crypto, store, unlock)?;
+    journal(options).create(file.identity(), u64::try_from(now.0).unwrap_or(0))?;
+    let root_path = dir.join("root.json");
+    replace_file(&**disk, &root_path, &root.to_bytes()?).map_err(StoreError::io("write", &root_path))?;
+    let damaged =
+        |error: serde_json::Error| StoreError::Damaged { path: store_path.clone(), what: error.to_string() };
+    let mut bytes = serde_json::to_vec_pretty(&file).map_err(damaged)?;
+    bytes.push(b'\n');
+    replace_file(&**disk, &store_path, &bytes).map_err(StoreError::io("write", &store_path))
+}
+
+/// Locks and reads the folder, opens journal and engine, and catches the index up.
+pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered, StoreError> {
+    let StoreOptions { dir, disk, crypto, .. } = options;
+    let missing = || StoreError::Missing(dir.clone());
+    let store_path = dir.join("store.json");
+    // Looked for before the lock, which would leave a file in a folder that is none of ours.
+    read_if_there(&**disk, &store_path)?.ok_or_else(missing)?;
+    let lock = disk.lock(&dir.join("lock"))?;
+    let file = parse_store_file(&store_path, &read_if_there(&**disk, &store_path)?.ok_or_else(missing)?)?;
+    let root_path = dir.join("root.json");
+    let lost = || UnlockError::Damaged("it is missing".into());
+    let root_file = RootFile::parse(&read_if_there(&**disk, &root_path)?.ok_or_else(lost)?)?;
+    let root = root_file.unlock(&**crypto, file.store, unlock)?;
+
+    let engine = open_engine(options)?;
+    let checkpoint = checkpoint(&*engine, file.identity())?;
+    let journal = journal(options);
+    let position = checkpoint.as_ref().map(|checkpoint| checkpoint.position);
+    let opened = journal.open(options.journal, position, position.map_or(journal::Lsn(0), |at| at.last()))?;
+    if opened.writer.identity() != file.identity() {
+        let what = "the journal beside it belongs to another store".to_owned();
+        return Err(StoreError::Damaged { path: store_path, what });
+    }
+    let end = opened.writer.position();
+    let index = Arc::new(Index::new(engine, options.cache_bytes_max));
+    let marks = Arc::new(Marks::new());
+    let start =
+        checkpoint.unwrap_or(Checkpoint { identity: file.identity(), position: end, leaf_index_next: 1 });
+    let mut applier = Applier::new(index.clone(), start);
+    catch_up(&journal, &index, &mut applier, &marks, position, end)?;
+    let last = Lsn(end.last().0);
+    Ok(Recovered { lock, file, root, journal, writer: opened.writer, index, applier, marks, last })
+}
+
+fn journal(options: &StoreOptions) -> Journal {
+    let crypto = options.crypto.clone();
+    let sha256 = Arc::new(move |parts: &[&[u8]]| crypto.sha256(parts));
+    Journal::new(options.disk.clone(), options.dir.join("journal"), sha256)
+}
+
+fn read_if_there(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match read_file(disk, path, FILE_BYTES_MAX) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(StoreError::io("read", path)),
+    }
+}
+
+fn parse_store_file(path: &Path, bytes: &[u8]) -> Result<StoreFile, StoreError> {
+    let damaged = |what: String| StoreError::Damaged { path: path.to_owned(), what };
+    let file: StoreFile = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    match file.format {
+        FORMAT => Ok(file),
+        format => Err(damaged(format!("it has format {format}, this program knows format {FORMAT}"))),
+    }
+}
+
+fn open_engine(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> {
+    match &options.engine {
+        EngineChoice::Given(engine) => Ok(engine.clone()),
+        EngineChoice::Embedded => open_embedded(options),
+    }
+}
+
+fn open_embedded(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> {
+    let dir = options.dir.join("index");
+    options.disk.create_dir(&dir).map_err(StoreError::io("create", &dir))?;
+    let path = dir.join("index.sqlite");
+    match EmbeddedEngine::open(&path) {
+        Err(error @ EngineError::Damaged { .. }) => {
+            tracing::warn!(%error, "the index is made anew from the journal");
+            EmbeddedEngine::remove(&path)?;
+            Ok(Arc::new(EmbeddedEngine::open(&path)?))
+        }
+        opened => Ok(Arc::new(opened?)),
+    }
+}
+
+/// How far the index has come in the journal of this store; where it is another's, it is emptied.
+fn checkpoint(engine: &dyn Engine, identity: Identity) -> Result<Option<Checkpoint>, StoreError> {
+    let Some(bytes) = engine.checkpoint()? else {
+        return Ok(None);
+    };
+    let checkpoint = Checkpoint::decode(&bytes).filter(|checkpoint| checkpoint.identity == identity);
+    if checkpoint.is_none() {
+        tracing::warn!("the index belongs to another store or format; it is made anew from the journal");
+        engine.clear()?;
+    }
+    Ok(checkpoint)
+}
+
+/// Brings the entries between `from` (or the first one) and `end` into the index.
+fn catch_up(
+    journal: &Journal,
+    index: &Index,
+    applier: &mut Applier,
+    marks: &Marks,
+    from: Option<Position>,
+    end: Position,
+) -> Result<(), StoreError> {
+    let mut reader = match from {
+        Some(position) => journal.read_from(position, end.last())?,
+        None => journal.read(journal::Lsn::FIRST, end.last())?,
+    };
+    from.into_iter().for_each(|position| marks.add(position));
+    let mut entries = 0;
+    while let Some(frame) = reader.next_frame()? {
+        let mut published = Vec::new();
+        for (lsn, bytes) in frame.entries() {
+            let entry = encoding::decode_entry(Lsn(lsn.0), bytes).map_err(StoreError::CatchUp)?;
+            if !entry.draft.changes.is_empty() {
+                published.push(index.publish(entry.lsn, entry.draft.changes).map_err(StoreError::CatchUp)?);
+            }
+            entries += 1;
+            if entries % PROGRESS_ENTRIES == 0 {
+                tracing::info!(
+                    entries,
+                    lsn = lsn.0,
+                    until = end.last().0,
+                    "catching the index up from the journal"
+                );
+            }
+        }
+        marks.add(frame.end);
+        applier.take(Message { published, end: frame.end }).map_err(StoreError::CatchUp)?;
+    }
+    if entries > 0 {
+        applier.flush().map_err(StoreError::CatchUp)?;
+        tracing::info!(entries, lsn = end.last().0, "the index has caught up with the journal");
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! What the commit thread decides for each entry, in order: whether what was read still holds; and what readers and
+//! index get to know once the entry is durable.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crossbeam_channel::Sender;
+use keyreeve_core::{
+    access::Action,
+    model::{Lsn, PrincipalId, RealmId, RequestId, Time},
+    ports::{clock::Clock, store::Committed},
+    record::{Change, EntryDraft, Outcome, RecordKey},
+};
+use uuid::Uuid;
+
+use crate::{
+    failure::Failure,
+    index::{Index, applier::Message, encoding::EncodedEntry},
+    journal,
+    marks::Marks,
+};
+
+/// Changed keys that are remembered; reads from before the oldest of them are stale.
+const RECENT_CHANGES_MAX: usize = 65_536;
+/// Entries without changes after which the index is told how far the journal has come.
+const UNTOLD_ENTRIES_MAX: u64 = 4096;
+
+/// A commit, encoded but for its position.
+pub(crate) struct Prepared {
+    pub(crate) as_of: Lsn,
+    pub(crate) reads: Vec<RecordKey>,
+    pub(crate) valid_until: Option<Time>,
+    pub(crate) entry: EncodedEntry,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// The stage of the store's committer.
+pub(crate) struct StoreStage {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) applier: Sender<Message>,
+    pub(crate) failure: Arc<Failure>,
+    pub(crate) published: Arc<AtomicU64>,
+    pub(crate) marks: Arc<Marks>,
+    pub(crate) recent: Recent,
+    /// Changes of entries that are written but not yet durable.
+    pub(crate) staged: Vec<(Lsn, Vec<Change>)>,
+    /// The last entry that the applier knows of.
+    pub(crate) told: u64,
+}
+
+impl journal::Stage for StoreStage {
+    type Request = Prepared;
+    type Reply = Committed;
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.now().0).unwrap_or(0)
+    }
+
+    fn stage(
+        &mut self,
+        lsn: journal::Lsn,
+        time_ms: u64,
+        request: Prepared,
+        entry: &mut Vec<u8>,
+    ) -> Result<Committed, Committed> {
+        let expired = request.valid_until.is_some_and(|until| i128::from(until.0) <= i128::from(time_ms));
+        // Once the index has failed, nothing more may be promised; the caller sees the failure.
+        if expired || self.recent.moved(request.as_of, &request.reads) || self.failure.check().is_err() {
+            return Err(Committed::Stale);
+        }
+        let lsn = Lsn(lsn.0);
+        request.entry.write(lsn, entry);
+        if !request.changes.is_empty() {
+            self.recent.record(lsn, request.changes.iter().map(Change::key));
+            self.staged.push((lsn, request.changes));
+        }
+        Ok(Committed::Done(lsn))
+    }
+
+    fn publish(&mut self, committed: &journal::Committed) {
+        let mut published = Vec::with_capacity(self.staged.len());
+        for (lsn, changes) in self.staged.drain(..) {
+            match self.index.publish(lsn, changes) {
+                Ok(one) => published.push(one),
+                Err(error) => return self.failure.report(format!("entry {lsn} cannot be indexed: {error}")),
+            }
+        }
+        self.marks.add(committed.end);
+        self.published.store(committed.last.0, Ordering::Release);
+        if !published.is_empty() || committed.last.0 - self.told >= UNTOLD_ENTRIES_MAX {
+            self.told = committed.last.0;
+            if self.applier.send(Message { published, end: committed.end }).is_err() {
+                self.failure.report("the index has stopped".into());
+            }
+        }
+    }
+
+    fn discard(&mut self) {
+        self.staged.clear();
+    }
+
+    fn stage_full(&mut self, lsn: journal::Lsn, time_ms: u64, entry: &mut Vec<u8>) {
+        let draft = EntryDraft {
+            time: Time(i64::try_from(time_ms).unwrap_or(i64::MAX)),
+            realm: RealmId::DEFAULT,
+            principal: PrincipalId::SYSTEM,
+            principal_name: "system".into(),
+            protocol: "system".into(),
+            request: RequestId(Uuid::nil()),
+            source: None,
+            action: Action::Stop,
+            key: None,
+            object: None,
+            target: None,
+            outcome: Outcome::Failed,
+            detail: Some("the disk of the journal is full".into()),
+            changes: Vec::new(),
+        };
+        match EncodedEntry::new(&draft) {
+            Ok(encoded) => encoded.write(Lsn(lsn.0), entry),
+            Err(error) => tracing::error!(%error, "the last entry of a full journal cannot be encoded"),
+        }
+    }
+}
+
+/// When keys changed last, for the newest changes.
+pub(crate) struct Recent {
+    changed: HashMap<RecordKey, Lsn>,
+    order: VecDeque<(Lsn, RecordKey)>,
+    /// INVARIANT: every change after this position is in `changed`.
+    horizon: Lsn,
+    changes_max: usize,
+}
+
+impl Recent {
+    /// Knows nothing of changes up to `horizon`.
+    pub(crate) fn new(horizon: Lsn) -> Self {
+        Self { changed: HashMap::new(), order: VecDeque::new(), horizon, changes_max: RECENT_CHANGES_MAX }
+    }
+
+    /// True where one of `reads` changed after `as_of`, or may have.
+    fn moved(&self, as_of: Lsn, reads: &[RecordKey]) -> bool {
+        let changed_later = |key| self.changed.get(key).is_some_and(|lsn| *lsn > as_of);
+        !reads.is_empty() && (as_of < self.horizon || reads.iter().any(changed_later))
+    }
+
+    fn record(&mut self, lsn: Lsn, keys: impl Iterator<Item = RecordKey>) {
+        for key in keys {
+            self.changed.insert(key.clone(), lsn);
+            self.order.push_back((lsn, key));
+        }
+        while self.order.len() > self.changes_max
+            && let Some((lsn, key)) = self.order.pop_front()
+        {
+            self.horizon = lsn;
+            if self.changed.get(&key) == Some(&lsn) {
+                self.changed.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> RecordKey {
+        RecordKey::Server(name.into())
+    }
+
+    #[test]
+    fn a_read_is_stale_once_its_key_changed_after_it() {
+        let mut recent = Recent::new(Lsn(10));
+        recent.record(Lsn(11), [key("a")].into_iter());
+        assert!(recent.moved(Lsn(10), &[key("b"), key("a")]));
+        assert!(!recent.moved(Lsn(11), &[key("a")]));
+        assert!(!recent.moved(Lsn(10), &[key("b")]));
+        assert!(recent.moved(Lsn(9), &[key("b")]), "before the horizon nothing is known");
+        assert!(!recent.moved(Lsn(9), &[]), "who read nothing is never stale");
+    }
+
+    #[test]
+    fn forgotten_changes_move_the_horizon() {
+        let mut recent = Recent::new(Lsn(0));
+        recent.changes_max = 2;
+        recent.record(Lsn(1), [key("a")].into_iter());
+        recent.record(Lsn(2), [key("a")].into_iter());
+        recent.record(Lsn(3), [key("b")].into_iter());
+        assert_eq!((recent.horizon, recent.changed.len()), (Lsn(1), 2));
+        assert!(recent.moved(Lsn(0), &[key("c")]));
+        assert!(recent.moved(Lsn(1), &[key("a")]), "its later change is still known");
+        recent.record(Lsn(4), [key("b")].into_iter());
+        assert_eq!((recent.horizon, recent.changed.len()), (Lsn(2), 1));
+    }
+}

@@ -1,0 +1,207 @@
+//! The store: core's store port over journal and index, and what it takes to start and stop it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use keyreeve_core::{
+    Error, ErrorKind, Result,
+    model::Lsn,
+    ports::{
+        seal::Sealer,
+        store::{self as port, Commit, Completion, IndexHit, IndexRange},
+    },
+    record::{Entry, Record, RecordKey},
+};
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::{
+    disk::DiskLock,
+    failure::{Failure, unavailable},
+    index::{Index, encoding},
+    journal::{self, CommitError, Committer, ENTRY_BYTES_MAX, Journal, JournalError},
+    marks::Marks,
+    options::{StoreError, StoreOptions},
+    recovery::{self, Recovered},
+    sealing::{Place, RootSealer, Unlock},
+    stage::{Prepared, Recent, StoreStage},
+};
+
+/// An open store: this process owns its folder.
+///
+/// Dropping it stops it as `close` does.
+pub struct Store {
+    journal: Journal,
+    committer: Committer<StoreStage>,
+    applier: Mutex<Option<JoinHandle<()>>>,
+    index: Arc<Index>,
+    failure: Arc<Failure>,
+    published: Arc<AtomicU64>,
+    marks: Arc<Marks>,
+    sealer: Arc<RootSealer>,
+    place: Place,
+    /// Let go last, after the threads have ended.
+    _lock: Box<dyn DiskLock>,
+}
+
+impl Store {
+    /// Makes a store in a folder that holds none: root.json, store.json, an empty journal. Opens nothing.
+    ///
+    /// # Errors
+    /// `Exists` where there is one, `Lock` where another process is at it, and what the disk reports.
+    pub fn create(options: &StoreOptions, unlock: &Unlock) -> Result<(), StoreError> {
+        recovery::create(options, unlock)
+    }
+
+    /// Opens a store: takes the folder's lock, unlocks the root key, cuts a torn journal tail, catches the index up.
+    ///
+    /// # Errors
+    /// `Missing` without a store, `Lock` where another process has it open, `Unlock` for a wrong passphrase,
+    /// `Journal` and `Damaged` naming the place of damage.
+    pub fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Self, StoreError> {
+        let Recovered { lock, file, root, journal, writer, index, applier, marks, last } =
+            recovery::open(options, unlock)?;
+        let place = file.place();
+        let leaf_index_next = applier.checkpoint().leaf_index_next;
+        let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root, place, leaf_index_next));
+        let failure = Arc::new(Failure::new(options.on_failure.clone()));
+        let published = Arc::new(AtomicU64::new(last.0));
+        let thread = StoreError::io("start a thread for", &options.dir);
+        let (sender, applier) = applier.start(failure.clone()).map_err(thread)?;
+        let stage = StoreStage {
+            clock: options.clock.clone(),
+            index: index.clone(),
+            applier: sender,
+            failure: failure.clone(),
+            published: published.clone(),
+            marks: marks.clone(),
+            recent: Recent::new(last),
+            staged: Vec::new(),
+            told: last.0,
+        };
+        let failed = failure.clone();
+        let on_failure = move |error: &CommitError| failed.report(error.to_string());
+        let thread = StoreError::io("start a thread for", &options.dir);
+        let committer = Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?;
+        let applier = Mutex::new(Some(applier));
+        Ok(Self { journal, committer, applier, index, failure, published, marks, sealer, place, _lock: lock })
+    }
+
+    /// Commits what waits, marks a clean stop and lets the index catch up. Later commits are refused.
+    ///
+    /// # Errors
+    /// `Stop` where the store had failed before, or the stop could not be marked.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let stopped = self.committer.stop();
+        // The committer's end was the last that sent to the applier.
+        if let Some(applier) = self.applier.lock().take() {
+            // A panic there left the index behind; it is caught up on the next start.
+            let _ = applier.join();
+        }
+        stopped.map_err(|error| StoreError::Stop(error.to_string()))?;
+        self.failure.check().map_err(|error| StoreError::Stop(error.to_string()))
+    }
+
+    /// Seals and opens material under this store's root key.
+    pub fn sealer(&self) -> Arc<dyn Sealer> {
+        self.sealer.clone()
+    }
+
+    /// The store's random id.
+    pub fn id(&self) -> Uuid {
+        self.place.store
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "closing");
+        }
+    }
+}
+
+impl port::Store for Store {
+    fn published(&self) -> Lsn {
+        Lsn(self.published.load(Ordering::Acquire))
+    }
+
+    fn get(&self, key: &RecordKey) -> Result<Option<Arc<Record>>> {
+        self.failure.check()?;
+        self.index.get(key)
+    }
+
+    fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>> {
+        self.failure.check()?;
+        self.index.find(range, after, limit)
+    }
+
+    fn commit(&self, commit: Commit, done: Completion) {
+        let prepared = match self.failure.check().and_then(|()| prepare(commit)) {
+            Ok(prepared) => prepared,
+            Err(error) => return done(Err(error)),
+        };
+        let failure = self.failure.clone();
+        self.committer.submit(prepared, move |result| {
+            // A durable entry that readers cannot see is not answered as done.
+            done(result.map_err(refused).and_then(|reply| failure.check().map(|()| reply)));
+        });
+    }
+
+    fn journal(&self, after: Lsn, limit: usize) -> Result<Vec<Entry>> {
+        let (from, until) = (journal::Lsn(after.0.saturating_add(1)), journal::Lsn(self.published().0));
+        let mut entries = Vec::new();
+        if limit == 0 || from > until {
+            return Ok(entries);
+        }
+        let reader = match self.marks.before(from) {
+            Some(position) => self.journal.read_from(position, until),
+            None => self.journal.read(from, until),
+        };
+        let mut reader = reader.map_err(Error::internal)?;
+        while let Some(frame) = reader.next_frame().map_err(Error::internal)? {
+            for (lsn, bytes) in frame.entries().filter(|(lsn, _)| *lsn >= from) {
+                entries.push(encoding::decode_entry(Lsn(lsn.0), bytes)?);
+                if entries.len() == limit {
+                    return Ok(entries);
+                }
+            }
+            self.marks.add(frame.end);
+        }
+        Ok(entries)
+    }
+
+    fn verify_journal(&self) -> Result<(Lsn, [u8; 32])> {
+        let verified =
+            self.journal.verify(journal::Lsn(self.published().0)).map_err(|error| match error {
+                JournalError::Damaged { .. } => Error::new(ErrorKind::CryptoFailed, error.to_string()),
+                error => Error::internal(error),
+            })?;
+        Ok((Lsn(verified.end.last().0), verified.end.hash))
+    }
+}
+
+fn prepare(commit: Commit) -> Result<Prepared> {
+    let Commit { as_of, reads, valid_until, entry: draft } = commit;
+    let entry = encoding::EncodedEntry::new(&draft)?;
+    if entry.len() > ENTRY_BYTES_MAX {
+        let public =
+            format!("one request may change at most {ENTRY_BYTES_MAX} bytes; this one would {}", entry.len());
+        return Err(Error::new(ErrorKind::LimitExceeded, public));
+    }
+    Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes })
+}
+
+fn refused(error: CommitError) -> Error {
+    match error {
+        CommitError::Busy => unavailable("too many requests wait for the journal: try again"),
+        CommitError::Stopped => unavailable("the server is stopping"),
+        CommitError::Full => unavailable("the server's disk is full"),
+        CommitError::Failed(_) => unavailable("the server's journal has failed").because(error),
+    }
+}

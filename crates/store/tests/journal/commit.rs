@@ -1,0 +1,170 @@
+//! Group commit: batches, refusals, limits, failures.
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use keyreeve_store::journal::{CommitError, CommitOptions, JournalError, Lsn};
+
+use super::*;
+
+#[test]
+fn a_batch_is_one_frame_and_one_sync() {
+    let disk = new_disk();
+    let running = open(&disk).expect("it opens");
+    running.put(b"first").expect("durable").expect("staged");
+    let before = disk.changes();
+    let answers = running.batch((0..20).map(|number| Request::Entry(vec![number])));
+    assert_eq!(disk.changes() - before, 2, "a write and a sync");
+    let lsns: Vec<_> =
+        answers.into_iter().map(|answer| answer.expect("durable").expect("staged").0).collect();
+    assert_eq!(lsns, (2..=21).collect::<Vec<_>>());
+    let published = running.published.lock().expect("no panic").clone();
+    assert_eq!((published[1].first, published[1].last), (Lsn(2), Lsn(21)));
+    running.stop().expect("a clean stop");
+    assert_eq!(read_all(&journal_on(&disk), 21, 21).expect("readable"), [(21, vec![19])]);
+}
+
+#[test]
+fn a_frame_holds_at_most_256_requests() {
+    let disk = new_disk();
+    let mut running = open(&disk).expect("it opens");
+    running.gate.as_ref().expect("a gate").send(()).expect("open");
+    let answers = running.batch((0..300).map(|_| Request::Entry(vec![1])));
+    assert!(answers.into_iter().all(|answer| answer.is_ok()));
+    let sizes: Vec<_> =
+        running.published.lock().expect("no panic").iter().map(|c| c.last.0 - c.first.0 + 1).collect();
+    assert!(sizes.iter().all(|size| *size <= 256) && sizes.iter().sum::<u64>() == 300, "{sizes:?}");
+    running.gate = None;
+    running.stop().expect("a clean stop");
+}
+
+#[test]
+fn a_refusal_takes_no_number_and_alone_writes_nothing() {
+    let disk = new_disk();
+    let running = open(&disk).expect("it opens");
+    let entry = || Request::Entry(b"entry".to_vec());
+    let answers = running.batch([entry(), Request::Refuse, entry()]);
+    assert_eq!(answers, [Ok(Ok(Lsn(1))), Ok(Err("refused")), Ok(Ok(Lsn(2)))]);
+    let before = disk.changes();
+    assert_eq!(running.batch([Request::Refuse]), [Ok(Err("refused"))]);
+    assert_eq!(disk.changes(), before);
+    running.stop().expect("a clean stop");
+}
+
+#[test]
+fn a_failed_sync_stops_everything_and_nothing_is_tried_again() {
+    let disk = new_disk();
+    let running = open(&disk).expect("it opens");
+    running.put(b"kept").expect("durable").expect("staged");
+    disk.fail_sync_at(1);
+    let answers = running.batch([Request::Entry(b"lost".to_vec()), Request::Refuse]);
+    assert!(answers.iter().all(|answer| matches!(answer, Err(CommitError::Failed(_)))), "{answers:?}");
+    assert!(matches!(running.failed.recv(), Ok(CommitError::Failed(_))));
+    let before = disk.changes();
+    assert!(matches!(running.put(b"later"), Err(CommitError::Failed(_))));
+    assert_eq!(disk.changes(), before);
+    assert!(matches!(running.stop(), Err(CommitError::Failed(_))));
+
+    // The page cache still shows the frame. Opening makes it durable before anything is built on it.
+    let killed = disk.kill();
+    let running = open(&killed).expect("it opens");
+    let next = running.put(b"next").expect("durable").expect("staged");
+    for seed in 0..50 {
+        let crashed = killed.crash(seed);
+        open(&crashed).expect("it opens").stop().expect("a clean stop");
+        let entries = read_all(&journal_on(&crashed), 1, next.0).expect("readable");
+        assert_eq!(entries.last(), Some(&(next.0, b"next".to_vec())));
+    }
+    running.stop().expect("a clean stop");
+}
+
+#[test]
+fn a_full_disk_gets_its_last_entry_and_opens_again_with_space() {
+    let disk = new_disk();
+    let running = open(&disk).expect("it opens");
+    disk.set_capacity(Some(disk.used() + 6000));
+    running.open_gate(); // The last entry asks for the time once more.
+    let mut durable = 0;
+    let error = loop {
+        match running.put(&[b'x'; 300]) {
+            Ok(answer) => durable = answer.expect("staged").0,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error, CommitError::Full);
+    assert!(durable > 5);
+    assert_eq!(running.failed.recv(), Ok(CommitError::Full));
+    assert_eq!(running.put(b"later"), Err(CommitError::Full));
+    assert_eq!(running.stop(), Err(CommitError::Full));
+    let crashed = disk.crash(1);
+    let entries = read_all(&journal_on(&crashed), 1, durable + 1).expect("readable");
+    assert_eq!(entries.last(), Some(&(durable + 1, LAST_ENTRY.to_vec())));
+    assert!(matches!(open(&crashed).err(), Some(JournalError::Full { .. })));
+    crashed.set_capacity(None);
+    let opened = journal_on(&crashed).open(SMALL, None, Lsn(durable + 1)).expect("it opens");
+    assert!(opened.recovery.clean);
+}
+
+#[test]
+fn the_queue_is_bounded() {
+    let disk = new_disk();
+    let writer = journal_on(&disk).open(SMALL, None, Lsn(0)).expect("it opens").writer;
+    let running = Running::start(writer, CommitOptions { queue_requests_max: 4, ..quiet() });
+    // The gate is shut: the first request waits in the thread, four in the queue.
+    let answers = running.batch((0..50).map(|_| Request::Entry(vec![1])));
+    let busy = answers.iter().filter(|answer| **answer == Err(CommitError::Busy)).count();
+    assert!((45..=46).contains(&busy), "{busy}");
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 50 - busy);
+    drop(running);
+}
+
+#[test]
+fn a_panic_of_the_stage_is_told_to_all() {
+    let disk = disk_with(&[b"kept"]);
+    let running = open(&disk).expect("it opens");
+    let answers = running.batch([Request::Entry(vec![1]), Request::Panic, Request::Entry(vec![2])]);
+    assert!(answers.iter().all(|answer| matches!(answer, Err(CommitError::Failed(_)))), "{answers:?}");
+    assert!(matches!(running.failed.recv(), Ok(CommitError::Failed(_))));
+    assert!(matches!(running.put(b"later"), Err(CommitError::Failed(_))));
+    let reopened = open(&disk.kill()).expect("it opens");
+    assert_eq!(reopened.put(b"next"), Ok(Ok(Lsn(2))));
+    reopened.stop().expect("a clean stop");
+}
+
+#[test]
+fn a_stop_commits_what_waits() {
+    let disk = new_disk();
+    let mut running = open(&disk).expect("it opens");
+    let (sender, receiver) = channel();
+    for number in 0..10 {
+        let sender = sender.clone();
+        running
+            .committer
+            .submit(Request::Entry(vec![number]), move |answer| sender.send(answer).expect("sent"));
+    }
+    running.gate = None;
+    running.committer.stop().expect("a clean stop");
+    drop(sender);
+    assert_eq!(receiver.iter().filter(|answer| matches!(answer, Ok(Ok(_)))).count(), 10);
+    assert_eq!(running.put(b"later"), Err(CommitError::Stopped));
+}
+
+#[test]
+fn a_request_waits_for_company_only_where_asked() {
+    let disk = new_disk();
+    let writer = journal_on(&disk).open(SMALL, None, Lsn(0)).expect("it opens").writer;
+    let delayed = CommitOptions { gather_delay: Duration::from_millis(500), batch_entries_max: 2, ..quiet() };
+    let running = Running::start(writer, delayed);
+    running.open_gate();
+    let (sender, receiver) = channel();
+    for number in 0..2 {
+        let sender = sender.clone();
+        running
+            .committer
+            .submit(Request::Entry(vec![number]), move |answer| sender.send(answer).expect("sent"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(receiver.iter().take(2).all(|answer| answer.is_ok()));
+    assert_eq!(running.published.lock().expect("no panic").len(), 1, "both are in one frame");
+    running.stop().expect("a clean stop");
+}
