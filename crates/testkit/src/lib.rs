@@ -1,1 +1,4 @@
 //! Fault-injecting doubles and conformance suites per port. A dev-dependency only.
+
+pub mod disk;
+pub mod random;
