@@ -1,0 +1,21 @@
+//! Attributes by name: one uniform view of all that is known of an object, and the rules by which clients change it.
+//!
+//! `View` reads, `edit` changes, `describe` turns a client's attributes into a template for a new object. Typed fields
+//! of `ManagedObject` show as `Value` here, with structure fields under their KMIP names; everything else is kept in
+//! `further` as it came. What the values look like on a wire is not known here.
+
+mod describe;
+mod edit;
+mod fields;
+mod rules;
+mod view;
+
+pub use describe::{Described, describe};
+pub use edit::{AttributeEdit, Changed, Instance, edit};
+pub use rules::{Change, Rule, rule};
+pub use view::{LEASE_SECONDS, View, server_generator};
+
+pub(crate) use fields::part;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Reads attributes of an object by name, at one instant.
+
+use super::fields;
+use crate::{
+    lifecycle,
+    model::{AttributeKind, AttributeName, KeyFormat, ManagedObject, ObjectType, Time, Value},
+    ports::crypto::Crypto,
+};
+
+/// The longest lease that this server grants, in seconds: nobody is told of a revoked key but by asking, and so a
+/// client should ask at least this often.
+pub const LEASE_SECONDS: u32 = 3600;
+
+/// KMIP's mask bit for protection by software: material is sealed by this process.
+const STORAGE_SOFTWARE: i32 = 0x1;
+
+/// An object's attributes at one instant.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The object.
+    pub object: &'a ManagedObject,
+    /// The instant.
+    pub now: Time,
+    /// For the digest that is the short identifier.
+    pub crypto: &'a dyn Crypto,
+}
+
+impl View<'_> {
+    /// All values of an attribute, in order of their index; none where the object does not have it.
+    pub fn read(&self, name: &AttributeName) -> Vec<Value> {
+        if let Some(values) = self.object.further.get(name) {
+            return values.clone();
+        }
+        match name {
+            AttributeName::Standard(kind) => self.standard(*kind),
+            AttributeName::Vendor { .. } => Vec::new(),
+        }
+    }
+
+    /// The names of all attributes that the object has: the standard's first, then vendors'.
+    pub fn present(&self) -> Vec<AttributeName> {
+        let standard = AttributeKind::ALL.iter().map(|kind| AttributeName::Standard(*kind));
+        let vendors = self.object.further.keys().filter(|name| matches!(name, AttributeName::Vendor { .. }));
+        standard.filter(|name| !self.read(name).is_empty()).chain(vendors.cloned()).collect()
+    }
+
+    fn standard(&self, kind: AttributeKind) -> Vec<Value> {
+        let object = self.object;
+        let dates = &object.dates;
+        let date = |date: Option<Time>| date.map(Value::Date);
+        let one = match kind {
+            AttributeKind::UniqueIdentifier => Some(Value::Text(object.id.to_string())),
+            AttributeKind::ShortUniqueIdentifier => {
+                Some(Value::Bytes(self.crypto.sha256(&[object.id.to_string().as_bytes()]).to_vec()))
+            }
+            AttributeKind::ObjectType => Some(Value::Enumeration(object.object_type.code())),
+            AttributeKind::State => Some(Value::Enumeration(lifecycle::state_at(object, self.now).code())),
+            AttributeKind::CryptographicAlgorithm => {
+                object.spec.map(|spec| Value::Enumeration(spec.algorithm.code()))
+            }
+            AttributeKind::CryptographicLength => object.spec.map(|spec| Value::Integer(spec.length_bits as i32)),
+            AttributeKind::CryptographicDomainParameters => {
+                let curve = object.spec.and_then(|spec| spec.curve);
+                curve.map(|curve| fields::domain_parameters(curve.code()))
+            }
+            AttributeKind::CryptographicUsageMask => Some(Value::Integer(object.usage.0 as i32)),
+            AttributeKind::KeyFormatType => has_key_block(object).then(|| Value::Enumeration(object.format.code())),
+            AttributeKind::CertificateType => subtype(object, ObjectType::Certificate),
+            AttributeKind::OpaqueDataType => subtype(object, ObjectType::OpaqueObject),
+            AttributeKind::InitialDate => date(Some(dates.initial)),
+            AttributeKind::LastChangeDate => date(Some(dates.last_change)),
+            AttributeKind::ActivationDate => date(dates.activation),
+            AttributeKind::ProcessStartDate => date(dates.process_start),
+            AttributeKind::ProtectStopDate => date(dates.protect_stop),
+            AttributeKind::DeactivationDate => date(dates.deactivation),
+            AttributeKind::DestroyDate => date(dates.destroy),
+            AttributeKind::CompromiseOccurrenceDate => date(dates.compromise_occurrence),
+            AttributeKind::CompromiseDate => date(dates.compromise),
+            AttributeKind::ArchiveDate => date(dates.archive),
+            AttributeKind::OriginalCreationDate => date(dates.original_creation),
+            AttributeKind::RevocationReason => object.revocation.as_ref().map(fields::revocation),
+            AttributeKind::Sensitive => Some(Value::Boolean(object.sensitive)),
+            AttributeKind::AlwaysSensitive => Some(Value::Boolean(object.always_sensitive)),
+            AttributeKind::Extractable => Some(Value::Boolean(object.extractable)),
+            AttributeKind::NeverExtractable => Some(Value::Boolean(object.never_extractable)),
+            AttributeKind::Fresh => Some(Value::Boolean(object.fresh)),
+            AttributeKind::LeaseTime => Some(Value::IntervalSeconds(LEASE_SECONDS)),
+            AttributeKind::ProtectionStorageMask => Some(Value::Integer(STORAGE_SOFTWARE)),
+            AttributeKind::Name => return object.names.iter().map(fields::name).collect(),
+            AttributeKind::ObjectGroup => return object.groups.iter().cloned().map(Value::Text).collect(),
+            AttributeKind::Link => return object.links.iter().map(fields::link).collect(),
+            AttributeKind::CryptographicParameters => {
+                return object.parameters.iter().map(fields::parameters).collect();
+            }
+            AttributeKind::Digest => return object.digests.iter().map(fields::digest).collect(),
+            // Everything else has no field and stands in `further`, where it is there at all.
+            _ => None,
+        };
+        one.into_iter().collect()
+    }
+}
+
+/// The generator that makes this server's keys, as the attribute Random Number Generator tells it: a CTR_DRBG with
+/// AES-256.
+///
+/// # Standard
+/// KMIP 2.1 section 4.45; NIST SP 800-90A section 10.2.1.
+pub fn server_generator() -> Value {
+    let field = |name: &str, value| (name.to_owned(), value);
+    Value::Structure(vec![
+        field("RNGAlgorithm", Value::Enumeration(3)),
+        field("CryptographicAlgorithm", Value::Enumeration(crate::model::Algorithm::Aes.code())),
+        field("CryptographicLength", Value::Integer(256)),
+        field("DRBGAlgorithm", Value::Enumeration(5)),
+    ])
+}
+
+fn subtype(object: &ManagedObject, of: ObjectType) -> Option<Value> {
+    object.subtype.filter(|_| object.object_type == of).map(Value::Enumeration)
+}
+
+/// Certificates and opaque objects have no key block, and so no format of one.
+fn has_key_block(object: &ManagedObject) -> bool {
+    use ObjectType::{Certificate, CertificateRequest, OpaqueObject, Template};
+    !matches!(object.object_type, Certificate | CertificateRequest | OpaqueObject | Template)
+        || matches!(object.format, KeyFormat::Other(_))
+}
