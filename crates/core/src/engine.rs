@@ -207,6 +207,7 @@ pub fn conflict() -> Error {
 
 fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Reply> {
     let caller = context.caller();
+    require_current(context, caller)?;
     match operation.subject() {
         Subject::Realm => {
             let permit = access::authorize(caller, operation.action(), Target::Realm(caller.realm()))?;
@@ -216,6 +217,19 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
             let resolved = context.resolve(reference)?;
             let permit = access::authorize(caller, operation.action(), Target::Key(&resolved.key))?;
             operation.run(&permit, context, Some(resolved))
+        }
+    }
+}
+
+/// The principal must still be what it was when it proved itself. Reading it here binds the entry to it too: a
+/// revocation that overtakes this request makes it stale.
+fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
+    let Some(proven) = caller.principal() else { return Ok(()) };
+    match context.get(RecordKey::Principal(proven.id))?.as_deref() {
+        Some(Record::Principal(now)) if now.revoked.is_none() && now.roles == proven.roles => Ok(()),
+        _ => {
+            let cause = format!("{} was revoked or changed after it proved who it is", proven.name);
+            Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause))
         }
     }
 }

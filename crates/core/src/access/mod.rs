@@ -3,6 +3,8 @@
 mod action;
 mod permit;
 mod roles;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, ActionGroup};
 pub use permit::{Caller, Permit, Target, authorize};
