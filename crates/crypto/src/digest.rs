@@ -26,7 +26,9 @@ pub(crate) fn algorithm(hash: HashAlgorithm) -> Result<&'static digest::Algorith
         HashAlgorithm::Sha3_256 => &digest::SHA3_256,
         HashAlgorithm::Sha3_384 => &digest::SHA3_384,
         HashAlgorithm::Sha3_512 => &digest::SHA3_512,
-        HashAlgorithm::Other(code) => return Err(unsupported(format!("hash algorithm {code:#x} is not offered"))),
+        HashAlgorithm::Other(code) => {
+            return Err(unsupported(format!("hash algorithm {code:#x} is not offered")));
+        }
     })
 }
 

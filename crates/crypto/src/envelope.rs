@@ -83,7 +83,12 @@ pub(crate) fn seal(
 ///
 /// # Errors
 /// `InvalidField` where the bytes are no envelope; `CryptoFailed` where anything is altered or does not belong.
-pub(crate) fn open(secret: &[u8], owner: EnvelopeKey, context: &[u8], envelope: &[u8]) -> Result<SecretBytes> {
+pub(crate) fn open(
+    secret: &[u8],
+    owner: EnvelopeKey,
+    context: &[u8],
+    envelope: &[u8],
+) -> Result<SecretBytes> {
     let (header, data, tag) = split(envelope)?;
     if envelope_owner(envelope)? != owner {
         return Err(crypto_failed());

@@ -11,7 +11,8 @@ pub(crate) struct SystemRng;
 
 impl Rng for SystemRng {
     fn fill(&self, out: &mut [u8]) -> Result<()> {
-        rand::fill(out)
-            .map_err(|_| Error::new(ErrorKind::Unavailable, "the random number generator failed; try again later"))
+        rand::fill(out).map_err(|_| {
+            Error::new(ErrorKind::Unavailable, "the random number generator failed; try again later")
+        })
     }
 }

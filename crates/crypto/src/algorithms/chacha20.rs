@@ -197,7 +197,8 @@ fn apply(key: &[u8], nonce: &[u8], counter: u32, data: &mut [u8]) -> Result<()> 
     let at = u64::from(counter) * BLOCK_BYTES;
     match nonce.len() {
         8 => {
-            let mut cipher = ChaCha20Legacy::new_from_slices(key, nonce).map_err(|_| library("take a key"))?;
+            let mut cipher =
+                ChaCha20Legacy::new_from_slices(key, nonce).map_err(|_| library("take a key"))?;
             cipher.try_seek(at).and_then(|()| cipher.try_apply_keystream(data)).map_err(too_long)
         }
         12 => {

@@ -85,8 +85,12 @@ pub(crate) fn usage() -> (UsageMask, UsageMask) {
 pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
     let curve = CURVES
         .iter()
-        .find(|named| named.length_bits == spec.length_bits && spec.curve.is_none_or(|curve| curve == named.curve))
-        .ok_or_else(|| unsupported("EC keys are made on P-256, P-384 and P-521, with the length of the curve"))?;
+        .find(|named| {
+            named.length_bits == spec.length_bits && spec.curve.is_none_or(|curve| curve == named.curve)
+        })
+        .ok_or_else(|| {
+            unsupported("EC keys are made on P-256, P-384 and P-521, with the length of the curve")
+        })?;
     let pair = EcdsaKeyPair::generate(curve.signing).map_err(|_| library("make an EC key"))?;
     let pkcs8 = pair.to_pkcs8v1().map_err(|_| library("encode an EC key"))?;
     Ok(Generated::Pair {

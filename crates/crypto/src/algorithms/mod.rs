@@ -36,7 +36,10 @@ impl RawKey {
             return Err(invalid("a symmetric key needs its algorithm and length"));
         };
         if source.half != Half::Secret || source.material.format != KeyFormat::Raw {
-            return Err(invalid(format!("a key for {} is symmetric and its format is Raw", spec.algorithm.word())));
+            return Err(invalid(format!(
+                "a key for {} is symmetric and its format is Raw",
+                spec.algorithm.word()
+            )));
         }
         let bytes = source.material.bytes.expose();
         if bytes.len() != material_bytes(spec) {
@@ -55,9 +58,7 @@ impl RawKey {
     /// `Unsupported` for any other format.
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
         match format {
-            KeyFormat::Raw => {
-                Ok(KeyMaterial { format, bytes: SecretBytes::copy_from(self.bytes.expose()) })
-            }
+            KeyFormat::Raw => Ok(KeyMaterial { format, bytes: SecretBytes::copy_from(self.bytes.expose()) }),
             _ => Err(unsupported("a symmetric key is exported in the format Raw only")),
         }
     }
@@ -140,7 +141,8 @@ fn split_tag<'a>(
         Some(tag) if tag.len() == tag_bytes => Ok((ciphertext, tag)),
         Some(_) => Err(crate::error::crypto_failed()),
         None => {
-            let data_bytes = ciphertext.len().checked_sub(tag_bytes).ok_or_else(crate::error::crypto_failed)?;
+            let data_bytes =
+                ciphertext.len().checked_sub(tag_bytes).ok_or_else(crate::error::crypto_failed)?;
             Ok(ciphertext.split_at(data_bytes))
         }
     }

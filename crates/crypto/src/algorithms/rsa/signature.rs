@@ -89,7 +89,9 @@ fn scheme(parameters: &CryptoParameters, key_bits: u32) -> Result<Scheme> {
         (Some(SignatureScheme::RsaPss(hash)), None | Some(PaddingMethod::Pss)) => (true, hash),
         (None, Some(PaddingMethod::Pkcs1v15)) => (false, None),
         (None, None | Some(PaddingMethod::Pss)) => (true, None),
-        _ => return Err(invalid("RSA signs by PSS or PKCS#1 v1.5: signature scheme or padding says another")),
+        _ => {
+            return Err(invalid("RSA signs by PSS or PKCS#1 v1.5: signature scheme or padding says another"));
+        }
     };
     let hash = match (named_hash, parameters.hash) {
         (Some(named), Some(asked)) if named != asked => {
@@ -117,10 +119,7 @@ fn scheme(parameters: &CryptoParameters, key_bits: u32) -> Result<Scheme> {
 }
 
 /// PSS with this hash and salt. The library wants parameters that live for ever, so each length used is made once.
-fn pss(
-    hash: HashAlgorithm,
-    salt_bytes: usize,
-) -> Result<&'static (RsaSignatureEncoding, RsaParameters)> {
+fn pss(hash: HashAlgorithm, salt_bytes: usize) -> Result<&'static (RsaSignatureEncoding, RsaParameters)> {
     type Cell = OnceLock<(RsaSignatureEncoding, RsaParameters)>;
     static CELLS: [[Cell; SALT_BYTES_MAX + 1]; 3] =
         [const { [const { OnceLock::new() }; SALT_BYTES_MAX + 1] }; 3];
@@ -156,6 +155,7 @@ fn pkcs1_parameters(hash: HashAlgorithm) -> Result<&'static RsaParameters> {
 
 fn imported(hash: HashAlgorithm, value: &[u8]) -> Result<digest::Digest> {
     let algorithm = crate::digest::algorithm(hash)?;
-    digest::Digest::import_less_safe(value, algorithm)
-        .map_err(|_| invalid(format!("the digest has {} bytes instead of {}", value.len(), algorithm.output_len())))
+    digest::Digest::import_less_safe(value, algorithm).map_err(|_| {
+        invalid(format!("the digest has {} bytes instead of {}", value.len(), algorithm.output_len()))
+    })
 }
