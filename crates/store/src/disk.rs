@@ -262,7 +262,7 @@ impl DiskFile for RealFile {
 
     // Written zeros, not a reservation: a sync of bytes written over them has no block map or length to update.
     fn preallocate(&self, len: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let former = self.0.metadata()?.len();
         let mut at = former;
         while at < len {

@@ -214,10 +214,12 @@ impl<R> Drop for Waiter<R> {
     }
 }
 
+type OnFailure = Box<dyn FnOnce(&CommitError) + Send>;
+
 /// Records how the thread ended, also when it panicked.
 struct Ending {
     ended: Arc<OnceLock<CommitError>>,
-    on_failure: Option<Box<dyn FnOnce(&CommitError) + Send>>,
+    on_failure: Option<OnFailure>,
 }
 
 impl Drop for Ending {

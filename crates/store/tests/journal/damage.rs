@@ -79,6 +79,16 @@ fn frames_in_another_order_are_refused() {
 }
 
 #[test]
+fn a_frame_of_another_history_is_refused() {
+    let disk = disk_with(&[b"one", b"two", b"six"]);
+    let other = disk_with(&[b"uno", b"due", b"sei"]);
+    let (start, len) = frames(&disk)[1];
+    let file = disk.open(&segment_path(1), OpenMode::Write).expect("it opens");
+    file.write_at(start as u64, &other.bytes(&segment_path(1))[start..start + len]).expect("written");
+    assert_eq!(damage(open(&disk)), (segment_path(1), start as u64, 2));
+}
+
+#[test]
 fn missing_and_foreign_segments_are_refused() {
     let whole = new_disk();
     let running = open(&whole).expect("it opens");
