@@ -6,6 +6,7 @@
 //! a peer took the trouble to send is read rather than silently dropped.
 
 use std::fmt;
+use std::ops::RangeBounds;
 
 use crate::error::{DecodeError, Fault};
 use crate::tags::Tag;
@@ -137,6 +138,9 @@ pub trait Field: Sized {
 pub struct Fields<'a> {
     nodes: &'a mut [Node],
     version: Version,
+    /// Whether the field that is being taken belongs to the version. Where it does not, its tag must not be fitted to
+    /// the version: it could become the tag of another field.
+    in_range: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -147,7 +151,7 @@ impl<'a> Fields<'a> {
     /// When it is no structure.
     pub fn of(value: &'a mut Value, version: Version) -> Result<Self, DecodeError> {
         match value {
-            Value::Structure(nodes) => Ok(Self { nodes, version }),
+            Value::Structure(nodes) => Ok(Self { nodes, version, in_range: true }),
             other => Err(wrong_type("Structure", other)),
         }
     }
@@ -155,6 +159,16 @@ impl<'a> Fields<'a> {
     /// The version of the message.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// Says whether the version has the field that is taken next.
+    pub(crate) fn in_range(&mut self, range: impl RangeBounds<Version>) -> &mut Self {
+        self.in_range = range.contains(&self.version);
+        self
+    }
+
+    fn tag<T: Wire>(&self, declared: Tag) -> Tag {
+        if self.in_range { T::tag(declared, self.version) } else { declared }
     }
 
     /// Every item, in the order of the wire.
@@ -179,7 +193,7 @@ impl<'a> Fields<'a> {
 
 impl<T: Wire> Field for T {
     fn take(fields: &mut Fields<'_>, declared: Tag) -> Result<Self, DecodeError> {
-        let tag = T::tag(declared, fields.version);
+        let tag = fields.tag::<T>(declared);
         <Option<T> as Field>::take(fields, declared)?
             .ok_or_else(|| DecodeError::from(Fault::Missing).within(tag))
     }
@@ -193,7 +207,7 @@ impl<T: Wire> Field for T {
 impl<T: Wire> Field for Option<T> {
     fn take(fields: &mut Fields<'_>, declared: Tag) -> Result<Self, DecodeError> {
         let version = fields.version;
-        let tag = T::tag(declared, version);
+        let tag = fields.tag::<T>(declared);
         let Some(node) = fields.single(tag)? else { return Ok(None) };
         T::read(&mut node.value, version).map(Some).map_err(|error| error.within(tag))
     }
@@ -208,7 +222,7 @@ impl<T: Wire> Field for Option<T> {
 impl<T: Wire> Field for Vec<T> {
     fn take(fields: &mut Fields<'_>, declared: Tag) -> Result<Self, DecodeError> {
         let version = fields.version;
-        let tag = T::tag(declared, version);
+        let tag = fields.tag::<T>(declared);
         let repeated = fields.nodes.iter_mut().filter(|node| node.tag == tag).enumerate();
         repeated
             .map(|(index, node)| {
@@ -250,14 +264,15 @@ macro_rules! structure {
         }
 
         impl $crate::schema::Wire for $name {
-            #[allow(unused_variables, unused_mut)]
+            #[allow(unused_variables, unused_mut, unused_imports)]
             fn read(
                 value: &mut $crate::ttlv::Value,
                 version: $crate::schema::Version,
             ) -> Result<Self, $crate::error::DecodeError> {
+                use $crate::schema::Version::*;
                 let mut fields = $crate::schema::Fields::of(value, version)?;
                 Ok(Self {
-                    $($field: $crate::schema::Field::take(&mut fields, $crate::tags::Tag::$tag)?,)*
+                    $($field: $crate::schema::Field::take(fields.in_range($range), $crate::tags::Tag::$tag)?,)*
                 })
             }
 

@@ -12,9 +12,6 @@ pub use kinds::{AttributeKind, AttributeValue, Instances};
 pub use reference::AttributeReference;
 pub use structures::*;
 
-#[cfg(test)]
-pub(crate) use kinds::samples;
-
 use crate::error::{DecodeError, Fault};
 use crate::schema::{Field, Fields, Version, Wire};
 use crate::tags::Tag;

@@ -155,9 +155,10 @@ structure! {
     }
 }
 
-/// One line a kind of object: its tag is the kind's name, so any of them stands for "the object" in a payload.
+/// One line a kind of object, with its versions: its tag is the kind's name, so any of them stands for "the object" in
+/// a payload. An object of another version is not written.
 macro_rules! objects {
-    ($($kind:ident = $tag:ident;)*) => {
+    ($($kind:ident = $tag:ident, $range:expr;)*) => {
         /// A managed object. Holds a secret.
         ///
         /// # Standard
@@ -189,8 +190,14 @@ macro_rules! objects {
             }
 
             fn write(&self, writer: &mut Writer) {
+                use Version::*;
+                let version = writer.version();
                 match self {
-                    $(Self::$kind(object) => object.write(writer, Tag::$tag),)*
+                    $(Self::$kind(object) => {
+                        if std::ops::RangeBounds::contains(&($range), &version) {
+                            object.write(writer, Tag::$tag);
+                        }
+                    })*
                 }
             }
         }
@@ -212,16 +219,16 @@ macro_rules! objects {
 }
 
 objects! {
-    Certificate = CERTIFICATE;
-    CertificateRequest = CERTIFICATE_REQUEST;
-    OpaqueObject = OPAQUE_OBJECT;
-    PgpKey = PGP_KEY;
-    PrivateKey = PRIVATE_KEY;
-    PublicKey = PUBLIC_KEY;
-    SecretData = SECRET_DATA;
-    SplitKey = SPLIT_KEY;
-    SymmetricKey = SYMMETRIC_KEY;
-    Template = TEMPLATE;
+    Certificate = CERTIFICATE, V1_0..;
+    CertificateRequest = CERTIFICATE_REQUEST, V2_0..;
+    OpaqueObject = OPAQUE_OBJECT, V1_0..;
+    PgpKey = PGP_KEY, V1_2..;
+    PrivateKey = PRIVATE_KEY, V1_0..;
+    PublicKey = PUBLIC_KEY, V1_0..;
+    SecretData = SECRET_DATA, V1_0..;
+    SplitKey = SPLIT_KEY, V1_0..;
+    SymmetricKey = SYMMETRIC_KEY, V1_0..;
+    Template = TEMPLATE, V1_0..V2_0;
 }
 
 impl ManagedObject {
