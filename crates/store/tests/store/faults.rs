@@ -1,1 +1,135 @@
+//! Power losses, damage, full disks and failed syncs, seen through the store.
 
+use std::path::Path;
+
+use keyreeve_core::{
+    ErrorKind,
+    model::{Lsn, State},
+    ports::store::{Committed, Store as _},
+    record::Change,
+};
+use keyreeve_store::{Store, StoreError, journal::JournalError};
+use keyreeve_testkit::disk::FaultyDisk;
+
+use crate::{Bench, commit, key_file, put, records};
+
+const SEGMENT: &str = "/data/journal/00000000000000000001.krj";
+
+fn entry(number: u64) -> Vec<Change> {
+    let id = u128::from(number % 5);
+    vec![Change::Put(records::object(id, State::Active, &[&format!("name-{number}")]))]
+}
+
+/// Creates, opens and fills a store until the power fails; how many entries were answered, and whether it was made.
+fn run(bench: &Bench, entries: u64) -> (bool, u64) {
+    if Store::create(&bench.options, &key_file()).is_err() {
+        return (false, 0);
+    }
+    let Ok(store) = Store::open(&bench.options, &key_file()) else {
+        return (true, 0);
+    };
+    let answered = (1..=entries).take_while(|number| commit(&store, Lsn(0), &[], entry(*number)).is_ok());
+    (true, answered.count() as u64)
+}
+
+#[test]
+fn nothing_answered_is_lost_wherever_the_power_fails() {
+    const ENTRIES: u64 = 12;
+    let whole = Bench::on(FaultyDisk::new());
+    assert_eq!(run(&whole, ENTRIES), (true, ENTRIES));
+    for change in 1..=whole.disk.changes() {
+        let bench = Bench::on(FaultyDisk::new());
+        bench.disk.fail_power_at(change);
+        let (made, answered) = run(&bench, ENTRIES);
+        for seed in 0..3 {
+            let found = Bench::on(bench.disk.crash(seed * 1000 + change));
+            let case = format!("power fails at change {change}, seed {seed}");
+            let store = match Store::open(&found.options, &key_file()) {
+                Ok(store) => store,
+                Err(StoreError::Missing(_)) if !made => {
+                    // What was begun does not keep it from being made.
+                    Store::create(&found.options, &key_file()).expect(&case);
+                    found.open()
+                }
+                Err(error) => panic!("{case}: {error}"),
+            };
+            let last = store.published().0;
+            assert!(last >= answered, "{case}: {answered} answered, {last} found");
+            for number in 1.max(last.saturating_sub(4))..=last {
+                let Change::Put(expected) = &entry(number)[0] else { panic!() };
+                assert_eq!(store.get(&expected.key()).unwrap().as_deref(), Some(expected), "{case}");
+            }
+            let journal = store.journal(Lsn(0), 100).unwrap();
+            assert_eq!(journal.len() as u64, last, "{case}");
+            put(&store, entry(last + 1));
+            store.verify_journal().expect(&case);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_refused_by_name() {
+    let bench = Bench::created();
+    let store = bench.open();
+    (1..=8).for_each(|number| {
+        put(&store, entry(number));
+    });
+    bench.disk.rot(Path::new(SEGMENT), 300, &[1]);
+    let told = store.verify_journal().unwrap_err();
+    assert_eq!(told.kind(), ErrorKind::CryptoFailed);
+    assert!(told.public().contains(SEGMENT), "{told}");
+    drop(store);
+    match Store::open(&bench.without_index().options, &key_file()).map(drop) {
+        Err(StoreError::Journal(JournalError::Damaged { file, lsn, .. })) => {
+            assert_eq!((file.as_path(), lsn.0), (Path::new(SEGMENT), 1));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_journal_older_than_its_index_is_refused() {
+    let bench = Bench::created();
+    put(&bench.open(), entry(1));
+    let copy = bench.disk.kill();
+    let store = bench.open();
+    put(&store, entry(2));
+    store.close().unwrap();
+    let mut old = Bench::on(copy);
+    old.options.engine = bench.options.engine.clone();
+    let refused = Store::open(&old.options, &key_file()).map(drop);
+    assert!(matches!(refused, Err(StoreError::Journal(JournalError::Damaged { .. }))), "{refused:?}");
+}
+
+#[test]
+fn a_failed_sync_stops_the_store_once() {
+    let bench = Bench::created();
+    let store = bench.open();
+    put(&store, entry(1));
+    bench.disk.fail_sync_at(1);
+    let failed = commit(&store, Lsn(0), &[], entry(2)).unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Unavailable);
+    assert_eq!(commit(&store, Lsn(0), &[], entry(3)).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(matches!(store.close(), Err(StoreError::Stop(_))));
+    assert_eq!(bench.failures.lock().len(), 1);
+    drop(store);
+    let found = Bench::on(bench.disk.crash(3)).open();
+    assert_eq!(found.published(), Lsn(1));
+}
+
+#[test]
+fn a_full_disk_stops_the_store_and_says_so_in_the_journal() {
+    let bench = Bench::created();
+    let store = bench.open();
+    bench.disk.set_capacity(Some(bench.disk.used() + 40_000));
+    let answered = (1..10_000).take_while(|number| commit(&store, Lsn(0), &[], entry(*number)).is_ok()).count();
+    assert!(answered > 10, "{answered}");
+    assert_eq!(bench.failures.lock().len(), 1);
+    drop(store);
+    bench.disk.set_capacity(None);
+    let store = bench.open();
+    let last = store.journal(Lsn(answered as u64), 10).unwrap().pop().unwrap();
+    assert_eq!(last.draft.detail.as_deref(), Some("the disk of the journal is full"));
+    let after = commit(&store, Lsn(0), &[], entry(1)).unwrap();
+    assert!(matches!(after, Committed::Done(lsn) if lsn > last.lsn));
+}

@@ -33,6 +33,12 @@ use keyreeve_testkit::disk::FaultyDisk;
 #[derive(Default)]
 struct HandClock(AtomicI64);
 
+impl HandClock {
+    fn set(&self, ms: i64) {
+        self.0.store(ms, Ordering::SeqCst);
+    }
+}
+
 impl Clock for HandClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
