@@ -38,7 +38,12 @@ fn assert_request_holds(request: RequestMessage) {
             panic!("{} at {version}: {error}", item.operation);
         }
     }
-    assert_eq!(decoded.encode().unwrap().expose(), bytes.expose(), "{} at {version}", decoded.items[0].operation);
+    assert_eq!(
+        decoded.encode().unwrap().expose(),
+        bytes.expose(),
+        "{} at {version}",
+        decoded.items[0].operation
+    );
 }
 
 fn assert_response_holds(response: ResponseMessage) {
