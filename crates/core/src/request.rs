@@ -8,13 +8,14 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{
-        HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId, ObjectType, RealmId, Time,
+        HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId, ObjectType, RealmId,
+        Time,
     },
+    ports::store::{IndexHit, IndexRange},
     ports::{
         crypto::{Crypto, ParsedKey},
         seal::{SealBinding, SealedMaterial},
     },
-    ports::store::{IndexHit, IndexRange},
     record::{Change, Record, RecordKey},
 };
 
@@ -28,9 +29,16 @@ pub enum Reference {
     Text(String),
     /// An object's id.
     Object(ObjectId),
+    /// Text in the place of an object's id that is none: it leads nowhere, and the attempt goes on record.
+    Nothing(String),
 }
 
 impl Reference {
+    /// A reference from text that a protocol defines as an object's id, and never as a name.
+    pub fn object(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Nothing(text.to_owned()), Self::Object)
+    }
+
     /// A reference from text as people and REST give it.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
@@ -216,6 +224,10 @@ impl<'e> Context<'e> {
                 self.target = Some(shortened(text));
                 self.resolve_text(text)?
             }
+            Reference::Nothing(text) => {
+                self.target = Some(shortened(text));
+                return Err(Error::not_found("object"));
+            }
         };
         self.key = Some(resolved.key.id);
         self.object = resolved.object;
@@ -289,7 +301,11 @@ impl<'e> Context<'e> {
     }
 
     /// Seals a secret of the server itself, outside of any managed object.
-    pub(crate) fn seal(&self, binding: &SealBinding, secret: &crate::secret::SecretBytes) -> Result<SealedMaterial> {
+    pub(crate) fn seal(
+        &self,
+        binding: &SealBinding,
+        secret: &crate::secret::SecretBytes,
+    ) -> Result<SealedMaterial> {
         self.engine.sealer().seal(binding, secret)
     }
 
@@ -304,17 +320,23 @@ impl<'e> Context<'e> {
     }
 
     /// Makes a new object: seals its material, computes digest and MAC.
-    pub fn put_new(&mut self, mut object: ManagedObject, material: &KeyMaterial) -> Result<Arc<ManagedObject>> {
+    pub fn put_new(
+        &mut self,
+        mut object: ManagedObject,
+        material: &KeyMaterial,
+    ) -> Result<Arc<ManagedObject>> {
         object.revision = 1;
         object.format = material.format;
         if digest_is_public(object.object_type) {
             let value = self.crypto().hash(HashAlgorithm::Sha256, &[material.bytes.expose()])?;
-            object.digests = vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: material.format }];
+            object.digests =
+                vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: material.format }];
         }
         let sealer = self.engine.sealer();
         let sealed = sealer.seal(&new_binding(&object), &material.bytes)?;
-        object.mac =
-            sealer.attributes_mac(&binding(&object, &sealed), &sealed, object.revision, &canonical(&object)?)?.to_vec();
+        object.mac = sealer
+            .attributes_mac(&binding(&object, &sealed), &sealed, object.revision, &canonical(&object)?)?
+            .to_vec();
         let object = Arc::new(object);
         self.put(Record::Object(Arc::clone(&object)));
         self.put(Record::Material(Arc::new(sealed)));
@@ -331,7 +353,12 @@ impl<'e> Context<'e> {
         } else {
             let sealed = sealed(self.get(RecordKey::Material(object.id))?, &object)?;
             let binding = binding(&object, &sealed);
-            let mac = self.engine.sealer().attributes_mac(&binding, &sealed, object.revision, &canonical(&object)?)?;
+            let mac = self.engine.sealer().attributes_mac(
+                &binding,
+                &sealed,
+                object.revision,
+                &canonical(&object)?,
+            )?;
             object.mac = mac.to_vec();
         }
         let object = Arc::new(object);
@@ -358,7 +385,8 @@ pub(crate) fn canonical(object: &ManagedObject) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     ciborium::into_writer(&bare, &mut bytes).map_err(Error::internal)?;
     if bytes.len() > ATTRIBUTES_BYTES_MAX {
-        let public = format!("the attributes of one object have at most {ATTRIBUTES_BYTES_MAX} bytes together");
+        let public =
+            format!("the attributes of one object have at most {ATTRIBUTES_BYTES_MAX} bytes together");
         return Err(Error::new(ErrorKind::LimitExceeded, public));
     }
     Ok(bytes)

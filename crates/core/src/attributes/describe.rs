@@ -59,7 +59,8 @@ impl Described {
         let (curve, length_bits) = match algorithm {
             Algorithm::Ec => {
                 let curve = self.curve.or_else(|| self.length_bits.and_then(curve_of_length));
-                let curve = curve.ok_or_else(|| missing("Recommended Curve (in Cryptographic Domain Parameters)"))?;
+                let curve =
+                    curve.ok_or_else(|| missing("Recommended Curve (in Cryptographic Domain Parameters)"))?;
                 (Some(curve), self.length_bits.or_else(|| length_of_curve(curve)))
             }
             Algorithm::Ed25519 => (None, Some(256)),
@@ -108,7 +109,9 @@ impl Described {
             }
             // A new object is fresh whatever the client says, a length is counted, and where material is kept is the
             // server's choice, told truthfully.
-            AttributeKind::Fresh | AttributeKind::CertificateLength | AttributeKind::ProtectionStorageMask => {}
+            AttributeKind::Fresh
+            | AttributeKind::CertificateLength
+            | AttributeKind::ProtectionStorageMask => {}
             _ => template.further.entry(name.clone()).or_default().push(value),
         }
         Ok(())

@@ -63,9 +63,10 @@ impl AttributeEdit {
     /// The attribute that is changed.
     pub fn name(&self) -> &AttributeName {
         match self {
-            Self::Add { name, .. } | Self::Modify { name, .. } | Self::Set { name, .. } | Self::Delete { name, .. } => {
-                name
-            }
+            Self::Add { name, .. }
+            | Self::Modify { name, .. }
+            | Self::Set { name, .. }
+            | Self::Delete { name, .. } => name,
         }
     }
 }
@@ -127,7 +128,9 @@ pub fn edit(object: &mut ManagedObject, edit: &AttributeEdit, now: Time) -> Resu
 /// What the object has of an attribute that a client may change.
 fn stored(object: &ManagedObject, name: &AttributeName) -> Vec<Value> {
     let date = |date: Option<Time>| date.into_iter().map(Value::Date).collect();
-    let AttributeName::Standard(kind) = name else { return object.further.get(name).cloned().unwrap_or_default() };
+    let AttributeName::Standard(kind) = name else {
+        return object.further.get(name).cloned().unwrap_or_default();
+    };
     match kind {
         AttributeKind::Name => object.names.iter().map(fields::name).collect(),
         AttributeKind::ObjectGroup => object.groups.iter().cloned().map(Value::Text).collect(),
@@ -152,11 +155,15 @@ fn assign(object: &mut ManagedObject, name: &AttributeName, values: Vec<Value>) 
         return Ok(());
     };
     match kind {
-        AttributeKind::Name => object.names = values.iter().map(|value| reader.name(value)).collect::<Result<_>>()?,
+        AttributeKind::Name => {
+            object.names = values.iter().map(|value| reader.name(value)).collect::<Result<_>>()?
+        }
         AttributeKind::ObjectGroup => {
             object.groups = values.iter().map(|value| reader.text(value)).collect::<Result<_>>()?;
         }
-        AttributeKind::Link => object.links = values.iter().map(|value| reader.link(value)).collect::<Result<_>>()?,
+        AttributeKind::Link => {
+            object.links = values.iter().map(|value| reader.link(value)).collect::<Result<_>>()?
+        }
         AttributeKind::CryptographicParameters => {
             object.parameters = values.iter().map(|value| reader.parameters(value)).collect::<Result<_>>()?;
         }
@@ -202,10 +209,16 @@ fn check_allowed(object: &ManagedObject, edit: &AttributeEdit, absent: bool, now
         AttributeEdit::Delete { .. } => Ok(()),
         // What only the server or the creating request may say cannot be said later.
         AttributeEdit::Add { .. } if is_intrinsic(name) => Err(fixed()),
-        AttributeEdit::Set { .. } if absent && !is_intrinsic(name) => check_moment(object, rule.change, name, now),
+        AttributeEdit::Set { .. } if absent && !is_intrinsic(name) => {
+            check_moment(object, rule.change, name, now)
+        }
         AttributeEdit::Add { .. } => check_moment(object, rule.change, name, now),
-        AttributeEdit::Modify { .. } | AttributeEdit::Set { .. } if rule.change == Change::Never => Err(fixed()),
-        AttributeEdit::Modify { .. } | AttributeEdit::Set { .. } => check_moment(object, rule.change, name, now),
+        AttributeEdit::Modify { .. } | AttributeEdit::Set { .. } if rule.change == Change::Never => {
+            Err(fixed())
+        }
+        AttributeEdit::Modify { .. } | AttributeEdit::Set { .. } => {
+            check_moment(object, rule.change, name, now)
+        }
     }
 }
 
@@ -237,7 +250,8 @@ fn check_moment(object: &ManagedObject, change: Change, name: &AttributeName, no
         Change::PreActive => state == State::PreActive,
         Change::UntilDeactivated => matches!(state, State::PreActive | State::Active),
         Change::UntilReached => {
-            let reached = stored(object, name).iter().any(|value| matches!(value, Value::Date(date) if *date <= now));
+            let reached =
+                stored(object, name).iter().any(|value| matches!(value, Value::Date(date) if *date <= now));
             matches!(state, State::PreActive | State::Active) && !reached
         }
     };

@@ -91,7 +91,12 @@ impl Reader<'_> {
         }
     }
 
-    fn optional<T>(&self, of: &Value, field: &str, read: fn(&Self, &Value) -> Result<T>) -> Result<Option<T>> {
+    fn optional<T>(
+        &self,
+        of: &Value,
+        field: &str,
+        read: fn(&Self, &Value) -> Result<T>,
+    ) -> Result<Option<T>> {
         part(of, field).map(|value| read(self, value)).transpose()
     }
 

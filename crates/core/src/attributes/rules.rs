@@ -30,7 +30,8 @@ pub struct Rule {
     pub deletable: bool,
 }
 
-const SERVER: Rule = Rule { multiple: false, given_by_client: false, change: Change::Never, deletable: false };
+const SERVER: Rule =
+    Rule { multiple: false, given_by_client: false, change: Change::Never, deletable: false };
 const SERVER_MANY: Rule = Rule { multiple: true, ..SERVER };
 /// Given at most once, with the object or later, and fixed from then on.
 const ONCE: Rule = Rule { given_by_client: true, ..SERVER };
@@ -49,30 +50,85 @@ pub fn rule(name: &AttributeName) -> Rule {
     };
     use AttributeKind::*;
     match kind {
-        Name | AlternativeName | ApplicationSpecificInformation | CryptographicParameters | KeyValueLocation | Link
+        Name
+        | AlternativeName
+        | ApplicationSpecificInformation
+        | CryptographicParameters
+        | KeyValueLocation
+        | Link
         | ObjectGroup => FREE_MANY,
-        Comment | ContactInformation | Description | Pkcs12FriendlyName | ProtectionLevel | ProtectionPeriod
-        | QuantumSafe | RotateName | UsageLimits => FREE,
+        Comment | ContactInformation | Description | Pkcs12FriendlyName | ProtectionLevel
+        | ProtectionPeriod | QuantumSafe | RotateName | UsageLimits => FREE,
         Sensitive | Extractable => Rule { deletable: false, ..FREE },
         ActivationDate => Rule { change: Change::PreActive, ..ONCE },
         DeactivationDate => Rule { change: Change::UntilDeactivated, ..ONCE },
         ProcessStartDate | ProtectStopDate => Rule { change: Change::UntilReached, ..ONCE },
-        CertificateLength | CertificateType | CryptographicAlgorithm | CryptographicDomainParameters
-        | CryptographicLength | CryptographicUsageMask | Fresh | ObjectType | OpaqueDataType | OperationPolicyName
-        | OriginalCreationDate | ProtectionStorageMask | RandomNumberGenerator | RotateAutomatic | RotateInterval
+        CertificateLength
+        | CertificateType
+        | CryptographicAlgorithm
+        | CryptographicDomainParameters
+        | CryptographicLength
+        | CryptographicUsageMask
+        | Fresh
+        | ObjectType
+        | OpaqueDataType
+        | OperationPolicyName
+        | OriginalCreationDate
+        | ProtectionStorageMask
+        | RandomNumberGenerator
+        | RotateAutomatic
+        | RotateInterval
         | RotateOffset => ONCE,
         NistKeyType => Rule { multiple: true, ..ONCE },
         Digest | DigitalSignatureAlgorithm => SERVER_MANY,
-        CertificateIssuerCn | CertificateIssuerO | CertificateIssuerOu | CertificateIssuerEmail | CertificateIssuerC
-        | CertificateIssuerSt | CertificateIssuerL | CertificateIssuerUid | CertificateIssuerSerialNumber
-        | CertificateIssuerTitle | CertificateIssuerDc | CertificateIssuerDnQualifier | CertificateSubjectCn
-        | CertificateSubjectO | CertificateSubjectOu | CertificateSubjectEmail | CertificateSubjectC
-        | CertificateSubjectSt | CertificateSubjectL | CertificateSubjectUid | CertificateSubjectSerialNumber
-        | CertificateSubjectTitle | CertificateSubjectDc | CertificateSubjectDnQualifier => SERVER_MANY,
-        AlwaysSensitive | ArchiveDate | CertificateIdentifier | CertificateIssuer | CertificateSubject
-        | CompromiseDate | CompromiseOccurrenceDate | DestroyDate | InitialDate | KeyFormatType | KeyValuePresent
-        | LastChangeDate | LeaseTime | NeverExtractable | ObjectGroupMember | RevocationReason | RotateDate
-        | RotateGeneration | RotateLatest | ShortUniqueIdentifier | State | UniqueIdentifier
-        | X509CertificateIdentifier | X509CertificateIssuer | X509CertificateSubject => SERVER,
+        CertificateIssuerCn
+        | CertificateIssuerO
+        | CertificateIssuerOu
+        | CertificateIssuerEmail
+        | CertificateIssuerC
+        | CertificateIssuerSt
+        | CertificateIssuerL
+        | CertificateIssuerUid
+        | CertificateIssuerSerialNumber
+        | CertificateIssuerTitle
+        | CertificateIssuerDc
+        | CertificateIssuerDnQualifier
+        | CertificateSubjectCn
+        | CertificateSubjectO
+        | CertificateSubjectOu
+        | CertificateSubjectEmail
+        | CertificateSubjectC
+        | CertificateSubjectSt
+        | CertificateSubjectL
+        | CertificateSubjectUid
+        | CertificateSubjectSerialNumber
+        | CertificateSubjectTitle
+        | CertificateSubjectDc
+        | CertificateSubjectDnQualifier => SERVER_MANY,
+        AlwaysSensitive
+        | ArchiveDate
+        | CertificateIdentifier
+        | CertificateIssuer
+        | CertificateSubject
+        | CompromiseDate
+        | CompromiseOccurrenceDate
+        | DestroyDate
+        | InitialDate
+        | KeyFormatType
+        | KeyValuePresent
+        | LastChangeDate
+        | LeaseTime
+        | NeverExtractable
+        | ObjectGroupMember
+        | RevocationReason
+        | RotateDate
+        | RotateGeneration
+        | RotateLatest
+        | ShortUniqueIdentifier
+        | State
+        | UniqueIdentifier
+        | X509CertificateIdentifier
+        | X509CertificateIssuer
+        | X509CertificateSubject => SERVER,
     }
 }

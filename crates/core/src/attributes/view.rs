@@ -58,13 +58,17 @@ impl View<'_> {
             AttributeKind::CryptographicAlgorithm => {
                 object.spec.map(|spec| Value::Enumeration(spec.algorithm.code()))
             }
-            AttributeKind::CryptographicLength => object.spec.map(|spec| Value::Integer(spec.length_bits as i32)),
+            AttributeKind::CryptographicLength => {
+                object.spec.map(|spec| Value::Integer(spec.length_bits as i32))
+            }
             AttributeKind::CryptographicDomainParameters => {
                 let curve = object.spec.and_then(|spec| spec.curve);
                 curve.map(|curve| fields::domain_parameters(curve.code()))
             }
             AttributeKind::CryptographicUsageMask => Some(Value::Integer(object.usage.0 as i32)),
-            AttributeKind::KeyFormatType => has_key_block(object).then(|| Value::Enumeration(object.format.code())),
+            AttributeKind::KeyFormatType => {
+                has_key_block(object).then(|| Value::Enumeration(object.format.code()))
+            }
             AttributeKind::CertificateType => subtype(object, ObjectType::Certificate),
             AttributeKind::OpaqueDataType => subtype(object, ObjectType::OpaqueObject),
             AttributeKind::InitialDate => date(Some(dates.initial)),

@@ -3,7 +3,7 @@
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
-    subject,
+    subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit},
@@ -71,6 +71,7 @@ impl Operation for Encrypt {
         let resolved = subject(resolved)?;
         let wanted = (Purpose::Protect, Half::Public, UsageMask::ENCRYPT);
         let object = usable(context, &resolved, self.version, wanted)?;
+        usage_limits::spend(context, &object, self.plaintext.len())?;
         let key = context.parsed(&object)?;
         let ciphertext = match &self.form {
             Form::Envelope { context } if !is_rsa(&object) => {

@@ -4,7 +4,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    subject,
+    subject, usage_limits,
     verify::Verified,
 };
 use crate::{
@@ -62,9 +62,15 @@ impl Operation for Mac {
         Subject::Key(&self.key)
     }
 
-    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Authenticated> {
+    fn run(
+        &self,
+        _: &Permit,
+        context: &mut Context<'_>,
+        resolved: Option<Resolved>,
+    ) -> Result<Authenticated> {
         let wanted = (Purpose::Protect, Half::Private, UsageMask::MAC);
         let object = usable(context, &subject(resolved)?, self.version, wanted)?;
+        usage_limits::spend(context, &object, self.data.len())?;
         let mac = context.parsed(&object)?.mac(&merged(&self.parameters, &object), &self.data)?;
         Ok(Authenticated { object: object.id, version: object.version, mac })
     }

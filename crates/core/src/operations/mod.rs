@@ -9,16 +9,20 @@ use crate::{
 
 pub mod activate;
 pub mod apply_dates;
+pub mod check;
 pub mod create;
 pub mod decrypt;
 pub mod destroy;
 pub mod encrypt;
 pub mod get;
+pub mod get_attributes;
 pub mod grant;
 pub mod hash;
 pub mod journal;
 pub mod list_keys;
+pub mod locate;
 pub mod mac;
+pub mod modify_attributes;
 pub mod principals;
 pub mod random;
 pub mod register;
@@ -32,6 +36,7 @@ pub mod wrap;
 
 mod choose;
 mod template;
+mod usage_limits;
 
 pub use template::{Activation, Template};
 
@@ -58,7 +63,12 @@ pub trait Operation: Send + Sync {
     ///
     /// # Errors
     /// Any; a failed operation changes nothing and its failure goes on record.
-    fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply>;
+    fn run(
+        &self,
+        permit: &Permit,
+        context: &mut Context<'_>,
+        resolved: Option<Resolved>,
+    ) -> Result<Self::Reply>;
 }
 
 /// The resolved subject of an operation whose `subject` is a key.

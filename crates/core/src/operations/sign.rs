@@ -4,7 +4,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    subject,
+    subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit},
@@ -24,6 +24,12 @@ pub enum Input {
 }
 
 impl Input {
+    fn len(&self) -> usize {
+        match self {
+            Self::Data(bytes) | Self::Digest(bytes) => bytes.len(),
+        }
+    }
+
     pub(super) fn borrowed(&self) -> ToSign<'_> {
         match self {
             Self::Data(data) => ToSign::Data(data),
@@ -69,6 +75,7 @@ impl Operation for Sign {
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Signed> {
         let wanted = (Purpose::Protect, Half::Private, UsageMask::SIGN);
         let object = usable(context, &subject(resolved)?, self.version, wanted)?;
+        usage_limits::spend(context, &object, self.input.len())?;
         let parameters = merged(&self.parameters, &object);
         let signature = context.parsed(&object)?.sign(&parameters, self.input.borrowed())?;
         Ok(Signed { object: object.id, version: object.version, signature })

@@ -3,7 +3,7 @@
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
-    subject,
+    subject, usage_limits,
 };
 use crate::{
     access::{self, Action, Permit, Target},
@@ -95,6 +95,7 @@ fn wrap_by(
 ) -> Result<(Vec<u8>, ObjectId)> {
     let wanted = (Purpose::Protect, Half::Public, UsageMask::WRAP);
     let object = usable(context, resolved, version, wanted)?;
+    usage_limits::spend(context, &object, secret.len())?;
     let wrapped = context.parsed(&object)?.wrap(parameters, secret)?;
     Ok((wrapped, object.id))
 }

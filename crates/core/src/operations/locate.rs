@@ -1,0 +1,328 @@
+//! Locate: finds objects by their attributes. An index narrows the search; each candidate is then checked in full.
+
+use std::{ops::Bound, sync::Arc};
+
+use super::{Operation, Subject};
+use crate::{
+    access::{self, Action, Permit, Target},
+    attributes::{View, part},
+    error::Result,
+    model::{
+        Algorithm, AttributeKind, AttributeName, ManagedObject, ObjectId, ObjectType, State, Time, UsageMask,
+        Value,
+    },
+    ports::store::{IndexHit, IndexRange},
+    record::{self, DateKind, IndexKind, Record, RecordKey},
+    request::{Context, Resolved},
+};
+
+/// Objects that one request answers at most.
+pub const LOCATED_MAX: usize = 10_000;
+
+/// Index rows that are read at a time.
+const PAGE_ROWS: usize = 256;
+
+/// Longest value of an index, in bytes; longer ones are cut and the object decides.
+const INDEX_BYTES_MAX: usize = 512;
+
+/// Which members of an object group are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupMember {
+    /// Those that were never handed out.
+    Fresh,
+    /// One: the oldest.
+    Default,
+}
+
+/// Which objects are searched, by where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StorageStatus {
+    /// Neither archived nor destroyed.
+    pub online: bool,
+    /// Archived.
+    pub archived: bool,
+    /// Destroyed.
+    pub destroyed: bool,
+}
+
+/// Finds objects.
+pub struct Locate {
+    /// What they must have, all of it. Two values of a date attribute are a range, both ends included.
+    pub criteria: Vec<(AttributeName, Value)>,
+    /// Which members of the named group.
+    pub group_member: Option<GroupMember>,
+    /// Where to search.
+    pub storage: StorageStatus,
+    /// Most objects to answer; `LOCATED_MAX` at most.
+    pub items_max: Option<usize>,
+    /// Objects to skip.
+    pub offset: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The objects, oldest first within one value of the index.
+    pub objects: Vec<ObjectId>,
+    /// How many match in all, where the search came to its end.
+    pub total: Option<usize>,
+}
+
+impl Operation for Locate {
+    type Reply = Located;
+
+    fn action(&self) -> Action {
+        Action::Locate
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Located> {
+        let limit = if self.group_member == Some(GroupMember::Default) { 1 } else { LOCATED_MAX };
+        let limit = self.items_max.unwrap_or(limit).min(limit);
+        let mut found = Found { objects: Vec::new(), matched: 0, offset: self.offset, limit };
+        for range in self.ranges(permit, context.now()) {
+            match range {
+                Search::Object(id) => self.consider(context, id, &mut found)?,
+                Search::Index(range) => self.walk(context, &range, &mut found)?,
+            }
+            if found.is_full() {
+                break;
+            }
+        }
+        context.note_detail(format!("{} found", found.objects.len()));
+        let total = (!found.is_full()).then_some(found.matched);
+        Ok(Located { objects: found.objects, total })
+    }
+}
+
+/// One way to candidates.
+enum Search {
+    Object(ObjectId),
+    Index(IndexRange),
+}
+
+struct Found {
+    objects: Vec<ObjectId>,
+    matched: usize,
+    offset: usize,
+    limit: usize,
+}
+
+impl Found {
+    fn is_full(&self) -> bool {
+        self.objects.len() >= self.limit
+    }
+
+    fn add(&mut self, id: ObjectId) {
+        self.matched += 1;
+        if self.matched > self.offset {
+            self.objects.push(id);
+        }
+    }
+}
+
+impl Locate {
+    fn walk(&self, context: &Context<'_>, range: &IndexRange, found: &mut Found) -> Result<()> {
+        let mut after: Option<IndexHit> = None;
+        loop {
+            let hits = context.find(range, after.as_ref(), PAGE_ROWS)?;
+            for hit in &hits {
+                self.consider(context, ObjectId(hit.id), found)?;
+                if found.is_full() {
+                    return Ok(());
+                }
+            }
+            if hits.len() < PAGE_ROWS {
+                return Ok(());
+            }
+            after = hits.into_iter().last();
+        }
+    }
+
+    fn consider(&self, context: &Context<'_>, id: ObjectId, found: &mut Found) -> Result<()> {
+        // Not tracked: a list tells what was true a moment ago.
+        let record = context.store().get(&RecordKey::Object(id))?;
+        let Some(Record::Object(object)) = record.as_deref() else { return Ok(()) };
+        if object.realm == context.realm()
+            && !found.objects.contains(&id)
+            && self.matches(context, object)
+            && may_read(context, object)?
+        {
+            found.add(id);
+        }
+        Ok(())
+    }
+
+    fn matches(&self, context: &Context<'_>, object: &Arc<ManagedObject>) -> bool {
+        let destroyed = object.state.is_destroyed();
+        let archived = object.dates.archive.is_some();
+        let searched = match (destroyed, archived) {
+            (true, _) => self.storage.destroyed,
+            (false, true) => self.storage.archived,
+            (false, false) => self.storage.online,
+        };
+        let fresh = self.group_member != Some(GroupMember::Fresh) || object.fresh;
+        let view = View { object, now: context.now(), crypto: context.crypto() };
+        searched && fresh && self.criteria.iter().all(|(name, wanted)| self.has(&view, name, wanted))
+    }
+
+    fn has(&self, view: &View<'_>, name: &AttributeName, wanted: &Value) -> bool {
+        let values = view.read(name);
+        if let Some((from, to)) = self.date_range(name) {
+            return values
+                .iter()
+                .any(|value| matches!(value, Value::Date(date) if (from..=to).contains(date)));
+        }
+        values.iter().any(|value| equals(name, value, wanted))
+    }
+
+    /// The range that two values of the same date attribute stand for. One value is the second that it names: KMIP 1.x
+    /// knows nothing finer.
+    fn date_range(&self, name: &AttributeName) -> Option<(Time, Time)> {
+        let dates = self.criteria.iter().filter(|(named, _)| named == name);
+        let dates: Vec<Time> = dates
+            .filter_map(|(_, value)| if let Value::Date(date) = value { Some(*date) } else { None })
+            .collect();
+        let (from, to) = (*dates.iter().min()?, *dates.iter().max()?);
+        Some((from, Time(to.0.saturating_add(999))))
+    }
+
+    /// The way to candidates: the most selective criterion that an index knows.
+    fn ranges(&self, permit: &Permit, now: Time) -> Vec<Search> {
+        let ranked = self.criteria.iter().filter_map(|(name, value)| self.indexed(name, value));
+        let best = ranked.min_by_key(|(rank, _)| *rank).map(|(_, by)| by);
+        let index = |kind, from, to| Search::Index(IndexRange { realm: permit.realm(), kind, from, to });
+        let exactly = |kind, mut value: Vec<u8>| {
+            value.truncate(INDEX_BYTES_MAX);
+            index(kind, Bound::Included(value.clone()), Bound::Included(value))
+        };
+        match best {
+            Some(By::Nothing) => Vec::new(),
+            Some(By::Object(id)) => vec![Search::Object(id)],
+            Some(By::Value(kind, value)) => vec![exactly(kind, value)],
+            Some(By::Dates(from, to)) => {
+                vec![index(IndexKind::Date, Bound::Included(from), Bound::Included(to))]
+            }
+            // The index knows the state that was recorded; dates may have moved some objects since.
+            Some(By::State(recorded)) => recorded
+                .into_iter()
+                .map(|state| exactly(IndexKind::State, vec![state]))
+                .chain([index(
+                    IndexKind::Due,
+                    Bound::Unbounded,
+                    Bound::Included(record::sortable(now.0).to_vec()),
+                )])
+                .collect(),
+            None => vec![index(IndexKind::Object, Bound::Unbounded, Bound::Unbounded)],
+        }
+    }
+
+    /// How an index finds objects with this value, and how selective that is: lower is better.
+    fn indexed(&self, name: &AttributeName, value: &Value) -> Option<(u8, By)> {
+        let whole =
+            |rank| Some((rank, By::Value(IndexKind::Attribute, record::attribute_value(name, value))));
+        let AttributeName::Standard(kind) = name else { return whole(3) };
+        let text = |field: &str| match part(value, field) {
+            Some(Value::Text(text)) => Some(text.clone().into_bytes()),
+            _ => None,
+        };
+        match (kind, value) {
+            (AttributeKind::UniqueIdentifier, Value::Text(id)) => {
+                Some((0, id.parse().map_or(By::Nothing, By::Object)))
+            }
+            (AttributeKind::Name, _) => Some((1, By::Value(IndexKind::ObjectName, text("NameValue")?))),
+            (AttributeKind::Link, _) => {
+                Some((2, By::Value(IndexKind::Link, text("LinkedObjectIdentifier")?)))
+            }
+            (AttributeKind::ApplicationSpecificInformation, _)
+                if part(value, "ApplicationData").is_some() =>
+            {
+                whole(3)
+            }
+            (AttributeKind::AlternativeName, _) => whole(3),
+            (AttributeKind::ObjectGroup, Value::Text(group)) => {
+                Some((4, By::Value(IndexKind::Group, group.clone().into_bytes())))
+            }
+            (
+                AttributeKind::ContactInformation | AttributeKind::Description | AttributeKind::Comment,
+                Value::Text(_),
+            ) => whole(5),
+            (AttributeKind::CryptographicAlgorithm, Value::Enumeration(code)) => {
+                let algorithm = Algorithm::from_code(*code);
+                // ECDSA and ECDH are kept as EC.
+                let algorithm = if matches!(code, 0x06 | 0x0E) { Algorithm::Ec } else { algorithm };
+                Some((7, By::Value(IndexKind::Algorithm, record::algorithm_value(algorithm))))
+            }
+            (AttributeKind::State, Value::Enumeration(code)) => {
+                let recorded = State::ALL.into_iter().filter(|state| state.code() == *code);
+                Some((8, By::State(recorded.map(|state| state as u8).collect())))
+            }
+            (AttributeKind::ObjectType, Value::Enumeration(code)) => {
+                let by = ObjectType::from_code(*code)
+                    .map_or(By::Nothing, |kind| By::Value(IndexKind::ObjectType, vec![kind as u8]));
+                Some((9, by))
+            }
+            (_, Value::Date(_)) => {
+                let which = date_kind(*kind)?;
+                let (from, to) = self.date_range(name)?;
+                Some((6, By::Dates(record::date_value(which, from), record::date_value(which, to))))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What leads to candidates.
+enum By {
+    Nothing,
+    Object(ObjectId),
+    Value(IndexKind, Vec<u8>),
+    Dates(Vec<u8>, Vec<u8>),
+    State(Vec<u8>),
+}
+
+/// The standard's rules of comparison: masks by inclusion, limits by size, of a structure only the given fields.
+fn equals(name: &AttributeName, value: &Value, wanted: &Value) -> bool {
+    match (name, value, wanted) {
+        (
+            AttributeName::Standard(AttributeKind::CryptographicUsageMask),
+            Value::Integer(has),
+            Value::Integer(asked),
+        ) => UsageMask(*has as u32) & UsageMask(*asked as u32) == UsageMask(*asked as u32),
+        (_, Value::LongInteger(has), Value::LongInteger(asked))
+            if *name == AttributeName::Standard(AttributeKind::UsageLimits) =>
+        {
+            has >= asked
+        }
+        (_, Value::Structure(_), Value::Structure(fields)) => {
+            fields.iter().all(|(field, asked)| part(value, field).is_some_and(|has| equals(name, has, asked)))
+        }
+        _ => value == wanted,
+    }
+}
+
+fn may_read(context: &Context<'_>, object: &ManagedObject) -> Result<bool> {
+    let record = context.store().get(&RecordKey::Key(object.key))?;
+    let Some(Record::Key(key)) = record.as_deref() else { return Ok(false) };
+    Ok(access::authorize(context.caller(), Action::GetAttributes, Target::Key(key)).is_ok())
+}
+
+fn date_kind(kind: AttributeKind) -> Option<DateKind> {
+    Some(match kind {
+        AttributeKind::InitialDate => DateKind::Initial,
+        AttributeKind::LastChangeDate => DateKind::LastChange,
+        AttributeKind::ActivationDate => DateKind::Activation,
+        AttributeKind::ProcessStartDate => DateKind::ProcessStart,
+        AttributeKind::ProtectStopDate => DateKind::ProtectStop,
+        AttributeKind::DeactivationDate => DateKind::Deactivation,
+        AttributeKind::DestroyDate => DateKind::Destroy,
+        AttributeKind::CompromiseOccurrenceDate => DateKind::CompromiseOccurrence,
+        AttributeKind::CompromiseDate => DateKind::Compromise,
+        AttributeKind::ArchiveDate => DateKind::Archive,
+        AttributeKind::OriginalCreationDate => DateKind::OriginalCreation,
+        _ => return None,
+    })
+}

@@ -1,0 +1,116 @@
+//! Modify attributes: adds, changes and deletes attributes of one object, all or none.
+
+use std::sync::Arc;
+
+use super::{Operation, Subject, create::claim_name, subject};
+use crate::{
+    access::{Action, Permit},
+    attributes::{AttributeEdit, Changed, edit},
+    error::{Error, ErrorKind, Result},
+    model::{Key, ManagedObject, ObjectId},
+    record::{Record, RecordKey},
+    request::{Context, Reference, Resolved},
+};
+
+/// Changes attributes of an object; of a key those of its newest version.
+pub struct ModifyAttributes {
+    /// Key or object.
+    pub key: Reference,
+    /// The changes, in order.
+    pub edits: Vec<AttributeEdit>,
+}
+
+/// What was changed.
+pub struct Modified {
+    /// The object as it is now.
+    pub object: Arc<ManagedObject>,
+    /// The value of each edit.
+    pub changed: Vec<Changed>,
+}
+
+impl Operation for ModifyAttributes {
+    type Reply = Modified;
+
+    fn action(&self) -> Action {
+        Action::ModifyAttributes
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Modified> {
+        let resolved = subject(resolved)?;
+        let before = context.object(resolved.object_id()?)?;
+        context.hold(&before);
+        let mut after = ManagedObject::clone(&before);
+        let now = context.now();
+        let changed = self.edits.iter().map(|wanted| edit(&mut after, wanted, now)).collect::<Result<_>>()?;
+        check_exportable(&resolved.key, &before, &after)?;
+        if before.names != after.names {
+            move_names(context, &resolved.key, &before, &after)?;
+        }
+        let object = context.put_changed(after)?;
+        let names: Vec<String> = self.edits.iter().map(|edit| format!("{:?}", edit.name())).collect();
+        context.note(object.key, Some(object.id));
+        context.note_detail(names.join(", "));
+        Ok(Modified { object, changed })
+    }
+}
+
+/// A key made to stay on the server does not become extractable through an attribute of one of its objects.
+fn check_exportable(key: &Key, before: &ManagedObject, after: &ManagedObject) -> Result<()> {
+    if after.extractable && !before.extractable && !key.policy.exportable {
+        return Err(Error::new(
+            ErrorKind::Denied,
+            "this key was made to stay on the server and cannot be extractable",
+        ));
+    }
+    Ok(())
+}
+
+/// Claims new names for the key, frees those that nothing of it bears any more, and renames the key along.
+fn move_names(
+    context: &mut Context<'_>,
+    key: &Arc<Key>,
+    before: &ManagedObject,
+    after: &ManagedObject,
+) -> Result<()> {
+    let bears = |object: &ManagedObject, name: &str| object.names.iter().any(|known| known.value == name);
+    for name in &after.names {
+        if bears(before, &name.value) {
+            continue;
+        }
+        if borne_by_sibling(context, key, after.id, &name.value)? {
+            let public = format!("another object is named {:?}; choose another name", name.value);
+            return Err(Error::new(ErrorKind::AlreadyExists, public));
+        }
+        claim_name(context, key.id, &name.value)?;
+    }
+    let mut renamed = key.name.clone();
+    for name in &before.names {
+        if bears(after, &name.value) || borne_by_sibling(context, key, after.id, &name.value)? {
+            continue;
+        }
+        context.delete(RecordKey::KeyName(key.realm, name.value.clone()));
+        if renamed == name.value {
+            // A key without any name is called by its first object, as if it had never had one.
+            let fallback = || key.objects().next().map_or_else(String::new, |id| id.to_string());
+            renamed = after.names.first().map_or_else(fallback, |name| name.value.clone());
+        }
+    }
+    if renamed != key.name {
+        context.put(Record::Key(Arc::new(Key { name: renamed, ..Key::clone(key) })));
+    }
+    Ok(())
+}
+
+/// True where another object of the key bears the name.
+fn borne_by_sibling(context: &mut Context<'_>, key: &Key, of: ObjectId, name: &str) -> Result<bool> {
+    for id in key.objects().filter(|id| *id != of) {
+        if context.object(id)?.names.iter().any(|known| known.value == name) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
