@@ -13,6 +13,11 @@ pub fn encode_certificate(certificate: &CertificateDer<'_>) -> String {
     encode("CERTIFICATE", certificate).to_string()
 }
 
+/// A SubjectPublicKeyInfo in DER as a PEM block.
+pub fn encode_public_key(spki: &[u8]) -> String {
+    encode("PUBLIC KEY", spki).to_string()
+}
+
 /// All certificates in a PEM text, in their order; other blocks are passed over.
 ///
 /// # Errors

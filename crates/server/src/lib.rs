@@ -1,3 +1,8 @@
 //! Listeners, TLS, authentication, front-ends, configuration and wiring.
 
+pub mod authn;
+pub mod config;
+pub mod execute;
+pub mod frontends;
+pub mod health;
 pub mod listen;

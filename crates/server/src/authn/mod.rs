@@ -1,0 +1,111 @@
+//! Authentication: from what a peer proves to the caller that it is. One file a method. Not here: what the caller may
+//! do (core's access).
+
+use std::sync::Arc;
+
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::engine::Engine;
+use keyreeve_core::model::{Principal, RequestId};
+use keyreeve_core::operations::principals;
+use keyreeve_core::operations::server::Note;
+use keyreeve_core::{Error, ErrorKind, Result};
+use tracing::warn;
+
+use crate::execute::execute;
+use crate::listen::Peer;
+
+pub mod certificate;
+pub mod enrolment;
+mod failures;
+pub mod token;
+
+use failures::Failures;
+
+/// Recognises callers by certificate and token.
+pub struct Authenticator {
+    engine: Arc<Engine>,
+    failures: Failures,
+}
+
+impl Authenticator {
+    /// Of the principals in this engine's store; at most so many failures of one source go on record in a second.
+    pub fn new(engine: Arc<Engine>, failures_recorded_per_second_max: u32) -> Self {
+        Self { engine, failures: Failures::new(failures_recorded_per_second_max) }
+    }
+
+    /// Who asks, proven anew for every request, so that a revocation counts at once. Where a certificate and a token
+    /// are shown, both must be good and name the same principal.
+    ///
+    /// # Errors
+    /// `Unauthenticated` with one text for every cause; log and journal have the cause.
+    pub async fn authenticate(
+        &self,
+        protocol: &'static str,
+        peer: &Peer,
+        token: Option<&str>,
+    ) -> Result<Caller> {
+        let principal = self.prove(peer, token);
+        let request = request_id(&self.engine)?;
+        match principal {
+            Ok(principal) => Ok(Caller::authenticated(principal, protocol, Some(peer.address), request)),
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => {
+                self.record(&Caller::stranger(protocol, Some(peer.address), request), peer, &error).await;
+                Err(Error::new(ErrorKind::Unauthenticated, REFUSAL))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<Arc<Principal>> {
+        let known =
+            |proof| principals::authenticate(&**self.engine.store(), proof, self.engine.clock().now());
+        let by_certificate =
+            peer.certificate.as_ref().map(|shown| known(certificate::proof(shown))).transpose()?;
+        let by_token = token
+            .map(|token| match token::proof(&**self.engine.crypto(), token) {
+                Some(proof) => known(proof),
+                None => Err(refused("a bearer token that is not one of this server's")),
+            })
+            .transpose()?;
+        match (by_certificate, by_token) {
+            (Some(certificate), Some(token)) if certificate.id != token.id => {
+                Err(refused(format!("certificate of {} with a token of {}", certificate.name, token.name)))
+            }
+            (Some(principal), _) | (None, Some(principal)) => Ok(principal),
+            (None, None) => Err(refused("neither client certificate nor token was shown")),
+        }
+    }
+
+    async fn record(&self, caller: &Caller, peer: &Peer, error: &Error) {
+        let cause = error.cause().unwrap_or(error.public());
+        warn!(protocol = caller.protocol, peer = %peer.address, request = %caller.request, %cause, "authentication failed");
+        let second = self.engine.clock().now().seconds();
+        let Some(suppressed) = self.failures.admit(peer.address.ip(), second) else { return };
+        let mut detail = cause.to_owned();
+        if suppressed > 0 {
+            detail
+                .push_str(&format!("; {suppressed} failures from this address before it are not on record"));
+        }
+        // The note is itself a denial; a journal that cannot take it stops the server by its own way.
+        let _ =
+            execute(&self.engine, caller, Note { action: Action::Authenticate, detail, denied: true }).await;
+    }
+}
+
+/// An id for a new request.
+///
+/// # Errors
+/// The generator's.
+pub fn request_id(engine: &Engine) -> Result<RequestId> {
+    let mut random = [0; 10];
+    engine.crypto().fill(&mut random)?;
+    Ok(RequestId::from_parts(engine.clock().now().0.max(0) as u64, &random))
+}
+
+/// What every refused peer is told, whatever was wrong.
+const REFUSAL: &str =
+    "authentication failed: show a client certificate of this server's CA, or a valid bearer token";
+
+fn refused(cause: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Unauthenticated, REFUSAL).because(cause)
+}

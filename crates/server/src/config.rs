@@ -1,0 +1,376 @@
+//! Configuration: one TOML file, over it the environment, over that the flags. Not here: what each setting does,
+//! and the flags themselves, which the command line declares.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::listen::LimitSettings;
+
+/// One setting as people write it.
+pub struct Setting {
+    /// Section and name in the file, such as `listen.http`.
+    pub key: &'static str,
+    /// What holds where nobody says anything; empty: nothing.
+    pub default: &'static str,
+    /// What it is, in one sentence.
+    pub meaning: &'static str,
+}
+
+impl Setting {
+    /// The environment variable that says the same, such as `KEYREEVE_LISTEN_HTTP`.
+    pub fn variable(&self) -> String {
+        format!("KEYREEVE_{}", self.key.replace('.', "_").to_uppercase())
+    }
+}
+
+/// Every setting with its default.
+pub const SETTINGS: &[Setting] = &[
+    setting("listen.http", "127.0.0.1:8443", "Address of the REST API, over TLS."),
+    setting("listen.kmip", "127.0.0.1:5696", "Address of KMIP, over TLS with client certificates."),
+    setting("data.dir", "/var/lib/keyreeve", "Folder of journal, index and root key file."),
+    setting("unlock.passphrase_file", "", "File whose first line is the passphrase of the root key."),
+    setting("unlock.key_file", "", "File with a 32-byte key, in hex or base64, that unlocks the root key."),
+    setting(
+        "tls.names",
+        "[\"localhost\", \"127.0.0.1\", \"::1\"]",
+        "DNS names and addresses of this server.",
+    ),
+    setting("limits.connections_max", "4096", "Open connections, over all listeners."),
+    setting("limits.handshake_seconds_max", "10", "Seconds that a TLS handshake may take."),
+    setting("limits.idle_seconds_max", "300", "Seconds without a byte, after which a connection is closed."),
+    setting("limits.drain_seconds_max", "30", "Seconds that open requests get when the server stops."),
+    setting("limits.message_bytes_max", "8388608", "Bytes of one request's body or message."),
+    setting(
+        "limits.failures_recorded_per_second_max",
+        "10",
+        "Failed authentications recorded for one source address in a second; the rest are counted.",
+    ),
+    setting("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
+];
+
+const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, meaning }
+}
+
+/// The configuration of a server. Holds no secrets, only the names of files that do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Addresses.
+    pub listen: Listen,
+    /// Where data lies.
+    pub data: Data,
+    /// How the root key is unlocked.
+    pub unlock: UnlockFile,
+    /// The server's names.
+    pub tls: Tls,
+    /// Limits.
+    pub limits: LimitsConfig,
+    /// KMIP.
+    pub kmip: Kmip,
+}
+
+/// Addresses that are listened on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// REST.
+    pub http: SocketAddr,
+    /// KMIP.
+    pub kmip: SocketAddr,
+    /// REST without TLS: `dev` only, so no file and no variable sets it.
+    #[serde(skip)]
+    pub plain_http: Option<SocketAddr>,
+}
+
+/// Where data lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// The data folder.
+    pub dir: PathBuf,
+}
+
+/// Which file unlocks the root key; exactly one must be named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UnlockFile {
+    /// First line: the passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<PathBuf>,
+    /// A 32-byte key in hex or base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// The server's names in its certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// DNS names and addresses.
+    pub names: Vec<String>,
+}
+
+/// Limits on what peers may cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Open connections over all listeners.
+    pub connections_max: usize,
+    /// Seconds for a handshake.
+    pub handshake_seconds_max: u64,
+    /// Seconds of silence.
+    pub idle_seconds_max: u64,
+    /// Seconds to finish open requests in when stopping.
+    pub drain_seconds_max: u64,
+    /// Bytes of a request's body or message.
+    pub message_bytes_max: usize,
+    /// Failed authentications on record for one source in a second.
+    pub failures_recorded_per_second_max: u32,
+}
+
+/// KMIP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kmip {
+    /// Answer Interop.
+    pub interop: bool,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self { http: loopback(8443), kmip: loopback(5696), plain_http: None }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("/var/lib/keyreeve") }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { names: ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec() }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let connections = LimitSettings::default();
+        Self {
+            connections_max: connections.connections_max,
+            handshake_seconds_max: connections.handshake_seconds_max,
+            idle_seconds_max: connections.idle_seconds_max,
+            drain_seconds_max: connections.drain_seconds_max,
+            message_bytes_max: 8 << 20,
+            failures_recorded_per_second_max: 10,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// The part that listeners keep.
+    pub fn connections(&self) -> LimitSettings {
+        LimitSettings {
+            connections_max: self.connections_max,
+            handshake_seconds_max: self.handshake_seconds_max,
+            idle_seconds_max: self.idle_seconds_max,
+            drain_seconds_max: self.drain_seconds_max,
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The file says something that is no setting.
+    #[error("{}: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what is wrong there.
+        cause: toml::de::Error,
+    },
+    /// A flag or a variable has a value that does not fit.
+    #[error("{origin} does not fit {key}: {cause}")]
+    Value {
+        /// The flag or variable.
+        origin: String,
+        /// The setting.
+        key: String,
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+/// A value from outside the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The setting, as in [`SETTINGS`].
+    pub key: &'static str,
+    /// Its value as text; lists in TOML.
+    pub value: String,
+    /// Where it comes from, for errors: `--http` or `KEYREEVE_LISTEN_HTTP`.
+    pub origin: String,
+}
+
+impl Config {
+    /// Reads the file, where there is one, then applies the environment, then the flags.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with line and reason; a name that is no setting is one.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Fn(&str) -> Option<String>,
+        flags: Vec<Override>,
+    ) -> Result<Self, ConfigError> {
+        let mut config = file.map(Self::read).transpose()?.unwrap_or_default();
+        for setting in SETTINGS {
+            let origin = setting.variable();
+            if let Some(value) = environment(&origin) {
+                config = config.with(&Override { key: setting.key, value, origin })?;
+            }
+        }
+        flags.iter().try_fold(config, |config, flag| config.with(flag))
+    }
+
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        toml::from_str(&text).map_err(|cause| ConfigError::File { path: path.to_owned(), cause })
+    }
+
+    /// The configuration with one setting replaced. Goes through TOML, so that file, environment and flags share one
+    /// reading of every value.
+    fn with(&self, change: &Override) -> Result<Self, ConfigError> {
+        let wrong = |cause: String| ConfigError::Value {
+            origin: change.origin.clone(),
+            key: change.key.to_owned(),
+            cause,
+        };
+        let mut table = toml::Table::try_from(self).map_err(|error| wrong(error.to_string()))?;
+        let (section, name) = change.key.split_once('.').ok_or_else(|| wrong("no such setting".into()))?;
+        let section = table.get_mut(section).and_then(toml::Value::as_table_mut);
+        let section = section.ok_or_else(|| wrong("no such setting".into()))?;
+        let value = match section.get(name) {
+            None | Some(toml::Value::String(_)) => toml::Value::String(change.value.clone()),
+            Some(_) => {
+                let line = format!("value = {}", change.value);
+                let parsed: toml::Table =
+                    toml::from_str(&line).map_err(|error| wrong(error.message().into()))?;
+                parsed
+                    .into_iter()
+                    .next()
+                    .map(|(_, value)| value)
+                    .ok_or_else(|| wrong("it is empty".into()))?
+            }
+        };
+        section.insert(name.to_owned(), value);
+        let mut config: Self =
+            table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
+        config.listen.plain_http = self.listen.plain_http;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(
+        file: &str,
+        environment: &[(&str, &str)],
+        flags: &[(&'static str, &str)],
+    ) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyreeve.toml");
+        std::fs::write(&path, file).unwrap();
+        let variable = |name: &str| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let flag = |(key, value): &(&'static str, &str)| Override {
+            key,
+            value: (*value).to_owned(),
+            origin: format!("--{key}"),
+        };
+        Config::load(Some(&path), variable, flags.iter().map(flag).collect())
+    }
+
+    #[test]
+    fn the_table_tells_the_defaults() {
+        let stated = SETTINGS.iter().filter(|setting| !setting.default.is_empty()).fold(
+            Config {
+                listen: Listen {
+                    http: ([0, 0, 0, 0], 1).into(),
+                    kmip: ([0, 0, 0, 0], 1).into(),
+                    plain_http: None,
+                },
+                data: Data { dir: PathBuf::from("elsewhere") },
+                tls: Tls { names: Vec::new() },
+                limits: LimitsConfig {
+                    connections_max: 1,
+                    handshake_seconds_max: 1,
+                    idle_seconds_max: 1,
+                    drain_seconds_max: 1,
+                    message_bytes_max: 1,
+                    failures_recorded_per_second_max: 1,
+                },
+                kmip: Kmip { interop: true },
+                unlock: UnlockFile::default(),
+            },
+            |config, setting| {
+                let value = setting.default.to_owned();
+                config.with(&Override { key: setting.key, value, origin: "table".into() }).unwrap()
+            },
+        );
+        assert_eq!(stated, Config::default());
+        let settings: usize = toml::Table::try_from(Config::default())
+            .unwrap()
+            .values()
+            .map(|section| section.as_table().map_or(0, |section| section.len()))
+            .sum();
+        let unset = SETTINGS.iter().filter(|setting| setting.default.is_empty()).count();
+        assert_eq!(settings + unset, SETTINGS.len(), "a setting is missing in the table");
+    }
+
+    #[test]
+    fn flag_goes_before_environment_before_file() {
+        let file =
+            "[listen]\nhttp = \"127.0.0.1:1\"\nkmip = \"127.0.0.1:1\"\n[limits]\nconnections_max = 1\n";
+        let environment = [("KEYREEVE_LISTEN_HTTP", "127.0.0.1:2"), ("KEYREEVE_LISTEN_KMIP", "127.0.0.1:2")];
+        let config =
+            load(file, &environment, &[("listen.kmip", "127.0.0.1:3"), ("kmip.interop", "true")]).unwrap();
+        assert_eq!(config.listen.http.port(), 2);
+        assert_eq!(config.listen.kmip.port(), 3);
+        assert_eq!(config.limits.connections_max, 1);
+        assert!(config.kmip.interop);
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_its_line() {
+        let error = load("[listen]\nhttp = \"127.0.0.1:1\"\nhtpp = 3\n", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains("htpp"), "{error}");
+        let error = load("[lsten]\n", &[], &[]).unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("lsten"), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_names_where_it_came_from() {
+        let error = load("", &[("KEYREEVE_LIMITS_CONNECTIONS_MAX", "many")], &[]).unwrap_err().to_string();
+        assert!(error.contains("KEYREEVE_LIMITS_CONNECTIONS_MAX"), "{error}");
+        let error = load("", &[], &[("listen.http", "here")]).unwrap_err().to_string();
+        assert!(error.contains("--listen.http"), "{error}");
+    }
+}

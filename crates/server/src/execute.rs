@@ -1,0 +1,155 @@
+//! Running an operation from an async task: prepare, commit, and run again while what it read moves. Also the one log
+//! line of every request. Not here: what operations do (core) and who asks (authn).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::engine::{ATTEMPTS_MAX, Ended, Engine, Prepared, conflict};
+use keyreeve_core::model::{Algorithm, Key, RealmId};
+use keyreeve_core::operations::{Operation, Subject};
+use keyreeve_core::record::{EntryDraft, Record, RecordKey};
+use keyreeve_core::request::Reference;
+use keyreeve_core::{Error, ErrorKind, Result};
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+/// Target of the log lines that tell of requests, one each.
+pub const REQUEST_LOG: &str = "keyreeve::request";
+
+/// Runs an operation to its end: the answer is here once its entry is durable.
+///
+/// # Errors
+/// The operation's; `Conflict` where others kept changing the same data; `Unavailable` where nothing can be written.
+pub async fn execute<O: Operation + 'static>(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    operation: O,
+) -> Result<O::Reply> {
+    let begin = Instant::now();
+    let operation = Arc::new(operation);
+    for _ in 0..ATTEMPTS_MAX {
+        let prepared = prepare(engine, caller, &operation).await?;
+        let line = Line::new(prepared.entry());
+        match commit(engine, prepared).await? {
+            Ended::Done(_, reply) => {
+                line.log(begin, reply.as_ref().err());
+                return reply;
+            }
+            Ended::Lost(error) => {
+                line.log(begin, Some(&error));
+                return Err(error);
+            }
+            Ended::Stale => {}
+        }
+    }
+    Err(conflict())
+}
+
+/// Work of more than about 200 microseconds would hold up the other connections of this thread.
+async fn prepare<O: Operation + 'static>(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    operation: &Arc<O>,
+) -> Result<Prepared<O::Reply>> {
+    if !is_slow(engine, caller, &**operation) {
+        return Ok(engine.prepare(caller, &**operation));
+    }
+    let (engine, caller, operation) = (Arc::clone(engine), caller.clone(), Arc::clone(operation));
+    tokio::task::spawn_blocking(move || engine.prepare(&caller, &*operation))
+        .await
+        .map_err(|cause| Error::internal(format!("an operation broke off: {cause}")))
+}
+
+async fn commit<R: Send + 'static>(engine: &Arc<Engine>, prepared: Prepared<R>) -> Result<Ended<R>> {
+    let (sender, receiver) = oneshot::channel();
+    engine.commit(prepared, move |ended| {
+        // Nobody waits any more where the connection broke meanwhile; the entry stands all the same.
+        let _ = sender.send(ended);
+    });
+    receiver.await.map_err(|_| Error::internal("the committer dropped a commit"))
+}
+
+fn is_slow<O: Operation>(engine: &Engine, caller: &Caller, operation: &O) -> bool {
+    match operation.action() {
+        Action::Encrypt
+        | Action::Verify
+        | Action::Mac
+        | Action::MacVerify
+        | Action::Hash
+        | Action::Random
+        | Action::Wrap
+        | Action::Get
+        | Action::GetPublic
+        | Action::GetAttributes
+        | Action::Check
+        | Action::Query
+        | Action::Status => false,
+        Action::Sign | Action::Decrypt | Action::Unwrap => match operation.subject() {
+            Subject::Key(reference) => is_rsa(engine, caller.realm(), reference),
+            Subject::Realm => false,
+        },
+        _ => true,
+    }
+}
+
+/// Whether the private half is RSA, as far as the store can tell at once. A guess: it only picks a thread.
+fn is_rsa(engine: &Engine, realm: RealmId, reference: &Reference) -> bool {
+    let store = engine.store();
+    let get = |key: RecordKey| store.get(&key).ok().flatten();
+    let key = match reference {
+        Reference::Text(name) => match get(RecordKey::KeyName(realm, name.clone())).as_deref() {
+            Some(Record::KeyName { key, .. }) => Some(*key),
+            _ => None,
+        },
+        Reference::Object(id) => match get(RecordKey::Object(*id)).as_deref() {
+            Some(Record::Object(object)) => Some(object.key),
+            _ => None,
+        },
+        Reference::Nothing(_) => None,
+    };
+    let rsa = |key: &Key| key.spec.is_some_and(|spec| spec.algorithm == Algorithm::Rsa);
+    key.is_some_and(|key| matches!(get(RecordKey::Key(key)).as_deref(), Some(Record::Key(key)) if rsa(key)))
+}
+
+/// What the log says of a request.
+struct Line {
+    protocol: String,
+    action: Action,
+    principal: String,
+    object: String,
+    request: String,
+}
+
+impl Line {
+    fn new(entry: &EntryDraft) -> Self {
+        let object = entry.target.clone().or_else(|| entry.object.map(|object| object.to_string()));
+        Self {
+            protocol: entry.protocol.clone(),
+            action: entry.action,
+            principal: entry.principal_name.clone(),
+            object: object.unwrap_or_else(|| "-".to_owned()),
+            request: entry.request.to_string(),
+        }
+    }
+
+    fn log(&self, begin: Instant, failure: Option<&Error>) {
+        let outcome = failure.map_or("ok".to_owned(), |failure| format!("{:?}", failure.kind()));
+        let detail = failure.map(ToString::to_string);
+        let microseconds = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        info!(
+            target: REQUEST_LOG,
+            principal = %self.principal,
+            object = %self.object,
+            %outcome,
+            microseconds,
+            detail,
+            "{} {}",
+            self.protocol,
+            self.action.word(),
+        );
+        if let Some(fault) = failure.filter(|failure| failure.kind() == ErrorKind::Internal) {
+            error!(request = %self.request, cause = %fault, "{} {} failed", self.protocol, self.action.word());
+        }
+    }
+}

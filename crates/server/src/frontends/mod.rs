@@ -1,0 +1,5 @@
+//! Front-ends: bytes of a protocol to core's operations and back. One folder a protocol. Not here: sockets (listen),
+//! who asks (authn), and anything that decides.
+
+pub mod encryption_context;
+pub mod rest;

@@ -1,0 +1,235 @@
+//! Clients over REST: principals, their certificates from the house's CA, and their tokens.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use keyreeve_core::access::Caller;
+use keyreeve_core::model::{Credential, CredentialKind, PrincipalId, Role};
+use keyreeve_core::operations::principals::{
+    AddCredential, CreatePrincipal, ListPrincipals, Listed, RevokePrincipal, new_id,
+};
+use keyreeve_core::record::{Record, RecordKey};
+use keyreeve_core::{Error, SecretBytes};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::Api;
+use super::answer;
+use super::errors::{Problem, Result};
+use super::request::{Arguments, Authenticated, Base64, Body, Segments};
+use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT, Enrolled};
+use crate::authn::token;
+
+/// Clients in a page where nobody says how many.
+const LIMIT_DEFAULT: usize = 100;
+
+/// What certificate is wanted. Holds a secret.
+struct Wanted {
+    /// Certificate request in PEM; without one the server makes a key.
+    csr: Option<String>,
+    /// Also give certificate and key as PKCS#12 under this password.
+    p12_password: Option<Zeroizing<String>>,
+    days: Option<u32>,
+}
+
+/// Body of `add`. Holds a secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddRequest {
+    name: String,
+    #[serde(default = "user")]
+    roles: BTreeSet<Role>,
+    /// Also make a bearer token.
+    #[serde(default)]
+    token: bool,
+    csr: Option<String>,
+    p12_password: Option<Zeroizing<String>>,
+    days: Option<u32>,
+}
+
+fn user() -> BTreeSet<Role> {
+    BTreeSet::from([Role::User])
+}
+
+/// `POST /v1/clients`: a principal with a certificate.
+pub(super) async fn add(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<AddRequest>,
+) -> Result<(StatusCode, Json<Value>)> {
+    let AddRequest { name, roles, token, csr, p12_password, days } = request;
+    let wanted = Wanted { csr, p12_password, days };
+    let id = new_id(&**api.engine.crypto(), api.engine.clock().now())?;
+    let enrolled = wanted.issue(&api, (id, &name))?;
+    let mut credentials = vec![enrolled.credential.clone()];
+    let token = token.then(|| token::generate(&**api.engine.crypto(), None)).transpose()?;
+    credentials.extend(token.as_ref().map(|(_, credential)| credential.clone()));
+    api.execute(&caller, CreatePrincipal { id, name: name.clone(), roles: roles.clone(), credentials })
+        .await?;
+    let mut answer = wanted.answer(&api, (id, &name), enrolled).await?;
+    answer.insert("roles".into(), json!(roles));
+    if let Some((token, _)) = token {
+        answer.insert("token".into(), token.as_str().into());
+    }
+    Ok((StatusCode::CREATED, Json(answer.into())))
+}
+
+/// Query of `list`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListArguments {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /v1/clients?after=&limit=`: all principals with their credentials, by name.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Arguments(ListArguments { after, limit }): Arguments<ListArguments>,
+) -> Result<Json<Value>> {
+    let limit = limit.unwrap_or(LIMIT_DEFAULT).clamp(1, 1000);
+    let listed = api.execute(&caller, ListPrincipals { after, limit }).await?;
+    let next = listed.last().filter(|_| listed.len() == limit).map(|last| last.principal.name.clone().into());
+    Ok(answer::page("clients", listed.iter().map(client).collect(), next))
+}
+
+/// Body of `renew`. Holds a secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RenewRequest {
+    /// Older certificates stop counting at once; else each lasts until it expires.
+    #[serde(default)]
+    replace: bool,
+    csr: Option<String>,
+    p12_password: Option<Zeroizing<String>>,
+    days: Option<u32>,
+}
+
+/// `POST /v1/clients/{name}/renew`: another certificate.
+pub(super) async fn renew(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(name): Segments<String>,
+    Body(request): Body<RenewRequest>,
+) -> Result<Json<Value>> {
+    let RenewRequest { replace, csr, p12_password, days } = request;
+    let wanted = Wanted { csr, p12_password, days };
+    let id = id_named(&api, &caller, &name)?;
+    let enrolled = wanted.issue(&api, (id, &name))?;
+    let add = AddCredential { name: name.clone(), credential: enrolled.credential.clone(), replace };
+    api.execute(&caller, add).await?;
+    Ok(Json(wanted.answer(&api, (id, &name), enrolled).await?.into()))
+}
+
+/// `POST /v1/clients/{name}/revoke`: no credential of the principal counts any more.
+pub(super) async fn revoke(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(name): Segments<String>,
+) -> Result<Json<Value>> {
+    let principal = api.execute(&caller, RevokePrincipal { name }).await?;
+    Ok(Json(json!({
+        "id": principal.id.to_string(),
+        "name": principal.name,
+        "revoked": principal.revoked.map(answer::time),
+    })))
+}
+
+impl Wanted {
+    fn issue(&self, api: &Api, principal: (PrincipalId, &str)) -> Result<Enrolled> {
+        match &self.p12_password {
+            Some(_) if self.csr.is_some() => {
+                return Err(Problem::invalid(
+                    "p12_password needs a key that the server makes: leave csr out",
+                ));
+            }
+            Some(password) if password.is_empty() => return Err(Problem::invalid("p12_password is empty")),
+            _ => {}
+        }
+        let days = self.days.unwrap_or(CLIENT_DAYS_DEFAULT);
+        let request = self.csr.as_deref().map(str::as_bytes);
+        Ok(enrolment::issue(&api.authority, principal, request, (api.engine.clock().now(), days))?)
+    }
+
+    /// What the client gets: its certificate, and its key where that was made here.
+    async fn answer(
+        &self,
+        api: &Api,
+        (id, name): (PrincipalId, &str),
+        enrolled: Enrolled,
+    ) -> Result<Map<String, Value>> {
+        let mut answer = Map::new();
+        let mut put = |field: &str, value: Value| answer.insert(field.to_owned(), value);
+        put("id", id.to_string().into());
+        put("name", name.into());
+        put("certificate", keyreeve_pki::pem::encode_certificate(&enrolled.certificate).into());
+        put("ca", keyreeve_pki::pem::encode_certificate(api.authority.certificate()).into());
+        put("expires", enrolled.credential.expires.map(answer::time).into());
+        match (&self.p12_password, &enrolled.key) {
+            (Some(password), Some(_)) => {
+                let bundle = pkcs12(api, enrolled, name, SecretBytes::copy_from(password.as_bytes())).await?;
+                put("pkcs12", json!(Base64(bundle)));
+            }
+            (None, Some(key)) => {
+                put("private_key", key.pkcs8_pem().as_str().into());
+            }
+            (_, None) => {}
+        }
+        Ok(answer)
+    }
+}
+
+/// The bundle; stretching the password takes a good part of a second, so it is done aside.
+async fn pkcs12(api: &Api, enrolled: Enrolled, name: &str, password: SecretBytes) -> Result<Vec<u8>> {
+    let (authority, name) = (api.authority.certificate().clone(), name.to_owned());
+    let pack = move || {
+        let password = std::str::from_utf8(password.expose()).map_err(Error::internal)?;
+        let key = enrolled.key.as_ref().ok_or_else(|| Error::internal("no key to pack"))?;
+        keyreeve_pki::pkcs12_bundle(key, &enrolled.certificate, &authority, &name, password)
+            .map_err(enrolment::refused)
+    };
+    Ok(tokio::task::spawn_blocking(pack).await.map_err(Error::internal)??)
+}
+
+/// The id for the certificate. A name that nobody has gets a new one: the operation then says that it is unknown, or
+/// that the caller may not ask.
+fn id_named(api: &Api, caller: &Caller, name: &str) -> Result<PrincipalId> {
+    let address = RecordKey::PrincipalName(caller.realm(), name.to_owned());
+    match api.engine.store().get(&address)?.as_deref() {
+        Some(Record::PrincipalName { principal, .. }) => Ok(*principal),
+        _ => Ok(new_id(&**api.engine.crypto(), api.engine.clock().now())?),
+    }
+}
+
+fn client(listed: &Listed) -> Value {
+    let Listed { principal, credentials } = listed;
+    json!({
+        "id": principal.id.to_string(),
+        "name": principal.name,
+        "roles": principal.roles,
+        "created": answer::time(principal.created),
+        "revoked": principal.revoked.map(answer::time),
+        "credentials": credentials.iter().map(|credential| self::credential(credential)).collect::<Vec<_>>(),
+    })
+}
+
+fn credential(credential: &Credential) -> Value {
+    let (kind, serial) = match &credential.kind {
+        CredentialKind::Certificate { serial } => {
+            ("certificate", Some(serial.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        }
+        CredentialKind::Token => ("token", None),
+    };
+    json!({
+        "kind": kind,
+        "serial": serial,
+        "created": answer::time(credential.created),
+        "expires": credential.expires.map(answer::time),
+        "revoked": credential.revoked.map(answer::time),
+    })
+}

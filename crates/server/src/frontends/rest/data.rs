@@ -1,0 +1,240 @@
+//! Using keys over REST: encrypt, decrypt, sign, verify, MAC; and random bytes.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use keyreeve_core::SecretBytes;
+use keyreeve_core::model::{CryptoParameters, HashAlgorithm, PaddingMethod};
+use keyreeve_core::operations::decrypt::Decrypt;
+use keyreeve_core::operations::encrypt::{Encrypt, Form};
+use keyreeve_core::operations::mac::{Mac, MacVerify};
+use keyreeve_core::operations::random::Random;
+use keyreeve_core::operations::sign::{Input, Sign};
+use keyreeve_core::operations::verify::{Verified, Verify};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::answer;
+use super::answer::OCTET_STREAM;
+use super::errors::{Problem, Result};
+use super::request::{Authenticated, Base64, BesideData, Body, Data, EncryptionContext, NamedKey};
+use crate::frontends::encryption_context::canonical;
+
+/// Beside a plaintext.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesidePlaintext {
+    version: Option<u32>,
+    #[serde(default)]
+    context: EncryptionContext,
+}
+
+/// Beside a ciphertext: an envelope names the version itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesideCiphertext {
+    version: Option<u32>,
+    #[serde(default)]
+    context: EncryptionContext,
+}
+
+/// Beside what is signed, or was: then with the signature.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesideMessage {
+    version: Option<u32>,
+    #[serde(default)]
+    input: MessageInput,
+    padding: Option<SignaturePadding>,
+    hash: Option<Hash>,
+    signature: Option<Base64>,
+}
+
+/// Beside what is authenticated, or was: then with the MAC.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesideAuthenticated {
+    version: Option<u32>,
+    mac: Option<Base64>,
+}
+
+/// What the data of a signature is.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum MessageInput {
+    /// The message, hashed here.
+    #[default]
+    Data,
+    /// Its digest.
+    Digest,
+}
+
+/// RSA only.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SignaturePadding {
+    Pss,
+    Pkcs1,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl BesideData for BesidePlaintext {
+    const DATA: &'static str = "plaintext";
+}
+impl BesideData for BesideCiphertext {
+    const DATA: &'static str = "ciphertext";
+}
+impl BesideData for BesideMessage {
+    const DATA: &'static str = "data";
+}
+impl BesideData for BesideAuthenticated {
+    const DATA: &'static str = "data";
+}
+
+impl BesideMessage {
+    fn input(&self, bytes: &[u8]) -> Input {
+        match self.input {
+            MessageInput::Data => Input::Data(bytes.to_vec()),
+            MessageInput::Digest => Input::Digest(bytes.to_vec()),
+        }
+    }
+
+    fn parameters(&self) -> CryptoParameters {
+        let padding = self.padding.map(|padding| match padding {
+            SignaturePadding::Pss => PaddingMethod::Pss,
+            SignaturePadding::Pkcs1 => PaddingMethod::Pkcs1v15,
+        });
+        let hash = self.hash.map(|hash| match hash {
+            Hash::Sha256 => HashAlgorithm::Sha256,
+            Hash::Sha384 => HashAlgorithm::Sha384,
+            Hash::Sha512 => HashAlgorithm::Sha512,
+        });
+        CryptoParameters { padding, hash, ..CryptoParameters::default() }
+    }
+}
+
+/// `POST /v1/keys/{name}/encrypt`: into a data envelope, or RSA-OAEP for an RSA key.
+pub(super) async fn encrypt(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, raw }: Data<BesidePlaintext>,
+) -> Result<Response> {
+    let BesidePlaintext { version, context } = beside;
+    let form = Form::Envelope { context: canonical(&context.0) };
+    let plaintext = SecretBytes::copy_from(&bytes);
+    let done = api.execute(&caller, Encrypt { key, version, form, plaintext }).await?;
+    Ok(answer::bytes(raw, "ciphertext", &done.ciphertext.data, (done.object, done.version)))
+}
+
+/// `POST /v1/keys/{name}/decrypt`: what `encrypt` gave.
+pub(super) async fn decrypt(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, raw }: Data<BesideCiphertext>,
+) -> Result<Response> {
+    let BesideCiphertext { version, context } = beside;
+    let form = Form::Envelope { context: canonical(&context.0) };
+    // An RSA ciphertext has no header: it takes the version from the caller, or the newest.
+    let version = version.or_else(|| keyreeve_crypto::envelope_owner(&bytes).ok().map(|owner| owner.version));
+    let done =
+        api.execute(&caller, Decrypt { key, version, form, ciphertext: bytes.to_vec(), tag: None }).await?;
+    Ok(answer::bytes(raw, "plaintext", done.plaintext.expose(), (done.object, done.version)))
+}
+
+/// `POST /v1/keys/{name}/sign`.
+pub(super) async fn sign(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, raw }: Data<BesideMessage>,
+) -> Result<Response> {
+    if beside.signature.is_some() {
+        return Err(Problem::invalid("a signature is what this gives; verify takes one"));
+    }
+    let (parameters, input) = (beside.parameters(), beside.input(&bytes));
+    let done = api.execute(&caller, Sign { key, version: beside.version, parameters, input }).await?;
+    Ok(answer::bytes(raw, "signature", &done.signature, (done.object, done.version)))
+}
+
+/// `POST /v1/keys/{name}/verify`: without a version, any version may have signed.
+pub(super) async fn verify(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, .. }: Data<BesideMessage>,
+) -> Result<Json<Value>> {
+    let (version, parameters, input) = (beside.version, beside.parameters(), beside.input(&bytes));
+    let Some(Base64(signature)) = beside.signature else {
+        return Err(Problem::invalid("signature is missing: the signature in base64"));
+    };
+    let verified = api.execute(&caller, Verify { key, version, parameters, input, signature }).await?;
+    Ok(verdict(&verified))
+}
+
+/// `POST /v1/keys/{name}/mac`.
+pub(super) async fn mac(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, raw }: Data<BesideAuthenticated>,
+) -> Result<Response> {
+    if beside.mac.is_some() {
+        return Err(Problem::invalid("a MAC is what this gives; mac/verify takes one"));
+    }
+    let (version, data, parameters) = (beside.version, bytes.to_vec(), CryptoParameters::default());
+    let done = api.execute(&caller, Mac { key, version, parameters, data }).await?;
+    Ok(answer::bytes(raw, "mac", &done.mac, (done.object, done.version)))
+}
+
+/// `POST /v1/keys/{name}/mac/verify`.
+pub(super) async fn mac_verify(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, .. }: Data<BesideAuthenticated>,
+) -> Result<Json<Value>> {
+    let Some(Base64(mac)) = beside.mac else {
+        return Err(Problem::invalid("mac is missing: the MAC in base64"));
+    };
+    let (version, data, parameters) = (beside.version, bytes.to_vec(), CryptoParameters::default());
+    Ok(verdict(&api.execute(&caller, MacVerify { key, version, parameters, data, mac }).await?))
+}
+
+/// Body of `random`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RandomRequest {
+    length: usize,
+}
+
+/// `POST /v1/random`: as raw bytes where the caller accepts `application/octet-stream`.
+pub(super) async fn random(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    headers: HeaderMap,
+    Body(RandomRequest { length }): Body<RandomRequest>,
+) -> Result<Response> {
+    let bytes = api.execute(&caller, Random { length }).await?;
+    if headers.get(header::ACCEPT).is_some_and(|accept| accept == OCTET_STREAM) {
+        return Ok(([(header::CONTENT_TYPE, OCTET_STREAM)], bytes.expose().to_vec()).into_response());
+    }
+    Ok(Json(json!({ "random": Base64(bytes.expose().to_vec()) })).into_response())
+}
+
+fn verdict(verified: &Verified) -> Json<Value> {
+    let Verified { valid, object, version } = verified;
+    Json(json!({ "valid": valid, "version": version, "object_id": object.to_string() }))
+}

@@ -1,0 +1,413 @@
+//! Keys over REST: make, list, show, rotate, activate, revoke, destroy, export, grant. Not here: using them (data).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::model::{
+    BlockCipherMode, CryptoParameters, HashAlgorithm, KeyFormat, KeyPolicy, KeySpec, KeyVersion, ObjectType,
+    PaddingMethod, Revocation, RevocationReason, State as ObjectState, UsageMask,
+};
+use keyreeve_core::operations::activate::Activate;
+use keyreeve_core::operations::create::Create;
+use keyreeve_core::operations::destroy::Destroy;
+use keyreeve_core::operations::get::{Get, Protection};
+use keyreeve_core::operations::grant::Grant;
+use keyreeve_core::operations::list_keys::ListKeys;
+use keyreeve_core::operations::rekey::Rekey;
+use keyreeve_core::operations::revoke::Revoke;
+use keyreeve_core::operations::show::{Show, Shown};
+use keyreeve_core::operations::{Activation, Template};
+use keyreeve_core::ports::store::IndexHit;
+use keyreeve_core::request::Reference;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::answer;
+use super::errors::{Problem, Result};
+use super::request::{Arguments, Authenticated, Base64, Body, NamedKey, Segments};
+
+/// Keys in a page where nobody says how many.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Body of `create`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateRequest {
+    name: String,
+    algorithm: String,
+    usage: Option<Vec<String>>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+    #[serde(default)]
+    exportable: bool,
+    /// False: the first version waits for `activate`.
+    #[serde(default = "yes")]
+    active: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `POST /v1/keys`.
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<CreateRequest>,
+) -> Result<(StatusCode, Json<Value>)> {
+    let spec = KeySpec::from_name(&request.algorithm).ok_or_else(|| {
+        let known = KeySpec::names().collect::<Vec<_>>().join(", ");
+        Problem::invalid(format!("there is no algorithm {:?}; there are {known}", request.algorithm))
+    })?;
+    let usage = request.usage.as_deref().map(usage_mask).transpose()?;
+    let half = |usage| Template {
+        activation: if request.active { Activation::Now } else { Activation::Later },
+        usage,
+        sensitive: Some(true),
+        extractable: Some(request.exportable),
+        ..Template::default()
+    };
+    let (fits_private, fits_public) = api.engine.crypto().fitting_usage(&spec);
+    // A use that fits neither half stays with the private one, where `usage_must_fit` refuses it.
+    let private = usage.map(|usage| UsageMask(usage.0 & !(fits_public.0 & !fits_private.0)));
+    let public = usage.map(|usage| usage & fits_public);
+    let create = Create {
+        name: Some(request.name.clone()),
+        spec,
+        template: half(private),
+        public: half(public),
+        policy: KeyPolicy { exportable: request.exportable },
+        tags: request.tags,
+        usage_must_fit: true,
+    };
+    let created = api.execute(&caller, create).await?;
+    Ok((StatusCode::CREATED, shown(&api, &caller, Reference::text(created.key.to_string())).await?))
+}
+
+/// `GET /v1/keys?after=&limit=&tag=K=V`: those that the caller may see, by name; `tag` may be repeated.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Arguments(arguments): Arguments<Vec<(String, String)>>,
+) -> Result<Json<Value>> {
+    let mut list = ListKeys { after: None, limit: LIMIT_DEFAULT, tags: BTreeMap::new() };
+    for (name, value) in arguments {
+        match name.as_str() {
+            "after" => list.after = Some(cursor(&value)?),
+            "limit" => list.limit = value.parse().map_err(|_| Problem::invalid("limit is not a number"))?,
+            "tag" => {
+                let (name, value) =
+                    value.split_once('=').ok_or_else(|| Problem::invalid("tag is not NAME=VALUE"))?;
+                list.tags.insert(name.to_owned(), value.to_owned());
+            }
+            _ => {
+                return Err(Problem::invalid(format!(
+                    "there is no argument {name:?}; there are after, limit, tag"
+                )));
+            }
+        }
+    }
+    let page = api.execute(&caller, list).await?;
+    let next =
+        page.next.map(|hit| URL_SAFE_NO_PAD.encode([hit.id.as_bytes(), &hit.value[..]].concat()).into());
+    Ok(answer::page("keys", page.keys.iter().map(key).collect(), next))
+}
+
+fn cursor(text: &str) -> Result<IndexHit> {
+    let wrong = || Problem::invalid("after is not what a page before gave as next");
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
+    let (id, value) = bytes.split_at_checked(16).ok_or_else(wrong)?;
+    Ok(IndexHit { id: uuid::Uuid::from_slice(id).map_err(|_| wrong())?, value: value.to_vec() })
+}
+
+/// `GET /v1/keys/{name}`.
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    shown(&api, &caller, key).await
+}
+
+/// `POST /v1/keys/{name}/rotate`: a new version, Active at once.
+pub(super) async fn rotate(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    let rekey = Rekey { key: key.clone(), activation: Some(Activation::Now), template: None, public: None };
+    api.execute(&caller, rekey).await?;
+    shown(&api, &caller, key).await
+}
+
+/// `POST /v1/keys/{name}/activate`.
+pub(super) async fn activate(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    api.execute(&caller, Activate { key: key.clone() }).await?;
+    shown(&api, &caller, key).await
+}
+
+/// Body of `revoke`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeRequest {
+    #[serde(default)]
+    reason: Reason,
+    message: Option<String>,
+}
+
+/// Why a key is revoked (RFC 5280 section 5.3.1).
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Reason {
+    Unspecified,
+    KeyCompromise,
+    CaCompromise,
+    AffiliationChanged,
+    Superseded,
+    #[default]
+    CessationOfOperation,
+    PrivilegeWithdrawn,
+}
+
+/// `POST /v1/keys/{name}/revoke`: all versions.
+pub(super) async fn revoke(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Body(request): Body<RevokeRequest>,
+) -> Result<Json<Value>> {
+    let reason = match request.reason {
+        Reason::Unspecified => RevocationReason::Unspecified,
+        Reason::KeyCompromise => RevocationReason::KeyCompromise,
+        Reason::CaCompromise => RevocationReason::CaCompromise,
+        Reason::AffiliationChanged => RevocationReason::AffiliationChanged,
+        Reason::Superseded => RevocationReason::Superseded,
+        Reason::CessationOfOperation => RevocationReason::CessationOfOperation,
+        Reason::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
+    };
+    let revocation = Revocation { reason, message: request.message };
+    api.execute(&caller, Revoke { key: key.clone(), revocation, compromise_occurrence: None }).await?;
+    shown(&api, &caller, key).await
+}
+
+/// `POST /v1/keys/{name}/destroy`: all versions; Active ones are deactivated in the same entry.
+pub(super) async fn destroy(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    api.execute(&caller, Destroy { key: key.clone(), deactivate: true }).await?;
+    shown(&api, &caller, key).await
+}
+
+/// Query of `public`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublicArguments {
+    version: Option<u32>,
+}
+
+/// `GET /v1/keys/{name}/public?version=`: SubjectPublicKeyInfo in PEM.
+pub(super) async fn public(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Arguments(PublicArguments { version }): Arguments<PublicArguments>,
+) -> Result<impl IntoResponse> {
+    let get =
+        Get { key, version, public: true, format: Some(KeyFormat::Spki), protection: Protection::Plain };
+    let gotten = api.execute(&caller, get).await?;
+    let pem = keyreeve_pki::pem::encode_public_key(gotten.material.bytes.expose());
+    Ok(([(header::CONTENT_TYPE, "application/x-pem-file")], pem))
+}
+
+/// Body of `export`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExportRequest {
+    version: Option<u32>,
+    /// The key that wraps, by name or id.
+    wrap_with: String,
+    #[serde(default)]
+    wrap_algorithm: WrapAlgorithm,
+}
+
+/// How material is wrapped.
+#[derive(Clone, Copy, Default, Deserialize)]
+enum WrapAlgorithm {
+    /// RFC 3394: material of a multiple of 8 bytes only.
+    #[serde(rename = "aes-kw")]
+    AesKw,
+    /// RFC 5649.
+    #[default]
+    #[serde(rename = "aes-kwp")]
+    AesKwp,
+    /// RFC 8017 with SHA-256: short material only.
+    #[serde(rename = "rsa-oaep-sha256")]
+    RsaOaepSha256,
+}
+
+impl WrapAlgorithm {
+    fn parameters(self) -> CryptoParameters {
+        let mode = |mode| CryptoParameters { mode: Some(mode), ..CryptoParameters::default() };
+        match self {
+            Self::AesKw => mode(BlockCipherMode::KeyWrap),
+            Self::AesKwp => mode(BlockCipherMode::KeyWrapPadded),
+            Self::RsaOaepSha256 => CryptoParameters {
+                padding: Some(PaddingMethod::Oaep),
+                hash: Some(HashAlgorithm::Sha256),
+                ..CryptoParameters::default()
+            },
+        }
+    }
+}
+
+/// `POST /v1/keys/{name}/export`: secret or private material, wrapped, where the key allows it.
+pub(super) async fn export(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Body(request): Body<ExportRequest>,
+) -> Result<Json<Value>> {
+    let protection = Protection::Wrapped {
+        key: Reference::text(request.wrap_with),
+        parameters: request.wrap_algorithm.parameters(),
+        frame: None,
+    };
+    let get = Get { key, version: request.version, public: false, format: None, protection };
+    let gotten = api.execute(&caller, get).await?;
+    let format = match gotten.material.format {
+        KeyFormat::Raw => "raw",
+        KeyFormat::Pkcs8 => "pkcs8",
+        KeyFormat::Pkcs1 => "pkcs1",
+        KeyFormat::Spki => "spki",
+        KeyFormat::EcPrivateKey => "sec1",
+        KeyFormat::Opaque | KeyFormat::Other(_) => "opaque",
+    };
+    Ok(Json(json!({
+        "version": gotten.object.version,
+        "object_id": gotten.object.id.to_string(),
+        "format": format,
+        "wrapped": Base64(gotten.material.bytes.expose().to_vec()),
+        "wrapped_by": gotten.wrapped_by.map(|object| object.to_string()),
+    })))
+}
+
+/// Body of `grant`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GrantRequest {
+    actions: BTreeSet<String>,
+}
+
+/// `PUT /v1/keys/{name}/grants/{principal}`: what a principal may do with the key, in place of what it might before.
+pub(super) async fn grant(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments((key, principal)): Segments<(String, String)>,
+    Body(request): Body<GrantRequest>,
+) -> Result<Json<Value>> {
+    let action = |word: &String| {
+        Action::from_word(word).ok_or_else(|| Problem::invalid(format!("there is no action {word:?}")))
+    };
+    let actions = request.actions.iter().map(action).collect::<Result<BTreeSet<_>>>()?;
+    if actions.is_empty() {
+        return Err(Problem::invalid("actions is empty; DELETE takes a grant back"));
+    }
+    let words: Vec<_> = actions.iter().map(|action| action.word()).collect();
+    api.execute(&caller, Grant { key: Reference::text(key), principal: principal.clone(), actions }).await?;
+    Ok(Json(json!({ "principal": principal, "actions": words })))
+}
+
+/// `DELETE /v1/keys/{name}/grants/{principal}`.
+pub(super) async fn withdraw(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments((key, principal)): Segments<(String, String)>,
+) -> Result<StatusCode> {
+    api.execute(&caller, Grant { key: Reference::text(key), principal, actions: BTreeSet::new() }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn shown(api: &Api, caller: &Caller, reference: Reference) -> Result<Json<Value>> {
+    Ok(Json(key(&api.execute(caller, Show { key: reference }).await?)))
+}
+
+fn usage_mask(words: &[String]) -> Result<UsageMask> {
+    words.iter().try_fold(UsageMask::NONE, |mask, word| {
+        let unknown = || {
+            let known: Vec<_> = UsageMask::WORDS.iter().map(|(_, word)| *word).collect();
+            Problem::invalid(format!("there is no usage {word:?}; there are {}", known.join(", ")))
+        };
+        Ok(mask | UsageMask::from_word(word).ok_or_else(unknown)?)
+    })
+}
+
+/// A key as `-o json` prints it. Field names are stable.
+fn key(shown: &Shown) -> Value {
+    let Shown { key, owner, objects } = shown;
+    let object = |id| objects.iter().find(|(object, _)| object.id == id);
+    let latest: Vec<_> =
+        key.latest().into_iter().flat_map(|latest| [Some(latest.primary), latest.public]).collect();
+    let usage = latest.iter().flatten().filter_map(|id| object(*id));
+    let usage = usage.fold(UsageMask::NONE, |mask, (object, _)| mask | object.usage);
+    let version = |version: &KeyVersion| {
+        let (object, state) = object(version.primary)?;
+        Some(json!({
+            "version": version.number,
+            "state": state.word(),
+            "object_id": version.primary.to_string(),
+            "public_object_id": version.public.map(|id| id.to_string()),
+            "created": answer::time(object.dates.initial),
+            "activated": object.dates.activation.filter(|_| *state != ObjectState::PreActive).map(answer::time),
+            "deactivated": object.dates.deactivation.filter(|_| was_deactivated(*state)).map(answer::time),
+            "destroyed": object.dates.destroy.map(answer::time),
+        }))
+    };
+    json!({
+        "id": key.id.to_string(),
+        "name": key.name,
+        "algorithm": key.spec.map(|spec| spec.name()),
+        "type": type_word(key.object_type),
+        "state": key.latest().and_then(|latest| object(latest.primary)).map(|(_, state)| state.word()),
+        "owner": owner,
+        "created": answer::time(key.created),
+        "tags": key.tags,
+        "usage": usage.words(),
+        "exportable": key.policy.exportable,
+        "version": key.latest().map(|latest| latest.number),
+        "versions": key.versions.iter().filter_map(version).collect::<Vec<_>>(),
+    })
+}
+
+/// A date that lies ahead is a plan; it is told once it has come.
+fn was_deactivated(state: ObjectState) -> bool {
+    !matches!(state, ObjectState::PreActive | ObjectState::Active | ObjectState::Suspended)
+}
+
+fn type_word(object_type: ObjectType) -> &'static str {
+    match object_type {
+        ObjectType::SymmetricKey => "symmetric-key",
+        ObjectType::PrivateKey => "private-key",
+        ObjectType::PublicKey => "public-key",
+        ObjectType::Certificate => "certificate",
+        ObjectType::CertificateRequest => "certificate-request",
+        ObjectType::SecretData => "secret-data",
+        ObjectType::SplitKey => "split-key",
+        ObjectType::Template => "template",
+        ObjectType::PgpKey => "pgp-key",
+        ObjectType::OpaqueObject => "opaque-object",
+    }
+}

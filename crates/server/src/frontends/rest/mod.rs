@@ -1,0 +1,135 @@
+//! The REST API under `/v1`: JSON over HTTP/1.1, bytes in base64 or raw. Routes are here, one file a family of them.
+//! Not here: TLS and sockets (listen), and what operations do (core).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{get, post, put};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use keyreeve_core::Result;
+use keyreeve_core::access::Caller;
+use keyreeve_core::engine::Engine;
+use keyreeve_core::operations::Operation;
+use keyreeve_pki::CertificateAuthority;
+use tower::ServiceExt as _;
+use tracing::debug;
+
+use crate::authn::Authenticator;
+use crate::execute::execute;
+use crate::health::Health;
+use crate::listen::{Connection, Handler};
+
+mod answer;
+mod clients;
+mod data;
+mod errors;
+mod journal;
+mod keys;
+mod request;
+mod status;
+
+use errors::Problem;
+
+/// Seconds that a request's head may take, and that a connection is kept without one.
+const HEAD_SECONDS_MAX: u64 = 60;
+
+/// What the API works with.
+pub struct Api {
+    /// Operations.
+    pub engine: Arc<Engine>,
+    /// Who asks.
+    pub authenticator: Arc<Authenticator>,
+    /// Issues client certificates. Holds a secret.
+    pub authority: Arc<CertificateAuthority>,
+    /// Whether requests are taken.
+    pub health: Health,
+    /// When the server started.
+    pub started: Instant,
+    /// Largest body, in bytes.
+    pub message_bytes_max: usize,
+}
+
+impl Api {
+    async fn execute<O: Operation + 'static>(&self, caller: &Caller, operation: O) -> Result<O::Reply> {
+        execute(&self.engine, caller, operation).await
+    }
+}
+
+/// The front-end.
+pub struct Rest {
+    router: Router,
+}
+
+impl Rest {
+    /// Over these parts.
+    pub fn new(api: Api) -> Self {
+        Self { router: router(Arc::new(api)) }
+    }
+}
+
+impl Handler for Rest {
+    async fn serve(&self, connection: Connection) {
+        let Connection { stream, peer, mut shutdown } = connection;
+        let address = peer.address;
+        let service =
+            self.router.clone().map_request(move |request: hyper::Request<hyper::body::Incoming>| {
+                let mut request = request.map(axum::body::Body::new);
+                request.extensions_mut().insert(peer.clone());
+                request
+            });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let mut serving = std::pin::pin!(serving);
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            () = shutdown.requested() => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        if let Err(cause) = ended {
+            debug!(peer = %address, %cause, "HTTP connection ended");
+        }
+    }
+}
+
+fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/health/live", get(status::live))
+        .route("/health/ready", get(status::ready))
+        .route("/v1/status", get(status::show))
+        .route("/v1/keys", post(keys::create).get(keys::list))
+        .route("/v1/keys/{name}", get(keys::show))
+        .route("/v1/keys/{name}/rotate", post(keys::rotate))
+        .route("/v1/keys/{name}/activate", post(keys::activate))
+        .route("/v1/keys/{name}/revoke", post(keys::revoke))
+        .route("/v1/keys/{name}/destroy", post(keys::destroy))
+        .route("/v1/keys/{name}/public", get(keys::public))
+        .route("/v1/keys/{name}/export", post(keys::export))
+        .route("/v1/keys/{name}/grants/{principal}", put(keys::grant).delete(keys::withdraw))
+        .route("/v1/keys/{name}/encrypt", post(data::encrypt))
+        .route("/v1/keys/{name}/decrypt", post(data::decrypt))
+        .route("/v1/keys/{name}/sign", post(data::sign))
+        .route("/v1/keys/{name}/verify", post(data::verify))
+        .route("/v1/keys/{name}/mac", post(data::mac))
+        .route("/v1/keys/{name}/mac/verify", post(data::mac_verify))
+        .route("/v1/random", post(data::random))
+        .route("/v1/journal", get(journal::show))
+        .route("/v1/journal/verify", post(journal::verify))
+        .route("/v1/clients", post(clients::add).get(clients::list))
+        .route("/v1/clients/{name}/renew", post(clients::renew))
+        .route("/v1/clients/{name}/revoke", post(clients::revoke))
+        .fallback(async || {
+            Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such path; see docs/rest.md")
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "this path does not take this method")
+        })
+        .with_state(api)
+}

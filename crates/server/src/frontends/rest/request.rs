@@ -1,0 +1,237 @@
+//! Reading requests: who asks, path, query, and bodies as JSON or as raw bytes, all within limits. Not here: what any
+//! request means.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use keyreeve_core::access::Caller;
+use keyreeve_core::request::Reference;
+use serde::de::{self, DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use super::Api;
+use super::answer::OCTET_STREAM;
+use super::errors::{Problem, Result};
+use crate::listen::Peer;
+
+/// Seconds from the end of a request's head to the end of its body.
+const BODY_SECONDS_MAX: u64 = 60;
+
+/// The caller, authenticated. Stands first among a handler's arguments, so that strangers' bodies are not even read.
+pub(super) struct Authenticated(pub(super) Caller);
+
+impl FromRequestParts<Arc<Api>> for Authenticated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
+        let peer = parts.extensions.get::<Peer>().cloned();
+        let peer = peer.ok_or_else(|| keyreeve_core::Error::internal("a request without a peer"))?;
+        let token = bearer(&parts.headers)?;
+        Ok(Self(api.authenticator.authenticate("rest", &peer, token).await?))
+    }
+}
+
+/// The token of the Authorization header; another scheme counts as a token that is wrong.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::invalid("more than one Authorization header; send one"));
+    }
+    let value = value.to_str().map_err(|_| Problem::invalid("the Authorization header is not ASCII"))?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    Ok(Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" }))
+}
+
+/// Segments of the path, percent-decoded: a name may hold any character.
+pub(super) struct Segments<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Api>> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
+        match Path::from_request_parts(parts, api).await {
+            Ok(Path(segments)) => Ok(Self(segments)),
+            Err(error) => Err(Problem::invalid(error.body_text())),
+        }
+    }
+}
+
+/// The key that the path names, by name or id.
+pub(super) struct NamedKey(pub(super) Reference);
+
+impl FromRequestParts<Arc<Api>> for NamedKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
+        let Segments(name) = Segments::<String>::from_request_parts(parts, api).await?;
+        Ok(Self(Reference::text(name)))
+    }
+}
+
+/// Arguments of the query.
+pub(super) struct Arguments<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Arguments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(arguments)) => Ok(Self(arguments)),
+            Err(error) => Err(Problem::invalid(error.body_text())),
+        }
+    }
+}
+
+/// A JSON body; no body at all counts as an empty object.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
+        let body = read(request, api.message_bytes_max).await?;
+        let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+        serde_json::from_slice(text).map(Self).map_err(|error| malformed(&error))
+    }
+}
+
+/// What stands beside the data of a request.
+pub(super) trait BesideData: DeserializeOwned + Send {
+    /// The JSON field that holds the data.
+    const DATA: &'static str;
+}
+
+/// Data with what stands beside it: a JSON object with the data in base64, or the data as the raw body with everything
+/// else in the query. May hold secrets.
+pub(super) struct Data<P> {
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) beside: P,
+    /// The body was raw, and so is the answer's.
+    pub(super) raw: bool,
+}
+
+impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        match kind.map(|kind| kind.split(';').next().unwrap_or(kind).trim()) {
+            Some(kind) if kind.eq_ignore_ascii_case(OCTET_STREAM) => {
+                let Query(beside) = Query::try_from_uri(request.uri())
+                    .map_err(|error| Problem::invalid(error.body_text()))?;
+                let body = read(request, api.message_bytes_max).await?;
+                Ok(Self { bytes: Zeroizing::new(body.into()), beside, raw: true })
+            }
+            Some(kind) if kind.eq_ignore_ascii_case("application/json") => {
+                from_json(&read(request, api.message_bytes_max).await?)
+            }
+            _ => Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "send application/json, or the bare bytes as application/octet-stream",
+            )),
+        }
+    }
+}
+
+fn from_json<P: BesideData>(body: &[u8]) -> Result<Data<P>> {
+    let mut fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let Some(serde_json::Value::String(text)) = fields.remove(P::DATA) else {
+        return Err(Problem::invalid(format!("the body needs the field {:?}: a string in base64", P::DATA)));
+    };
+    let bytes =
+        decode(&Zeroizing::new(text)).map_err(|error| Problem::invalid(format!("{}: {error}", P::DATA)))?;
+    let beside = serde_json::from_value(fields.into()).map_err(|error| malformed(&error))?;
+    Ok(Data { bytes: Zeroizing::new(bytes), beside, raw: false })
+}
+
+async fn read(request: Request, bytes_max: usize) -> Result<Bytes> {
+    let too_large = || {
+        let detail = format!("the body is larger than {bytes_max} bytes, this server's limit");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit_exceeded", detail)
+    };
+    let announced =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > bytes_max) {
+        return Err(too_large());
+    }
+    let body = Limited::new(request.into_body(), bytes_max).collect();
+    match tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(Problem::invalid(format!("the body broke off: {error}"))),
+        Err(_) => {
+            let detail = format!("the body took longer than {BODY_SECONDS_MAX} seconds");
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "invalid", detail))
+        }
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::invalid(format!("the body is not what is wanted here: {error}"))
+}
+
+/// Bytes as base64 in JSON and queries; taken in the standard and the URL-safe alphabet, given in the standard one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Base64(pub(super) Vec<u8>);
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        decode(&text).map(Self).map_err(de::Error::custom)
+    }
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
+    STANDARD.decode(text).or_else(|error| URL_SAFE_NO_PAD.decode(text).map_err(|_| error))
+}
+
+/// An encryption context: an object of strings, or in a query its JSON text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct EncryptionContext(pub(super) BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for EncryptionContext {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContextVisitor)
+    }
+}
+
+struct ContextVisitor;
+
+impl<'de> Visitor<'de> for ContextVisitor {
+    type Value = EncryptionContext;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        serde_json::from_str(text).map(EncryptionContext).map_err(de::Error::custom)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut context = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry()? {
+            context.insert(key, value);
+        }
+        Ok(EncryptionContext(context))
+    }
+}

@@ -1,0 +1,45 @@
+//! Status and health. Health is told to everybody and says nothing else.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use keyreeve_core::access::Action;
+use keyreeve_core::operations::server::Note;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::errors::Result;
+use super::request::Authenticated;
+
+/// `GET /health/live`: the process answers.
+pub(super) async fn live() -> Json<Value> {
+    Json(json!({ "status": "live" }))
+}
+
+/// `GET /health/ready`: requests are taken, or not.
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Value>) {
+    match api.health.is_ready() {
+        true => (StatusCode::OK, Json(json!({ "status": "ready" }))),
+        false => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready" }))),
+    }
+}
+
+/// `GET /v1/status`: the server's state, and who the caller is to it.
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>> {
+    let note = Note { action: Action::Status, detail: "asked for the status".into(), denied: false };
+    api.execute(&caller, note).await?;
+    let roles: Vec<_> = caller.principal().into_iter().flat_map(|principal| &principal.roles).collect();
+    Ok(Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "ready": api.health.is_ready(),
+        "uptime_seconds": api.started.elapsed().as_secs(),
+        "lsn": api.engine.store().published().0,
+        "principal": caller.name(),
+        "roles": roles,
+    })))
+}
