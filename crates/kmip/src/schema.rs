@@ -63,7 +63,7 @@ impl fmt::Display for Version {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 8.26.
+/// KMIP 2.1, section 9.16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProtocolVersion {
     /// Major version number.

@@ -28,7 +28,7 @@ pub struct BigInteger(pub SecretBytes);
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 4.61.
+/// KMIP 2.1, section 4.58.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UniqueIdentifier {
     /// The identifier itself.

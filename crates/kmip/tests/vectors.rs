@@ -121,7 +121,10 @@ fn the_published_messages_decode_typed_and_encode_again() {
         }
     }
     assert!(failed.is_empty(), "{} of {checked} failed:\n{}", failed.len(), failed.join("\n"));
-    assert!(checked > 3600 && passed_over < 10, "only {checked} messages were found, {passed_over} passed over");
+    assert!(
+        checked > 3600 && passed_over < 10,
+        "only {checked} messages were found, {passed_over} passed over"
+    );
 }
 
 /// The encodings files hold messages as XML and as bytes; the bytes are lines of nothing but hexadecimal digits.

@@ -14,7 +14,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.35.
+    /// KMIP 2.1, section 4.32.
     #[derive(Clone, Debug, PartialEq)]
     Name {
         /// The name.
@@ -29,7 +29,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.18.
+    /// KMIP 2.1, section 4.16.
     #[derive(Clone, Debug, Default, PartialEq)]
     CryptographicParameters {
         /// Mode of a block cipher.
@@ -76,7 +76,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.16.
+    /// KMIP 2.1, section 4.14.
     #[derive(Clone, Debug, Default, PartialEq)]
     CryptographicDomainParameters {
         /// Length of Q in bits (DSA, DH).
@@ -136,7 +136,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.64.
+    /// KMIP 2.1, section 4.61.
     #[derive(Clone, Debug, PartialEq)]
     X509CertificateIdentifier {
         /// Distinguished name of the issuer, DER.
@@ -151,7 +151,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.66.
+    /// KMIP 2.1, section 4.63.
     #[derive(Clone, Debug, PartialEq)]
     X509CertificateSubject {
         /// Distinguished name, DER; may be empty.
@@ -166,7 +166,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.65.
+    /// KMIP 2.1, section 4.62.
     #[derive(Clone, Debug, PartialEq)]
     X509CertificateIssuer {
         /// Distinguished name, DER.
@@ -181,7 +181,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.22.
+    /// KMIP 2.1, section 4.21.
     #[derive(Clone, Debug, PartialEq)]
     Digest {
         /// Hash function.
@@ -198,7 +198,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.38.
+    /// KMIP 2.1, section 4.59.
     #[derive(Clone, Debug, PartialEq)]
     UsageLimits {
         /// Units allowed in all.
@@ -215,7 +215,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.49.
+    /// KMIP 2.1, section 4.47.
     #[derive(Clone, Debug, PartialEq)]
     RevocationReason {
         /// The reason.
@@ -230,7 +230,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.34.
+    /// KMIP 2.1, section 4.31.
     #[derive(Clone, Debug, PartialEq)]
     Link {
         /// The relation.
@@ -275,7 +275,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 4.30.
+    /// KMIP 2.1, section 4.27.
     #[derive(Clone, Debug, PartialEq)]
     KeyValueLocation {
         /// The place.

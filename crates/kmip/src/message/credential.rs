@@ -14,7 +14,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.9.
+    /// KMIP 2.1, section 9.4.
     Authentication {
         /// The credentials; one before KMIP 1.2.
         credentials: Vec<Credential> = CREDENTIAL, V1_0..;
@@ -26,7 +26,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.17.
+    /// KMIP 2.1, section 9.11.
     UsernameAndPassword {
         /// The user.
         username: String = USERNAME, V1_0..;
@@ -40,7 +40,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.17.
+    /// KMIP 2.1, section 9.11.
     #[derive(Default)]
     DeviceCredential {
         /// Serial number.
@@ -63,7 +63,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.24.
+    /// KMIP 2.1, section 9.14.
     #[derive(Clone, Debug, PartialEq)]
     Nonce {
         /// Names it.
@@ -78,7 +78,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.17.
+    /// KMIP 2.1, section 9.11.
     AttestationCredential {
         /// The server's nonce.
         nonce: Nonce = NONCE, V1_2..;
@@ -96,7 +96,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.17.
+    /// KMIP 2.1, section 9.11.
     OneTimePasswordCredential {
         /// The user.
         username: String = USERNAME, V2_0..;
@@ -112,7 +112,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.17.
+    /// KMIP 2.1, section 9.11.
     HashedPasswordCredential {
         /// The user.
         username: String = USERNAME, V2_0..;
@@ -130,7 +130,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.37.
+    /// KMIP 2.1, section 7.39.
     Ticket {
         /// Kind of ticket.
         ticket_type: TicketType = TICKET_TYPE, V2_0..;
@@ -144,7 +144,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.17.
+    /// KMIP 2.1, section 9.11.
     TicketCredential {
         /// The ticket.
         ticket: Ticket = TICKET, V2_0..;
@@ -158,7 +158,7 @@ macro_rules! credentials {
         ///
         /// # Standard
         ///
-        /// KMIP 2.1, section 8.17.
+        /// KMIP 2.1, section 9.11.
         pub enum Credential {
             $(
                 #[doc = concat!("See [`", stringify!($type), "`].")]

@@ -22,7 +22,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.23.
+    /// KMIP 2.1, section 9.13.
     #[derive(Clone, Debug, PartialEq)]
     MessageExtension {
         /// The vendor.

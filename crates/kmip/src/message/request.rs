@@ -18,7 +18,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.2; KMIP 1.4, section 7.2.
+    /// KMIP 2.1, section 8.2; KMIP 1.4, section 7.1.
     #[derive(Default)]
     RequestHeader {
         /// Longest response that the client takes, in bytes.
@@ -62,7 +62,7 @@ pub struct RequestMessage {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 8.2.
+/// KMIP 2.1, section 8.3.
 pub struct RequestItem {
     /// The operation.
     pub operation: Operation,

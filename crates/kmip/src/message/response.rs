@@ -16,7 +16,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 8.4; KMIP 1.4, section 7.2.
+    /// KMIP 2.1, section 8.5; KMIP 1.4, section 7.1.
     #[derive(Clone, Debug, PartialEq)]
     ResponseHeader {
         /// When the server answered.
@@ -52,7 +52,7 @@ impl ResponseHeader {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 8.3.
+/// KMIP 2.1, section 8.4.
 pub struct ResponseMessage {
     /// The version of the message: the request's.
     pub version: Version,
@@ -66,7 +66,7 @@ pub struct ResponseMessage {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 8.4.
+/// KMIP 2.1, section 8.6.
 pub struct ResponseItem {
     /// The operation, if the request's item told one.
     pub operation: Option<Operation>,

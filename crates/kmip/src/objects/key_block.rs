@@ -92,7 +92,7 @@ impl PlainKeyValue {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 3.3.
+/// KMIP 2.1, section 3.2.
 pub enum KeyMaterial {
     /// In the format that the key block names.
     Bytes(SecretBytes),
@@ -105,7 +105,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, sections 3.3.1 to 3.3.9.
+    /// KMIP 2.1, sections 3.4 to 3.12.
     #[derive(Default)]
     TransparentKey {
         /// Symmetric key.
@@ -184,7 +184,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 3.2.1.
+    /// KMIP 2.1, section 3.3.
     #[derive(Clone, Debug, PartialEq)]
     KeyInformation {
         /// The wrapping, MAC or signature key.
@@ -199,7 +199,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 3.2.1.
+    /// KMIP 2.1, section 3.3.
     #[derive(Clone, Debug, PartialEq)]
     KeyWrappingData {
         /// Encryption, MAC or both.

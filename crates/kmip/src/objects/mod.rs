@@ -249,7 +249,7 @@ impl ManagedObject {
     }
 }
 
-/// The object names its own tag: the declared one ([`Tag::OBJECT`]) only marks the place.
+/// The object names its own tag: the declared one (`Tag::OBJECT`) only marks the place.
 impl Field for ManagedObject {
     fn take(fields: &mut Fields<'_>, _: Tag) -> Result<Self, DecodeError> {
         let version = fields.version();

@@ -17,7 +17,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 6.1.39; KMIP 1.4, section 4.25.
+    /// KMIP 2.1, section 6.1.40; KMIP 1.4, section 4.25.
     #[derive(Default)]
     QueryRequest {
         /// What to answer.
@@ -32,7 +32,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 6.1.39; KMIP 1.4, section 4.25.
+    /// KMIP 2.1, section 6.1.40; KMIP 1.4, section 4.25.
     #[derive(Default)]
     QueryResponse {
         /// Operations that are supported.
@@ -71,7 +71,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.24.
+    /// KMIP 2.1, section 7.23.
     #[derive(Clone, Debug, Default, PartialEq)]
     ObjectGroups {
         /// The groups.
@@ -143,7 +143,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.11.
+    /// KMIP 2.1, section 7.13.
     #[derive(Clone, Debug, PartialEq)]
     ExtensionInformation {
         /// Name.
@@ -202,7 +202,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.39.
+    /// KMIP 2.1, section 7.41.
     #[derive(Clone, Debug, PartialEq)]
     ValidationInformation {
         /// Who validated.
@@ -235,7 +235,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.4.
+    /// KMIP 2.1, section 7.5.
     #[derive(Clone, Debug, Default, PartialEq)]
     CapabilityInformation {
         /// Cryptographic operations in parts.
@@ -266,7 +266,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.9.
+    /// KMIP 2.1, section 7.11.
     #[derive(Clone, Debug, Default, PartialEq)]
     DefaultsInformation {
         /// By kind of object.
@@ -279,7 +279,7 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.23.
+    /// KMIP 2.1, section 7.22.
     #[derive(Clone, Debug, PartialEq)]
     ObjectDefaults {
         /// The kind.

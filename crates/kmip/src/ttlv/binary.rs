@@ -37,7 +37,7 @@ impl Default for Limits {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 9.1.1.
+/// KMIP 2.1, section 10.1; KMIP 1.4, section 9.1.1.
 pub fn message_bytes(header: &[u8; HEADER_BYTES], limits: &Limits) -> Result<usize, DecodeError> {
     let (tag, code, length) = split_header(*header);
     match ItemType::from_code(code) {
@@ -62,7 +62,7 @@ pub fn message_bytes(header: &[u8; HEADER_BYTES], limits: &Limits) -> Result<usi
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 9.1.1.
+/// KMIP 2.1, section 10.1; KMIP 1.4, section 9.1.1.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Node, DecodeError> {
     if bytes.len() > limits.message_bytes_max {
         return Err(Fault::MessageTooLong { length: bytes.len(), limit: limits.message_bytes_max }.into());
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         let item_type = ItemType::from_code(code).ok_or(Fault::UnknownItemType(code))?;
         let wrong_length = Fault::WrongLength { item_type, length };
         let fits = match item_type {
-            ItemType::Structure | ItemType::BigInteger => length % 8 == 0,
+            ItemType::Structure | ItemType::BigInteger => length.is_multiple_of(8),
             ItemType::Integer | ItemType::Enumeration | ItemType::Interval => length == 4,
             ItemType::TextString | ItemType::ByteString => true,
             _ => length == 8,

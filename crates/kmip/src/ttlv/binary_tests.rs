@@ -15,7 +15,7 @@ fn fault(input: &[u8]) -> Fault {
     decode(input, &Limits::default()).unwrap_err().fault().clone()
 }
 
-/// KMIP 2.1, section 9.1.2.
+/// KMIP 1.4, section 9.1.2.
 #[test]
 fn the_examples_of_the_standard() {
     let structure = Value::Structure(vec![

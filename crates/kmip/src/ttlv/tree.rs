@@ -20,7 +20,7 @@ pub struct Node {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 9.1.1.4.
+/// KMIP 2.1, section 10.1.4.
 #[derive(Clone, PartialEq)]
 pub enum Value {
     /// Items in the order of the wire; repeated and unknown tags included.
@@ -51,7 +51,7 @@ pub enum Value {
 ///
 /// # Standard
 ///
-/// KMIP 2.1, section 9.1.1.2.
+/// KMIP 2.1, section 10.1.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ItemType {
