@@ -128,6 +128,26 @@ pub(crate) fn check_spki(bytes: &[u8]) -> Result<()> {
     public_key_info(bytes).map(|_| ())
 }
 
+/// Checks that an elliptic-curve key names its curve; written-out curve numbers can lie. SEC 1 keys pass: the library
+/// compares theirs with the curve asked for.
+///
+/// # Standard
+/// RFC 5480 section 2.1.1: specifiedCurve must not be used.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn check_named_curve(format: KeyFormat, bytes: &[u8]) -> Result<()> {
+    let algorithm = match format {
+        KeyFormat::Pkcs8 => private_key_info(bytes)?.algorithm,
+        KeyFormat::Spki => public_key_info(bytes)?.algorithm,
+        _ => return Ok(()),
+    };
+    match algorithm.oid == EC_PUBLIC_KEY && algorithm.parameters_oid().is_ok() {
+        true => Ok(()),
+        false => Err(invalid("an EC key names its curve; written-out curve parameters are not accepted")),
+    }
+}
+
 fn private_key_info(bytes: &[u8]) -> Result<PrivateKeyInfoRef<'_>> {
     PrivateKeyInfoRef::from_der(bytes).map_err(|_| malformed("PKCS#8"))
 }

@@ -101,6 +101,7 @@ pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
 
 pub(crate) fn parse(source: &Source<'_>) -> Result<Arc<dyn ParsedKey>> {
     let bytes = source.material.bytes.expose();
+    der::check_named_curve(source.material.format, bytes)?;
     // A SEC 1 key may leave its curve to the context: then the caller's comes first.
     let said = source.spec.and_then(|spec| spec.curve);
     let mut curves: Vec<&'static NamedCurve> = CURVES.iter().collect();
@@ -111,14 +112,11 @@ pub(crate) fn parse(source: &Source<'_>) -> Result<Arc<dyn ParsedKey>> {
             .find_map(|curve| PrivateKey::parse(curve, bytes))
             .ok_or_else(|| refused("private"))
             .map(|key| Arc::new(key) as Arc<dyn ParsedKey>),
-        Half::Public => {
-            der::check_spki(bytes)?;
-            curves
-                .into_iter()
-                .find_map(|curve| PublicKey::parse(curve, bytes))
-                .ok_or_else(|| refused("public"))
-                .map(|key| Arc::new(key) as Arc<dyn ParsedKey>)
-        }
+        Half::Public => curves
+            .into_iter()
+            .find_map(|curve| PublicKey::parse(curve, bytes))
+            .ok_or_else(|| refused("public"))
+            .map(|key| Arc::new(key) as Arc<dyn ParsedKey>),
         Half::Secret => Err(invalid("an EC key is private or public")),
     }
 }
@@ -202,7 +200,7 @@ impl ParsedKey for PrivateKey {
     /// # Standard
     /// SP 800-56A revision 3 section 5.7.1.2.
     fn agree(&self, peer_public: &[u8]) -> Result<SecretBytes> {
-        der::check_spki(peer_public)?;
+        der::check_named_curve(KeyFormat::Spki, peer_public)?;
         let peer = agreement::UnparsedPublicKey::new(self.public.curve.agreement, peer_public);
         agreement::agree(&self.agreement, peer, crypto_failed(), |secret| Ok(SecretBytes::copy_from(secret)))
     }
