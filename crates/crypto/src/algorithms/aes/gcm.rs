@@ -24,7 +24,7 @@ const NONCE_BYTES: std::ops::RangeInclusive<usize> = 8..=128;
 /// `InvalidField` for a nonce outside 8 to 128 bytes.
 pub(super) fn seal(key: &[u8], nonce: &[u8], aad: &[u8], data: &mut [u8]) -> Result<[u8; 16]> {
     let mut stream = start(key, nonce)?;
-    (stream.apply)(data);
+    stream.counter.apply_keystream(data);
     Ok(stream.tag(aad, data))
 }
 
@@ -41,13 +41,13 @@ pub(super) fn open(key: &[u8], nonce: &[u8], aad: &[u8], data: &[u8], tag: &[u8]
     let expected = expected.get(..tag.len()).ok_or_else(crypto_failed)?;
     verify_slices_are_equal(expected, tag).map_err(|_| crypto_failed())?;
     let mut out = data.to_vec();
-    (stream.apply)(&mut out);
+    stream.counter.apply_keystream(&mut out);
     Ok(SecretBytes::new(out))
 }
 
 /// The key stream of one message, past the block that masks the tag. Holds secrets.
 struct Stream {
-    apply: Box<dyn FnMut(&mut [u8])>,
+    counter: Box<dyn StreamCipher>,
     ghash: GHash,
     mask: Zeroizing<[u8; 16]>,
 }
@@ -91,7 +91,7 @@ where
         .map_err(|_| library("start counting"))?;
     let mut mask = Zeroizing::new([0; 16]);
     counter.apply_keystream(mask.as_mut_slice());
-    Ok(Stream { apply: Box::new(move |data| counter.apply_keystream(data)), ghash, mask })
+    Ok(Stream { counter: Box::new(counter), ghash, mask })
 }
 
 /// The counter block J0.
