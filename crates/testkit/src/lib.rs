@@ -1,4 +1,5 @@
 //! Fault-injecting doubles and conformance suites per port. A dev-dependency only.
 
 pub mod disk;
+pub mod engine_conformance;
 pub mod random;

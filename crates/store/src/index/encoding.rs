@@ -36,10 +36,10 @@ impl EncodedEntry {
         self.0.len()
     }
 
-    /// Appends the entry at its position: format byte, LSN (8 bytes, big-endian), CBOR of the draft.
+    /// Appends the entry at its position: format byte, LSN (8 bytes, little-endian as in the journal), CBOR of the draft.
     pub(crate) fn write(&self, lsn: Lsn, out: &mut Vec<u8>) {
         out.push(ENTRY_FORMAT);
-        out.extend_from_slice(&lsn.0.to_be_bytes());
+        out.extend_from_slice(&lsn.0.to_le_bytes());
         out.extend_from_slice(&self.0[ENTRY_HEADER_LEN..]);
     }
 }
@@ -58,7 +58,7 @@ pub(crate) fn decode_entry(lsn: Lsn, bytes: &[u8]) -> Result<Entry> {
         None => return Err(wrong("it is empty")),
     }
     let named = bytes.get(1..ENTRY_HEADER_LEN).ok_or_else(|| wrong("it is cut short"))?;
-    if named != lsn.0.to_be_bytes() {
+    if named != lsn.0.to_le_bytes() {
         return Err(wrong("it names another position"));
     }
     let draft = decode(&bytes[ENTRY_HEADER_LEN..]).map_err(|what| wrong(&what))?;

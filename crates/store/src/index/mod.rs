@@ -7,8 +7,6 @@ pub(crate) mod applier;
 pub(crate) mod checkpoint;
 pub(crate) mod encoding;
 pub(crate) mod secondary;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},

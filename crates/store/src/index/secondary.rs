@@ -98,3 +98,42 @@ fn escaped(value: &[u8]) -> Vec<u8> {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_sort_as_value_then_id_and_read_back() {
+        let values: [&[u8]; 9] =
+            [b"", b"\0", b"\0\0", b"\0\x01", b"\0\xFF", b"\x01", b"a", b"a\0b", b"\xFF\xFF"];
+        let mut before = Vec::new();
+        for value in values {
+            for id in [Uuid::nil(), Uuid::from_u128(1), Uuid::max()] {
+                let term =
+                    IndexTerm { realm: RealmId::DEFAULT, kind: IndexKind::Link, value: value.to_vec(), id };
+                let row = row(&term);
+                assert!(row > before, "{value:?} {id}");
+                assert_eq!(hit(&row), Some(IndexHit { value: value.to_vec(), id }));
+                before = row;
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_are_no_rows_are_refused() {
+        let whole = row(&IndexTerm {
+            realm: RealmId::DEFAULT,
+            kind: IndexKind::Link,
+            value: b"a\0".to_vec(),
+            id: Uuid::max(),
+        });
+        for len in 0..whole.len() - 1 {
+            assert_ne!(hit(&whole[..len]), hit(&whole), "{len}");
+        }
+        assert_eq!(hit(b""), None);
+        let mut unescaped = whole;
+        unescaped[PREFIX_LEN + 2] = 1;
+        assert_eq!(hit(&unescaped), None);
+    }
+}

@@ -122,10 +122,11 @@ fn a_full_disk_stops_the_store_and_says_so_in_the_journal() {
     let bench = Bench::created();
     let store = bench.open();
     bench.disk.set_capacity(Some(bench.disk.used() + 40_000));
-    let answered = (1..10_000).take_while(|number| commit(&store, Lsn(0), &[], entry(*number)).is_ok()).count();
+    let answered =
+        (1..10_000).take_while(|number| commit(&store, Lsn(0), &[], entry(*number)).is_ok()).count();
     assert!(answered > 10, "{answered}");
-    assert_eq!(bench.failures.lock().len(), 1);
     drop(store);
+    assert_eq!(bench.failures.lock().len(), 1);
     bench.disk.set_capacity(None);
     let store = bench.open();
     let last = store.journal(Lsn(answered as u64), 10).unwrap().pop().unwrap();

@@ -1,6 +1,9 @@
 //! The store through its public face: whole life, staleness, faults, rebuilding, sealed material.
 
+mod engines;
 mod faults;
+mod golden;
+mod lag;
 mod life;
 mod model;
 mod records;

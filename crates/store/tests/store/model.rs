@@ -15,7 +15,7 @@ use keyreeve_core::{
 use keyreeve_store::{EngineChoice, Store, StoreOptions};
 use keyreeve_testkit::random::Random;
 
-use crate::{Bench, HandClock, crypto, key_file, put, records};
+use crate::{Bench, HandClock, crypto, key_file, lag::HeldEngine, put, records};
 
 const NAMES: [&str; 7] = ["", "a", "a\0", "a\0\u{1}", "ab", "b", "\u{10ffff}"];
 const KINDS: [IndexKind; 7] = [
@@ -77,11 +77,8 @@ fn check(random: &mut Random, store: &Store, model: &Model) {
         let key = record(random).key();
         assert_eq!(store.get(&key).unwrap().as_deref(), model.get(&key), "{key:?}");
     }
-    let rows: BTreeSet<(u8, Vec<u8>, uuid::Uuid)> = model
-        .values()
-        .flat_map(index_terms)
-        .map(|term| (term.kind as u8, term.value, term.id))
-        .collect();
+    let rows: BTreeSet<(u8, Vec<u8>, uuid::Uuid)> =
+        model.values().flat_map(index_terms).map(|term| (term.kind as u8, term.value, term.id)).collect();
     for _ in 0..6 {
         let kind = KINDS[random.below(KINDS.len() as u64) as usize];
         let range = IndexRange { realm: RealmId::DEFAULT, kind, from: bound(random), to: bound(random) };
@@ -141,6 +138,28 @@ fn random_commits_give_what_a_map_would_in_memory() {
                     bench = bench.without_index();
                 }
             }
+        }
+    }
+}
+
+/// As above, but nothing reaches the engine in every other round: all is read from the overlay, over what is older.
+#[test]
+fn random_commits_give_what_a_map_would_while_the_index_lags() {
+    for seed in 200..260 {
+        println!("seed {seed}");
+        let random = &mut Random::new(seed);
+        let mut bench = Bench::created();
+        let engine = Arc::new(HeldEngine::default());
+        bench.options.engine = EngineChoice::Given(engine.clone());
+        let mut model = Model::new();
+        let store = bench.open();
+        for round in 0..6 {
+            let gate = (round % 2 == 1).then(|| engine.gate.lock());
+            for _ in 0..random.below(25) {
+                step(random, &store, &mut model);
+                check(random, &store, &model);
+            }
+            drop(gate);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! A commit whose reads no longer hold is refused: decided in order, also within one batch.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    slice::from_ref,
+    sync::{Arc, mpsc},
+};
 
 use keyreeve_core::{
     ErrorKind,
@@ -23,12 +26,17 @@ fn a_changed_read_is_refused_and_leaves_no_entry() {
     let read = records::realm(1, "").key();
     let as_of = put(&store, vec![Change::Put(records::realm(1, "one"))]);
     put(&store, vec![Change::Put(records::realm(2, "other"))]);
-    assert!(!is_stale(commit(&store, as_of, &[read.clone()], vec![])), "another record changed");
+    assert!(!is_stale(commit(&store, as_of, from_ref(&read), vec![])), "another record changed");
     put(&store, vec![Change::Put(records::realm(1, "two"))]);
-    assert!(is_stale(commit(&store, as_of, &[read.clone()], vec![Change::Delete(read.clone())])));
+    assert!(is_stale(commit(&store, as_of, from_ref(&read), vec![Change::Delete(read.clone())])));
     assert_eq!(store.published(), Lsn(4));
     assert!(store.get(&read).unwrap().is_some());
-    assert!(!is_stale(commit(&store, store.published(), &[read.clone()], vec![Change::Delete(read.clone())])));
+    assert!(!is_stale(commit(
+        &store,
+        store.published(),
+        from_ref(&read),
+        vec![Change::Delete(read.clone())]
+    )));
     assert!(is_stale(commit(&store, Lsn(4), &[read], vec![])), "it is gone");
 }
 
@@ -40,7 +48,7 @@ fn a_name_that_was_free_is_refused_once_taken() {
     let name = records::key_name("n", 0).key();
     assert_eq!(store.get(&name).unwrap(), None);
     put(&store, vec![Change::Put(records::key_name("n", 1))]);
-    assert!(is_stale(commit(&store, as_of, &[name.clone()], vec![Change::Put(records::key_name("n", 2))])));
+    assert!(is_stale(commit(&store, as_of, from_ref(&name), vec![Change::Put(records::key_name("n", 2))])));
     assert_eq!(store.get(&name).unwrap().as_deref(), Some(&records::key_name("n", 1)));
 }
 

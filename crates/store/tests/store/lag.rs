@@ -1,0 +1,147 @@
+//! An index that lags, and readers that are overtaken: what is answered is seen nevertheless.
+
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, Sender, channel},
+};
+
+use keyreeve_core::{
+    ErrorKind,
+    model::Lsn,
+    ports::store::Store as _,
+    record::{Change, Record, RecordKey, ServerData},
+};
+use keyreeve_store::{
+    EngineChoice,
+    engines::{Batch, Engine, EngineError, Row, memory::MemoryEngine},
+};
+use parking_lot::Mutex;
+
+use crate::{Bench, commit, put, records};
+
+/// An engine in memory that applies nothing while `gate` is held, that lets a reader pause behind its read of
+/// `paused`, and that can be made to fail.
+#[derive(Default)]
+pub(crate) struct HeldEngine {
+    inner: MemoryEngine,
+    pub(crate) gate: Mutex<()>,
+    paused: Mutex<Option<Pause>>,
+    broken: Mutex<bool>,
+}
+
+struct Pause {
+    reached: Sender<()>,
+    go_on: Receiver<()>,
+}
+
+impl Engine for HeldEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        let found = self.inner.get(key);
+        let pause = self.paused.lock().take();
+        if let Some(pause) = pause {
+            pause.reached.send(()).unwrap();
+            pause.go_on.recv().unwrap();
+        }
+        found
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        self.inner.scan(from, to, limit)
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
+        if *self.broken.lock() {
+            return Err(EngineError::Failed { at: "here".into(), what: "no space".into() });
+        }
+        let _gate = self.gate.lock();
+        self.inner.apply(batch)
+    }
+
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
+        self.inner.checkpoint()
+    }
+
+    fn clear(&self) -> Result<(), EngineError> {
+        self.inner.clear()
+    }
+}
+
+fn held() -> (Bench, Arc<HeldEngine>) {
+    let engine = Arc::new(HeldEngine::default());
+    let mut bench = Bench::created();
+    bench.options.engine = EngineChoice::Given(engine.clone());
+    (bench, engine)
+}
+
+fn server(len: usize, byte: u8) -> Record {
+    Record::Server(Arc::new(ServerData { name: "s".into(), data: vec![byte; len], sealed: None }))
+}
+
+/// The new record comes, reaches the engine and leaves the overlay while a reader holds the old one in hand.
+#[test]
+fn an_overtaken_reader_leaves_nothing_old_behind() {
+    // Small enough to be cached, and too large for that.
+    for len in [100, 1 << 20] {
+        let (mut bench, engine) = held();
+        bench.options.cache_bytes_max = 256 * 1024;
+        put(&bench.open(), vec![Change::Put(server(100, 1))]);
+        let store = Arc::new(bench.open());
+        let (reached, is_reached) = channel();
+        let (go_on, may_go_on) = channel();
+        *engine.paused.lock() = Some(Pause { reached, go_on: may_go_on });
+        let reader = {
+            let store = store.clone();
+            std::thread::spawn(move || store.get(&RecordKey::Server("s".into())).unwrap())
+        };
+        is_reached.recv().unwrap();
+        put(&store, vec![Change::Put(server(len, 2))]);
+        while engine.inner.get(b"r\x09s").unwrap().unwrap().len() < len {
+            std::thread::yield_now();
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(reader.join().unwrap().as_deref(), Some(&server(100, 1)));
+        assert_eq!(store.get(&RecordKey::Server("s".into())).unwrap().as_deref(), Some(&server(len, 2)));
+    }
+}
+
+/// A queue that is full slows commits down; nothing is lost.
+#[test]
+fn commits_wait_for_an_index_that_lags_too_far() {
+    let (bench, engine) = held();
+    let store = Arc::new(bench.open());
+    let gate = engine.gate.lock();
+    let writer = {
+        let store = store.clone();
+        std::thread::spawn(move || {
+            for number in 1..=500 {
+                put(&store, vec![Change::Put(records::realm(number, "r"))]);
+            }
+        })
+    };
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let reached = store.published();
+    assert!(reached < Lsn(500), "the queue has no bound: {reached}");
+    for number in 1..=u128::from(reached.0) {
+        assert!(store.get(&records::realm(number, "").key()).unwrap().is_some(), "{number}");
+    }
+    drop(gate);
+    writer.join().unwrap();
+    assert_eq!(store.published(), Lsn(500));
+}
+
+#[test]
+fn an_index_that_fails_stops_the_store() {
+    let (bench, engine) = held();
+    let store = bench.open();
+    put(&store, vec![Change::Put(records::realm(1, "r"))]);
+    *engine.broken.lock() = true;
+    let refused =
+        (0..1000).find_map(|_| commit(&store, Lsn(0), &[], vec![Change::Put(records::realm(2, "r"))]).err());
+    assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::Unavailable));
+    assert_eq!(store.get(&records::realm(1, "").key()).unwrap_err().kind(), ErrorKind::Unavailable);
+    drop(store);
+    assert_eq!(bench.failures.lock().len(), 1);
+    *engine.broken.lock() = false;
+    let store = bench.open();
+    assert!(store.get(&records::realm(2, "").key()).unwrap().is_some());
+}
