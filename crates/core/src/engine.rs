@@ -37,7 +37,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     /// INVARIANT: material of an object never changes, so the object's id is key enough. State and usage are not
     /// cached here: they come from the store with every request.
-    parsed: Cache<ObjectId, Arc<dyn ParsedKey>>,
+    parsed: Arc<Cache<ObjectId, Arc<dyn ParsedKey>>>,
 }
 
 /// An operation that ran and waits for its entry to become durable.
@@ -46,6 +46,13 @@ pub struct Prepared<R> {
     reply: Result<R>,
     purge: Vec<ObjectId>,
     loaded: Vec<ObjectId>,
+}
+
+/// Several operations, each upon what the ones before it did, without a trace: nothing is recorded and nothing stays.
+/// Tells whether a batch that is to be done as a whole or not at all would succeed.
+pub struct Rehearsal<'e> {
+    engine: &'e Engine,
+    context: Context<'e>,
 }
 
 /// How a prepared operation ended.
@@ -73,7 +80,7 @@ impl Engine {
         crypto: Arc<dyn Crypto>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { store, sealer, crypto, clock, parsed: Cache::new(PARSED_KEYS_MAX) }
+        Self { store, sealer, crypto, clock, parsed: Arc::new(Cache::new(PARSED_KEYS_MAX)) }
     }
 
     /// The store.
@@ -107,7 +114,8 @@ impl Engine {
         let done = context.finish();
         // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
         // failure or a plain read changes nothing, and telling what was true a moment ago harms nobody.
-        let binding = reply.is_ok() && (!done.changes.is_empty() || operation.action().group() == ActionGroup::Use);
+        let binding =
+            reply.is_ok() && (!done.changes.is_empty() || operation.action().group() == ActionGroup::Use);
         let (reads, valid_until) = if binding { (done.reads, done.valid_until) } else { (Vec::new(), None) };
         let entry = EntryDraft {
             time: done.now,
@@ -129,18 +137,28 @@ impl Engine {
         Prepared { commit, reply, purge: done.purge, loaded: done.loaded }
     }
 
+    /// Starts a rehearsal of what the caller asks.
+    pub fn rehearse<'e>(&'e self, caller: &'e Caller) -> Rehearsal<'e> {
+        Rehearsal {
+            engine: self,
+            context: Context::new(self, caller, self.clock.now(), self.store.published()),
+        }
+    }
+
     /// Hands the entry to the store; `done` is called from the committer's thread and must not block.
     pub fn commit<R: Send + 'static>(
-        self: &Arc<Self>,
+        &self,
         prepared: Prepared<R>,
         done: impl FnOnce(Ended<R>) + Send + 'static,
     ) {
         let Prepared { commit, reply, purge, loaded } = prepared;
-        let engine = Arc::clone(self);
+        // INVARIANT: the completion does not hold the engine: its last owner must not be the committer's own thread,
+        // which would then have to wait for itself to close the store.
+        let parsed = Arc::clone(&self.parsed);
         let finish = move |committed: Result<Committed>| {
             let gone = if matches!(committed, Ok(Committed::Done(_))) { &purge } else { &loaded };
             for object in gone {
-                engine.parsed.remove(object);
+                parsed.remove(object);
             }
             done(match committed {
                 Ok(Committed::Done(lsn)) => Ended::Done(lsn, reply),
@@ -155,7 +173,7 @@ impl Engine {
     ///
     /// # Errors
     /// The operation's, or `Conflict` after `ATTEMPTS_MAX` stale runs.
-    pub fn execute<O: Operation>(self: &Arc<Self>, caller: &Caller, operation: &O) -> Result<O::Reply> {
+    pub fn execute<O: Operation>(&self, caller: &Caller, operation: &O) -> Result<O::Reply> {
         for _ in 0..ATTEMPTS_MAX {
             let (sender, receiver) = mpsc::channel();
             self.commit(self.prepare(caller, operation), move |ended| {
@@ -194,9 +212,31 @@ impl Engine {
         let binding = binding(object, sealed);
         let mac = self.sealer.attributes_mac(&binding, sealed, object.revision, &canonical(object)?)?;
         if !self.crypto.equal(&mac, &object.mac) {
-            return Err(Error::internal(format!("attributes of object {} do not match their MAC", object.id)));
+            return Err(Error::internal(format!(
+                "attributes of object {} do not match their MAC",
+                object.id
+            )));
         }
         Ok(KeyMaterial { format: object.format, bytes: self.sealer.open(&binding, sealed)? })
+    }
+}
+
+impl Rehearsal<'_> {
+    /// Runs one operation.
+    ///
+    /// # Errors
+    /// The operation's, as it would end now.
+    pub fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Reply> {
+        run(&mut self.context, operation)
+    }
+}
+
+impl Drop for Rehearsal<'_> {
+    fn drop(&mut self) {
+        // Keys of objects that will never be must not take the place of real ones.
+        for object in self.context.loaded() {
+            self.engine.parsed.remove(object);
+        }
     }
 }
 
@@ -238,7 +278,7 @@ fn outcome_of(error: &Error) -> Outcome {
     match error.kind() {
         ErrorKind::Denied | ErrorKind::Unauthenticated | ErrorKind::NotExtractable | ErrorKind::Sensitive => {
             Outcome::Denied
-        },
+        }
         _ => Outcome::Failed,
     }
 }
@@ -253,7 +293,11 @@ impl Resolved {
     pub fn object_id(&self) -> Result<ObjectId> {
         match &self.object {
             Some(object) => Ok(*object),
-            None => self.key.latest().map(|version| version.primary).ok_or_else(|| Error::internal("a key without versions")),
+            None => self
+                .key
+                .latest()
+                .map(|version| version.primary)
+                .ok_or_else(|| Error::internal("a key without versions")),
         }
     }
 }

@@ -110,7 +110,9 @@ pub fn require_protect(object: &ManagedObject, now: Time) -> Result<()> {
         return Err(refuse(object, state, "protect new data"));
     }
     if object.dates.protect_stop.is_some_and(|stop| stop <= now) {
-        return Err(wrong("its protect stop date has passed: it only processes (decrypts, verifies, unwraps)"));
+        return Err(wrong(
+            "its protect stop date has passed: it only processes (decrypts, verifies, unwraps)",
+        ));
     }
     Ok(())
 }
@@ -151,13 +153,17 @@ mod tests {
     fn every_state_and_move_is_decided_by_the_table() {
         for from in State::ALL {
             for by in MOVES {
-                let listed = TABLE.iter().filter(|(state, action, _)| (*state, *action) == (from, by)).count();
+                let listed =
+                    TABLE.iter().filter(|(state, action, _)| (*state, *action) == (from, by)).count();
                 assert!(listed <= 1, "{from:?} {by:?} stands twice in the table");
                 match next_state(from, by) {
                     Ok(to) => {
                         assert_eq!(listed, 1);
                         assert!(!from.is_destroyed() || to.is_destroyed(), "{from:?} came back as {to:?}");
-                        assert!(from != State::Compromised || to != State::Active, "a compromise was forgotten");
+                        assert!(
+                            from != State::Compromised || to != State::Active,
+                            "a compromise was forgotten"
+                        );
                     }
                     Err(error) if from.is_destroyed() => assert_eq!(error.kind(), ErrorKind::Destroyed),
                     Err(error) => assert_eq!(error.kind(), ErrorKind::WrongState),
@@ -173,6 +179,9 @@ mod tests {
 
     #[test]
     fn an_active_key_is_not_destroyed_before_it_is_deactivated() {
-        assert_eq!(next_state(State::Active, Move::Destroy).map_err(|error| error.kind()), Err(ErrorKind::WrongState));
+        assert_eq!(
+            next_state(State::Active, Move::Destroy).map_err(|error| error.kind()),
+            Err(ErrorKind::WrongState)
+        );
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Action,
     model::{
-        AttributeName, Credential, CredentialId, Key, KeyId, Lsn, ManagedObject, ObjectId, Principal, PrincipalId,
-        RealmId, RequestId, Time,
+        AttributeName, Credential, CredentialId, Key, KeyId, Lsn, ManagedObject, ObjectId, Principal,
+        PrincipalId, RealmId, RequestId, Time,
     },
     ports::seal::SealedMaterial,
 };
@@ -207,12 +207,14 @@ pub fn index_terms(record: &Record) -> Vec<IndexTerm> {
     match record {
         Record::Object(object) => object_terms(object),
         Record::Key(key) => {
-            let term = |kind, value: Vec<u8>| IndexTerm { realm: key.realm, kind, value: cut(value), id: key.id.0 };
+            let term =
+                |kind, value: Vec<u8>| IndexTerm { realm: key.realm, kind, value: cut(value), id: key.id.0 };
             let mut terms = vec![
                 term(IndexKind::KeyByName, key.name.clone().into_bytes()),
                 term(IndexKind::KeyOwner, key.owner.as_bytes().to_vec()),
             ];
-            terms.extend(key.tags.iter().map(|(name, value)| term(IndexKind::KeyTag, tag_value(name, value))));
+            terms
+                .extend(key.tags.iter().map(|(name, value)| term(IndexKind::KeyTag, tag_value(name, value))));
             terms
         }
         Record::Principal(principal) => vec![IndexTerm {

@@ -105,6 +105,11 @@ impl<'e> Context<'e> {
         }
     }
 
+    /// Objects whose parsed keys this request put into the cache.
+    pub(crate) fn loaded(&self) -> &[ObjectId] {
+        &self.loaded
+    }
+
     pub(crate) fn finish(self) -> Finished {
         Finished {
             now: self.now,
@@ -160,6 +165,9 @@ impl<'e> Context<'e> {
 
     /// Reads a record and remembers that the outcome depends on it.
     pub fn get(&mut self, key: RecordKey) -> Result<Option<Arc<Record>>> {
+        if let Some(pending) = self.pending(&key) {
+            return Ok(pending);
+        }
         let record = self.engine.store().get(&key)?;
         // Lists read thousands of records and bind none of them: looking far back for doubles would cost more than
         // a double does.
@@ -167,6 +175,15 @@ impl<'e> Context<'e> {
             self.reads.push(key);
         }
         Ok(record)
+    }
+
+    /// What this request itself has made of the record, where it changed it.
+    fn pending(&self, key: &RecordKey) -> Option<Option<Arc<Record>>> {
+        let change = self.changes.iter().rev().find(|change| change.key() == *key)?;
+        Some(match change {
+            Change::Put(record) => Some(Arc::new(record.clone())),
+            Change::Delete(_) => None,
+        })
     }
 
     /// One page of an index. Not tracked: what is found must be read by `get` where a decision depends on it.
@@ -280,10 +297,11 @@ impl<'e> Context<'e> {
     /// # Errors
     /// `Destroyed` where the material is gone; the crypto port's where nothing can be computed with it.
     pub fn parsed(&mut self, object: &ManagedObject) -> Result<Arc<dyn ParsedKey>> {
-        let (store, engine) = (self.engine.store(), self.engine);
+        let engine = self.engine;
         let (key, cold) = engine.parsed_key(object, || {
-            let sealed = sealed(store.get(&RecordKey::Material(object.id))?, object)?;
-            engine.open_material(object, &sealed)
+            let address = RecordKey::Material(object.id);
+            let record = self.pending(&address).map_or_else(|| engine.store().get(&address), Ok)?;
+            engine.open_material(object, &sealed(record, object)?)
         })?;
         if cold {
             self.loaded.push(object.id);

@@ -110,7 +110,11 @@ fn every_action_and_role_is_as_the_table_says() {
         assert_eq!(allowed(&user, action, Target::Key(&others)), row.user_realm, "user, other's {action:?}");
         assert_eq!(allowed(&user, action, realm), row.user_realm, "user, realm {action:?}");
         let stranger = Caller::stranger("test", None, RequestId(Uuid::nil()));
-        assert_eq!(authorize(&stranger, action, realm).is_ok(), action == Action::Authenticate, "stranger {action:?}");
+        assert_eq!(
+            authorize(&stranger, action, realm).is_ok(),
+            action == Action::Authenticate,
+            "stranger {action:?}"
+        );
     }
 }
 
@@ -122,7 +126,11 @@ fn a_grant_opens_its_action_and_reading_and_nothing_else() {
         for asked in Action::ALL.iter().copied() {
             let reads = row(asked).auditor && row(asked).granted;
             let expected = row(asked).granted && (asked == action || reads);
-            assert_eq!(allowed(&user, asked, Target::Key(&granted)), expected, "granted {action:?}, asked {asked:?}");
+            assert_eq!(
+                allowed(&user, asked, Target::Key(&granted)),
+                expected,
+                "granted {action:?}, asked {asked:?}"
+            );
         }
     }
 }
@@ -146,7 +154,9 @@ fn who_may_not_know_a_key_is_told_that_it_is_not_there() {
     let user = principal(4, &[Role::User], RealmId::DEFAULT);
     let auditor = principal(3, &[Role::Auditor], RealmId::DEFAULT);
     let kind = |who: &Arc<Principal>| {
-        authorize(&caller(Arc::clone(who)), Action::Encrypt, Target::Key(&others)).map_err(|error| error.kind()).err()
+        authorize(&caller(Arc::clone(who)), Action::Encrypt, Target::Key(&others))
+            .map_err(|error| error.kind())
+            .err()
     };
     assert_eq!(kind(&user), Some(ErrorKind::NotFound));
     assert_eq!(kind(&auditor), Some(ErrorKind::Denied));

@@ -4,8 +4,8 @@
 //! KMIP 2.1 section 11 (enumerations).
 
 use super::{
-    Algorithm, BlockCipherMode, Curve, HashAlgorithm, KeyFormat, LinkType, ObjectType, PaddingMethod, RevocationReason,
-    SignatureScheme, State,
+    Algorithm, BlockCipherMode, Curve, HashAlgorithm, KeyFormat, LinkType, ObjectType, PaddingMethod,
+    RevocationReason, SignatureScheme, State,
 };
 
 /// Open enumerations: a code without a name survives as `Other`.

@@ -27,7 +27,12 @@ impl Operation for Activate {
         Subject::Key(&self.key)
     }
 
-    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Vec<ObjectId>> {
+    fn run(
+        &self,
+        _: &Permit,
+        context: &mut Context<'_>,
+        resolved: Option<Resolved>,
+    ) -> Result<Vec<ObjectId>> {
         let resolved = subject(resolved)?;
         let named = resolved.object.is_some();
         let newest = resolved.object_id()?;

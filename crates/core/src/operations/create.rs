@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Operation, Subject, Template,
-    template::Place,
-};
+use super::{Operation, Subject, Template, template::Place};
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
@@ -68,8 +65,10 @@ impl Operation for Create {
         }
         let series = Series { key: KeyId(context.new_object_id()?.0), version: 1, spec: self.spec };
         let version = put_version(context, &series, &self.template, &self.public)?;
-        let name = claim_names(context, series.key, self.name.as_deref(), &version, [&self.template, &self.public])?;
-        let object_type = if version.public.is_some() { ObjectType::PrivateKey } else { ObjectType::SymmetricKey };
+        let name =
+            claim_names(context, series.key, self.name.as_deref(), &version, [&self.template, &self.public])?;
+        let object_type =
+            if version.public.is_some() { ObjectType::PrivateKey } else { ObjectType::SymmetricKey };
         context.put(Record::Key(std::sync::Arc::new(Key {
             id: series.key,
             realm: permit.realm(),
@@ -189,7 +188,9 @@ pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> R
 /// Nothing of the key is left: its name still finds it until somebody else wants the name.
 fn is_gone(context: &mut Context<'_>, key: KeyId) -> Result<bool> {
     let key = context.key(key)?;
-    for object in key.versions.iter().rev().flat_map(|version| [Some(version.primary), version.public]).flatten() {
+    for object in
+        key.versions.iter().rev().flat_map(|version| [Some(version.primary), version.public]).flatten()
+    {
         if !context.object(object)?.state.is_destroyed() {
             return Ok(false);
         }

@@ -29,7 +29,12 @@ impl Operation for Destroy {
         Subject::Key(&self.key)
     }
 
-    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Vec<ObjectId>> {
+    fn run(
+        &self,
+        _: &Permit,
+        context: &mut Context<'_>,
+        resolved: Option<Resolved>,
+    ) -> Result<Vec<ObjectId>> {
         let resolved = subject(resolved)?;
         let (named, newest) = (resolved.object.is_some(), resolved.object_id()?);
         let objects: Vec<ObjectId> = match resolved.object {

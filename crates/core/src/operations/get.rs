@@ -90,7 +90,8 @@ impl Get {
         let id = match (resolved.object, self.version) {
             (Some(object), _) => object,
             (None, None) => {
-                let latest = resolved.key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
+                let latest =
+                    resolved.key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
                 if self.public { latest.public.unwrap_or(latest.primary) } else { latest.primary }
             }
             (None, Some(number)) => {
@@ -115,7 +116,10 @@ impl Get {
         match self.format {
             Some(format) if format != object.format => {
                 if !is_key(object.object_type, object.format) {
-                    return Err(Error::new(ErrorKind::Unsupported, "this object cannot be given in another format"));
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "this object cannot be given in another format",
+                    ));
                 }
                 context.parsed(object)?.export(format)
             }
@@ -123,14 +127,24 @@ impl Get {
         }
     }
 
-    fn protected(&self, context: &mut Context<'_>, material: KeyMaterial) -> Result<(KeyMaterial, Option<ObjectId>)> {
+    fn protected(
+        &self,
+        context: &mut Context<'_>,
+        material: KeyMaterial,
+    ) -> Result<(KeyMaterial, Option<ObjectId>)> {
         let Protection::Wrapped { key, parameters, frame } = &self.protection else {
             return Ok((material, None));
         };
-        let (bytes, object) = super::wrap::wrap_with(context, key, None, parameters, &match frame {
-            Some(frame) => frame(&material.bytes),
-            None => SecretBytes::copy_from(material.bytes.expose()),
-        })?;
+        let (bytes, object) = super::wrap::wrap_with(
+            context,
+            key,
+            None,
+            parameters,
+            &match frame {
+                Some(frame) => frame(&material.bytes),
+                None => SecretBytes::copy_from(material.bytes.expose()),
+            },
+        )?;
         Ok((KeyMaterial { format: material.format, bytes: SecretBytes::new(bytes) }, Some(object)))
     }
 }

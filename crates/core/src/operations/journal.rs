@@ -57,7 +57,12 @@ impl Operation for ReadJournal {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Page> {
-        let key = self.key.as_ref().map(|reference| context.resolve(reference)).transpose()?.map(|found| found.key.id);
+        let key = self
+            .key
+            .as_ref()
+            .map(|reference| context.resolve(reference))
+            .transpose()?
+            .map(|found| found.key.id);
         let limit = self.limit.clamp(1, PAGE_ENTRIES_MAX);
         let (mut entries, mut after, mut looked_at) = (Vec::new(), self.after, 0);
         loop {
@@ -84,7 +89,8 @@ impl Operation for ReadJournal {
 }
 
 fn is_about(entry: &Entry, key: KeyId) -> bool {
-    entry.draft.key == Some(key) || entry.draft.changes.iter().any(|change| change.key() == RecordKey::Key(key))
+    entry.draft.key == Some(key)
+        || entry.draft.changes.iter().any(|change| change.key() == RecordKey::Key(key))
 }
 
 impl Operation for VerifyJournal {

@@ -181,7 +181,8 @@ impl Operation for ListPrincipals {
             Some(name) => Bound::Excluded(name.clone().into_bytes()),
             None => Bound::Unbounded,
         };
-        let range = IndexRange { realm: permit.realm(), kind: IndexKind::Principal, from, to: Bound::Unbounded };
+        let range =
+            IndexRange { realm: permit.realm(), kind: IndexKind::Principal, from, to: Bound::Unbounded };
         let mut listed = Vec::new();
         for hit in context.find(&range, None, self.limit.clamp(1, 1000))? {
             let principal = principal(context, PrincipalId(hit.id))?;
@@ -198,7 +199,8 @@ impl Operation for ListPrincipals {
 /// # Errors
 /// `Unauthenticated`, with the reason for the log alone; the store's.
 pub fn authenticate(store: &dyn Store, proof: CredentialId, now: Time) -> Result<Arc<Principal>> {
-    let refuse = |cause: String| Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause));
+    let refuse =
+        |cause: String| Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause));
     let address = RecordKey::Credential(proof);
     let record = store.get(&address)?;
     let credential = match record.as_deref() {
@@ -272,8 +274,14 @@ fn put_credential(context: &mut Context<'_>, principal: PrincipalId, new: &NewCr
         return Err(Error::new(ErrorKind::AlreadyExists, public));
     }
     let created = context.now();
-    let credential =
-        Credential { id: new.id, principal, kind: new.kind.clone(), created, expires: new.expires, revoked: None };
+    let credential = Credential {
+        id: new.id,
+        principal,
+        kind: new.kind.clone(),
+        created,
+        expires: new.expires,
+        revoked: None,
+    };
     context.put(Record::Credential(Arc::new(credential)));
     Ok(())
 }
@@ -316,4 +324,3 @@ pub fn new_id(crypto: &dyn crate::ports::crypto::Crypto, now: Time) -> Result<Pr
     crypto.fill(&mut random)?;
     Ok(PrincipalId::from_parts(now.0.max(0) as u64, &random))
 }
-

@@ -52,15 +52,19 @@ impl Operation for Register {
         let (spec, fitting) = self.recognise(context)?;
         let key = KeyId(context.new_object_id()?.0);
         let id = context.new_object_id()?;
-        let place =
-            Place { id, realm: permit.realm(), key, version: 1, object_type: self.object_type, spec };
+        let place = Place { id, realm: permit.realm(), key, version: 1, object_type: self.object_type, spec };
         // KMIP's Always Sensitive and Never Extractable tell of the attributes since registration, not of what was
         // before: they follow the template as for a created key.
         let object = self.template.object(place, fitting, context.now())?;
         context.put_new(object, &self.material)?;
         let version = KeyVersion { number: 1, primary: id, public: None };
-        let name =
-            claim_names(context, key, self.name.as_deref(), &version, [&self.template, &Template::default()])?;
+        let name = claim_names(
+            context,
+            key,
+            self.name.as_deref(),
+            &version,
+            [&self.template, &Template::default()],
+        )?;
         context.put(Record::Key(Arc::new(Key {
             id: key,
             realm: permit.realm(),

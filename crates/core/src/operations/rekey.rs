@@ -48,7 +48,10 @@ impl Operation for Rekey {
         let latest = *key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
         refuse_older(&resolved, &latest)?;
         let spec = key.spec.ok_or_else(|| {
-            Error::new(ErrorKind::WrongUsage, "only a key that the server can generate can be given a new version")
+            Error::new(
+                ErrorKind::WrongUsage,
+                "only a key that the server can generate can be given a new version",
+            )
         })?;
         let old = context.object(latest.primary)?;
         self.check_state(&old, context)?;

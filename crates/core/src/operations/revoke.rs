@@ -31,7 +31,12 @@ impl Operation for Revoke {
         Subject::Key(&self.key)
     }
 
-    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Vec<ObjectId>> {
+    fn run(
+        &self,
+        _: &Permit,
+        context: &mut Context<'_>,
+        resolved: Option<Resolved>,
+    ) -> Result<Vec<ObjectId>> {
         let resolved = subject(resolved)?;
         let (named, newest) = (resolved.object.is_some(), resolved.object_id()?);
         let objects: Vec<ObjectId> = match resolved.object {
@@ -67,7 +72,8 @@ impl Revoke {
         if self.is_compromise() {
             object.state = lifecycle::next_state(state, Move::Compromise)?;
             object.dates.compromise = object.dates.compromise.or(Some(now));
-            object.dates.compromise_occurrence = self.compromise_occurrence.or(object.dates.compromise_occurrence);
+            object.dates.compromise_occurrence =
+                self.compromise_occurrence.or(object.dates.compromise_occurrence);
         } else {
             // A second revocation of the same kind changes nothing of the state and records the newer reason.
             object.state = match state {

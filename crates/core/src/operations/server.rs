@@ -91,9 +91,14 @@ impl Operation for PutServerData {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
         let id = context.new_object_id()?;
-        let sealed = self.secret.as_ref().map(|secret| context.seal(&server_binding(id), secret)).transpose()?;
+        let sealed =
+            self.secret.as_ref().map(|secret| context.seal(&server_binding(id), secret)).transpose()?;
         context.note_target(&self.name);
-        context.put(Record::Server(Arc::new(ServerData { name: self.name.clone(), data: self.data.clone(), sealed })));
+        context.put(Record::Server(Arc::new(ServerData {
+            name: self.name.clone(),
+            data: self.data.clone(),
+            sealed,
+        })));
         Ok(())
     }
 }

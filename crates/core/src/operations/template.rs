@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{
-        AttributeName, CryptoParameters, Dates, KeyFormat, KeyId, KeySpec, Link, ManagedObject, Name, ObjectId,
-        ObjectType, RealmId, State, Time, UsageMask, Value,
+        AttributeName, CryptoParameters, Dates, KeyFormat, KeyId, KeySpec, Link, ManagedObject, Name,
+        ObjectId, ObjectType, RealmId, State, Time, UsageMask, Value,
     },
 };
 
@@ -142,7 +142,10 @@ impl Template {
     fn check_dates(&self) -> Result<()> {
         let Activation::At(activation) = self.activation else { return Ok(()) };
         if self.deactivation.is_some_and(|deactivation| deactivation < activation) {
-            return Err(Error::new(ErrorKind::InvalidField, "the deactivation date lies before the activation date"));
+            return Err(Error::new(
+                ErrorKind::InvalidField,
+                "the deactivation date lies before the activation date",
+            ));
         }
         Ok(())
     }

@@ -56,7 +56,10 @@ impl Operation for Verify {
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {
         let resolved = subject(resolved)?;
         let newest = self.verify(context, &resolved, self.version);
-        if self.version.is_some() || resolved.object.is_some() || newest.as_ref().is_ok_and(|verified| verified.valid) {
+        if self.version.is_some()
+            || resolved.object.is_some()
+            || newest.as_ref().is_ok_and(|verified| verified.valid)
+        {
             return newest;
         }
         // A signature carries no version: one made before the key was rotated is still right.
@@ -72,7 +75,12 @@ impl Operation for Verify {
 }
 
 impl Verify {
-    fn verify(&self, context: &mut Context<'_>, resolved: &Resolved, version: Option<u32>) -> Result<Verified> {
+    fn verify(
+        &self,
+        context: &mut Context<'_>,
+        resolved: &Resolved,
+        version: Option<u32>,
+    ) -> Result<Verified> {
         let wanted = (Purpose::Process, Half::Public, UsageMask::VERIFY);
         let object = usable(context, resolved, version, wanted)?;
         let parameters = merged(&self.parameters, &object);

@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const TESTS_ONLY: &[&str] = &["keyreeve-testkit"];
 
 /// Further arrows of tests: what is behind a port in the product, where a stand-in would prove nothing.
-const TEST_ARROWS: &[(&str, &str)] = &[("store", "keyreeve-crypto")];
+const TEST_ARROWS: &[(&str, &str)] = &[("store", "keyreeve-crypto"), ("testkit", "keyreeve-crypto")];
 
 /// Checks every manifest below `crates/`.
 ///

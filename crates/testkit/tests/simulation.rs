@@ -1,0 +1,461 @@
+//! Seed-driven simulation of the whole below the front-ends: random operations of the engine over a disk that loses
+//! power, against a plain model. A failure prints its seed; KEYREEVE_SEED=N replays it, KEYREEVE_LONG=1 runs many more.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use keyreeve_core::{
+    Error, ErrorKind, SecretBytes,
+    access::Caller,
+    engine::Engine,
+    model::{
+        CredentialId, CredentialKind, KeyPolicy, KeySpec, PrincipalId, RequestId, Revocation,
+        RevocationReason, Role, State, Time,
+    },
+    operations::{
+        Activation, Template,
+        activate::Activate,
+        apply_dates::ApplyDates,
+        create::Create,
+        decrypt::Decrypt,
+        destroy::Destroy,
+        encrypt::{Encrypt, Form},
+        journal::VerifyJournal,
+        principals::{CreatePrincipal, NewCredential, authenticate},
+        rekey::Rekey,
+        revoke::Revoke,
+        server::Initialize,
+        show::Show,
+    },
+    ports::{clock::Clock, crypto::Crypto},
+    request::Reference,
+};
+use keyreeve_crypto::SoftwareCrypto;
+use keyreeve_store::{EngineChoice, Store, StoreOptions, Unlock, engines::memory::MemoryEngine};
+use keyreeve_testkit::{disk::FaultyDisk, random::Random};
+use uuid::Uuid;
+
+const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const STEPS: u64 = 120;
+const REFUSED: &[ErrorKind] = &[ErrorKind::NotFound, ErrorKind::WrongState, ErrorKind::Destroyed];
+
+#[derive(Default)]
+struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Time {
+        Time(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// One version as a reader of the standard would keep it on paper.
+#[derive(Clone, Debug, PartialEq)]
+struct Version {
+    state: State,
+    activation: Option<i64>,
+    deactivation: Option<i64>,
+}
+
+impl Version {
+    fn state_at(&self, now: i64) -> State {
+        let reached = |date: Option<i64>| date.is_some_and(|date| date <= now);
+        let mut state = self.state;
+        if state == State::PreActive && reached(self.activation) {
+            state = State::Active;
+        }
+        if state == State::Active && reached(self.deactivation) {
+            state = State::Deactivated;
+        }
+        state
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Paper {
+    versions: Vec<Version>,
+}
+
+/// A secret that was encrypted, and under which version of which life of a name.
+struct Sealed {
+    name: &'static str,
+    version: u32,
+    envelope: Vec<u8>,
+    plaintext: Vec<u8>,
+    life: u32,
+}
+
+struct Simulation {
+    random: Random,
+    disk: FaultyDisk,
+    options: StoreOptions,
+    clock: Arc<HandClock>,
+    store: Arc<Store>,
+    engine: Arc<Engine>,
+    caller: Caller,
+    paper: BTreeMap<&'static str, Paper>,
+    /// How often each name has been made anew.
+    lives: BTreeMap<&'static str, u32>,
+    sealed: Vec<Sealed>,
+    crashes: u32,
+}
+
+fn unlock() -> Unlock {
+    Unlock::KeyFile(SecretBytes::new("07".repeat(32).into_bytes()))
+}
+
+fn request() -> RequestId {
+    RequestId(Uuid::nil())
+}
+
+fn engine(store: &Arc<Store>, options: &StoreOptions) -> Arc<Engine> {
+    Arc::new(Engine::new(store.clone(), store.sealer(), options.crypto.clone(), options.clock.clone()))
+}
+
+fn authenticated(store: &Store, clock: &HandClock) -> Caller {
+    let admin = authenticate(store, CredentialId([1; 32]), clock.now()).expect("the admin is known");
+    Caller::authenticated(admin, "test", None, request())
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(1_000_000)));
+        let disk = FaultyDisk::new();
+        let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
+        let mut options = StoreOptions::new(PathBuf::from("/data"), crypto, clock.clone());
+        options.disk = Arc::new(disk.clone());
+        options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        options.journal.preallocate_bytes = 16 * 1024;
+        options.journal.reserve_bytes = 16 * 1024;
+        options.journal.segment_bytes_max = 64 * 1024;
+        Store::create(&options, &unlock()).expect("a new store");
+        let store = Arc::new(Store::open(&options, &unlock()).expect("opens"));
+        let engine = engine(&store, &options);
+        let system = Caller::system(request());
+        engine.execute(&system, &Initialize).expect("initializes");
+        let credential =
+            NewCredential { id: CredentialId([1; 32]), kind: CredentialKind::Token, expires: None };
+        let admin = CreatePrincipal {
+            id: PrincipalId(Uuid::from_u128(1)),
+            name: "admin".into(),
+            roles: [Role::Admin].into(),
+            credentials: vec![credential],
+        };
+        engine.execute(&system, &admin).expect("an admin");
+        Self {
+            random: Random::new(seed),
+            caller: authenticated(&store, &clock),
+            disk,
+            options,
+            clock,
+            store,
+            engine,
+            paper: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            sealed: Vec::new(),
+            crashes: 0,
+        }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.0.load(Ordering::SeqCst)
+    }
+
+    fn step(&mut self) {
+        let name = NAMES[self.random.below(NAMES.len() as u64) as usize];
+        match self.random.below(12) {
+            0 | 1 => self.create(name),
+            2 => self.activate(name),
+            3 => self.rekey(name),
+            4 => self.revoke(name),
+            5 => self.destroy(name),
+            6 | 7 => self.encrypt(name),
+            8 => self.decrypt_one(),
+            9 => {
+                let ms = self.random.below(5_000) as i64;
+                self.clock.0.fetch_add(ms, Ordering::SeqCst);
+            }
+            10 => self.apply_dates(),
+            _ => self.disk.fail_power_at(1 + self.random.below(8)),
+        }
+    }
+
+    /// An operation ended: the paper changes as `after` says, or stays where the paper forbids it (`None`). A power
+    /// failure leaves both open, and what the reopened store shows must be one of them.
+    fn settle_change(&mut self, name: &'static str, result: Result<(), Error>, after: Option<Paper>) {
+        let before = self.paper.get(name).cloned();
+        match (result, after) {
+            (Ok(()), Some(after)) => {
+                self.paper.insert(name, after);
+            }
+            (Ok(()), None) => panic!("{name}: done, though {before:?} forbids it"),
+            (Err(error), after) if error.kind() == ErrorKind::Unavailable => {
+                self.reopen();
+                let now = self.shown(name);
+                if now != self.at_now(before.as_ref()) {
+                    let after =
+                        after.unwrap_or_else(|| panic!("{name}: a forbidden change was made: {now:?}"));
+                    assert_eq!(now, self.at_now(Some(&after)), "{name}: neither before nor after");
+                    self.paper.insert(name, after);
+                }
+            }
+            (Err(error), None) => {
+                let expected = REFUSED.contains(&error.kind()) || error.kind() == ErrorKind::AlreadyExists;
+                assert!(expected, "{name}: refused by {error}");
+            }
+            (Err(error), Some(after)) => panic!("{name}: {error}, though {before:?} allows {after:?}"),
+        }
+    }
+
+    fn create(&mut self, name: &'static str) {
+        let (now, later) = (self.now(), 1 + self.random.below(8_000) as i64);
+        let (activation, date, state) = match self.random.below(3) {
+            0 => (Activation::Later, None, State::PreActive),
+            1 => (Activation::Now, Some(now), State::Active),
+            _ => (Activation::At(Time(now + later)), Some(now + later), State::PreActive),
+        };
+        let deactivation = self.random.one_in(3).then(|| now + 8_000 + self.random.below(8_000) as i64);
+        let operation = Create {
+            name: Some(name.into()),
+            spec: KeySpec::from_name("aes-256").expect("known"),
+            template: Template { activation, deactivation: deactivation.map(Time), ..Template::default() },
+            public: Template::default(),
+            policy: KeyPolicy::default(),
+            tags: BTreeMap::new(),
+            usage_must_fit: true,
+        };
+        let gone = |paper: &Paper| paper.versions.iter().all(|version| version.state.is_destroyed());
+        let free = self.paper.get(name).is_none_or(gone);
+        let paper = Paper { versions: vec![Version { state, activation: date, deactivation }] };
+        let result = self.engine.execute(&self.caller, &operation).map(drop);
+        self.settle_change(name, result, free.then_some(paper.clone()));
+        if free && self.paper.get(name) == Some(&paper) {
+            *self.lives.entry(name).or_default() += 1;
+        }
+    }
+
+    /// The paper after `change` did what it may to every version; `None` where the newest refuses.
+    fn each(&self, name: &str, change: impl Fn(&mut Version, State) -> bool) -> Option<Paper> {
+        let mut paper = self.paper.get(name)?.clone();
+        let mut newest = false;
+        for version in &mut paper.versions {
+            let state = version.state_at(self.now());
+            newest = change(version, state);
+        }
+        newest.then_some(paper)
+    }
+
+    fn activate(&mut self, name: &'static str) {
+        let now = self.now();
+        let after = self.each(name, |version, state| {
+            let may = state == State::PreActive;
+            if may {
+                (version.state, version.activation) = (State::Active, Some(now));
+            }
+            may
+        });
+        let result = self.engine.execute(&self.caller, &Activate { key: Reference::text(name) }).map(drop);
+        self.settle_change(name, result, after);
+    }
+
+    fn rekey(&mut self, name: &'static str) {
+        let now = self.now();
+        let after = self.paper.get(name).and_then(|paper| {
+            let (state, activation) = match paper.versions.last()?.state_at(now) {
+                State::Destroyed | State::DestroyedCompromised => return None,
+                State::PreActive => (State::PreActive, None),
+                _ => (State::Active, Some(now)),
+            };
+            let mut paper = paper.clone();
+            paper.versions.push(Version { state, activation, deactivation: None });
+            Some(paper)
+        });
+        let operation = Rekey { key: Reference::text(name), activation: None, template: None, public: None };
+        let result = self.engine.execute(&self.caller, &operation).map(drop);
+        self.settle_change(name, result, after);
+    }
+
+    fn revoke(&mut self, name: &'static str) {
+        let (compromise, now) = (self.random.one_in(2), self.now());
+        let after = self.each(name, |version, state| {
+            let next = match (state, compromise) {
+                (State::Destroyed | State::DestroyedCompromised, true) => State::DestroyedCompromised,
+                (_, true) => State::Compromised,
+                (State::Active | State::Deactivated, false) => State::Deactivated,
+                (_, false) => return false,
+            };
+            if next == State::Deactivated && state != State::Deactivated {
+                version.deactivation = Some(now);
+            }
+            version.state = next;
+            true
+        });
+        let reason =
+            if compromise { RevocationReason::KeyCompromise } else { RevocationReason::CessationOfOperation };
+        let operation = Revoke {
+            key: Reference::text(name),
+            revocation: Revocation { reason, message: None },
+            compromise_occurrence: None,
+        };
+        let result = self.engine.execute(&self.caller, &operation).map(drop);
+        self.settle_change(name, result, after);
+    }
+
+    fn destroy(&mut self, name: &'static str) {
+        let after = self.each(name, |version, state| {
+            version.state = match state {
+                State::Destroyed | State::DestroyedCompromised => return false,
+                State::Compromised => State::DestroyedCompromised,
+                _ => State::Destroyed,
+            };
+            true
+        });
+        let operation = Destroy { key: Reference::text(name), deactivate: true };
+        let result = self.engine.execute(&self.caller, &operation).map(drop);
+        self.settle_change(name, result, after);
+    }
+
+    fn encrypt(&mut self, name: &'static str) {
+        let plaintext = self.random.bytes(20);
+        let operation = Encrypt {
+            key: Reference::text(name),
+            version: None,
+            form: Form::Envelope { context: Vec::new() },
+            plaintext: SecretBytes::new(plaintext.clone()),
+        };
+        let now = self.now();
+        let serving = self.paper.get(name).and_then(|paper| {
+            paper.versions.iter().rposition(|version| version.state_at(now) == State::Active)
+        });
+        match (self.engine.execute(&self.caller, &operation), serving) {
+            (Ok(encrypted), Some(index)) => {
+                assert_eq!(
+                    encrypted.version as usize,
+                    index + 1,
+                    "{name}: the newest active version encrypts"
+                );
+                let life = self.lives.get(name).copied().unwrap_or_default();
+                let (version, envelope) = (encrypted.version, encrypted.ciphertext.data);
+                self.sealed.push(Sealed { name, version, envelope, plaintext, life });
+            }
+            (Ok(_), None) => panic!("{name}: encrypted, though no version is active"),
+            (Err(error), _) if error.kind() == ErrorKind::Unavailable => self.reopen(),
+            (Err(error), None) => assert!(REFUSED.contains(&error.kind()), "{name}: {error}"),
+            (Err(error), Some(_)) => panic!("{name}: {error}, though a version is active"),
+        }
+    }
+
+    fn decrypt_one(&mut self) {
+        let Some(count) = (!self.sealed.is_empty()).then_some(self.sealed.len() as u64) else { return };
+        let index = self.random.below(count) as usize;
+        if self.decrypt(index).is_err() {
+            self.reopen();
+        }
+    }
+
+    /// Decrypts and compares with the paper; an error only where the disk has lost power.
+    fn decrypt(&self, index: usize) -> Result<(), Error> {
+        let sealed = &self.sealed[index];
+        if self.lives.get(sealed.name) != Some(&sealed.life) {
+            return Ok(());
+        }
+        let operation = Decrypt {
+            key: Reference::text(sealed.name),
+            version: Some(sealed.version),
+            form: Form::Envelope { context: Vec::new() },
+            ciphertext: sealed.envelope.clone(),
+            tag: None,
+        };
+        let state = self.paper[sealed.name].versions[sealed.version as usize - 1].state_at(self.now());
+        match self.engine.execute(&self.caller, &operation) {
+            Ok(decrypted) => {
+                assert!(state.may_process(), "{}: decrypted while {state:?}", sealed.name);
+                assert_eq!(decrypted.plaintext.expose(), sealed.plaintext, "{}", sealed.name);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(error) => {
+                assert!(!state.may_process(), "{}: {error} while {state:?}", sealed.name);
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_dates(&mut self) {
+        match self.engine.execute(&Caller::system(request()), &ApplyDates) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Unavailable => self.reopen(),
+            Err(error) => panic!("applying dates: {error}"),
+        }
+    }
+
+    /// Power comes back: what is on the disk is all there is.
+    fn reopen(&mut self) {
+        self.crashes += 1;
+        self.disk = self.disk.crash(self.random.next_u64());
+        self.options.disk = Arc::new(self.disk.clone());
+        // The index is rebuildable: it comes back from the journal alone.
+        self.options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        self.store = Arc::new(Store::open(&self.options, &unlock()).expect("opens after a crash"));
+        self.engine = engine(&self.store, &self.options);
+        self.caller = authenticated(&self.store, &self.clock);
+    }
+
+    fn at_now(&self, paper: Option<&Paper>) -> Option<Vec<State>> {
+        paper.map(|paper| paper.versions.iter().map(|version| version.state_at(self.now())).collect())
+    }
+
+    fn shown(&self, name: &str) -> Option<Vec<State>> {
+        match self.engine.execute(&self.caller, &Show { key: Reference::text(name) }) {
+            Ok(shown) => Some(shown.objects.iter().map(|(_, state)| *state).collect()),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+
+    /// After a last crash: every key is as the paper says, every secret opens or stays shut, the journal is whole.
+    fn finish(&mut self) {
+        self.reopen();
+        for name in NAMES {
+            assert_eq!(self.shown(name), self.at_now(self.paper.get(name)), "{name} after all");
+        }
+        for index in 0..self.sealed.len() {
+            self.decrypt(index).expect("the disk is whole");
+        }
+        self.engine.execute(&self.caller, &VerifyJournal).expect("the journal is whole");
+    }
+}
+
+/// Runs one seed; how many crashes and encryptions it had.
+fn run(seed: u64) -> (u64, u64) {
+    let mut simulation = Simulation::new(seed);
+    for _ in 0..STEPS {
+        simulation.step();
+    }
+    simulation.finish();
+    (simulation.crashes.into(), simulation.sealed.len() as u64)
+}
+
+#[test]
+fn random_lives_survive_random_crashes() {
+    if let Some(seed) = std::env::var("KEYREEVE_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        run(seed);
+        return;
+    }
+    let seeds = if std::env::var_os("KEYREEVE_LONG").is_some() { 5_000 } else { 150 };
+    let (mut crashes, mut sealed) = (0, 0);
+    for seed in 0..seeds {
+        let ended = std::panic::catch_unwind(|| run(seed));
+        let (crashed, encrypted) =
+            ended.unwrap_or_else(|_| panic!("seed {seed} fails; KEYREEVE_SEED={seed} replays"));
+        crashes += crashed;
+        sealed += encrypted;
+    }
+    assert!(crashes > 4 * seeds, "the simulation lost its crashes: {crashes}");
+    assert!(sealed > seeds, "the simulation lost its encryptions: {sealed}");
+}
