@@ -6,3 +6,6 @@ pub mod execute;
 pub mod frontends;
 pub mod health;
 pub mod listen;
+pub mod scheduler;
+pub mod server_identity;
+pub mod start;

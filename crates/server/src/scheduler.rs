@@ -1,0 +1,45 @@
+//! The scheduler: a tick a second for what is due. Not here: what is due, and what is done then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyreeve_core::access::Caller;
+use keyreeve_core::engine::Engine;
+use keyreeve_core::operations::apply_dates::ApplyDates;
+use keyreeve_core::{ErrorKind, Result};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use crate::authn::request_id;
+use crate::execute::execute;
+use crate::listen::Shutdown;
+use crate::server_identity::ServerIdentity;
+
+const TICK_SECONDS: u64 = 1;
+
+/// Ticks until a shutdown is asked for.
+pub async fn run(engine: Arc<Engine>, identity: Arc<ServerIdentity>, mut shutdown: Shutdown) {
+    let mut ticks = interval(Duration::from_secs(TICK_SECONDS));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => return,
+            _ = ticks.tick() => {}
+        }
+        identity.renew_if_due();
+        match apply_dates(&engine).await {
+            Ok(()) => {}
+            // The store tells of its own failure, and the server stops.
+            Err(error) if error.kind() == ErrorKind::Unavailable => {}
+            Err(error) => warn!(%error, "dates that have come could not be recorded"),
+        }
+    }
+}
+
+async fn apply_dates(engine: &Arc<Engine>) -> Result<()> {
+    if ApplyDates::is_due(&**engine.store(), engine.clock().now())? {
+        execute(engine, &Caller::system(request_id(engine)?), ApplyDates).await?;
+    }
+    Ok(())
+}

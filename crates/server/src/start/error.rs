@@ -1,0 +1,84 @@
+//! Why a server does not start, or had to stop. Not here: errors of requests.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use keyreeve_pki::PkiError;
+use keyreeve_store::StoreError;
+
+use crate::listen::{ListenError, TlsError};
+
+/// Why a server does not start, or had to stop: what was wrong, where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Not exactly one file unlocks the root key.
+    #[error("{0} of unlock.passphrase_file and unlock.key_file are set: set one")]
+    Unlock(&'static str),
+    /// The development server is asked to listen where other machines reach it.
+    #[error("dev listens on loopback addresses only, and {0} is none: use 127.0.0.1, or `keyreeve server`")]
+    NotLoopback(SocketAddr),
+    /// A folder with a store, and no root key file.
+    #[error("{} holds a store but no {name}: set KEYREEVE_ROOT_KEY to the file that its root key was kept in", dir.display())]
+    NoRootKey {
+        /// The folder.
+        dir: PathBuf,
+        /// The file that is not there.
+        name: &'static str,
+    },
+    /// A name that a certificate cannot carry.
+    #[error("tls.names holds {0:?}, which is neither a DNS name nor an address")]
+    Name(String),
+    /// The system refused.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        doing: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system refused threads or signals.
+    #[error("cannot run: {0}")]
+    Runtime(io::Error),
+    /// The store did not open, or did not close.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An operation of the start failed.
+    #[error("cannot {doing}: {source}")]
+    Operation {
+        /// What was attempted.
+        doing: &'static str,
+        /// Why it failed.
+        source: keyreeve_core::Error,
+    },
+    /// The CA failed.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Certificates make no listener.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The store failed while the server ran.
+    #[error("stopped, since the store failed: {0}")]
+    Failed(String),
+}
+
+impl StartError {
+    /// Whether the command line or the configuration is to blame, and not the machine.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Unlock(_) | Self::NotLoopback(_) | Self::NoRootKey { .. } | Self::Name(_))
+    }
+
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+
+    pub(super) fn operation(doing: &'static str) -> impl FnOnce(keyreeve_core::Error) -> Self {
+        move |source| Self::Operation { doing, source }
+    }
+}

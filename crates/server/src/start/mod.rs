@@ -1,0 +1,16 @@
+//! Starting: `init` makes a store with its CA and first administrator, `serve` runs the server over it, `dev` does both
+//! with defaults. One code path, in small steps. Not here: flags (cli), and what a running server does.
+
+mod dev;
+mod error;
+mod files;
+mod init;
+mod log;
+mod open;
+mod serve;
+
+pub use dev::{DevFolder, dev};
+pub use error::StartError;
+pub use init::init;
+pub use log::{Log, LogGuard};
+pub use serve::{Addresses, StopOn, serve};

@@ -1,0 +1,120 @@
+//! Opening what a server works with: the crypto port, the store under its root key, the engine, the CA. Not here:
+//! making any of them anew (init), and sockets (serve).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use keyreeve_core::SecretBytes;
+use keyreeve_core::access::Caller;
+use keyreeve_core::engine::Engine;
+use keyreeve_core::model::Time;
+use keyreeve_core::operations::Operation;
+use keyreeve_core::operations::server::server_data;
+use keyreeve_core::ports::clock::Clock;
+use keyreeve_core::ports::crypto::Crypto;
+use keyreeve_crypto::SoftwareCrypto;
+use keyreeve_pki::{CertificateAuthority, PrivateKey};
+use keyreeve_store::{Store, StoreOptions, Unlock};
+use rustls::pki_types::CertificateDer;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use super::error::StartError;
+use crate::authn::request_id;
+use crate::config::{Config, UnlockFile};
+
+/// Name of the CA among the server's own data.
+pub(super) const AUTHORITY: &str = "ca";
+
+/// A store that is open, with the engine over it.
+pub(super) struct Opened {
+    pub(super) engine: Arc<Engine>,
+    /// Holds the cause once the store has failed.
+    pub(super) failure: watch::Receiver<Option<String>>,
+    store: Arc<Store>,
+}
+
+impl Opened {
+    /// Opens the store of the configuration; takes its lock.
+    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
+        let crypto = crypto()?;
+        let (failed, failure) = watch::channel(None);
+        let mut options = store_options(config, crypto.clone());
+        options.on_failure = Arc::new(move |cause| {
+            failed.send_replace(Some(cause.to_owned()));
+        });
+        let store = Arc::new(Store::open(&options, &unlock(&config.unlock)?)?);
+        let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock);
+        Ok(Self { engine: Arc::new(engine), failure, store })
+    }
+
+    /// Runs an operation of the server itself, on this thread.
+    pub(super) fn execute<O: Operation>(
+        &self,
+        doing: &'static str,
+        operation: &O,
+    ) -> Result<O::Reply, StartError> {
+        let caller = Caller::system(request_id(&self.engine).map_err(StartError::operation(doing))?);
+        self.engine.execute(&caller, operation).map_err(StartError::operation(doing))
+    }
+
+    /// The house's CA, its key unsealed.
+    pub(super) fn authority(&self) -> Result<CertificateAuthority, StartError> {
+        let failed = StartError::operation("load the certificate authority");
+        let (certificate, key) = server_data(&self.engine, AUTHORITY).map_err(failed)?;
+        let key = key.map_or_else(Vec::new, |key| key.expose().to_vec());
+        let key = PrivateKey::from_pkcs8_der(Zeroizing::new(key))?;
+        Ok(CertificateAuthority::load(CertificateDer::from(certificate), &key)?)
+    }
+
+    /// Closes the store: what waits is committed, the stop is marked.
+    pub(super) fn close(&self) -> Result<(), StartError> {
+        Ok(self.store.close()?)
+    }
+}
+
+/// The crypto port, tested.
+pub(super) fn crypto() -> Result<Arc<dyn Crypto>, StartError> {
+    let crypto = SoftwareCrypto::new();
+    crypto.self_test().map_err(StartError::operation("trust this machine's cryptography"))?;
+    Ok(Arc::new(crypto))
+}
+
+/// What the store of the configuration is opened with.
+pub(super) fn store_options(config: &Config, crypto: Arc<dyn Crypto>) -> StoreOptions {
+    StoreOptions::new(&config.data.dir, crypto, Arc::new(SystemClock))
+}
+
+/// What unlocks the root key, read from the file that the configuration names. Holds a secret.
+pub(super) fn unlock(files: &UnlockFile) -> Result<Unlock, StartError> {
+    match (&files.passphrase_file, &files.key_file) {
+        (Some(file), None) => {
+            let content = read(file)?;
+            let line = content.expose().split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            Ok(Unlock::Passphrase(SecretBytes::copy_from(line)))
+        }
+        (None, Some(file)) => Ok(Unlock::KeyFile(read(file)?)),
+        (None, None) => Err(StartError::Unlock("neither")),
+        (Some(_), Some(_)) => Err(StartError::Unlock("both")),
+    }
+}
+
+fn read(file: &Path) -> Result<SecretBytes, StartError> {
+    Ok(SecretBytes::new(std::fs::read(file).map_err(StartError::io("read", file))?))
+}
+
+/// The system's clock.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        let milliseconds =
+            |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Time(match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => milliseconds(since),
+            Err(before) => -milliseconds(before.duration()),
+        })
+    }
+}

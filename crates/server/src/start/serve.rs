@@ -1,0 +1,215 @@
+//! Running a server over an open store: listeners, scheduler, and the ways to stop. Not here: what requests do.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use keyreeve_core::access::Action;
+use keyreeve_core::operations::server::Note;
+use keyreeve_pki::CertificateAuthority;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+use tracing::{error, info};
+
+use super::error::StartError;
+use super::open::Opened;
+use crate::authn::Authenticator;
+use crate::config::Config;
+use crate::frontends::rest::{Api, Rest};
+use crate::health::Health;
+use crate::listen::{ClientCertificate, Handler, Limits, Listener, Protection, Shutdown, shutdown_signal};
+use crate::scheduler;
+use crate::server_identity::ServerIdentity;
+
+/// Where a server listens, with the ports that the system chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// REST over TLS.
+    pub http: SocketAddr,
+    /// REST without TLS (dev only).
+    pub plain_http: Option<SocketAddr>,
+}
+
+/// What asks a server to stop.
+pub enum StopOn {
+    /// SIGTERM and SIGINT.
+    Signals,
+    /// The process around it, such as a test.
+    Shutdown(Shutdown),
+}
+
+/// Runs the server of the configuration until it is asked to stop, then lets open requests finish. `ready` is called
+/// once requests are taken.
+///
+/// # Errors
+/// Where it cannot start; `Failed` where the store failed meanwhile, by a full disk say.
+pub fn serve(
+    config: &Config,
+    stop: StopOn,
+    ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    serve_opened(&Opened::open(config)?, config, stop, ready)
+}
+
+/// As `serve`, over a store that is open; closes it.
+pub(super) fn serve_opened(
+    opened: &Opened,
+    config: &Config,
+    stop: StopOn,
+    ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let served = runtime.block_on(run(opened, config, stop, ready));
+    // Threads that still work for requests that nobody waits for any more are not waited for either.
+    runtime.shutdown_background();
+    let failed = opened.failure.borrow().clone();
+    match failed {
+        Some(cause) => Err(StartError::Failed(cause)),
+        None => served.and(opened.close()),
+    }
+}
+
+async fn run(
+    opened: &Opened,
+    config: &Config,
+    stop: StopOn,
+    ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let mut stop = Stop::new(stop)?;
+    let authority = Arc::new(opened.authority()?);
+    let identity =
+        Arc::new(ServerIdentity::new(authority.clone(), names(config), opened.engine.clock().clone())?);
+    let server = Server::new(opened, config, authority);
+    let (trigger, shutdown) = shutdown_signal();
+    let mut tasks = JoinSet::new();
+    let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
+    tasks.spawn(scheduler::run(opened.engine.clone(), identity, shutdown));
+    let (http, version) = (addresses.http, env!("CARGO_PKG_VERSION"));
+    note(opened, Action::Start, format!("version {version}, REST on {http}"))?;
+    server.health.set_ready(true);
+    info!(version, %http, "ready");
+    let started = ready(&addresses);
+    if started.is_ok() {
+        let mut failure = opened.failure.clone();
+        tokio::select! {
+            cause = stop.asked() => info!(cause, "stopping: open requests may finish"),
+            _ = failure.wait_for(Option::is_some) => error!("stopping, since the store failed"),
+        }
+    }
+    server.health.set_ready(false);
+    trigger.request();
+    while tasks.join_next().await.is_some() {}
+    if opened.failure.borrow().is_none() {
+        note(opened, Action::Stop, "stopped in order".into())?;
+    }
+    started
+}
+
+/// What the listeners share.
+struct Server {
+    health: Health,
+    rest: Arc<Rest>,
+    limits: Limits,
+}
+
+impl Server {
+    fn new(opened: &Opened, config: &Config, authority: Arc<CertificateAuthority>) -> Self {
+        let engine = opened.engine.clone();
+        let failures_max = config.limits.failures_recorded_per_second_max;
+        let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
+        let health = Health::default();
+        let rest = Arc::new(Rest::new(Api {
+            engine,
+            authenticator,
+            authority,
+            health: health.clone(),
+            started: Instant::now(),
+            message_bytes_max: config.limits.message_bytes_max,
+        }));
+        Self { health, rest, limits: Limits::new(config.limits.connections()) }
+    }
+
+    async fn listen(
+        &self,
+        config: &Config,
+        identity: &ServerIdentity,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Addresses, StartError> {
+        let tls = |endpoint| Protection::Tls(endpoint);
+        let http = identity.endpoint(ClientCertificate::Optional, &["http/1.1"])?;
+        let http = Listener::bind("http", config.listen.http, tls(http), &self.limits).await?;
+        let plain = match config.listen.plain_http {
+            Some(address) => {
+                Some(Listener::bind("plain-http", address, Protection::PlainLoopback, &self.limits).await?)
+            }
+            None => None,
+        };
+        let addresses = Addresses { http: http.address(), plain_http: plain.as_ref().map(Listener::address) };
+        tasks.spawn(accept(http, self.rest.clone(), shutdown.clone()));
+        if let Some(plain) = plain {
+            tasks.spawn(accept(plain, self.rest.clone(), shutdown.clone()));
+        }
+        Ok(addresses)
+    }
+}
+
+fn accept<H: Handler>(
+    listener: Listener,
+    handler: Arc<H>,
+    shutdown: Shutdown,
+) -> impl Future<Output = ()> + Send {
+    listener.run(handler, shutdown)
+}
+
+/// The configured names, and the addresses that are listened on where they name one machine.
+fn names(config: &Config) -> Vec<String> {
+    let mut names = config.tls.names.clone();
+    for address in [config.listen.http, config.listen.kmip] {
+        let name = address.ip().to_string();
+        if !address.ip().is_unspecified() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn note(opened: &Opened, action: Action, detail: String) -> Result<(), StartError> {
+    tokio::task::block_in_place(|| {
+        opened.execute("write to the journal", &Note { action, detail, denied: false })
+    })
+}
+
+/// Waits for what asks to stop.
+enum Stop {
+    Signals { terminate: Signal, interrupt: Signal },
+    Shutdown(Shutdown),
+}
+
+impl Stop {
+    fn new(on: StopOn) -> Result<Self, StartError> {
+        let signal = |kind| signal(kind).map_err(StartError::Runtime);
+        Ok(match on {
+            StopOn::Signals => Self::Signals {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            },
+            StopOn::Shutdown(shutdown) => Self::Shutdown(shutdown),
+        })
+    }
+
+    async fn asked(&mut self) -> &'static str {
+        match self {
+            Self::Signals { terminate, interrupt } => tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            },
+            Self::Shutdown(shutdown) => {
+                shutdown.requested().await;
+                "asked to"
+            }
+        }
+    }
+}
