@@ -27,7 +27,7 @@ const SALT_LEN: usize = 16;
 const CHECK_LEN: usize = 16;
 const MEMORY_KIB: u32 = 64 * 1024;
 /// A file that asks for more is damaged: bounds what an altered file makes us allocate.
-const MEMORY_KIB_MAX: u32 = 4 * 1024 * 1024;
+const MEMORY_KIB_MAX: u32 = 1024 * 1024;
 const PASSES: u32 = 3;
 const PASSES_MAX: u32 = 1000;
 const LANES: u32 = 1;

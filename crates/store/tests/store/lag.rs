@@ -34,8 +34,18 @@ struct Pause {
     go_on: Receiver<()>,
 }
 
+impl HeldEngine {
+    fn check(&self) -> Result<(), EngineError> {
+        match *self.broken.lock() {
+            true => Err(EngineError::Failed { at: "here".into(), what: "no space".into() }),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Engine for HeldEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.check()?;
         let found = self.inner.get(key);
         let pause = self.paused.lock().take();
         if let Some(pause) = pause {
@@ -50,9 +60,7 @@ impl Engine for HeldEngine {
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
-        if *self.broken.lock() {
-            return Err(EngineError::Failed { at: "here".into(), what: "no space".into() });
-        }
+        self.check()?;
         let _gate = self.gate.lock();
         self.inner.apply(batch)
     }
@@ -143,5 +151,19 @@ fn an_index_that_fails_stops_the_store() {
     assert_eq!(bench.failures.lock().len(), 1);
     *engine.broken.lock() = false;
     let store = bench.open();
-    assert!(store.get(&records::realm(2, "").key()).unwrap().is_some());
+    assert!(store.get(&records::realm(1, "").key()).unwrap().is_some());
+}
+
+/// The entry is durable, but what it replaces cannot be read: readers would not see it.
+#[test]
+fn what_cannot_be_shown_is_not_answered_as_done() {
+    let (bench, engine) = held();
+    let store = bench.open();
+    *engine.broken.lock() = true;
+    let refused = commit(&store, Lsn(0), &[], vec![Change::Put(records::principal(1, "p"))]).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    drop(store);
+    assert_eq!(bench.failures.lock().len(), 1);
+    *engine.broken.lock() = false;
+    assert!(bench.open().get(&records::principal(1, "").key()).unwrap().is_some());
 }

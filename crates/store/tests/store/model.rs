@@ -151,6 +151,10 @@ fn random_commits_give_what_a_map_would_while_the_index_lags() {
         let mut bench = Bench::created();
         let engine = Arc::new(HeldEngine::default());
         bench.options.engine = EngineChoice::Given(engine.clone());
+        if random.one_in(2) {
+            // Too small to hold anything.
+            bench.options.cache_bytes_max = 1;
+        }
         let mut model = Model::new();
         let store = bench.open();
         for round in 0..6 {
