@@ -74,7 +74,7 @@ pub trait Store: Send + Sync {
     fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>>;
 
     /// Hands an entry to the committer. `done` is called when it is synced to disk and visible to reads.
-    /// Blocks while the queue is full.
+    /// Never blocks: where too many wait, `done` gets `Unavailable` at once, in the calling thread.
     fn commit(&self, commit: Commit, done: Completion);
 
     /// Up to `limit` durable entries after `after`, oldest first.
