@@ -1,2 +1,78 @@
-//! The \`keyreeve\` binary.
-fn main() {}
+//! The `keyreeve` binary: the server and the commands that talk to one. Not here: what a command does (commands/).
+
+mod client;
+mod commands;
+mod errors;
+mod input;
+mod output;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use commands::{Command, Session};
+use errors::{Kind, Result};
+use output::Format;
+use settings::Connection;
+
+const EXAMPLES: &str = "\
+Examples:
+  keyreeve dev --dir /tmp/keyreeve       start a key manager to try things with
+  . /tmp/keyreeve/env                    in another shell: where it is, and who you are
+  keyreeve key create demo --algorithm aes-256
+  echo hello | keyreeve encrypt demo | keyreeve decrypt demo
+  keyreeve journal show
+
+Exit codes:
+  0  done
+  1  the command line, or a value in it, cannot be accepted
+  2  the server cannot be reached or has a fault, or a file cannot be read or written
+  3  denied
+  4  not found, there already, or in a state that does not allow this
+  5  verification failed: a signature, a ciphertext or the journal is not what it should be";
+
+/// Keyreeve: an open key management system.
+#[derive(Parser)]
+#[command(name = "keyreeve", version, propagate_version = true, after_help = EXAMPLES)]
+struct Arguments {
+    /// Form of the output
+    #[arg(short, long, global = true, value_enum, default_value_t, hide_default_value = true)]
+    output: Format,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return not_run(&error),
+    };
+    let session = Session { format: arguments.output, connection: arguments.connection };
+    report(arguments.command.run(&session))
+}
+
+/// Help and version go to stdout and are no mistakes; everything else is one.
+fn not_run(error: &clap::Error) -> ExitCode {
+    // A reader that is gone wanted no more of it.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    }
+}
+
+fn report(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if failure.kind() != Kind::ReaderGone {
+                output::message(&format!("keyreeve: {failure}"));
+            }
+            failure.exit_code()
+        }
+    }
+}

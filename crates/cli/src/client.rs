@@ -1,0 +1,417 @@
+//! The HTTP client: one connection to one server, over TLS that trusts one CA and nothing else. Not here: where the
+//! server is (settings) and what is asked of it (commands).
+
+use std::error::Error;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::http::response::Parts;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsConnector;
+
+use crate::errors::{Failure, Kind, Result};
+use crate::settings::{Address, ClientFiles, Server};
+
+/// Time for TCP and TLS together.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Time for one answer: verifying a long journal is slow.
+const ANSWER: Duration = Duration::from_secs(600);
+/// Bytes of one answer at most.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Type of raw bytes.
+const BYTES: &str = "application/octet-stream";
+const JSON: &str = "application/json";
+
+/// A server that can be asked. Holds a secret.
+pub(crate) struct Client {
+    server: Server,
+    runtime: Runtime,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// Raw bytes that a key made or opened. May hold a secret.
+pub(crate) struct Made {
+    /// The bytes.
+    pub(crate) bytes: Bytes,
+    /// Version of the key that was used.
+    pub(crate) version: Option<u64>,
+}
+
+impl Client {
+    /// A client that connects with its first request.
+    ///
+    /// # Errors
+    /// The system gives no resources.
+    pub(crate) fn new(server: Server) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|cause| Failure::new(Kind::Remote, format!("cannot start: {cause}")))?;
+        Ok(Self { server, runtime, connection: None })
+    }
+
+    /// Asks for what is at `path`, which begins with `/v1/`.
+    ///
+    /// # Errors
+    /// As every request: no connection, no valid identity, or what the server says.
+    pub(crate) fn get(&mut self, path: &str) -> Result<Value> {
+        self.json(Method::GET, path, None)
+    }
+
+    /// Sends a JSON body.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
+        self.json(Method::POST, path, Some(body))
+    }
+
+    /// Puts a JSON body at `path`.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(crate) fn put(&mut self, path: &str, body: &Value) -> Result<Value> {
+        self.json(Method::PUT, path, Some(body))
+    }
+
+    /// Takes away what is at `path`.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(crate) fn delete(&mut self, path: &str) -> Result<Value> {
+        self.json(Method::DELETE, path, None)
+    }
+
+    /// Sends raw bytes and returns raw bytes.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(crate) fn post_bytes(&mut self, path: &str, body: &[u8]) -> Result<Made> {
+        let (headers, bytes) = self.ask(Method::POST, path, Some((BYTES, Bytes::copy_from_slice(body))))?;
+        let version = headers.get("keyreeve-version").and_then(|version| version.to_str().ok()?.parse().ok());
+        Ok(Made { bytes, version })
+    }
+
+    /// Sends raw bytes and returns the JSON that answers.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(crate) fn post_for_json(&mut self, path: &str, body: &[u8]) -> Result<Value> {
+        let (_, body) = self.ask(Method::POST, path, Some((BYTES, Bytes::copy_from_slice(body))))?;
+        parsed(&body)
+    }
+
+    /// Asks for text, such as PEM.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(crate) fn get_bytes(&mut self, path: &str) -> Result<Bytes> {
+        Ok(self.ask(Method::GET, path, None)?.1)
+    }
+
+    /// Goes through the pages of a list, from `after` on, and hands each item, found under `field`, to `each` until that
+    /// has enough.
+    ///
+    /// # Errors
+    /// As every request; `each`'s own end it.
+    pub(crate) fn pages(
+        &mut self,
+        path: &str,
+        mut after: Option<String>,
+        query: &[(&str, String)],
+        field: &str,
+        mut each: impl FnMut(Value) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        loop {
+            let mut query = query.to_vec();
+            query.extend(after.map(|after| ("after", after)));
+            let mut page = self.get(&with_query(path, &query))?;
+            let Some(Value::Array(items)) = page.get_mut(field).map(Value::take) else {
+                return Err(Failure::answer(format!("no {field:?} in a page")));
+            };
+            for item in items {
+                if each(item)?.is_break() {
+                    return Ok(());
+                }
+            }
+            after = match page.get_mut("next").map(Value::take) {
+                None | Some(Value::Null) => return Ok(()),
+                Some(Value::String(next)) => Some(next),
+                Some(next) => Some(next.to_string()),
+            };
+        }
+    }
+
+    fn json(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let body = body.map(|body| (JSON, Bytes::from(body.to_string())));
+        parsed(&self.ask(method, path, body)?.1)
+    }
+
+    fn ask(&mut self, method: Method, path: &str, body: Option<(&str, Bytes)>) -> Result<(HeaderMap, Bytes)> {
+        let Self { server, runtime, connection } = self;
+        let request = request(server, method, path, body)?;
+        let (head, body) = runtime.block_on(async {
+            let mut open = match connection.take().filter(|open| !open.is_closed()) {
+                Some(open) => open,
+                None => connect(server).await?,
+            };
+            let answer = tokio::time::timeout(ANSWER, exchange(&mut open, request)).await;
+            let text = format!("no answer from {} within {} s", server.address, ANSWER.as_secs());
+            let answer = answer.map_err(|_| Failure::new(Kind::Remote, text))?;
+            let answer = answer.map_err(|cause| lost(server, &*cause))?;
+            *connection = Some(open);
+            Ok::<_, Failure>(answer)
+        })?;
+        if head.status.is_success() {
+            return Ok((head.headers, body));
+        }
+        let refusal = refusal(head.status, &body);
+        if head.status == StatusCode::UNAUTHORIZED && server.identity.is_double() {
+            let hint = "both a token and a client certificate were sent, and they must name the same principal: give \
+                        the one you mean by its flag";
+            return Err(refusal.with_hint(hint));
+        }
+        Err(refusal)
+    }
+}
+
+fn request(
+    server: &Server,
+    method: Method,
+    path: &str,
+    body: Option<(&str, Bytes)>,
+) -> Result<Request<Full<Bytes>>> {
+    let mut builder = Request::builder().method(method).uri(path).header(HOST, server.address.authority());
+    if let Some(token) = &server.identity.token {
+        let text = "the token holds characters that no token has; was the whole file copied?";
+        let value = HeaderValue::try_from(format!("Bearer {}", token.as_str()));
+        let mut value = value.map_err(|_| Failure::usage(text))?;
+        value.set_sensitive(true);
+        builder = builder.header(AUTHORIZATION, value);
+    }
+    let bytes = match body {
+        Some((kind, bytes)) => {
+            builder = builder.header(CONTENT_TYPE, kind);
+            bytes
+        }
+        None => Bytes::new(),
+    };
+    builder.body(Full::new(bytes)).map_err(|cause| Failure::usage(format!("this cannot be asked: {cause}")))
+}
+
+async fn exchange(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<(Parts, Bytes), Box<dyn Error + Send + Sync>> {
+    connection.ready().await?;
+    let answer = connection.send_request(request).await?;
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?;
+    Ok((head, body.to_bytes()))
+}
+
+fn parsed(body: &[u8]) -> Result<Value> {
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).map_err(|_| Failure::answer("no JSON"))
+}
+
+async fn connect(server: &Server) -> Result<SendRequest<Full<Bytes>>> {
+    let address = &server.address;
+    let connecting = async {
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
+        let stream = stream.map_err(|cause| unreachable(address, &cause))?;
+        // Requests are small and wait for their answer: holding them back only costs time.
+        let _ = stream.set_nodelay(true);
+        if !address.tls {
+            return handshake(server, stream).await;
+        }
+        let name = ServerName::try_from(address.host.clone());
+        let name = name.map_err(|_| Failure::usage(format!("{:?} is no host name", address.host)))?;
+        let stream = TlsConnector::from(Arc::new(tls(server)?)).connect(name, stream).await;
+        handshake(server, stream.map_err(|cause| lost(server, &cause))?).await
+    };
+    let text = format!("no answer from {address} within {} s: is this the right address?", CONNECT.as_secs());
+    tokio::time::timeout(CONNECT, connecting).await.map_err(|_| Failure::new(Kind::Remote, text))?
+}
+
+async fn handshake(
+    server: &Server,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|cause| lost(server, &cause))?;
+    // Its errors come out of the requests.
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+fn tls(server: &Server) -> Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = &server.ca {
+        let wrong = |cause: &dyn std::fmt::Display| Failure::file("use the CA in", path, cause);
+        let text = std::fs::read(path).map_err(|cause| Failure::file("read", path, cause))?;
+        let certificates: Vec<_> =
+            CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|cause| wrong(&cause))?;
+        if certificates.is_empty() {
+            return Err(wrong(&"it holds no PEM certificate"));
+        }
+        for certificate in certificates {
+            roots.add(certificate).map_err(|cause| wrong(&cause))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|cause| Failure::new(Kind::Remote, format!("no TLS here: {cause}")))?;
+    let builder = builder.with_root_certificates(roots);
+    let Some(ClientFiles { certificate, key }) = &server.identity.client else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain: Vec<_> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .map_err(|cause| Failure::file("read a certificate in", certificate, cause))?;
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|cause| Failure::file("read a private key in", key, cause))?;
+    let config = builder.with_client_auth_cert(chain, private);
+    config.map_err(|cause| Failure::file("use the client certificate", certificate, cause))
+}
+
+fn unreachable(address: &Address, cause: &io::Error) -> Failure {
+    let text = match cause.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("no server at {address}: is it running? `keyreeve dev` starts one")
+        }
+        _ => format!("cannot reach {address}: {cause}"),
+    };
+    Failure::new(Kind::Remote, text)
+}
+
+/// A connection that broke, or was never made.
+fn lost(server: &Server, cause: &(dyn Error + 'static)) -> Failure {
+    let address = &server.address;
+    let ca = server.ca.as_deref().map_or_else(|| "no CA".into(), |path| path.display().to_string());
+    let Some(reason) = tls_error(cause) else {
+        return Failure::new(
+            Kind::Remote,
+            format!("the connection to {address} broke: {}", innermost(cause)),
+        );
+    };
+    match reason {
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => {
+            let text = format!("the server at {address} has no certificate from the CA in {ca}");
+            Failure::new(Kind::Remote, text)
+                .with_hint("check KEYREEVE_CA, or whether this is the right server")
+        }
+        rustls::Error::InvalidCertificate(what) => Failure::new(
+            Kind::Remote,
+            format!("the certificate of the server at {address} does not hold: {what}"),
+        ),
+        rustls::Error::AlertReceived(alert) => {
+            let text = format!("the server at {address} refused the TLS connection ({alert:?})");
+            let hint = "is the client certificate one that this server issued, and not expired?";
+            Failure::new(Kind::Denied, text).with_hint(hint)
+        }
+        other => Failure::new(Kind::Remote, format!("no TLS with {address}: {other}")),
+    }
+}
+
+fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(error);
+    }
+    // An io::Error hides what it wraps from `source`.
+    if let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return tls_error(inner);
+    }
+    cause.source().and_then(tls_error)
+}
+
+fn innermost<'a>(cause: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    cause.source().map_or(cause, innermost)
+}
+
+/// What the server says when it does not do what was asked (problem+json).
+fn refusal(status: StatusCode, body: &[u8]) -> Failure {
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let kind = match (status.as_u16(), text("code").as_str()) {
+        (_, "crypto_failed" | "journal_damaged") => Kind::Verification,
+        (401 | 403, _) => Kind::Denied,
+        (404 | 409 | 410, _) => Kind::State,
+        (429, _) => Kind::Remote,
+        (400..=499, _) => Kind::Usage,
+        _ => Kind::Remote,
+    };
+    match text("detail") {
+        detail if detail.is_empty() => Failure::new(kind, format!("the server answered {status}")),
+        detail => Failure::new(kind, crate::output::printable(&detail)),
+    }
+}
+
+/// A name as one segment of a path: every byte that could mean something else is escaped.
+pub(crate) fn segment(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.bytes() {
+        // A segment of dots alone would be a step in the path.
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+            text.push(byte.into());
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// A path with a query of names and values.
+pub(crate) fn with_query(path: &str, pairs: &[(&str, String)]) -> String {
+    let query: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{}={}", segment(name), segment(value))).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_one_segment() {
+        assert_eq!(segment("plain-name_1"), "plain-name_1");
+        assert_eq!(segment("a/b ?#é.."), "a%2Fb%20%3F%23%C3%A9%2E%2E");
+        assert_eq!(
+            with_query("/v1/keys", &[("limit", "5".into()), ("a b", "&".into())]),
+            "/v1/keys?limit=5&a%20b=%26"
+        );
+        assert_eq!(with_query("/v1/keys", &[]), "/v1/keys");
+    }
+
+    #[test]
+    fn refusals_have_their_exit_codes() {
+        let kind =
+            |status: u16, body: &str| refusal(StatusCode::from_u16(status).unwrap(), body.as_bytes()).kind();
+        assert_eq!(kind(401, ""), Kind::Denied);
+        assert_eq!(kind(403, r#"{"code":"not_extractable","detail":"stays"}"#), Kind::Denied);
+        assert_eq!(kind(404, "{}"), Kind::State);
+        assert_eq!(kind(410, "[]"), Kind::State);
+        assert_eq!(kind(422, r#"{"code":"crypto_failed"}"#), Kind::Verification);
+        assert_eq!(kind(422, r#"{"code":"unsupported"}"#), Kind::Usage);
+        assert_eq!(kind(400, "not json"), Kind::Usage);
+        assert_eq!(kind(500, ""), Kind::Remote);
+    }
+}

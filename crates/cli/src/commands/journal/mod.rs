@@ -1,0 +1,29 @@
+//! `keyreeve journal ...`.
+
+mod show;
+mod verify;
+
+use clap::Subcommand;
+
+use super::Session;
+use crate::errors::Result;
+
+/// Read the journal, or have it verified.
+#[derive(Subcommand)]
+pub(crate) enum Journal {
+    Show(show::Show),
+    Verify(verify::Verify),
+}
+
+impl Journal {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn run(self, session: &Session) -> Result<()> {
+        match self {
+            Self::Show(command) => command.run(session),
+            Self::Verify(command) => command.run(session),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `keyreeve key create`.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde_json::json;
+
+use super::print;
+use crate::commands::{Session, name_and_value};
+use crate::errors::Result;
+
+const EXAMPLES: &str = "\
+Algorithms:
+  aes-128 aes-192 aes-256              encrypt, decrypt, wrap, unwrap
+  hmac-sha256 hmac-sha384 hmac-sha512  mac
+  rsa-2048 rsa-3072 rsa-4096           sign, verify, encrypt, decrypt, wrap, unwrap
+  ec-p256 ec-p384 ec-p521              sign, verify, agree
+  ed25519                              sign, verify
+
+Examples:
+  keyreeve key create demo --algorithm aes-256
+  keyreeve key create release --algorithm ed25519 --usage sign,verify --tag team=build";
+
+/// Make a key, active at once.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Create {
+    /// Its name, unique in the realm
+    name: String,
+    /// Its algorithm, one of those below
+    #[arg(short, long)]
+    algorithm: String,
+    /// What it may be used for: encrypt, decrypt, sign, verify, wrap, unwrap, mac, derive, agree; the default is every
+    /// use that fits the algorithm
+    #[arg(long, value_delimiter = ',', value_name = "USE,...")]
+    usage: Option<Vec<String>>,
+    /// Label it with this pair; repeat for more
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    tags: Vec<(String, String)>,
+    /// Let its secret or private material leave the server, wrapped by another key
+    #[arg(long)]
+    exportable: bool,
+    /// Do not put it into use yet: it waits for `key activate`
+    #[arg(long)]
+    inactive: bool,
+}
+
+impl Create {
+    /// Asks for the key and prints it.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let body = json!({
+            "name": self.name,
+            "algorithm": self.algorithm,
+            "usage": self.usage,
+            "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
+            "exportable": self.exportable,
+            "active": !self.inactive,
+        });
+        print(session, &session.client()?.post("/v1/keys", &body)?)
+    }
+}

@@ -1,0 +1,75 @@
+//! `keyreeve key ...`: the commands that manage keys, one file each. Here: their list, and how a key is shown.
+
+mod activate;
+mod create;
+mod destroy;
+mod export;
+mod grant;
+mod list;
+mod revoke;
+mod rotate;
+mod show;
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::{Session, text};
+use crate::client::segment;
+use crate::errors::Result;
+use crate::output::{self, Format};
+
+/// Manage keys.
+#[derive(Subcommand)]
+pub(crate) enum Key {
+    Create(create::Create),
+    List(list::List),
+    Show(show::Show),
+    Rotate(rotate::Rotate),
+    Activate(activate::Activate),
+    Revoke(revoke::Revoke),
+    Destroy(destroy::Destroy),
+    Export(export::Export),
+    Grant(grant::Grant),
+}
+
+impl Key {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Its own.
+    pub(crate) fn run(self, session: &Session) -> Result<()> {
+        match self {
+            Self::Create(command) => command.run(session),
+            Self::List(command) => command.run(session),
+            Self::Show(command) => command.run(session),
+            Self::Rotate(command) => command.run(session),
+            Self::Activate(command) => command.run(session),
+            Self::Revoke(command) => command.run(session),
+            Self::Destroy(command) => command.run(session),
+            Self::Export(command) => command.run(session),
+            Self::Grant(command) => command.run(session),
+        }
+    }
+}
+
+/// Path of a key, or of what is under it.
+fn path(name: &str, below: &str) -> String {
+    format!("/v1/keys/{}{below}", segment(name))
+}
+
+/// Prints a key: its fields, then its versions.
+///
+/// # Errors
+/// Stdout cannot be written.
+fn print(session: &Session, key: &Value) -> Result<()> {
+    if session.format == Format::Json {
+        return output::json(key);
+    }
+    let fields = ["name", "id", "algorithm", "state", "owner", "created", "usage", "exportable", "tags"];
+    output::pairs(&fields.map(|field| (field, text(key, field))))?;
+    output::line("")?;
+    let headings = ["version", "state", "created", "activated", "deactivated", "destroyed"];
+    let versions = key.get("versions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let row = |version: &Value| headings.map(|field| text(version, field)).to_vec();
+    output::table(&headings, &versions.iter().map(row).collect::<Vec<_>>())
+}

@@ -1,0 +1,25 @@
+//! `keyreeve key rotate`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{path, print};
+use crate::commands::Session;
+use crate::errors::Result;
+
+/// Give a key a new version, which protects from now on; the older ones still decrypt and verify.
+#[derive(Args)]
+pub(crate) struct Rotate {
+    /// The key
+    name: String,
+}
+
+impl Rotate {
+    /// Asks and prints the key.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        print(session, &session.client()?.post(&path(&self.name, "/rotate"), &json!({}))?)
+    }
+}

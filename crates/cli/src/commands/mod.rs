@@ -1,0 +1,178 @@
+//! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
+
+mod client;
+mod decrypt;
+mod dev;
+mod encrypt;
+mod init;
+mod journal;
+mod key;
+mod random;
+mod server;
+mod sign;
+mod status;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::errors::{Failure, Result};
+use crate::output::Format;
+use crate::settings::Connection;
+
+/// What can be asked of the program.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Dev(dev::Dev),
+    Init(init::Init),
+    Server(server::Server),
+    Status(status::Status),
+    #[command(subcommand)]
+    Key(key::Key),
+    Encrypt(encrypt::Encrypt),
+    Decrypt(decrypt::Decrypt),
+    Sign(sign::Sign),
+    Verify(verify::Verify),
+    Random(random::Random),
+    #[command(subcommand)]
+    Journal(journal::Journal),
+    #[command(subcommand)]
+    Client(client::Client),
+}
+
+/// What every command is run with.
+pub(crate) struct Session {
+    /// Form of the output.
+    pub(crate) format: Format,
+    /// Where the server is and who asks.
+    pub(crate) connection: Connection,
+}
+
+/// Data from a file or stdin, to a file or stdout.
+#[derive(Args)]
+struct Streams {
+    /// Read the data from this file instead of stdin
+    #[arg(long = "in", value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Write the result to this file, whole or not at all, instead of stdout
+    #[arg(long = "out", value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// How a signature is made.
+#[derive(Args)]
+struct Scheme {
+    /// Hash of the signature; the default is SHA-256, and the curve's own for ECDSA
+    #[arg(long, value_enum)]
+    hash: Option<Hash>,
+    /// Padding of an RSA signature; the default is PSS
+    #[arg(long, value_enum)]
+    padding: Option<Padding>,
+    /// The data is the digest of a message already, made with --hash
+    #[arg(long)]
+    digest: bool,
+}
+
+/// A hash function.
+#[derive(Clone, Copy, ValueEnum)]
+enum Hash {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// Padding of an RSA signature.
+#[derive(Clone, Copy, ValueEnum)]
+enum Padding {
+    /// RSASSA-PSS, with a salt as long as the hash
+    Pss,
+    /// RSASSA-PKCS1-v1_5
+    Pkcs1,
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Its own; the kind tells the exit code.
+    pub(crate) fn run(self, session: &Session) -> Result<()> {
+        match self {
+            Self::Dev(command) => command.run(),
+            Self::Init(command) => command.run(),
+            Self::Server(command) => command.run(),
+            Self::Status(command) => command.run(session),
+            Self::Key(command) => command.run(session),
+            Self::Encrypt(command) => command.run(session),
+            Self::Decrypt(command) => command.run(session),
+            Self::Sign(command) => command.run(session),
+            Self::Verify(command) => command.run(session),
+            Self::Random(command) => command.run(session),
+            Self::Journal(command) => command.run(session),
+            Self::Client(command) => command.run(session),
+        }
+    }
+}
+
+impl Session {
+    /// The client of the server that flags, environment and file name.
+    ///
+    /// # Errors
+    /// `Usage` where nothing names one.
+    fn client(&self) -> Result<Client> {
+        Client::new(self.connection.resolve(|name| std::env::var(name).ok())?)
+    }
+}
+
+impl Scheme {
+    /// As the API's query names it.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let hash = self.hash.map(|hash| ("hash", word(hash)));
+        let padding = self.padding.map(|padding| ("padding", word(padding)));
+        let digest = self.digest.then(|| ("input", "digest".to_owned()));
+        hash.into_iter().chain(padding).chain(digest).collect()
+    }
+}
+
+/// The word of a value on the command line, which is also the API's.
+fn word(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// A field as text for people; nothing where it is absent.
+fn text(value: &Value, field: &str) -> String {
+    match value.get(field) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        Some(Value::Object(fields)) => fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(" "),
+        Some(Value::Bool(yes)) => if *yes { "yes" } else { "no" }.to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A string field that an answer must have.
+///
+/// # Errors
+/// `Remote` where it has not.
+fn required<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
+    value.get(field).and_then(Value::as_str).ok_or_else(|| Failure::answer(format!("no {field:?}")))
+}
+
+/// Reads `NAME=VALUE`.
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,100 @@
+//! `keyreeve server`, and the flags of a server's configuration.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use keyreeve_server::config::{Config, Override};
+use keyreeve_server::start::{self, Log, StartError, StopOn};
+
+use crate::errors::{Failure, Kind, Result};
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  keyreeve server --config /etc/keyreeve.toml
+  KEYREEVE_LISTEN_HTTP=0.0.0.0:8443 keyreeve server --config /etc/keyreeve.toml
+
+Every setting of the configuration can be given in the environment: KEYREEVE_ and its name in capitals, with _ for the
+point, such as KEYREEVE_LIMITS_CONNECTIONS_MAX. KEYREEVE_LOG is the level of the log on stderr, such as debug.";
+
+/// Run the key manager on a folder that `init` made, until SIGTERM or SIGINT.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Server {
+    #[command(flatten)]
+    server: ServerFlags,
+}
+
+/// What a server and its preparation share: flag, then environment, then file.
+#[derive(Args)]
+pub(super) struct ServerFlags {
+    /// Configuration in TOML
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder [data.dir]
+    #[arg(long)]
+    dir: Option<String>,
+    /// Address of the REST API [listen.http]
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<String>,
+    /// Address of KMIP [listen.kmip]
+    #[arg(long, value_name = "ADDRESS")]
+    kmip: Option<String>,
+    /// File whose first line is the passphrase of the root key [unlock.passphrase_file]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<String>,
+    /// File with the key that unlocks the root key [unlock.key_file]
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<String>,
+}
+
+impl Server {
+    /// Runs until it is asked to stop.
+    ///
+    /// # Errors
+    /// It cannot start, or the store failed.
+    pub(super) fn run(self) -> Result<()> {
+        let config = self.server.config()?;
+        let _log = Log::Server.start(std::env::var("KEYREEVE_LOG").ok().as_deref());
+        started(start::serve(&config, StopOn::Signals, |_| {
+            // Whoever started it may have closed stdout, which is no reason not to serve.
+            let _ = output::line("keyreeve ready");
+            Ok(())
+        }))
+    }
+}
+
+impl ServerFlags {
+    /// The configuration.
+    ///
+    /// # Errors
+    /// `Usage` with file, line or flag.
+    pub(super) fn config(&self) -> Result<Config> {
+        let flags = [
+            flag("data.dir", "--dir", self.dir.clone()),
+            flag("listen.http", "--http", self.http.clone()),
+            flag("listen.kmip", "--kmip", self.kmip.clone()),
+            flag("unlock.passphrase_file", "--passphrase-file", self.passphrase_file.clone()),
+            flag("unlock.key_file", "--key-file", self.key_file.clone()),
+        ];
+        let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Config::load(self.config.as_deref(), environment, flags.into_iter().flatten().collect())
+            .map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+/// A flag's value for the configuration.
+pub(super) fn flag(key: &'static str, origin: &str, value: Option<String>) -> Option<Override> {
+    value.map(|value| Override { key, value, origin: origin.to_owned() })
+}
+
+/// The end of a server as a command's result.
+///
+/// # Errors
+/// `Usage` where the command line or the configuration is to blame, else `Remote`.
+pub(super) fn started(result: Result<(), StartError>) -> Result<()> {
+    result.map_err(|error| {
+        let kind = if error.is_usage() { Kind::Usage } else { Kind::Remote };
+        Failure::new(kind, error.to_string())
+    })
+}

@@ -1,0 +1,74 @@
+//! `keyreeve verify`.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use serde_json::Value;
+
+use super::{Scheme, Session};
+use crate::client::{segment, with_query};
+use crate::errors::{Failure, Kind, Result};
+use crate::input;
+use crate::output::{self, Format};
+
+/// Bytes of a signature at most: far more than any algorithm's, far less than a query may hold.
+const SIGNATURE_BYTES_MAX: usize = 8192;
+
+const EXAMPLES: &str = "\
+Examples:
+  keyreeve verify release --signature package.sig < package.tar";
+
+/// Verify a signature over data: prints `valid` or `not valid`.
+///
+/// Exit code 5: not valid. A signature made before the key was rotated is still valid.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Verify {
+    /// The key
+    name: String,
+    /// File with the signature
+    #[arg(long, value_name = "FILE")]
+    signature: PathBuf,
+    #[command(flatten)]
+    scheme: Scheme,
+    /// Verify with this version alone; the default is each, newest first
+    #[arg(long, value_name = "NUMBER")]
+    key_version: Option<u32>,
+    /// Read the data from this file instead of stdin
+    #[arg(long = "in", value_name = "FILE")]
+    input: Option<PathBuf>,
+}
+
+impl Verify {
+    /// Reads, asks, tells the verdict.
+    ///
+    /// # Errors
+    /// `Verification` where the signature is not valid; as every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let signature = input::data(Some(&self.signature))?;
+        if signature.len() > SIGNATURE_BYTES_MAX {
+            let text = format!("{} is too long for a signature", self.signature.display());
+            return Err(Failure::new(Kind::Verification, text));
+        }
+        let mut query = self.scheme.query();
+        query.push(("signature", STANDARD.encode(&signature)));
+        query.extend(self.key_version.map(|version| ("version", version.to_string())));
+        let path = with_query(&format!("/v1/keys/{}/verify", segment(&self.name)), &query);
+        let data = input::data(self.input.as_deref())?;
+        let verdict = session.client()?.post_for_json(&path, &data)?;
+        let valid =
+            verdict.get("valid").and_then(Value::as_bool).ok_or_else(|| Failure::answer("no verdict"))?;
+        match session.format {
+            Format::Json => output::json(&verdict)?,
+            Format::Table => output::line(if valid { "valid" } else { "not valid" })?,
+        }
+        if valid {
+            return Ok(());
+        }
+        let text =
+            format!("the signature in {} is not valid for this data and key", self.signature.display());
+        Err(Failure::new(Kind::Verification, text))
+    }
+}

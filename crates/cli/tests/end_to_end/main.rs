@@ -1,0 +1,12 @@
+//! End-to-end tests: the `keyreeve` binary as its users have it, with every client unmodified. One module a subject, each
+//! test with servers of its own on free loopback ports. Not here: tests of one crate alone.
+
+mod bad_input;
+mod clients;
+mod crash;
+mod garbage;
+mod http;
+mod readme;
+mod server;
+mod session;
+mod vectors;

@@ -1,0 +1,50 @@
+//! The commands of README.md, as a reader would type them: every `console` block, in order, in one shell.
+
+use std::fs;
+
+use crate::server::{KEYREEVE, Server, folder, root};
+use crate::session::{Step, parse, run};
+
+/// Where README.md puts its data.
+const PLACE: &str = "/tmp/keyreeve";
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let (data, place) = (folder(), folder());
+    let dir = data.path().join("dev");
+    let blocks = console_blocks(&text);
+    assert!(blocks.iter().any(|block| block.contains("dev --dir")), "README.md does not say how to start it");
+    let server = Server::dev(&dir);
+    let mut steps: Vec<Step> = Vec::new();
+    for block in blocks {
+        let block =
+            block.replace("cargo run --release --", KEYREEVE).replace("target/release/keyreeve", KEYREEVE);
+        let block = block.replace(PLACE, dir.to_str().unwrap());
+        // The server of the tests runs already; a build is no test of the text.
+        let typed = parse(&block).into_iter().filter(|step| {
+            !step.command.contains("dev --dir")
+                && !step.command.starts_with("cargo")
+                && !step.command.starts_with("git")
+        });
+        // What is printed is told in full, in part, or not at all, as suits the reader.
+        steps.extend(
+            typed.map(|step| Step { expected: step.expected.filter(|lines| !lines.is_empty()), ..step }),
+        );
+    }
+    assert!(steps.len() > 8, "README.md shows hardly any command: {steps:?}");
+    run(&server, place.path(), &steps);
+}
+
+/// Text of the fenced blocks that are marked `console`.
+fn console_blocks(text: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim_end() == "```console" {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| line.trim_end() != "```").collect();
+            blocks.push(block.join("\n"));
+        }
+    }
+    blocks
+}
