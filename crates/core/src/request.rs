@@ -301,7 +301,8 @@ impl<'e> Context<'e> {
         let (key, cold) = engine.parsed_key(object, || {
             let address = RecordKey::Material(object.id);
             let record = self.pending(&address).map_or_else(|| engine.store().get(&address), Ok)?;
-            engine.open_material(object, &sealed(record, object)?)
+            let sealed = sealed(record, object)?;
+            engine.open_material(object, &sealed)
         })?;
         if cold {
             self.loaded.push(object.id);

@@ -12,11 +12,42 @@ pub use kinds::{AttributeKind, AttributeValue, Instances};
 pub use reference::AttributeReference;
 pub use structures::*;
 
-use crate::error::{DecodeError, Fault};
+use crate::error::{DecodeError, EncodeError, Fault};
 use crate::schema::{Field, Fields, Version, Wire};
 use crate::tags::Tag;
-use crate::ttlv::binary::Writer;
+use crate::ttlv::binary::{self, Limits, Writer};
 use crate::ttlv::{Node, Value};
+
+impl AttributeValue {
+    /// The bare value as a tree, as the newest version that has the attribute writes it.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than 4 GiB.
+    pub fn to_tree(&self) -> Result<Value, EncodeError> {
+        let known = |version: &&Version| self.kind().is_none_or(|kind| kind.is_defined_in(**version));
+        let version = Version::ALL.iter().rev().find(known).copied().unwrap_or(Version::V2_1);
+        let mut writer = Writer::new(version);
+        self.write(&mut writer, Tag::ATTRIBUTE_VALUE);
+        let bytes = writer.finish()?;
+        // INVARIANT: what the writer wrote is a well-formed item, and no limit on a message applies to it.
+        let limits = Limits { message_bytes_max: usize::MAX, depth_max: usize::MAX, items_max: usize::MAX };
+        binary::decode(bytes.expose(), &limits).map(|node| node.value).map_err(|_| EncodeError::TooLong)
+    }
+
+    /// The value of an attribute out of a tree.
+    ///
+    /// # Errors
+    ///
+    /// When the tree is not what the schema says.
+    pub fn from_tree(reference: AttributeReference, mut value: Value) -> Result<Self, DecodeError> {
+        match reference {
+            AttributeReference::Kind(kind) => kind.read(&mut value, Version::V2_1),
+            AttributeReference::Vendor { vendor, name } => Ok(Self::Vendor { vendor, name, value }),
+            reference => Ok(Self::Unknown { reference, value }),
+        }
+    }
+}
 
 /// One attribute of an object.
 #[derive(Clone, Debug, PartialEq)]

@@ -36,11 +36,11 @@ pub mod signature_verify;
 pub mod storage;
 
 use crate::enums::Operation;
-use crate::error::DecodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::schema::{Version, Wire};
 use crate::tags::Tag;
 use crate::ttlv::Value;
-use crate::ttlv::binary::Writer;
+use crate::ttlv::binary::{self, Limits, Writer};
 
 /// One line an operation: `Operation(request, response) in module;`.
 macro_rules! operations {
@@ -83,6 +83,25 @@ macro_rules! operations {
         payloads!(Request: $($operation($request) in $module;)*);
         payloads!(Response: $($operation($response) in $module;)*);
     };
+}
+
+impl Request {
+    /// A second copy. It holds the same secrets.
+    ///
+    /// # Errors
+    ///
+    /// When this is longer than TTLV can say.
+    pub fn copied(&self, version: Version) -> Result<Self, EncodeError> {
+        let mut writer = Writer::new(version);
+        self.write(&mut writer, Tag::REQUEST_PAYLOAD);
+        let bytes = writer.finish()?;
+        // INVARIANT: what the writer wrote is a well-formed item, and it came within the limits of its message.
+        let limits = Limits { message_bytes_max: usize::MAX, depth_max: usize::MAX, items_max: usize::MAX };
+        let mut node = binary::decode(bytes.expose(), &limits).map_err(|_| EncodeError::TooLong)?;
+        let copy = Self::read(self.operation(), &mut node.value, version);
+        node.scrub();
+        copy.map_err(|_| EncodeError::NotDecoded)
+    }
 }
 
 macro_rules! payloads {

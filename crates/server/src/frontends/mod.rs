@@ -2,4 +2,5 @@
 //! who asks (authn), and anything that decides.
 
 pub mod encryption_context;
+pub mod kmip;
 pub mod rest;

@@ -1,0 +1,305 @@
+//! Batches: their items in order, what happens when one fails, and the identifiers that one item leaves to the next.
+
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::engine::Rehearsal;
+use keyreeve_core::model::ObjectId;
+use keyreeve_core::operations::undone::Undone;
+use keyreeve_core::operations::{Operation as CoreOperation, Subject};
+use keyreeve_core::request::Reference;
+use keyreeve_kmip::Version;
+use keyreeve_kmip::enums::{
+    AsynchronousIndicator, BatchErrorContinuationOption, Operation, ResultReason, ResultStatus,
+    UniqueIdentifierReference,
+};
+use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseItem};
+use keyreeve_kmip::payloads::{Request, Response};
+use keyreeve_kmip::values::UniqueIdentifier;
+use tracing::warn;
+
+use super::errors::{Failure, missing, not_supported};
+use super::{
+    Kmip, check, create, encrypt, get, get_attributes, hash, interop, lifecycle, locate, mac,
+    modify_attributes, query, register, rekey, rng, sign,
+};
+use crate::execute::execute;
+
+/// A batch while its items are run.
+pub(super) struct Batch<'a> {
+    pub(super) kmip: &'a Kmip,
+    pub(super) caller: &'a Caller,
+    pub(super) version: Version,
+    /// The ID Placeholder.
+    placeholder: Option<ObjectId>,
+    /// Identifiers that items have answered, the latest last.
+    answered: Vec<(Operation, Vec<ObjectId>)>,
+    rehearsal: Option<Rehearsal<'a>>,
+    /// What was run last, for the record of a rehearsal that failed.
+    latest: Option<(Action, Option<Reference>)>,
+}
+
+/// Runs the items of a request.
+///
+/// # Standard
+/// KMIP 2.1 sections 9.5 to 9.7 and 11.5 (batches), 4.61 and 11.62 (ID Placeholder).
+pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -> Vec<ResponseItem> {
+    let RequestMessage { version, header, items } = message;
+    let option = match header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop) {
+        BatchErrorContinuationOption::Unnamed(code) => {
+            let message = format!("there is no Batch Error Continuation Option 0x{code:08X}");
+            return vec![ResponseItem::failure(None, ResultReason::InvalidField, message)];
+        }
+        option => option,
+    };
+    if header.asynchronous_indicator == Some(AsynchronousIndicator::Mandatory) {
+        let failure = not_supported("asynchronous processing");
+        return vec![ResponseItem::failure(None, failure.reason, failure.message)];
+    }
+    // Undo means all or nothing: the batch is rehearsed, and done only where all of it succeeds.
+    if option == BatchErrorContinuationOption::Undo
+        && items.len() > 1
+        && let Some(undone) = rehearse(kmip, caller, version, &items).await
+    {
+        return undone;
+    }
+    let mut batch = Batch::new(kmip, caller, version, None);
+    let mut answers = Vec::with_capacity(items.len());
+    for item in items {
+        let answer = batch.item(item).await;
+        let failed = answer.result_status != ResultStatus::Success;
+        answers.push(answer);
+        if failed && option != BatchErrorContinuationOption::Continue {
+            break;
+        }
+    }
+    answers
+}
+
+/// The answers of a batch that would fail; `None` where it would succeed. Nothing is done in either case.
+async fn rehearse(
+    kmip: &Kmip,
+    caller: &Caller,
+    version: Version,
+    items: &[RequestItem],
+) -> Option<Vec<ResponseItem>> {
+    let mut batch = Batch::new(kmip, caller, version, Some(kmip.engine.rehearse(caller)));
+    let mut answers = Vec::with_capacity(items.len());
+    for item in items {
+        let copy = copied(item, version)?;
+        let answer = batch.item(copy).await;
+        let failed = answer.result_status != ResultStatus::Success;
+        answers.push(answer);
+        if !failed {
+            continue;
+        }
+        let (failure, before) = answers.split_last_mut()?;
+        for answer in before {
+            answer.result_status = ResultStatus::OperationUndone;
+            // What was not done is not told: a use that is on no record must not have taken place.
+            answer.payload.take_if(|payload| !tells_only_names(payload));
+        }
+        let detail = failure.result_message.clone().unwrap_or_default();
+        if let Some((action, subject)) = batch.latest.take() {
+            let undone = Undone { action, subject, detail: format!("undone with its whole batch: {detail}") };
+            // The entry is itself that of a failure; a journal that cannot take it stops the server by its own way.
+            let _ = execute(&kmip.engine, caller, undone).await;
+        }
+        return Some(answers);
+    }
+    None
+}
+
+/// A second copy of an item, through its encoding: payloads hold secrets and so are not cloned by accident.
+fn copied(item: &RequestItem, version: Version) -> Option<RequestItem> {
+    let payload = match &item.payload {
+        Ok(payload) => Ok(payload.copied(version).ok()?),
+        Err(error) => Err(error.clone()),
+    };
+    Some(RequestItem {
+        operation: item.operation,
+        ephemeral: item.ephemeral,
+        unique_batch_item_id: item.unique_batch_item_id.clone(),
+        payload,
+        message_extensions: item.message_extensions.clone(),
+    })
+}
+
+fn tells_only_names(payload: &Response) -> bool {
+    matches!(
+        payload,
+        Response::Activate(_)
+            | Response::AddAttribute(_)
+            | Response::AdjustAttribute(_)
+            | Response::Check(_)
+            | Response::DeleteAttribute(_)
+            | Response::Destroy(_)
+            | Response::ModifyAttribute(_)
+            | Response::Revoke(_)
+            | Response::SetAttribute(_)
+    )
+}
+
+impl<'a> Batch<'a> {
+    fn new(kmip: &'a Kmip, caller: &'a Caller, version: Version, rehearsal: Option<Rehearsal<'a>>) -> Self {
+        Self { kmip, caller, version, placeholder: None, answered: Vec::new(), rehearsal, latest: None }
+    }
+
+    async fn item(&mut self, item: RequestItem) -> ResponseItem {
+        let RequestItem { operation, unique_batch_item_id, payload, message_extensions, .. } = item;
+        let unknown = message_extensions.iter().find(|extension| extension.criticality_indicator);
+        let outcome = match (unknown, payload) {
+            (Some(extension), _) => {
+                let message =
+                    format!("the extension of {} is not known here", extension.vendor_identification);
+                Err(Failure::new(ResultReason::UnknownMessageExtension, message))
+            }
+            (None, Ok(payload)) if operation.since() <= self.version => self.dispatch(payload).await,
+            (None, Ok(_)) => Err(unsupported(operation)),
+            (None, Err(error)) => Err(error.into()),
+        };
+        let mut answer = match outcome {
+            Ok(payload) => ResponseItem::success(payload),
+            Err(failure) => {
+                let (reason, message) = (failure.reason, failure.message);
+                warn!(request = %self.caller.request, %operation, %reason, cause = %message, "a KMIP batch item failed");
+                ResponseItem::failure(Some(operation), reason, message)
+            }
+        };
+        answer.unique_batch_item_id = unique_batch_item_id;
+        answer
+    }
+
+    async fn dispatch(&mut self, payload: Request) -> Result<Response, Failure> {
+        match payload {
+            Request::Create(request) => create::create(self, request).await.map(Response::from),
+            Request::CreateKeyPair(request) => {
+                create::create_key_pair(self, request).await.map(Response::from)
+            }
+            Request::Register(request) => register::register(self, request).await.map(Response::from),
+            Request::ReKey(request) => rekey::rekey(self, request).await.map(Response::from),
+            Request::ReKeyKeyPair(request) => rekey::rekey_key_pair(self, request).await.map(Response::from),
+            Request::Locate(request) => locate::locate(self, request).await.map(Response::from),
+            Request::Check(request) => check::check(self, request).await.map(Response::from),
+            Request::Get(request) => get::get(self, request).await.map(Response::from),
+            Request::GetAttributes(request) => {
+                get_attributes::get_attributes(self, request).await.map(Response::from)
+            }
+            Request::GetAttributeList(request) => {
+                get_attributes::get_attribute_list(self, request).await.map(Response::from)
+            }
+            Request::AddAttribute(request) => modify_attributes::add(self, request).await.map(Response::from),
+            Request::ModifyAttribute(request) => {
+                modify_attributes::modify(self, request).await.map(Response::from)
+            }
+            Request::SetAttribute(request) => modify_attributes::set(self, request).await.map(Response::from),
+            Request::DeleteAttribute(request) => {
+                modify_attributes::delete(self, request).await.map(Response::from)
+            }
+            Request::AdjustAttribute(request) => {
+                modify_attributes::adjust(self, request).await.map(Response::from)
+            }
+            Request::Activate(request) => lifecycle::activate(self, request).await.map(Response::from),
+            Request::Revoke(request) => lifecycle::revoke(self, request).await.map(Response::from),
+            Request::Destroy(request) => lifecycle::destroy(self, request).await.map(Response::from),
+            Request::Encrypt(request) => encrypt::encrypt(self, request).await.map(Response::from),
+            Request::Decrypt(request) => encrypt::decrypt(self, request).await.map(Response::from),
+            Request::Sign(request) => sign::sign(self, request).await.map(Response::from),
+            Request::SignatureVerify(request) => {
+                sign::signature_verify(self, request).await.map(Response::from)
+            }
+            Request::Mac(request) => mac::mac(self, request).await.map(Response::from),
+            Request::MacVerify(request) => mac::mac_verify(self, request).await.map(Response::from),
+            Request::Hash(request) => hash::hash(self, request).await.map(Response::from),
+            Request::RngRetrieve(request) => rng::retrieve(self, request).await.map(Response::from),
+            Request::RngSeed(request) => rng::seed(&request).map(Response::from),
+            Request::Query(request) => query::query(self, &request).map(Response::from),
+            Request::DiscoverVersions(request) => Ok(query::discover_versions(&request).into()),
+            Request::Interop(request) => interop::interop(self, &request).map(Response::from),
+            Request::Log(request) => Ok(interop::log(self, &request).into()),
+            Request::Ping(_) => Ok(interop::ping().into()),
+            Request::Unknown { operation, mut payload } => {
+                payload.scrub();
+                Err(unsupported(operation))
+            }
+        }
+    }
+
+    /// Runs an operation of core.
+    pub(super) async fn run<O: CoreOperation + 'static>(
+        &mut self,
+        operation: O,
+    ) -> Result<O::Reply, Failure> {
+        let subject = match operation.subject() {
+            Subject::Key(reference) => Some(reference.clone()),
+            Subject::Realm => None,
+        };
+        self.latest = Some((operation.action(), subject));
+        match &mut self.rehearsal {
+            Some(rehearsal) => Ok(rehearsal.run(&operation)?),
+            None => Ok(execute(&self.kmip.engine, self.caller, operation).await?),
+        }
+    }
+
+    /// The object that an item names, or that the items before it left.
+    pub(super) fn object(&self, named: Option<&UniqueIdentifier>) -> Result<Reference, Failure> {
+        let object = match named {
+            Some(UniqueIdentifier::Text(text)) => return Ok(Reference::object(text)),
+            None => self.placeholder,
+            Some(UniqueIdentifier::Reference(reference)) => self.referred(*reference),
+            Some(UniqueIdentifier::Index(index)) => self.indexed(*index),
+        };
+        object
+            .map(Reference::Object)
+            .ok_or_else(|| missing("UniqueIdentifier, or an item before that answered one,"))
+    }
+
+    /// Notes the identifiers that an item answers. Exactly one becomes the ID Placeholder.
+    pub(super) fn answered(&mut self, operation: Operation, objects: &[ObjectId]) {
+        self.placeholder = match objects {
+            [only] => Some(*only),
+            // Of a pair it is the private key.
+            [private, _] if is_pair(operation) => Some(*private),
+            _ => None,
+        };
+        self.answered.push((operation, objects.to_vec()));
+    }
+
+    fn referred(&self, reference: UniqueIdentifierReference) -> Option<ObjectId> {
+        use UniqueIdentifierReference as Named;
+        let (operation, index) = match reference {
+            Named::IdPlaceholder => return self.placeholder,
+            Named::Create => (Operation::Create, 0),
+            Named::CreateKeyPair | Named::CreateKeyPairPrivateKey => (Operation::CreateKeyPair, 0),
+            Named::CreateKeyPairPublicKey => (Operation::CreateKeyPair, 1),
+            Named::Locate => (Operation::Locate, 0),
+            Named::Register => (Operation::Register, 0),
+            Named::ReKey => (Operation::ReKey, 0),
+            Named::ReKeyKeyPair | Named::ReKeyKeyPairPrivateKey => (Operation::ReKeyKeyPair, 0),
+            Named::ReKeyKeyPairPublicKey => (Operation::ReKeyKeyPair, 1),
+            _ => return None,
+        };
+        let (_, objects) = self.answered.iter().rev().find(|(answered, _)| *answered == operation)?;
+        objects.get(index).copied()
+    }
+
+    fn indexed(&self, index: i32) -> Option<ObjectId> {
+        let (_, objects) = self.answered.last()?;
+        let index = match usize::try_from(index) {
+            Ok(index) => index,
+            Err(_) => objects.len().checked_sub(index.unsigned_abs() as usize)?,
+        };
+        objects.get(index).copied()
+    }
+}
+
+fn is_pair(operation: Operation) -> bool {
+    matches!(operation, Operation::CreateKeyPair | Operation::ReKeyKeyPair)
+}
+
+fn unsupported(operation: Operation) -> Failure {
+    Failure::new(ResultReason::OperationNotSupported, format!("the operation {operation} is not supported"))
+}
+
+/// An identifier in the text form that every version has.
+pub(super) fn identifier(object: ObjectId) -> UniqueIdentifier {
+    UniqueIdentifier::Text(object.to_string())
+}

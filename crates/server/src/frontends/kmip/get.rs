@@ -1,0 +1,116 @@
+//! Get: an object with its key value, in a format and under a wrapping that the client may choose.
+
+use keyreeve_core::model::{KeyFormat, ObjectId};
+use keyreeve_core::operations::get::{Get, Gotten, Protection};
+use keyreeve_core::{ErrorKind, SecretBytes};
+use keyreeve_kmip::Version;
+use keyreeve_kmip::enums::{EncodingOption, KeyFormatType, KeyWrapType, ResultReason, WrappingMethod};
+use keyreeve_kmip::objects::{KeyMaterial, KeyWrappingData, KeyWrappingSpecification, PlainKeyValue};
+use keyreeve_kmip::payloads::get::{GetRequest, GetResponse};
+
+use super::batch::{Batch, identifier};
+use super::errors::{Failure, missing, not_supported};
+use super::objects::{Outgoing, given_format};
+use super::{parameters, transparent};
+
+pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<GetResponse, Failure> {
+    if request.key_compression_type.is_some() {
+        let message = "keys are given uncompressed";
+        return Err(Failure::new(ResultReason::KeyCompressionTypeNotSupported, message));
+    }
+    if let Some(KeyWrapType::Unnamed(code)) = request.key_wrap_type {
+        let message = format!("there is no Key Wrap Type 0x{code:08X}");
+        return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
+    }
+    let key = batch.object(request.unique_identifier.as_ref())?;
+    let specification = request.key_wrapping_specification;
+    let protection = match &specification {
+        Some(specification) => protection(batch, specification)?,
+        None => Protection::Plain,
+    };
+    let wanted = request.key_format_type;
+    let format =
+        wanted.map(|wanted| transparent::der_of(wanted).unwrap_or(KeyFormat::from_code(wanted.into())));
+    let operation = Get { key, version: None, public: false, format, protection };
+    let gotten = batch.run(operation).await.map_err(|failure| match (&wanted, &specification) {
+        (Some(_), _) if failure.kind == Some(ErrorKind::Unsupported) => {
+            failure.instead(ErrorKind::Unsupported, ResultReason::KeyFormatTypeNotSupported)
+        }
+        _ => failure,
+    })?;
+    response(batch.version, gotten, wanted, specification)
+}
+
+fn response(
+    version: Version,
+    gotten: Gotten,
+    wanted: Option<KeyFormatType>,
+    specification: Option<KeyWrappingSpecification>,
+) -> Result<GetResponse, Failure> {
+    let Gotten { object, material, wrapped_by } = gotten;
+    let wrapping = specification.zip(wrapped_by).map(|(specification, by)| wrapping_data(specification, by));
+    let format = match (wanted, &wrapping) {
+        (Some(wanted), _) => wanted,
+        // What is wrapped is the material as it is kept.
+        (None, Some(_)) => object.format.code().into(),
+        (None, None) => given_format(&object),
+    };
+    Ok(GetResponse {
+        object_type: object.object_type.code().into(),
+        unique_identifier: identifier(object.id),
+        object: Outgoing { object: &object, material, format, wrapping, version }.encode()?,
+    })
+}
+
+fn protection(batch: &Batch<'_>, specification: &KeyWrappingSpecification) -> Result<Protection, Failure> {
+    if specification.wrapping_method != WrappingMethod::Encrypt {
+        return Err(not_supported("a wrapping method other than Encrypt"));
+    }
+    if !specification.attribute_names.is_empty() {
+        return Err(not_supported("wrapping attributes along with the key"));
+    }
+    let information = specification.encryption_key_information.as_ref();
+    let information = information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
+    let frame = match specification.encoding_option.unwrap_or(EncodingOption::TtlvEncoding) {
+        EncodingOption::NoEncoding => None,
+        EncodingOption::TtlvEncoding => Some(key_value as fn(&SecretBytes) -> SecretBytes),
+        EncodingOption::Unnamed(_) => {
+            return Err(Failure::new(ResultReason::EncodingOptionError, "this EncodingOption is not known"));
+        }
+    };
+    Ok(Protection::Wrapped {
+        key: batch.object(Some(&information.unique_identifier))?,
+        parameters: parameters::incoming(information.cryptographic_parameters.as_ref())?,
+        frame,
+    })
+}
+
+/// The bytes of a key as the TTLV item Key Value, which is what is wrapped unless the client says otherwise.
+fn key_value(material: &SecretBytes) -> SecretBytes {
+    let key_material = KeyMaterial::Bytes(material.expose().to_vec().into());
+    let encoded = PlainKeyValue { key_material, attributes: None }.to_ttlv(Version::V2_1);
+    // INVARIANT: a material has at most a MiB, and TTLV can say 4 GiB.
+    SecretBytes::new(encoded.map(keyreeve_kmip::SecretBytes::into_vec).unwrap_or_default())
+}
+
+fn wrapping_data(specification: KeyWrappingSpecification, by: ObjectId) -> KeyWrappingData {
+    let mut information = specification.encryption_key_information;
+    if let Some(information) = &mut information {
+        information.unique_identifier = identifier(by);
+    }
+    KeyWrappingData {
+        wrapping_method: specification.wrapping_method,
+        encryption_key_information: information,
+        mac_signature_key_information: None,
+        mac_signature: None,
+        iv_counter_nonce: None,
+        encoding_option: specification.encoding_option,
+    }
+}
+
+/// The failure of a wrapping key, which has reasons of its own.
+pub(super) fn of_wrapping_key(failure: Failure) -> Failure {
+    failure
+        .instead(ErrorKind::NotFound, ResultReason::WrappingObjectNotFound)
+        .instead(ErrorKind::Destroyed, ResultReason::WrappingObjectDestroyed)
+}

@@ -1,0 +1,40 @@
+//! Interop, Log and Ping: operations that touch no object.
+
+use keyreeve_kmip::enums::{InteropFunction, ResultReason};
+use keyreeve_kmip::payloads::interop::{InteropRequest, InteropResponse};
+use keyreeve_kmip::payloads::log::{LogRequest, LogResponse};
+use keyreeve_kmip::payloads::ping::PingResponse;
+use tracing::info;
+
+use super::batch::Batch;
+use super::errors::{Failure, not_supported};
+
+/// Characters of a client's message that are logged at most.
+const LOG_CHARS_MAX: usize = 1024;
+
+/// Begin, End and Reset of a test case answer success and change nothing: a suite cleans up after itself.
+pub(super) fn interop(batch: &Batch<'_>, request: &InteropRequest) -> Result<InteropResponse, Failure> {
+    if !batch.kmip.settings.interop {
+        return Err(not_supported("Interop, unless the configuration says kmip.interop = true,"));
+    }
+    match request.interop_function {
+        InteropFunction::Begin | InteropFunction::End | InteropFunction::Reset => {
+            Ok(InteropResponse::default())
+        }
+        InteropFunction::Unnamed(code) => {
+            let message = format!("there is no Interop Function 0x{code:08X}");
+            Err(Failure::new(ResultReason::InvalidField, message))
+        }
+    }
+}
+
+pub(super) fn log(batch: &Batch<'_>, request: &LogRequest) -> LogResponse {
+    // Control characters would let a client forge lines of the log.
+    let message: String = request.log_message.escape_debug().take(LOG_CHARS_MAX).collect();
+    info!(request = %batch.caller.request, principal = batch.caller.name(), %message, "a KMIP client logs");
+    LogResponse::default()
+}
+
+pub(super) fn ping() -> PingResponse {
+    PingResponse::default()
+}

@@ -1,0 +1,238 @@
+//! Managed objects between the wire and core: kind, material and what the key block says about it.
+
+use keyreeve_core::SecretBytes;
+use keyreeve_core::model::{self, Algorithm, AttributeKind, AttributeName, KeyFormat, KeyMaterial, Value};
+use keyreeve_kmip::enums::{
+    CertificateRequestType, CertificateType, KeyFormatType, ObjectType, OpaqueDataType, ResultReason,
+    SecretDataType,
+};
+use keyreeve_kmip::objects::{
+    Certificate, CertificateRequest, KeyBlock, KeyValue, KeyWrappingData, ManagedObject, OpaqueObject,
+    PgpKey, PlainKeyValue, PrivateKey, PublicKey, SecretData, SymmetricKey,
+};
+use keyreeve_kmip::{Limits, Version};
+
+use super::attributes::algorithm_code;
+use super::errors::{Failure, missing, not_supported};
+use super::transparent;
+
+/// An object that a client brings. Holds secrets.
+pub(super) struct Incoming {
+    pub(super) object_type: model::ObjectType,
+    /// Its further kind, as the standard's code.
+    pub(super) subtype: Option<u32>,
+    pub(super) material: KeyMaterial,
+    /// The format that the client gave, where the material is kept in another.
+    pub(super) given_format: Option<KeyFormatType>,
+    /// The standard's code of the algorithm, where the key block tells it.
+    pub(super) algorithm: Option<u32>,
+    pub(super) length_bits: Option<u32>,
+}
+
+/// Core's kind of object for the wire's.
+pub(super) fn object_type(wire: ObjectType) -> Result<model::ObjectType, Failure> {
+    model::ObjectType::from_code(wire.into())
+        .ok_or_else(|| Failure::new(ResultReason::InvalidField, format!("there is no object type {wire}")))
+}
+
+/// The key block of an object that has one, to be unwrapped.
+pub(super) fn key_block_mut(object: &mut ManagedObject) -> Option<&mut KeyBlock> {
+    match object {
+        ManagedObject::PgpKey(object) => Some(&mut object.key_block),
+        ManagedObject::PrivateKey(object) => Some(&mut object.key_block),
+        ManagedObject::PublicKey(object) => Some(&mut object.key_block),
+        ManagedObject::SecretData(object) => Some(&mut object.key_block),
+        ManagedObject::SplitKey(object) => Some(&mut object.key_block),
+        ManagedObject::SymmetricKey(object) => Some(&mut object.key_block),
+        ManagedObject::Certificate(_)
+        | ManagedObject::CertificateRequest(_)
+        | ManagedObject::OpaqueObject(_)
+        | ManagedObject::Template(_) => None,
+    }
+}
+
+/// An unwrapped object of the wire in core's terms.
+pub(super) fn incoming(object: ManagedObject, version: Version) -> Result<Incoming, Failure> {
+    let object_type = object_type(object.object_type())?;
+    let plain = |subtype: u32, format, bytes: Vec<u8>| Incoming {
+        object_type,
+        subtype: Some(subtype),
+        material: KeyMaterial { format, bytes: SecretBytes::new(bytes) },
+        given_format: None,
+        algorithm: None,
+        length_bits: None,
+    };
+    Ok(match object {
+        ManagedObject::Certificate(object) => {
+            plain(object.certificate_type.into(), KeyFormat::Spki, object.certificate_value)
+        }
+        ManagedObject::CertificateRequest(object) => {
+            let bytes = object.certificate_request_value;
+            plain(object.certificate_request_type.into(), KeyFormat::Opaque, bytes)
+        }
+        ManagedObject::OpaqueObject(object) => {
+            let OpaqueObject { opaque_data_type, opaque_data_value } = *object;
+            plain(opaque_data_type.into(), KeyFormat::Opaque, opaque_data_value.into_vec())
+        }
+        ManagedObject::SecretData(object) => {
+            let SecretData { secret_data_type, key_block } = *object;
+            Incoming { subtype: Some(secret_data_type.into()), ..key(object_type, key_block, version)? }
+        }
+        ManagedObject::PgpKey(object) => {
+            let PgpKey { pgp_key_version, key_block } = *object;
+            Incoming { subtype: Some(pgp_key_version as u32), ..key(object_type, key_block, version)? }
+        }
+        ManagedObject::PrivateKey(object) => key(object_type, object.key_block, version)?,
+        ManagedObject::PublicKey(object) => key(object_type, object.key_block, version)?,
+        ManagedObject::SymmetricKey(object) => key(object_type, object.key_block, version)?,
+        ManagedObject::SplitKey(_) => return Err(not_supported("a split key")),
+        ManagedObject::Template(_) => return Err(not_supported("a template (deprecated in KMIP 1.3)")),
+    })
+}
+
+fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Result<Incoming, Failure> {
+    let wire_format = block.key_format_type;
+    let value = match block.key_value.ok_or_else(|| missing("KeyValue"))? {
+        KeyValue::Plain(value) => value,
+        KeyValue::Wrapped(_) => {
+            let message =
+                "KeyValue is a byte string, as only a wrapped one is, and KeyWrappingData is missing";
+            return Err(Failure::new(ResultReason::InvalidField, message));
+        }
+    };
+    let length_bits = match block.cryptographic_length {
+        None => None,
+        Some(length) => Some(u32::try_from(length).map_err(|_| {
+            Failure::new(ResultReason::InvalidField, "CryptographicLength must not be negative")
+        })?),
+    };
+    let (material, given_format) = material(wire_format, value, version)?;
+    Ok(Incoming {
+        object_type,
+        subtype: None,
+        material,
+        given_format,
+        algorithm: block.cryptographic_algorithm.map(Into::into),
+        length_bits,
+    })
+}
+
+/// The material, and the client's format where it is not the one that the material is kept in.
+fn material(
+    format: KeyFormatType,
+    value: PlainKeyValue,
+    version: Version,
+) -> Result<(KeyMaterial, Option<KeyFormatType>), Failure> {
+    use keyreeve_kmip::objects::KeyMaterial as Wire;
+    let known = KeyFormat::from_code(format.into());
+    if let Wire::Transparent(numbers) = &value.key_material
+        && let Some(material) = transparent::to_material(format, numbers)
+    {
+        return Ok((material, Some(format)));
+    }
+    match (known, value.key_material) {
+        (KeyFormat::Other(_), key_material) => {
+            // Kept as the client encoded it: nothing is computed with such a key.
+            let bytes = PlainKeyValue { key_material, attributes: None }.to_ttlv(version)?.into_vec();
+            Ok((KeyMaterial { format: known, bytes: SecretBytes::new(bytes) }, None))
+        }
+        (_, Wire::Bytes(bytes)) => {
+            Ok((KeyMaterial { format: known, bytes: SecretBytes::new(bytes.into_vec()) }, None))
+        }
+        (_, Wire::Transparent(_)) => {
+            let message =
+                format!("KeyMaterial is a structure, and the key format type {format} is not transparent");
+            Err(Failure::new(ResultReason::InvalidField, message))
+        }
+    }
+}
+
+/// How a key is handed out.
+pub(super) struct Outgoing<'a> {
+    pub(super) object: &'a model::ManagedObject,
+    /// The material, in its format or wrapped. Holds secrets.
+    pub(super) material: KeyMaterial,
+    /// The format that the response names.
+    pub(super) format: KeyFormatType,
+    pub(super) wrapping: Option<KeyWrappingData>,
+    pub(super) version: Version,
+}
+
+/// The format in which an object's key is handed out where the client names none: the one in which it was given.
+pub(super) fn given_format(object: &model::ManagedObject) -> KeyFormatType {
+    let name = AttributeName::Standard(AttributeKind::KeyFormatType);
+    match object.further.get(&name).and_then(|values| values.first()) {
+        Some(Value::Enumeration(code)) => (*code).into(),
+        _ => object.format.code().into(),
+    }
+}
+
+impl Outgoing<'_> {
+    /// The object as the wire has it.
+    pub(super) fn encode(self) -> Result<ManagedObject, Failure> {
+        let subtype = self.object.subtype.unwrap_or(1);
+        Ok(match self.object.object_type {
+            model::ObjectType::Certificate => ManagedObject::from(Certificate {
+                certificate_type: CertificateType::from(subtype),
+                certificate_value: self.material.bytes.expose().to_vec(),
+            }),
+            model::ObjectType::CertificateRequest => ManagedObject::from(CertificateRequest {
+                certificate_request_type: CertificateRequestType::from(subtype),
+                certificate_request_value: self.material.bytes.expose().to_vec(),
+            }),
+            model::ObjectType::OpaqueObject => ManagedObject::from(OpaqueObject {
+                opaque_data_type: OpaqueDataType::from(subtype),
+                opaque_data_value: self.material.bytes.expose().to_vec().into(),
+            }),
+            model::ObjectType::SecretData => ManagedObject::from(SecretData {
+                secret_data_type: SecretDataType::from(subtype),
+                key_block: self.key_block()?,
+            }),
+            model::ObjectType::PgpKey => {
+                ManagedObject::from(PgpKey { pgp_key_version: subtype as i32, key_block: self.key_block()? })
+            }
+            model::ObjectType::PrivateKey => ManagedObject::from(PrivateKey { key_block: self.key_block()? }),
+            model::ObjectType::PublicKey => ManagedObject::from(PublicKey { key_block: self.key_block()? }),
+            model::ObjectType::SymmetricKey => {
+                ManagedObject::from(SymmetricKey { key_block: self.key_block()? })
+            }
+            model::ObjectType::SplitKey | model::ObjectType::Template => {
+                return Err(not_supported("an object of this type"));
+            }
+        })
+    }
+
+    fn key_block(self) -> Result<KeyBlock, Failure> {
+        let spec = self.object.spec;
+        let code = |algorithm: Algorithm| algorithm_code(algorithm.code(), self.version).into();
+        let (algorithm, length) =
+            (spec.map(|spec| code(spec.algorithm)), spec.map(|spec| spec.length_bits as i32));
+        let (format, wrapping) = (self.format, self.wrapping.clone());
+        Ok(KeyBlock {
+            key_format_type: format,
+            key_compression_type: None,
+            key_value: Some(self.key_value()?),
+            cryptographic_algorithm: algorithm,
+            cryptographic_length: length,
+            key_wrapping_data: wrapping,
+        })
+    }
+
+    fn key_value(self) -> Result<KeyValue, Failure> {
+        use keyreeve_kmip::objects::KeyMaterial as Wire;
+        let bytes = self.material.bytes.expose();
+        if self.wrapping.is_some() {
+            return Ok(KeyValue::Wrapped(bytes.to_vec()));
+        }
+        if let KeyFormat::Other(_) = self.material.format {
+            // INVARIANT: `material` above encoded it, from a message within its limits.
+            let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
+            return Ok(KeyValue::Plain(PlainKeyValue::from_ttlv(bytes, self.version, &limits)?));
+        }
+        let key_material = match transparent::from_material(self.format, bytes) {
+            Some(numbers) => Wire::Transparent(Box::new(numbers)),
+            None => Wire::Bytes(bytes.to_vec().into()),
+        };
+        Ok(KeyValue::Plain(PlainKeyValue { key_material, attributes: None }))
+    }
+}

@@ -1,0 +1,124 @@
+//! Register: takes in an object made elsewhere.
+
+use std::collections::BTreeMap;
+
+use keyreeve_core::attributes::{Described, describe};
+use keyreeve_core::model::{
+    Algorithm, AttributeKind, AttributeName, KeyFormat, KeyPolicy, KeySpec, ObjectType, Value,
+};
+use keyreeve_core::operations::register::Register;
+use keyreeve_core::operations::wrap::Unwrap;
+use keyreeve_kmip::Limits;
+use keyreeve_kmip::enums::{EncodingOption, Operation, ResultReason, WrappingMethod};
+use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, PlainKeyValue};
+use keyreeve_kmip::payloads::register::{RegisterRequest, RegisterResponse};
+
+use super::batch::{Batch, identifier};
+use super::errors::{Failure, missing, not_supported};
+use super::objects::{self, Incoming};
+use super::{attributes, certificates, parameters};
+
+pub(super) async fn register(
+    batch: &mut Batch<'_>,
+    request: RegisterRequest,
+) -> Result<RegisterResponse, Failure> {
+    let RegisterRequest { object_type, template_attribute, mut object, .. } = request;
+    if object.object_type() != object_type {
+        let message = format!("ObjectType says {object_type}, the object is a {}", object.object_type());
+        return Err(Failure::new(ResultReason::InvalidField, message));
+    }
+    if let Some(block) = objects::key_block_mut(&mut object)
+        && block.key_wrapping_data.is_some()
+    {
+        unwrap(batch, block).await?;
+    }
+    let mut incoming = objects::incoming(object, batch.version)?;
+    let mut described = describe(attributes::template(Some(&template_attribute))?)?;
+    let spec = spec(&incoming, &mut described)?;
+    if incoming.object_type == ObjectType::Certificate {
+        described.template.further.extend(certificates::attributes(incoming.material.bytes.expose()));
+    }
+    if let Some(format) = incoming.given_format {
+        let name = AttributeName::Standard(AttributeKind::KeyFormatType);
+        described.template.further.insert(name, vec![Value::Enumeration(format.into())]);
+    }
+    described.template.subtype = incoming.subtype.take().or(described.template.subtype);
+    let exportable = described.template.extractable != Some(false);
+    let created = batch
+        .run(Register {
+            name: None,
+            object_type: incoming.object_type,
+            spec,
+            material: incoming.material,
+            template: described.template,
+            policy: KeyPolicy { exportable },
+            tags: BTreeMap::new(),
+        })
+        .await?;
+    batch.answered(Operation::Register, &[created.primary]);
+    // No attributes of ours were implied, and clients in the field choke on more than the identifier.
+    Ok(RegisterResponse { unique_identifier: identifier(created.primary), template_attribute: None })
+}
+
+/// What the key is, as key block and attributes tell together. The key block describes the material itself.
+fn spec(incoming: &Incoming, described: &mut Described) -> Result<Option<KeySpec>, Failure> {
+    if let Some(code) = incoming.algorithm {
+        let name = AttributeName::Standard(AttributeKind::CryptographicAlgorithm);
+        let told = describe([(name.clone(), Value::Enumeration(code))])?;
+        if described.algorithm.is_some() && described.algorithm != told.algorithm {
+            let message = "CryptographicAlgorithm of attributes and key block differ";
+            return Err(Failure::new(ResultReason::InvalidField, message));
+        }
+        described.algorithm = told.algorithm;
+        for (name, values) in told.template.further {
+            described.template.further.entry(name).or_insert(values);
+        }
+    }
+    described.length_bits = incoming.length_bits.or(described.length_bits);
+    let raw = incoming.material.format == KeyFormat::Raw;
+    if described.length_bits.is_none() && raw && incoming.object_type == ObjectType::SymmetricKey {
+        described.length_bits = u32::try_from(incoming.material.bytes.len() * 8).ok();
+    }
+    let asymmetric = described.algorithm.is_some_and(Algorithm::is_asymmetric);
+    match described.algorithm {
+        None => Ok(None),
+        // Asymmetric material tells length and curve itself.
+        Some(_) if asymmetric && (described.length_bits.is_none() || described.spec().is_err()) => Ok(None),
+        Some(_) if described.length_bits.is_none() => Ok(None),
+        Some(_) => Ok(Some(described.spec()?)),
+    }
+}
+
+/// Takes the wrapping off a key block with a key of this server.
+async fn unwrap(batch: &mut Batch<'_>, block: &mut KeyBlock) -> Result<(), Failure> {
+    let Some(data) = block.key_wrapping_data.take() else { return Ok(()) };
+    if data.wrapping_method != WrappingMethod::Encrypt {
+        return Err(not_supported("a wrapping method other than Encrypt"));
+    }
+    let information = data.encryption_key_information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
+    let Some(KeyValue::Wrapped(wrapped)) = block.key_value.take() else {
+        let message = "KeyWrappingData is there, and KeyValue is not the byte string of a wrapped key";
+        return Err(Failure::new(ResultReason::InvalidField, message));
+    };
+    let operation = Unwrap {
+        key: batch.object(Some(&information.unique_identifier))?,
+        version: None,
+        parameters: parameters::incoming(information.cryptographic_parameters.as_ref())?,
+        wrapped,
+    };
+    let (secret, _) = batch.run(operation).await.map_err(super::get::of_wrapping_key)?;
+    let value = match data.encoding_option.unwrap_or(EncodingOption::TtlvEncoding) {
+        EncodingOption::NoEncoding => PlainKeyValue {
+            key_material: KeyMaterial::Bytes(secret.expose().to_vec().into()),
+            attributes: None,
+        },
+        EncodingOption::TtlvEncoding => {
+            PlainKeyValue::from_ttlv(secret.expose(), batch.version, &Limits::default())?
+        }
+        EncodingOption::Unnamed(_) => {
+            return Err(Failure::new(ResultReason::EncodingOptionError, "this EncodingOption is not known"));
+        }
+    };
+    block.key_value = Some(KeyValue::Plain(value));
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! ReKey and ReKeyKeyPair: a new key in the place of an old one.
+
+use keyreeve_core::attributes::describe;
+use keyreeve_core::model::{AttributeName, Time, Value};
+use keyreeve_core::operations::rekey::Rekey;
+use keyreeve_core::operations::{Activation, Template};
+use keyreeve_kmip::enums::{Operation, ResultReason};
+use keyreeve_kmip::payloads::rekey::{ReKeyRequest, ReKeyResponse};
+use keyreeve_kmip::payloads::rekey_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
+use keyreeve_kmip::values::Interval;
+
+use super::attributes;
+use super::batch::{Batch, identifier};
+use super::create::{generated_here, over};
+use super::errors::Failure;
+
+pub(super) async fn rekey(batch: &mut Batch<'_>, request: ReKeyRequest) -> Result<ReKeyResponse, Failure> {
+    let key = batch.object(request.unique_identifier.as_ref())?;
+    let template = new_template(attributes::template(request.template_attribute.as_ref())?)?;
+    let activation = activation(batch, request.offset);
+    let created = batch.run(Rekey { key, activation, template, public: None }).await?;
+    batch.answered(Operation::ReKey, &[created.primary]);
+    Ok(ReKeyResponse { unique_identifier: identifier(created.primary), template_attribute: None })
+}
+
+pub(super) async fn rekey_key_pair(
+    batch: &mut Batch<'_>,
+    request: ReKeyKeyPairRequest,
+) -> Result<ReKeyKeyPairResponse, Failure> {
+    let key = batch.object(request.private_key_unique_identifier.as_ref())?;
+    let common = attributes::template(request.common_template_attribute.as_ref())?;
+    let private = attributes::template(request.private_key_template_attribute.as_ref())?;
+    let public = attributes::template(request.public_key_template_attribute.as_ref())?;
+    let template = new_template(over(&common, private))?;
+    let public = new_template(over(&common, public))?;
+    let activation = activation(batch, request.offset);
+    let created = batch.run(Rekey { key, activation, template, public }).await?;
+    let no_pair = || Failure::new(ResultReason::InvalidObjectType, "this key is no pair: use Re-key");
+    let public = created.public.ok_or_else(no_pair)?;
+    batch.answered(Operation::ReKeyKeyPair, &[created.primary, public]);
+    Ok(ReKeyKeyPairResponse {
+        private_key_unique_identifier: identifier(created.primary),
+        public_key_unique_identifier: identifier(public),
+        private_key_template_attribute: None,
+        public_key_template_attribute: None,
+    })
+}
+
+fn new_template(given: Vec<(AttributeName, Value)>) -> Result<Option<Template>, Failure> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(generated_here(describe(given)?.template)))
+}
+
+/// With an offset the new key becomes Active so many seconds after its Initial Date, which is now.
+///
+/// # Standard
+/// KMIP 2.1 section 6.1.46, table 303.
+fn activation(batch: &Batch<'_>, offset: Option<Interval>) -> Option<Activation> {
+    let Interval(seconds) = offset?;
+    let now = batch.kmip.engine.clock().now();
+    Some(Activation::At(Time(now.0.saturating_add(i64::from(seconds) * 1000))))
+}
