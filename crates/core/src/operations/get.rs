@@ -71,11 +71,15 @@ impl Operation for Get {
             return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
         }
         let plain = matches!(self.protection, Protection::Plain);
+        let public_of_private = self.public && object.object_type == ObjectType::PrivateKey;
+        if self.public && !public_of_private && !is_public(object.object_type) {
+            return Err(Error::new(ErrorKind::WrongUsage, "this key has no public half"));
+        }
         // The public half of a private key is no secret, however the private half is marked.
-        if !(self.public && object.object_type == ObjectType::PrivateKey) {
+        if !public_of_private {
             may_leave(&object, plain)?;
         }
-        let material = self.encoded(context, &object)?;
+        let material = self.encoded(context, &object, public_of_private)?;
         let (material, wrapped_by) = self.protected(context, material)?;
         let object = if object.fresh { no_longer_fresh(context, &object)? } else { object };
         context.note(object.key, Some(object.id));
@@ -104,11 +108,12 @@ impl Get {
         Ok(object)
     }
 
-    fn encoded(&self, context: &mut Context<'_>, object: &ManagedObject) -> Result<KeyMaterial> {
-        let public_of_private = self.public && object.object_type == ObjectType::PrivateKey;
-        if self.public && !public_of_private && !is_public(object.object_type) {
-            return Err(Error::new(ErrorKind::WrongUsage, "this key has no public half"));
-        }
+    fn encoded(
+        &self,
+        context: &mut Context<'_>,
+        object: &ManagedObject,
+        public_of_private: bool,
+    ) -> Result<KeyMaterial> {
         if public_of_private {
             let spki = context.parsed(object)?.public_key()?;
             return Ok(KeyMaterial { format: KeyFormat::Spki, bytes: SecretBytes::new(spki) });

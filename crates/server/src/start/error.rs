@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use keyreeve_pki::PkiError;
 use keyreeve_store::StoreError;
+use keyreeve_store::journal::JournalError;
 
 use crate::listen::{ListenError, TlsError};
 
@@ -67,10 +68,30 @@ pub enum StartError {
     Failed(String),
 }
 
+/// What is to blame for a server that does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The command line or the configuration.
+    Usage,
+    /// The folder holds a store where there must be none, or none where there must be one.
+    State,
+    /// The store is damaged.
+    Damage,
+    /// The machine, another process, or this program.
+    Machine,
+}
+
 impl StartError {
-    /// Whether the command line or the configuration is to blame, and not the machine.
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Unlock(_) | Self::NotLoopback(_) | Self::NoRootKey { .. } | Self::Name(_))
+    /// What is to blame.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Unlock(_) | Self::NotLoopback(_) | Self::NoRootKey { .. } | Self::Name(_) => Blame::Usage,
+            Self::Store(StoreError::Exists(_) | StoreError::Missing(_)) => Blame::State,
+            Self::Store(StoreError::Damaged { .. } | StoreError::Journal(JournalError::Damaged { .. })) => {
+                Blame::Damage
+            }
+            _ => Blame::Machine,
+        }
     }
 
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

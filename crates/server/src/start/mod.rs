@@ -10,7 +10,7 @@ mod open;
 mod serve;
 
 pub use dev::{DevFolder, dev};
-pub use error::StartError;
+pub use error::{Blame, StartError};
 pub use init::init;
 pub use log::{Log, LogGuard};
 pub use serve::{Addresses, StopOn, serve};
