@@ -359,10 +359,11 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
         (400..=499, _) => Kind::Usage,
         _ => Kind::Remote,
     };
-    match text("detail") {
-        detail if detail.is_empty() => Failure::new(kind, format!("the server answered {status}")),
-        detail => Failure::new(kind, crate::output::printable(&detail)),
-    }
+    let detail = match text("detail") {
+        detail if detail.is_empty() => format!("the server answered {status}"),
+        detail => crate::output::printable(&detail),
+    };
+    Failure::told(kind, text("code"), detail)
 }
 
 /// A name as one segment of a path: every byte that could mean something else is escaped.

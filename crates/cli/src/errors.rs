@@ -28,6 +28,8 @@ pub(crate) enum Kind {
 pub(crate) struct Failure {
     kind: Kind,
     text: String,
+    /// The code that the server gave, where it did.
+    code: Option<String>,
 }
 
 /// Result of the commands.
@@ -36,7 +38,7 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// A failure of this kind.
     pub(crate) fn new(kind: Kind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into() }
+        Self { kind, text: text.into(), code: None }
     }
 
     /// The command line cannot be accepted.
@@ -60,6 +62,21 @@ impl Failure {
     /// What kind of failure it is.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What the server says, under the code that it gives.
+    pub(crate) fn told(kind: Kind, code: String, text: String) -> Self {
+        Self { kind, text, code: Some(code) }
+    }
+
+    /// The code that the server gave, where it did.
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The same failure as one of another kind.
+    pub(crate) fn as_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
 
     /// The same failure with a hint after its text.

@@ -5,7 +5,7 @@ use clap::Args;
 use super::encrypt::{Binding, write_made};
 use super::{Session, Streams};
 use crate::client::{segment, with_query};
-use crate::errors::Result;
+use crate::errors::{Failure, Kind, Result};
 use crate::input;
 use crate::output::Audience;
 
@@ -43,7 +43,15 @@ impl Decrypt {
         query.extend(self.key_version.map(|version| ("version", version.to_string())));
         let path = with_query(&format!("/v1/keys/{}/decrypt", segment(&self.name)), &query);
         let ciphertext = input::data(self.streams.input.as_deref())?;
-        let made = session.client()?.post_bytes(&path, &ciphertext)?;
+        let made = session.client()?.post_bytes(&path, &ciphertext).map_err(not_opened)?;
         write_made(session, &self.streams, "plaintext", &made, Audience::Owner)
+    }
+}
+
+/// What is no ciphertext at all does not open either: scripts need not tell the two apart.
+fn not_opened(failure: Failure) -> Failure {
+    match failure.code() {
+        Some("invalid_field") => failure.as_kind(Kind::Verification),
+        _ => failure,
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use keyreeve_server::config::{Config, Override};
-use keyreeve_server::start::{self, Log, StartError, StopOn};
+use keyreeve_server::start::{self, Blame, Log, StartError, StopOn};
 
 use crate::errors::{Failure, Kind, Result};
 use crate::output;
@@ -91,10 +91,15 @@ pub(super) fn flag(key: &'static str, origin: &str, value: Option<String>) -> Op
 /// The end of a server as a command's result.
 ///
 /// # Errors
-/// `Usage` where the command line or the configuration is to blame, else `Remote`.
+/// Of the kind that is to blame.
 pub(super) fn started(result: Result<(), StartError>) -> Result<()> {
     result.map_err(|error| {
-        let kind = if error.is_usage() { Kind::Usage } else { Kind::Remote };
+        let kind = match error.blame() {
+            Blame::Usage => Kind::Usage,
+            Blame::State => Kind::State,
+            Blame::Damage => Kind::Verification,
+            Blame::Machine => Kind::Remote,
+        };
         Failure::new(kind, error.to_string())
     })
 }

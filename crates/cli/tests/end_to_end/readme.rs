@@ -1,7 +1,9 @@
-//! The commands of README.md, as a reader would type them: every `console` block, in order, in one shell.
+//! The commands of README.md, as a reader would type them: every `console` block, in order, in one shell, then every
+//! `python` block.
 
 use std::fs;
 
+use crate::clients::python;
 use crate::server::{KEYREEVE, Server, folder, root};
 use crate::session::{Step, parse, run};
 
@@ -13,7 +15,7 @@ fn the_commands_of_the_readme_work() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
     let (data, place) = (folder(), folder());
     let dir = data.path().join("dev");
-    let blocks = console_blocks(&text);
+    let blocks = blocks_of(&text, "console");
     assert!(blocks.iter().any(|block| block.contains("dev --dir")), "README.md does not say how to start it");
     let server = Server::dev(&dir);
     let mut steps: Vec<Step> = Vec::new();
@@ -34,14 +36,20 @@ fn the_commands_of_the_readme_work() {
     }
     assert!(steps.len() > 8, "README.md shows hardly any command: {steps:?}");
     run(&server, place.path(), &steps);
+    let Some(python) = python() else { return };
+    for program in blocks_of(&text, "python") {
+        let output = server.command(&python).args(["-c", &program]).output().unwrap();
+        assert!(output.status.success(), "{program}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
-/// Text of the fenced blocks that are marked `console`.
-fn console_blocks(text: &str) -> Vec<String> {
+/// Text of the fenced blocks in this language.
+fn blocks_of(text: &str, language: &str) -> Vec<String> {
+    let begin = format!("```{language}");
     let mut blocks = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if line.trim_end() == "```console" {
+        if line.trim_end() == begin {
             let block: Vec<&str> = lines.by_ref().take_while(|line| line.trim_end() != "```").collect();
             blocks.push(block.join("\n"));
         }

@@ -11,8 +11,8 @@ use crate::errors::Result;
 
 const EXAMPLES: &str = "\
 Algorithms:
-  aes-128 aes-192 aes-256              encrypt, decrypt, wrap, unwrap
-  hmac-sha256 hmac-sha384 hmac-sha512  mac
+  aes-128 aes-192 aes-256              encrypt, decrypt, wrap, unwrap, derive
+  hmac-sha256 hmac-sha384 hmac-sha512  mac, derive
   rsa-2048 rsa-3072 rsa-4096           sign, verify, encrypt, decrypt, wrap, unwrap
   ec-p256 ec-p384 ec-p521              sign, verify, agree
   ed25519                              sign, verify
