@@ -13,11 +13,11 @@ use crate::{
 pub enum Generated {
     /// One secret: `Raw`.
     Symmetric(KeyMaterial),
-    /// A pair: PKCS#8 (RSA: PKCS#1 is offered by `ParsedKey::export`) and SubjectPublicKeyInfo.
+    /// A pair: PKCS#8 and SubjectPublicKeyInfo, or PKCS#1 both for RSA; `ParsedKey::export` has the others.
     Pair {
-        /// Private half, `Pkcs8`.
+        /// Private half, `Pkcs8`; `Pkcs1` for RSA.
         private: KeyMaterial,
-        /// Public half, `Spki`.
+        /// Public half, `Spki`; `Pkcs1` for RSA.
         public: KeyMaterial,
     },
 }

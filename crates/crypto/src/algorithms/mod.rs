@@ -123,9 +123,10 @@ fn iv_or_random(
 /// The IV that decryption cannot do without.
 ///
 /// # Errors
-/// `InvalidField` where there is none.
+/// `Invalid` where there is none: the request lacks a part.
 fn required_iv(given: Option<&[u8]>) -> Result<&[u8]> {
-    given.ok_or_else(|| invalid("decryption in this mode needs the IV or nonce that encryption used"))
+    let missing = "decryption in this mode needs the IV or nonce that encryption used";
+    given.ok_or_else(|| keyreeve_core::Error::new(keyreeve_core::ErrorKind::Invalid, missing))
 }
 
 /// Ciphertext and tag: the tag given apart, or else the last `tag_bytes` of the data.

@@ -54,9 +54,12 @@ pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
     };
     let pair = KeyPair::generate(size).map_err(|_| library("make an RSA key"))?;
     let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| library("encode an RSA key"))?;
-    let private = KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(pkcs8.as_ref()) };
-    let spki = der::rsa_spki(&der::rsa_public_of_private(der::rsa_private(&private)?.expose())?)?;
-    let public = KeyMaterial { format: KeyFormat::Spki, bytes: SecretBytes::new(spki) };
+    let pkcs8 = KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(pkcs8.as_ref()) };
+    let private = der::rsa_private(&pkcs8)?;
+    let public = SecretBytes::new(der::rsa_public_of_private(private.expose())?);
+    // KMIP 2.1 section 4.26: RSA keys are PKCS#1 where nobody asks for another format.
+    let private = KeyMaterial { format: KeyFormat::Pkcs1, bytes: private };
+    let public = KeyMaterial { format: KeyFormat::Pkcs1, bytes: public };
     Ok(Generated::Pair { private, public })
 }
 

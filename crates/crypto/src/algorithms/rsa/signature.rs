@@ -69,16 +69,38 @@ pub(super) fn verify(
     signature: &[u8],
 ) -> Result<bool> {
     let scheme = scheme(parameters, key_bits)?;
-    let algorithm = match scheme.pss_salt_bytes {
-        Some(salt_bytes) => &pss(scheme.hash, salt_bytes)?.1,
-        None => pkcs1_parameters(scheme.hash)?,
+    let Some(salt_bytes) = scheme.pss_salt_bytes else {
+        return verify_as(pkcs1_parameters(scheme.hash)?, scheme.hash, public_pkcs1, input, signature);
     };
+    if verify_as(&pss(scheme.hash, salt_bytes)?.1, scheme.hash, public_pkcs1, input, signature)? {
+        return Ok(true);
+    }
+    // A signature does not tell its salt's length. Where nobody else does, it is one of the two in use: that of the
+    // hash, or as much as the key takes.
+    let longest = salt_bytes_max(scheme.hash, key_bits)?;
+    let guess = parameters.salt_length.is_none() && longest != salt_bytes;
+    Ok(guess && verify_as(&pss(scheme.hash, longest)?.1, scheme.hash, public_pkcs1, input, signature)?)
+}
+
+fn verify_as(
+    algorithm: &'static RsaParameters,
+    hash: HashAlgorithm,
+    public_pkcs1: &[u8],
+    input: ToSign<'_>,
+    signature: &[u8],
+) -> Result<bool> {
     let key = signature::UnparsedPublicKey::new(algorithm, public_pkcs1);
     let verified = match input {
         ToSign::Data(data) => key.verify(data, signature),
-        ToSign::Digest(value) => key.verify_digest(&imported(scheme.hash, value)?, signature),
+        ToSign::Digest(value) => key.verify_digest(&imported(hash, value)?, signature),
     };
     Ok(verified.is_ok())
+}
+
+/// RFC 8017 section 9.1.1: emLen is the length of the modulus less one bit, in whole bytes.
+fn salt_bytes_max(hash: HashAlgorithm, key_bits: u32) -> Result<usize> {
+    let hash_bytes = crate::digest::algorithm(hash)?.output_len();
+    Ok(((key_bits as usize).saturating_sub(1).div_ceil(8)).saturating_sub(hash_bytes + 2))
 }
 
 fn scheme(parameters: &CryptoParameters, key_bits: u32) -> Result<Scheme> {
@@ -110,8 +132,7 @@ fn scheme(parameters: &CryptoParameters, key_bits: u32) -> Result<Scheme> {
     }
     let hash_bytes = crate::digest::algorithm(hash)?.output_len();
     let salt_bytes = parameters.salt_length.map_or(hash_bytes, |bytes| bytes as usize);
-    // RFC 8017 section 9.1.1: emLen is the length of the modulus less one bit, in whole bytes.
-    let salt_bytes_max = ((key_bits as usize - 1).div_ceil(8)).saturating_sub(hash_bytes + 2);
+    let salt_bytes_max = salt_bytes_max(hash, key_bits)?;
     if salt_bytes > salt_bytes_max {
         return Err(invalid(format!("a PSS salt of {salt_bytes} bytes: this key takes {salt_bytes_max}")));
     }
