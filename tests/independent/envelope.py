@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 def derive(key, header, context_hash):
     fixed = b"keyreeve data envelope" + b"\0" + header[:58] + context_hash + (512).to_bytes(4, "big")
-    blocks = [hmac.new(key, i.to_bytes(4, "big") + fixed, hashlib.sha256).digest() for i in (1, 2)]
+    extracted = hmac.new(b"keyreeve data envelope", key, hashlib.sha256).digest()
+    blocks = [hmac.new(extracted, i.to_bytes(4, "big") + fixed, hashlib.sha256).digest() for i in (1, 2)]
     return blocks[0], blocks[1]
 
 

@@ -20,11 +20,14 @@ use crate::{
         store::{Commit, Committed, Store},
     },
     record::{EntryDraft, Outcome, Record, RecordKey},
-    request::{Context, Resolved, binding, canonical},
+    request::{Context, Resolved, binding, canonical, shortened},
 };
 
 /// How often a stale operation is run again before the caller is told of a conflict.
 pub const ATTEMPTS_MAX: usize = 64;
+
+/// Bytes of the reason that an entry keeps.
+const DETAIL_BYTES_MAX: usize = 1024;
 
 /// Parsed keys that are kept ready for use.
 const PARSED_KEYS_MAX: usize = 16_384;
@@ -46,6 +49,8 @@ pub struct Prepared<R> {
     reply: Result<R>,
     purge: Vec<ObjectId>,
     loaded: Vec<ObjectId>,
+    /// Whether the entry is bound to what was read.
+    binding: bool,
 }
 
 /// Several operations, each upon what the ones before it did, without a trace: nothing is recorded and nothing stays.
@@ -109,7 +114,7 @@ impl Engine {
         let reply = run(&mut context, operation);
         let (outcome, failure) = match &reply {
             Ok(_) => (Outcome::Success, None),
-            Err(error) => (outcome_of(error), Some(error.to_string())),
+            Err(error) => (outcome_of(error), Some(error.public().to_owned())),
         };
         let done = context.finish();
         // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
@@ -129,12 +134,13 @@ impl Engine {
             key: done.key,
             object: done.object,
             target: done.target,
+            others: done.others,
             outcome,
-            detail: failure.or(done.detail),
+            detail: failure.or(done.detail).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
             changes: if reply.is_ok() { done.changes } else { Vec::new() },
         };
         let commit = Commit { as_of: done.as_of, reads, valid_until, entry };
-        Prepared { commit, reply, purge: done.purge, loaded: done.loaded }
+        Prepared { commit, reply, purge: done.purge, loaded: done.loaded, binding }
     }
 
     /// Starts a rehearsal of what the caller asks.
@@ -151,13 +157,14 @@ impl Engine {
         prepared: Prepared<R>,
         done: impl FnOnce(Ended<R>) + Send + 'static,
     ) {
-        let Prepared { commit, reply, purge, loaded } = prepared;
+        let Prepared { commit, reply, purge, loaded, binding } = prepared;
         // INVARIANT: the completion does not hold the engine: its last owner must not be the committer's own thread,
         // which would then have to wait for itself to close the store.
         let parsed = Arc::clone(&self.parsed);
         let finish = move |committed: Result<Committed>| {
-            let gone = if matches!(committed, Ok(Committed::Done(_))) { &purge } else { &loaded };
-            for object in gone {
+            // A key that this request loaded stays ready only where the commit proved that it was still there.
+            let proved = binding && matches!(committed, Ok(Committed::Done(_)));
+            for object in purge.iter().chain(loaded.iter().filter(|_| !proved)) {
                 parsed.remove(object);
             }
             done(match committed {
@@ -209,15 +216,22 @@ impl Engine {
         object: &ManagedObject,
         sealed: &crate::ports::seal::SealedMaterial,
     ) -> Result<KeyMaterial> {
+        self.check_mac(object, sealed)?;
+        Ok(KeyMaterial { format: object.format, bytes: self.sealer.open(&binding(object, sealed), sealed)? })
+    }
+
+    /// Refuses an object whose stored attributes are not those that the server wrote.
+    pub(crate) fn check_mac(
+        &self,
+        object: &ManagedObject,
+        sealed: &crate::ports::seal::SealedMaterial,
+    ) -> Result<()> {
         let binding = binding(object, sealed);
         let mac = self.sealer.attributes_mac(&binding, sealed, object.revision, &canonical(object)?)?;
-        if !self.crypto.equal(&mac, &object.mac) {
-            return Err(Error::internal(format!(
-                "attributes of object {} do not match their MAC",
-                object.id
-            )));
+        if self.crypto.equal(&mac, &object.mac) {
+            return Ok(());
         }
-        Ok(KeyMaterial { format: object.format, bytes: self.sealer.open(&binding, sealed)? })
+        Err(Error::internal(format!("attributes of object {} do not match their MAC", object.id)))
     }
 }
 

@@ -67,9 +67,14 @@ impl Error {
         Self::new(ErrorKind::Internal, "internal error; the server's log has the cause").because(cause)
     }
 
-    /// The one answer for "not there" and "may not know": both look the same outside.
+    /// The one answer for "not there" and "may not know": both look the same outside, to the letter.
     pub fn not_found(what: &str) -> Self {
-        Self::new(ErrorKind::NotFound, format!("{what} not found"))
+        Self::new(ErrorKind::NotFound, format!("no such {what}"))
+    }
+
+    /// `not_found` for whatever a caller names by a key's name or id or an object's id.
+    pub fn no_such_key() -> Self {
+        Self::not_found("key or object")
     }
 
     /// Adds a cause for the log that never leaves the server.

@@ -148,6 +148,9 @@ pub struct EntryDraft {
     pub object: Option<ObjectId>,
     /// The name or id that was asked for, cut at 256 bytes.
     pub target: Option<String>,
+    /// Further keys that served, such as the one that wrapped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<KeyId>,
     /// How it ended.
     pub outcome: Outcome,
     /// Reason of a denial or failure, or a detail worth reading; holds no secret.

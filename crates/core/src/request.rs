@@ -19,6 +19,12 @@ use crate::{
     record::{Change, Record, RecordKey},
 };
 
+/// A key's name in bytes at most.
+pub const NAME_BYTES_MAX: usize = 1024;
+
+/// What an entry keeps of the name or id that was asked for, in bytes at most.
+const TARGET_BYTES_MAX: usize = 256;
+
 /// How many of the latest reads are looked through for a double.
 const READS_COMPARED_MAX: usize = 16;
 
@@ -66,6 +72,7 @@ pub struct Context<'e> {
     key: Option<KeyId>,
     object: Option<ObjectId>,
     target: Option<String>,
+    others: Vec<KeyId>,
     detail: Option<String>,
     purge: Vec<ObjectId>,
     loaded: Vec<ObjectId>,
@@ -81,6 +88,7 @@ pub(crate) struct Finished {
     pub(crate) key: Option<KeyId>,
     pub(crate) object: Option<ObjectId>,
     pub(crate) target: Option<String>,
+    pub(crate) others: Vec<KeyId>,
     pub(crate) detail: Option<String>,
     pub(crate) purge: Vec<ObjectId>,
     pub(crate) loaded: Vec<ObjectId>,
@@ -99,6 +107,7 @@ impl<'e> Context<'e> {
             key: None,
             object: None,
             target: None,
+            others: Vec::new(),
             detail: None,
             purge: Vec::new(),
             loaded: Vec::new(),
@@ -120,6 +129,7 @@ impl<'e> Context<'e> {
             key: self.key,
             object: self.object,
             target: self.target,
+            others: self.others,
             detail: self.detail,
             purge: self.purge,
             loaded: self.loaded,
@@ -199,7 +209,7 @@ impl<'e> Context<'e> {
         let key = RecordKey::Object(id);
         match self.get(key.clone())?.as_deref() {
             Some(Record::Object(object)) if object.realm == self.realm() => Ok(Arc::clone(object)),
-            Some(Record::Object(_)) | None => Err(Error::not_found("object")),
+            Some(Record::Object(_)) | None => Err(Error::no_such_key()),
             Some(other) => Err(damaged(&key, other)),
         }
     }
@@ -212,13 +222,16 @@ impl<'e> Context<'e> {
         let address = RecordKey::Key(id);
         match self.get(address.clone())?.as_deref() {
             Some(Record::Key(key)) if key.realm == self.realm() => Ok(Arc::clone(key)),
-            Some(Record::Key(_)) | None => Err(Error::not_found("key")),
+            Some(Record::Key(_)) | None => Err(Error::no_such_key()),
             Some(other) => Err(damaged(&address, other)),
         }
     }
 
     /// The key that has this name now, if any.
     pub fn key_named(&mut self, name: &str) -> Result<Option<KeyId>> {
+        if name.len() > NAME_BYTES_MAX {
+            return Ok(None);
+        }
         let address = RecordKey::KeyName(self.realm(), name.to_owned());
         match self.get(address.clone())?.as_deref() {
             Some(Record::KeyName { key, .. }) => Ok(Some(*key)),
@@ -232,36 +245,51 @@ impl<'e> Context<'e> {
     /// # Errors
     /// `NotFound`.
     pub fn resolve(&mut self, reference: &Reference) -> Result<Resolved> {
-        let resolved = match reference {
-            Reference::Object(id) => {
-                self.target = Some(id.to_string());
-                self.resolve_object(*id)?
-            }
-            Reference::Text(text) => {
-                self.target = Some(shortened(text));
-                self.resolve_text(text)?
-            }
-            Reference::Nothing(text) => {
-                self.target = Some(shortened(text));
-                return Err(Error::not_found("object"));
-            }
-        };
+        self.target = Some(match reference {
+            Reference::Object(id) => id.to_string(),
+            Reference::Text(text) | Reference::Nothing(text) => shortened(text, TARGET_BYTES_MAX),
+        });
+        let resolved = self.find_reference(reference)?;
         self.key = Some(resolved.key.id);
         self.object = resolved.object;
         Ok(resolved)
     }
 
-    fn resolve_text(&mut self, text: &str) -> Result<Resolved> {
-        if let Some(key) = self.key_named(text)? {
-            return Ok(Resolved { key: self.key(key)?, object: None });
+    /// Finds a second key that the request names besides its subject, and notes that it served.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn resolve_other(&mut self, reference: &Reference) -> Result<Resolved> {
+        let resolved = self.find_reference(reference)?;
+        self.others.push(resolved.key.id);
+        Ok(resolved)
+    }
+
+    fn find_reference(&mut self, reference: &Reference) -> Result<Resolved> {
+        match reference {
+            Reference::Object(id) => self.resolve_object(*id),
+            Reference::Text(text) => self.resolve_text(text),
+            Reference::Nothing(_) => Err(Error::no_such_key()),
         }
-        let Ok(id) = text.parse::<ObjectId>() else {
-            return Err(Error::not_found("key"));
-        };
-        match self.key(KeyId(id.0)) {
-            Ok(key) => Ok(Resolved { key, object: None }),
-            Err(error) if error.kind() == ErrorKind::NotFound => self.resolve_object(id),
-            Err(error) => Err(error),
+    }
+
+    /// INVARIANT: ids come before names. Whoever may name a key could else give it the id of another's and receive
+    /// what is meant for that.
+    fn resolve_text(&mut self, text: &str) -> Result<Resolved> {
+        if let Ok(id) = text.parse::<ObjectId>() {
+            match self.key(KeyId(id.0)) {
+                Ok(key) => return Ok(Resolved { key, object: None }),
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                Err(_) => {}
+            }
+            match self.resolve_object(id) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                found => return found,
+            }
+        }
+        match self.key_named(text)? {
+            Some(key) => Ok(Resolved { key: self.key(key)?, object: None }),
+            None => Err(Error::no_such_key()),
         }
     }
 
@@ -278,7 +306,7 @@ impl<'e> Context<'e> {
 
     /// Notes a name that was asked for, where nothing was resolved by it.
     pub fn note_target(&mut self, target: &str) {
-        self.target = Some(shortened(target));
+        self.target = Some(shortened(target, TARGET_BYTES_MAX));
     }
 
     /// Adds a detail to the record. Holds no secret.
@@ -346,7 +374,8 @@ impl<'e> Context<'e> {
     ) -> Result<Arc<ManagedObject>> {
         object.revision = 1;
         object.format = material.format;
-        if digest_is_public(object.object_type) {
+        check_attributes(&object)?;
+        if digest_is_public(object.object_type, material.bytes.len()) {
             let value = self.crypto().hash(HashAlgorithm::Sha256, &[material.bytes.expose()])?;
             object.digests =
                 vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: material.format }];
@@ -364,7 +393,11 @@ impl<'e> Context<'e> {
     }
 
     /// Records a changed object: counts the revision, sets the date of change, renews the MAC.
+    ///
+    /// # Errors
+    /// `Internal` where the stored object is not what the server wrote: a new MAC would launder it.
     pub fn put_changed(&mut self, mut object: ManagedObject) -> Result<Arc<ManagedObject>> {
+        self.check_stored(object.id)?;
         object.revision += 1;
         object.dates.last_change = self.now;
         if object.state.is_destroyed() {
@@ -385,6 +418,19 @@ impl<'e> Context<'e> {
         Ok(object)
     }
 
+    /// The object as it is stored must bear its MAC. One that this request makes is not stored yet, and one that is
+    /// destroyed has none any more.
+    fn check_stored(&self, id: ObjectId) -> Result<()> {
+        let store = self.engine.store();
+        let Some(record) = store.get(&RecordKey::Object(id))? else { return Ok(()) };
+        let Record::Object(stored) = &*record else { return Err(damaged(&RecordKey::Object(id), &record)) };
+        if stored.state.is_destroyed() {
+            return Ok(());
+        }
+        let sealed = sealed(store.get(&RecordKey::Material(id))?, stored)?;
+        self.engine.check_mac(stored, &sealed)
+    }
+
     /// Drops the material of an object, from the store and from the caches.
     pub fn drop_material(&mut self, object: ObjectId) {
         self.delete(RecordKey::Material(object));
@@ -392,23 +438,42 @@ impl<'e> Context<'e> {
     }
 }
 
-/// Attributes of one object, encoded, in bytes at most: an entry must hold a dozen of them.
+/// A shorter symmetric key could be guessed from its digest.
+const DIGESTED_KEY_BYTES_MIN: usize = 16;
+
+/// Attributes of one object that a client may set, encoded, in bytes at most: an entry must hold a dozen objects.
 const ATTRIBUTES_BYTES_MAX: usize = 256 * 1024;
+
+/// Nesting of an attribute's structures at most; the store decodes records well beyond it.
+const VALUE_DEPTH_MAX: usize = 8;
 
 /// The object's attributes as bytes for its MAC: the CBOR form of the record without the MAC.
 ///
 /// # Errors
-/// `LimitExceeded` where they are too many.
+/// `Internal` where the record cannot be encoded.
 pub(crate) fn canonical(object: &ManagedObject) -> Result<Vec<u8>> {
     let bare = ManagedObject { mac: Vec::new(), ..object.clone() };
     let mut bytes = Vec::with_capacity(512);
     ciborium::into_writer(&bare, &mut bytes).map_err(Error::internal)?;
-    if bytes.len() > ATTRIBUTES_BYTES_MAX {
+    Ok(bytes)
+}
+
+/// Refuses attributes that a client made too large or nested too deep. Checked where clients set attributes, never
+/// where the server changes an object by itself: a full object can still be revoked.
+///
+/// # Errors
+/// `LimitExceeded`.
+pub(crate) fn check_attributes(object: &ManagedObject) -> Result<()> {
+    if object.further.values().flatten().any(|value| value.depth() > VALUE_DEPTH_MAX) {
+        let public = format!("an attribute's structure is nested at most {VALUE_DEPTH_MAX} deep");
+        return Err(Error::new(ErrorKind::LimitExceeded, public));
+    }
+    if canonical(object)?.len() > ATTRIBUTES_BYTES_MAX {
         let public =
             format!("the attributes of one object have at most {ATTRIBUTES_BYTES_MAX} bytes together");
         return Err(Error::new(ErrorKind::LimitExceeded, public));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Immutable attributes of a stored object, as its sealed material names them.
@@ -441,14 +506,18 @@ fn sealed(record: Option<Arc<Record>>, object: &ManagedObject) -> Result<Arc<Sea
     }
 }
 
-/// Digests of passwords and other guessable secrets are never kept: they could be searched for.
-fn digest_is_public(object_type: ObjectType) -> bool {
-    !matches!(object_type, ObjectType::SecretData | ObjectType::OpaqueObject | ObjectType::SplitKey)
+/// Digests of passwords, short keys and other guessable secrets are never kept: they could be searched for.
+fn digest_is_public(object_type: ObjectType, material_bytes: usize) -> bool {
+    match object_type {
+        ObjectType::SecretData | ObjectType::OpaqueObject | ObjectType::SplitKey => false,
+        ObjectType::SymmetricKey => material_bytes >= DIGESTED_KEY_BYTES_MIN,
+        _ => true,
+    }
 }
 
-/// At most 256 bytes of a text, cut between characters.
-fn shortened(text: &str) -> String {
-    let mut end = text.len().min(256);
+/// At most so many bytes of a text, cut between characters.
+pub(crate) fn shortened(text: &str, bytes_max: usize) -> String {
+    let mut end = text.len().min(bytes_max);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

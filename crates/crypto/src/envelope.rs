@@ -4,6 +4,7 @@
 use aws_lc_rs::{
     aead,
     constant_time::verify_slices_are_equal,
+    hmac,
     kdf::{KbkdfCtrHmacAlgorithmId, get_kbkdf_ctr_hmac_algorithm, kbkdf_ctr_hmac},
 };
 use keyreeve_core::{
@@ -143,9 +144,18 @@ fn derive(secret: &[u8], header: &[u8], context_hash: &[u8; HASH_BYTES]) -> Resu
     rest[1 + IV_AT + HASH_BYTES..].copy_from_slice(&512u32.to_be_bytes());
     let mut out = Zeroizing::new([0; 64]);
     get_kbkdf_ctr_hmac_algorithm(KbkdfCtrHmacAlgorithmId::Sha256)
-        .and_then(|hmac| kbkdf_ctr_hmac(hmac, secret, &info, out.as_mut_slice()).ok())
+        .and_then(|algorithm| kbkdf_ctr_hmac(algorithm, &derivation_key(secret)[..], &info, out.as_mut_slice()).ok())
         .ok_or_else(|| library("derive a key"))?;
     Ok(Derived(out))
+}
+
+/// The key derivation key: HKDF-Extract (RFC 5869) of the key's bytes. Never those bytes themselves: whoever may make
+/// MACs with the key could else compute message keys.
+fn derivation_key(secret: &[u8]) -> Zeroizing<[u8; HASH_BYTES]> {
+    let extracted = digest::hmac(&hmac::Key::new(hmac::HMAC_SHA256, LABEL), &[secret]);
+    let mut key = Zeroizing::new([0; HASH_BYTES]);
+    key.copy_from_slice(extracted.as_ref());
+    key
 }
 
 /// Header and context hash, both of fixed length: the context itself may be long, its hash stands for it.

@@ -38,8 +38,11 @@ pub async fn run(engine: Arc<Engine>, identity: Arc<ServerIdentity>, mut shutdow
 }
 
 async fn apply_dates(engine: &Arc<Engine>) -> Result<()> {
-    if ApplyDates::is_due(&**engine.store(), engine.clock().now())? {
-        execute(engine, &Caller::system(request_id(engine)?), ApplyDates).await?;
+    // An entry moves a few objects; many may have come due while the server was down.
+    while ApplyDates::is_due(&**engine.store(), engine.clock().now())? {
+        if execute(engine, &Caller::system(request_id(engine)?), ApplyDates).await? == 0 {
+            break;
+        }
     }
     Ok(())
 }

@@ -118,6 +118,7 @@ impl journal::Stage for StoreStage {
             key: None,
             object: None,
             target: None,
+            others: Vec::new(),
             outcome: Outcome::Failed,
             detail: Some("the disk of the journal is full".into()),
             changes: Vec::new(),

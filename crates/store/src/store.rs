@@ -32,6 +32,9 @@ use crate::{
     stage::{Prepared, Recent, StoreStage},
 };
 
+/// Bytes of entries that one page of the journal holds, about; a larger entry is a page of its own.
+const PAGE_BYTES_MAX: usize = 16 << 20;
+
 /// An open store: this process owns its folder.
 ///
 /// Dropping it stops it as `close` does.
@@ -154,6 +157,7 @@ impl port::Store for Store {
     }
 
     fn journal(&self, after: Lsn, limit: usize) -> Result<Vec<Entry>> {
+        let mut read = 0;
         let (from, until) = (journal::Lsn(after.0.saturating_add(1)), journal::Lsn(self.published().0));
         let mut entries = Vec::new();
         if limit == 0 || from > until {
@@ -167,7 +171,8 @@ impl port::Store for Store {
         while let Some(frame) = reader.next_frame().map_err(Error::internal)? {
             for (lsn, bytes) in frame.entries().filter(|(lsn, _)| *lsn >= from) {
                 entries.push(encoding::decode_entry(Lsn(lsn.0), bytes)?);
-                if entries.len() == limit {
+                read += bytes.len();
+                if entries.len() == limit || read >= PAGE_BYTES_MAX {
                     return Ok(entries);
                 }
             }

@@ -239,15 +239,15 @@ impl Simulation {
         }
     }
 
-    /// The paper after `change` did what it may to every version; `None` where the newest refuses.
+    /// The paper after `change` did what it may to every version; `None` where all refuse.
     fn each(&self, name: &str, change: impl Fn(&mut Version, State) -> bool) -> Option<Paper> {
         let mut paper = self.paper.get(name)?.clone();
-        let mut newest = false;
+        let mut changed = false;
         for version in &mut paper.versions {
             let state = version.state_at(self.now());
-            newest = change(version, state);
+            changed |= change(version, state);
         }
-        newest.then_some(paper)
+        changed.then_some(paper)
     }
 
     fn activate(&mut self, name: &'static str) {

@@ -13,6 +13,8 @@ pub enum ActionGroup {
     Read,
     /// Makes new keys.
     Make,
+    /// Lets others use or manage a key.
+    Share,
     /// Changes who may do what.
     Administer,
     /// Reads the journal.
@@ -75,7 +77,7 @@ actions! {
     Hash "hash" Open;
     Random "random" Open;
     Query "query" Open;
-    Grant "grant" Manage;
+    Grant "grant" Share;
     CreatePrincipal "create-principal" Administer;
     ListPrincipals "list-principals" Administer;
     RevokePrincipal "revoke-principal" Administer;

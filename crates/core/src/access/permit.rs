@@ -143,6 +143,6 @@ pub fn authorize(caller: &Caller, action: Action, target: Target<'_>) -> Result<
         let public = format!("{} may not {} here", principal.name, action.word());
         Err(Error::new(ErrorKind::Denied, public))
     } else {
-        Err(Error::not_found("object").because(format!("{} may not {}", principal.name, action.word())))
+        Err(Error::no_such_key().because(format!("{} may not {}", principal.name, action.word())))
     }
 }

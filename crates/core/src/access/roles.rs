@@ -16,23 +16,25 @@ pub(super) fn may_see(principal: &Principal, key: &Key) -> bool {
 }
 
 fn role_allows(role: Role, group: ActionGroup) -> bool {
-    use ActionGroup::{Administer, Audit, Make, Manage, Open, Read, System, Use};
+    use ActionGroup::{Administer, Audit, Make, Manage, Open, Read, Share, System, Use};
     match role {
-        Role::Admin => matches!(group, Use | Manage | Read | Make | Administer | Audit | Open),
+        Role::Admin => matches!(group, Use | Manage | Read | Make | Share | Administer | Audit | Open),
         Role::Operator => matches!(group, Manage | Read | Make | Open),
         Role::User => matches!(group, Make | Open),
         Role::Auditor => match group {
             Read | Audit | Open => true,
-            Use | Manage | Make | Administer | System => false,
+            Use | Manage | Make | Share | Administer | System => false,
         },
     }
 }
 
 fn own_or_granted(principal: &Principal, key: &Key, action: Action) -> bool {
-    let ownable = matches!(action.group(), ActionGroup::Use | ActionGroup::Manage | ActionGroup::Read);
+    use ActionGroup::{Manage, Read, Share, Use};
+    let ownable = matches!(action.group(), Use | Manage | Read | Share);
     let owns = key.owner == principal.id && principal.roles.contains(&Role::User);
     // A grant to use or manage includes reading what the key is.
-    let granted = key.grants.iter().any(|grant| {
+    let granted = action.group() != Share
+        && key.grants.iter().any(|grant| {
         grant.principal == principal.id
             && (grant.actions.contains(&action)
                 || action.group() == ActionGroup::Read && !grant.actions.is_empty())

@@ -26,6 +26,9 @@ const USE: Row =
     Row { admin: true, operator: false, auditor: false, user_own: true, granted: true, user_realm: false };
 const MANAGE: Row =
     Row { admin: true, operator: true, auditor: false, user_own: true, granted: true, user_realm: false };
+// An operator that could share could give itself what it may not have.
+const SHARE: Row =
+    Row { admin: true, operator: false, auditor: false, user_own: true, granted: false, user_realm: false };
 const READ: Row =
     Row { admin: true, operator: true, auditor: true, user_own: true, granted: true, user_realm: false };
 const MAKE: Row =
@@ -45,7 +48,8 @@ fn row(action: Action) -> Row {
         Create | CreateKeyPair | Register => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Get => USE,
         GetPublic | GetAttributes | Check => READ,
-        Rekey | ModifyAttributes | Activate | Revoke | Destroy | Grant => MANAGE,
+        Rekey | ModifyAttributes | Activate | Revoke | Destroy => MANAGE,
+        Grant => SHARE,
         Locate | ListKeys | Hash | Random | Query | Status => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential => ADMINISTER,
         ReadJournal | VerifyJournal => AUDIT,

@@ -31,6 +31,26 @@ pub enum Value {
     Structure(Vec<(String, Value)>),
 }
 
+impl Value {
+    /// About how many bytes it takes in memory beyond its own size.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Structure(fields) => fields.iter().map(|(name, value)| 64 + name.len() + value.bytes()).sum(),
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) | Self::BigInteger(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// How deep structures are nested in it; 1 for a plain value.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Structure(fields) => 1 + fields.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
+            _ => 1,
+        }
+    }
+}
+
 /// Name of an attribute: one of a standard's, or one of a vendor's or user's own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum AttributeName {

@@ -1,11 +1,11 @@
 //! Activate: from PreActive to Active, now.
 
-use super::{Operation, Subject, subject};
+use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
     access::{Action, Permit},
     error::Result,
     lifecycle::{self, Move},
-    model::{ManagedObject, ObjectId},
+    model::ObjectId,
     request::{Context, Reference, Resolved},
 };
 
@@ -33,31 +33,12 @@ impl Operation for Activate {
         context: &mut Context<'_>,
         resolved: Option<Resolved>,
     ) -> Result<Vec<ObjectId>> {
-        let resolved = subject(resolved)?;
-        let named = resolved.object.is_some();
-        let newest = resolved.object_id()?;
-        let objects: Vec<ObjectId> = match resolved.object {
-            Some(object) => vec![object],
-            None => resolved.key.objects().collect(),
-        };
-        let mut activated = Vec::new();
-        for id in objects {
-            let object = context.object(id)?;
-            context.hold(&object);
+        change_each(context, &subject(resolved)?, |context, object| {
             let now = context.now();
-            match lifecycle::next_state(lifecycle::state_at(&object, now), Move::Activate) {
-                Ok(state) => {
-                    let mut object = ManagedObject::clone(&object);
-                    object.state = state;
-                    object.dates.activation = Some(now);
-                    context.put_changed(object)?;
-                    activated.push(id);
-                }
-                // Older versions of a key live their own lives; the one that was meant must move.
-                Err(error) if named || id == newest => return Err(error),
-                Err(_) => {}
-            }
-        }
-        Ok(activated)
+            let mut object = object.clone();
+            object.state = lifecycle::next_state(lifecycle::state_at(&object, now), Move::Activate)?;
+            object.dates.activation = Some(now);
+            Ok(object)
+        })
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     request::{Context, Resolved},
 };
 
-/// Objects moved in one entry at most.
-const MOVED_MAX: usize = 256;
+/// Objects moved in one entry at most: few enough for the largest objects to fit one entry.
+const MOVED_MAX: usize = 16;
 
 /// Moves the objects whose dates have come.
 pub struct ApplyDates;
@@ -44,7 +44,7 @@ impl Operation for ApplyDates {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<usize> {
         let now = context.now();
-        let mut moved = 0;
+        let (mut moved, mut failed) = (0, Vec::new());
         for hit in context.find(&due(now), None, MOVED_MAX)? {
             let object = match context.object(ObjectId(hit.id)) {
                 Ok(object) => object,
@@ -52,12 +52,19 @@ impl Operation for ApplyDates {
                 Err(error) => return Err(error),
             };
             let state = lifecycle::state_at(&object, now);
-            if state != object.state {
-                context.put_changed(ManagedObject { state, ..ManagedObject::clone(&object) })?;
-                moved += 1;
+            if state == object.state {
+                continue;
+            }
+            // One damaged object must not keep all others from moving.
+            match context.put_changed(ManagedObject { state, ..ManagedObject::clone(&object) }) {
+                Ok(_) => moved += 1,
+                Err(error) => failed.push(format!("{}: {error}", object.id)),
             }
         }
-        context.note_detail(format!("{moved} objects moved by their dates"));
+        for failure in &failed {
+            tracing::error!(%failure, "an object cannot be moved by its dates");
+        }
+        context.note_detail(format!("{moved} objects moved by their dates, {} could not be", failed.len()));
         Ok(moved)
     }
 }

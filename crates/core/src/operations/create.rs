@@ -9,7 +9,7 @@ use crate::{
     model::{Key, KeyId, KeyPolicy, KeySpec, KeyVersion, Link, LinkType, ObjectId, ObjectType, UsageMask},
     ports::crypto::Generated,
     record::Record,
-    request::{Context, Resolved},
+    request::{Context, NAME_BYTES_MAX, Resolved},
 };
 
 /// Makes a key.
@@ -174,7 +174,7 @@ pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> R
     check_name(name)?;
     match context.key_named(name)? {
         Some(holder) if holder == key => return Ok(()),
-        Some(holder) if !is_gone(context, holder)? => {
+        Some(holder) if !may_inherit(context, holder)? => {
             let public = format!("a key named {name:?} exists; choose another name");
             return Err(Error::new(ErrorKind::AlreadyExists, public));
         }
@@ -185,9 +185,17 @@ pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> R
     Ok(())
 }
 
-/// Nothing of the key is left: its name still finds it until somebody else wants the name.
-fn is_gone(context: &mut Context<'_>, key: KeyId) -> Result<bool> {
+/// Nothing of the key is left: its name still finds it until its owner, or an administrator, makes another key of that
+/// name. Nobody else gets it: others may still send what was meant for the old key.
+fn may_inherit(context: &mut Context<'_>, key: KeyId) -> Result<bool> {
     let key = context.key(key)?;
+    let heir = context
+        .caller()
+        .principal()
+        .is_none_or(|caller| caller.id == key.owner || caller.roles.contains(&crate::model::Role::Admin));
+    if !heir {
+        return Ok(false);
+    }
     for object in
         key.versions.iter().rev().flat_map(|version| [Some(version.primary), version.public]).flatten()
     {
@@ -200,7 +208,7 @@ fn is_gone(context: &mut Context<'_>, key: KeyId) -> Result<bool> {
 
 /// Names are 1 to 1,024 bytes of UTF-8 without control characters.
 fn check_name(name: &str) -> Result<()> {
-    if name.is_empty() || name.len() > 1024 || name.chars().any(char::is_control) {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
         return Err(Error::new(
             ErrorKind::InvalidField,
             "a name has 1 to 1024 bytes of UTF-8 and no control characters",

@@ -1,11 +1,11 @@
 //! Destroy: the material is gone; what is known of the object stays.
 
-use super::{Operation, Subject, subject};
+use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
     access::{Action, Permit},
     error::Result,
     lifecycle::{self, Move},
-    model::{ManagedObject, ObjectId, Revocation, RevocationReason, State},
+    model::{ManagedObject, ObjectId, Revocation, RevocationReason, State, Time},
     request::{Context, Reference, Resolved},
 };
 
@@ -36,33 +36,17 @@ impl Operation for Destroy {
         resolved: Option<Resolved>,
     ) -> Result<Vec<ObjectId>> {
         let resolved = subject(resolved)?;
-        let (named, newest) = (resolved.object.is_some(), resolved.object_id()?);
-        let objects: Vec<ObjectId> = match resolved.object {
-            Some(object) => vec![object],
-            None => resolved.key.objects().collect(),
-        };
-        let mut destroyed = Vec::new();
-        for id in objects {
-            let object = context.object(id)?;
-            context.hold(&object);
-            match self.destroyed(&object, context) {
-                Ok(object) => {
-                    context.put_changed(object)?;
-                    context.drop_material(id);
-                    destroyed.push(id);
-                }
-                Err(error) if named || id == newest => return Err(error),
-                // INVARIANT: with `deactivate` only objects destroyed before can fail here.
-                Err(_) => {}
-            }
+        let destroyed =
+            change_each(context, &resolved, |context, object| self.destroyed(object, context.now()))?;
+        for object in &destroyed {
+            context.drop_material(*object);
         }
         Ok(destroyed)
     }
 }
 
 impl Destroy {
-    fn destroyed(&self, object: &ManagedObject, context: &Context<'_>) -> Result<ManagedObject> {
-        let now = context.now();
+    fn destroyed(&self, object: &ManagedObject, now: Time) -> Result<ManagedObject> {
         let mut object = object.clone();
         let mut state = lifecycle::state_at(&object, now);
         if self.deactivate && matches!(state, State::Active | State::Suspended) {

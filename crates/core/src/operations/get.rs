@@ -81,7 +81,7 @@ impl Operation for Get {
         }
         let material = self.encoded(context, &object, public_of_private)?;
         let (material, wrapped_by) = self.protected(context, material)?;
-        let object = if object.fresh { no_longer_fresh(context, &object)? } else { object };
+        let object = if object.fresh && !self.public { no_longer_fresh(context, &object)? } else { object };
         context.note(object.key, Some(object.id));
         Ok(Gotten { object, material, wrapped_by })
     }

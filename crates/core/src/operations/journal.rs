@@ -90,6 +90,7 @@ impl Operation for ReadJournal {
 
 fn is_about(entry: &Entry, key: KeyId) -> bool {
     entry.draft.key == Some(key)
+        || entry.draft.others.contains(&key)
         || entry.draft.changes.iter().any(|change| change.key() == RecordKey::Key(key))
 }
 

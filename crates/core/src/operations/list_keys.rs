@@ -18,6 +18,9 @@ use crate::{
 /// Keys in one page at most.
 pub const PAGE_KEYS_MAX: usize = 1000;
 
+/// Keys that one request looks at, at most, for a caller who may see few of them.
+const KEYS_LOOKED_AT_MAX: usize = 10_000;
+
 /// Lists keys.
 pub struct ListKeys {
     /// Where the page before ended.
@@ -51,10 +54,11 @@ impl Operation for ListKeys {
         let limit = self.limit.clamp(1, PAGE_KEYS_MAX);
         let (kind, from, to) = self.range();
         let range = IndexRange { realm: permit.realm(), kind, from, to };
-        let (mut keys, mut after) = (Vec::new(), self.after.clone());
+        let (mut keys, mut after, mut looked_at) = (Vec::new(), self.after.clone(), 0);
         loop {
             let hits = context.find(&range, after.as_ref(), limit)?;
             let last = hits.len() < limit;
+            looked_at += hits.len();
             for hit in hits {
                 if let Some(shown) = self.visible(context, KeyId(hit.id))? {
                     keys.push(shown);
@@ -66,6 +70,9 @@ impl Operation for ListKeys {
             }
             if last {
                 return Ok(Page { keys, next: None });
+            }
+            if looked_at >= KEYS_LOOKED_AT_MAX {
+                return Ok(Page { keys, next: after });
             }
         }
     }

@@ -38,6 +38,7 @@ pub mod wrap;
 mod choose;
 mod template;
 mod usage_limits;
+mod versions;
 
 pub use template::{Activation, Template};
 

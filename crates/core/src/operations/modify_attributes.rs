@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Key, ManagedObject, ObjectId},
     record::{Record, RecordKey},
-    request::{Context, Reference, Resolved},
+    request::{Context, Reference, Resolved, check_attributes},
 };
 
 /// Changes attributes of an object; of a key those of its newest version.
@@ -46,7 +46,11 @@ impl Operation for ModifyAttributes {
         let mut after = ManagedObject::clone(&before);
         let now = context.now();
         let changed = self.edits.iter().map(|wanted| edit(&mut after, wanted, now)).collect::<Result<_>>()?;
-        check_exportable(&resolved.key, &before, &after)?;
+        check_may_leave(&resolved.key, after.extractable && !before.extractable)?;
+        if before.state.is_destroyed() && before.names != after.names {
+            return Err(Error::new(ErrorKind::Destroyed, "the names of a destroyed object are history"));
+        }
+        check_attributes(&after)?;
         if before.names != after.names {
             move_names(context, &resolved.key, &before, &after)?;
         }
@@ -58,9 +62,9 @@ impl Operation for ModifyAttributes {
     }
 }
 
-/// A key made to stay on the server does not become extractable through an attribute of one of its objects.
-fn check_exportable(key: &Key, before: &ManagedObject, after: &ManagedObject) -> Result<()> {
-    if after.extractable && !before.extractable && !key.policy.exportable {
+/// A key of this policy keeps its versions on the server, whatever a template or attribute says.
+pub(super) fn check_may_leave(key: &Key, extractable: bool) -> Result<()> {
+    if extractable && !key.policy.exportable {
         return Err(Error::new(
             ErrorKind::Denied,
             "this key was made to stay on the server and cannot be extractable",
@@ -92,7 +96,10 @@ fn move_names(
         if bears(after, &name.value) || borne_by_sibling(context, key, after.id, &name.value)? {
             continue;
         }
-        context.delete(RecordKey::KeyName(key.realm, name.value.clone()));
+        // A destroyed key keeps its names, but may have lost them to another.
+        if context.key_named(&name.value)? == Some(key.id) {
+            context.delete(RecordKey::KeyName(key.realm, name.value.clone()));
+        }
         if renamed == name.value {
             // A key without any name is called by its first object, as if it had never had one.
             let fallback = || key.objects().next().map_or_else(String::new, |id| id.to_string());

@@ -47,6 +47,10 @@ impl Operation for Rekey {
         let key = Key::clone(&resolved.key);
         let latest = *key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
         refuse_older(&resolved, &latest)?;
+        if key.versions.len() >= VERSIONS_MAX {
+            let public = format!("a key has at most {VERSIONS_MAX} versions; make a new key");
+            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        }
         let spec = key.spec.ok_or_else(|| {
             Error::new(
                 ErrorKind::WrongUsage,
@@ -57,9 +61,9 @@ impl Operation for Rekey {
         self.check_state(&old, context)?;
         let old_public = latest.public.map(|id| context.object(id)).transpose()?;
         let series = Series { key: key.id, version: latest.number + 1, spec };
-        let template = self.successor(&old, self.template.as_ref(), context);
+        let template = self.successor(&old, self.template.as_ref(), context)?;
         let public = match &old_public {
-            Some(old) => self.successor(old, self.public.as_ref(), context),
+            Some(old) => self.successor(old, self.public.as_ref(), context)?,
             None => Template::default(),
         };
         let version = put_version(context, &series, &template, &public)?;
@@ -93,7 +97,7 @@ impl Rekey {
     }
 
     /// The new object's attributes: the old one's, with what the client gave in their place.
-    fn successor(&self, old: &ManagedObject, given: Option<&Template>, context: &Context<'_>) -> Template {
+    fn successor(&self, old: &ManagedObject, given: Option<&Template>, context: &Context<'_>) -> Result<Template> {
         let inherited = Template {
             activation: match lifecycle::state_at(old, context.now()) {
                 State::PreActive => Activation::Later,
@@ -110,13 +114,41 @@ impl Rekey {
             further: old.further.clone(),
             ..Template::default()
         };
-        let mut template = given.map_or(inherited.clone(), |given| given.over(inherited));
+        let mut template = match given {
+            Some(given) => {
+                refuse_weaker(old, given)?;
+                given.over(inherited)
+            }
+            None => inherited,
+        };
         if let Some(activation) = self.activation {
             template.activation = activation;
         }
-        template
+        Ok(template)
     }
 }
+
+/// A new version is never easier to take away or to use for more than the old one: who may rekey does not get more
+/// from it than a new version.
+fn refuse_weaker(old: &ManagedObject, given: &Template) -> Result<()> {
+    let refuse = |what: &str| {
+        let public = format!("a new version cannot {what} where the old one could not; make a new key");
+        Err(Error::new(ErrorKind::Denied, public))
+    };
+    if given.extractable == Some(true) && !old.extractable {
+        return refuse("be extractable");
+    }
+    if given.sensitive == Some(false) && old.sensitive {
+        return refuse("leave the server unwrapped");
+    }
+    if given.usage.is_some_and(|usage| !old.usage.allows(usage)) {
+        return refuse("serve further uses");
+    }
+    Ok(())
+}
+
+/// Versions of one key at most: all of them are destroyed in one entry.
+const VERSIONS_MAX: usize = 1024;
 
 /// Names leave the old object, and a link leads to the new one.
 fn retire(context: &mut Context<'_>, old: &ManagedObject, new: ObjectId) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Revoke: Deactivated, or Compromised where the reason is a compromise.
 
-use super::{Operation, Subject, subject};
+use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
@@ -37,26 +37,8 @@ impl Operation for Revoke {
         context: &mut Context<'_>,
         resolved: Option<Resolved>,
     ) -> Result<Vec<ObjectId>> {
-        let resolved = subject(resolved)?;
-        let (named, newest) = (resolved.object.is_some(), resolved.object_id()?);
-        let objects: Vec<ObjectId> = match resolved.object {
-            Some(object) => vec![object],
-            None => resolved.key.objects().collect(),
-        };
-        let mut revoked = Vec::new();
-        for id in objects {
-            let object = context.object(id)?;
-            context.hold(&object);
-            match self.revoked(&object, context.now()) {
-                Ok(object) => {
-                    context.put_changed(object)?;
-                    revoked.push(id);
-                }
-                Err(error) if named || id == newest => return Err(error),
-                Err(_) => {}
-            }
-        }
-        Ok(revoked)
+        check_message(&self.revocation)?;
+        change_each(context, &subject(resolved)?, |context, object| self.revoked(object, context.now()))
     }
 }
 
@@ -93,4 +75,15 @@ impl Revoke {
         object.revocation = Some(self.revocation.clone());
         Ok(object)
     }
+}
+
+/// Free text of the one who revoked, in bytes at most.
+const MESSAGE_BYTES_MAX: usize = 1024;
+
+fn check_message(revocation: &Revocation) -> Result<()> {
+    if revocation.message.as_ref().is_none_or(|message| message.len() <= MESSAGE_BYTES_MAX) {
+        return Ok(());
+    }
+    let public = format!("a revocation message has at most {MESSAGE_BYTES_MAX} bytes");
+    Err(Error::new(ErrorKind::InvalidField, public))
 }

@@ -8,7 +8,7 @@ use crate::{
     engine::{Engine, damaged},
     error::{Error, ErrorKind, Result},
     model::{KeyFormat, ObjectId, ObjectType, RealmId},
-    ports::seal::SealBinding,
+    ports::seal::{SealBinding, SealedMaterial},
     record::{Realm, Record, RecordKey, ServerData},
     request::{Context, Resolved},
     secret::SecretBytes,
@@ -111,16 +111,26 @@ pub fn server_data(engine: &Engine, name: &str) -> Result<(Vec<u8>, Option<Secre
     let key = RecordKey::Server(name.to_owned());
     match engine.store().get(&key)?.as_deref() {
         Some(Record::Server(data)) => {
-            let open = |sealed| engine.sealer().open(&server_binding(sealed_id(sealed)), sealed);
-            Ok((data.data.clone(), data.sealed.as_ref().map(open).transpose()?))
+            let secret = data.sealed.as_ref().map(|sealed| open_bound(engine, data, sealed)).transpose()?;
+            Ok((data.data.clone(), secret))
         }
         Some(other) => Err(damaged(&key, other)),
         None => Err(Error::not_found(name)),
     }
 }
 
-fn sealed_id(sealed: &crate::ports::seal::SealedMaterial) -> ObjectId {
-    sealed.object
+/// The secret part is sealed behind a hash of name and readable part: none can be exchanged alone.
+fn head<'a>(name: &'a str, data: &'a [u8]) -> [&'a [u8]; 3] {
+    [name.as_bytes(), &[0], data]
+}
+
+fn open_bound(engine: &Engine, data: &ServerData, sealed: &SealedMaterial) -> Result<SecretBytes> {
+    let bound = engine.sealer().open(&server_binding(sealed.object), sealed)?;
+    let expected = engine.crypto().sha256(&head(&data.name, &data.data));
+    match bound.expose().split_first_chunk::<32>() {
+        Some((found, secret)) if engine.crypto().equal(found, &expected) => Ok(SecretBytes::copy_from(secret)),
+        _ => Err(Error::internal(format!("server data {} does not belong to its sealed part", data.name))),
+    }
 }
 
 fn server_binding(object: ObjectId) -> SealBinding {

@@ -81,7 +81,7 @@ pub(super) fn wrap_with(
     parameters: &CryptoParameters,
     secret: &SecretBytes,
 ) -> Result<(Vec<u8>, ObjectId)> {
-    let resolved = context.resolve(key)?;
+    let resolved = context.resolve_other(key)?;
     access::authorize(context.caller(), Action::Wrap, Target::Key(&resolved.key))?;
     wrap_by(context, &resolved, version, parameters, secret)
 }

@@ -77,7 +77,7 @@ pub trait Store: Send + Sync {
     /// Never blocks: where too many wait, `done` gets `Unavailable` at once, in the calling thread.
     fn commit(&self, commit: Commit, done: Completion);
 
-    /// Up to `limit` durable entries after `after`, oldest first.
+    /// Up to `limit` durable entries after `after`, oldest first; fewer where they are large, none only at the end.
     ///
     /// # Errors
     /// `Internal` for damage, with file and position in the cause.

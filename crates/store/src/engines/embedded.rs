@@ -76,9 +76,26 @@ impl EmbeddedEngine {
             what: what.to_string(),
         };
         let connection = self.readers.idle.recv().map_err(|error| closed(&error))?;
-        let result = query(&connection).map_err(|error| tell(&self.path, error));
-        self.readers.back.send(connection).map_err(|error| closed(&error))?;
-        result
+        let lent = Lent { connection: Some(connection), back: &self.readers.back };
+        match &lent.connection {
+            Some(connection) => query(connection).map_err(|error| tell(&self.path, error)),
+            None => Err(closed(&"a reader without a connection")),
+        }
+    }
+}
+
+/// A connection on loan: it goes back also where the reader panics.
+struct Lent<'a> {
+    connection: Option<Connection>,
+    back: &'a Sender<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // There is room for every connection, and the other end is held beside this one.
+            let _ = self.back.send(connection);
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::{engines::Batch, failure::Failure, journal::Position};
 const QUEUE_MESSAGES_MAX: usize = 64;
 /// Changed entries that are applied at once.
 const BATCH_ENTRIES_MAX: usize = 4096;
+/// Bytes of journal that are applied at once, about: what waits is held in memory.
+const BATCH_BYTES_MAX: u64 = 16 << 20;
 
 /// Entries that were published together, and the point in the journal behind them.
 pub(crate) struct Message {
@@ -24,19 +26,24 @@ pub(crate) struct Applier {
     index: Arc<Index>,
     checkpoint: Checkpoint,
     waiting: Vec<Published>,
+    /// Where in the journal the first of what waits may begin.
+    begin: Position,
 }
 
 impl Applier {
     /// An applier that goes on where the engine is.
     pub(crate) fn new(index: Arc<Index>, checkpoint: Checkpoint) -> Self {
-        Self { index, checkpoint, waiting: Vec::new() }
+        let begin = checkpoint.position;
+        Self { index, checkpoint, waiting: Vec::new(), begin }
     }
 
     /// Takes entries; applies them once enough have come.
     pub(crate) fn take(&mut self, message: Message) -> Result<()> {
         self.waiting.extend(message.published);
         self.checkpoint.position = message.end;
-        if self.waiting.len() >= BATCH_ENTRIES_MAX { self.flush() } else { Ok(()) }
+        let same_segment = self.begin.segment == message.end.segment;
+        let bytes = if same_segment { message.end.offset.saturating_sub(self.begin.offset) } else { u64::MAX };
+        if self.waiting.len() >= BATCH_ENTRIES_MAX || bytes >= BATCH_BYTES_MAX { self.flush() } else { Ok(()) }
     }
 
     /// Applies what waits, and the position that was reached.
@@ -61,6 +68,7 @@ impl Applier {
         self.index.engine.apply(&batch).map_err(told)?;
         self.index.forget(&self.waiting);
         self.waiting.clear();
+        self.begin = self.checkpoint.position;
         Ok(())
     }
 

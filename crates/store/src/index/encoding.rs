@@ -14,7 +14,7 @@ const RECORD_FORMAT: u8 = 1;
 /// Format byte and LSN.
 const ENTRY_HEADER_LEN: usize = 9;
 /// Nesting of CBOR that is followed; the model needs less, KMIP structures in attributes included.
-const DEPTH_MAX: usize = 64;
+const DEPTH_MAX: usize = 256;
 
 /// An entry's bytes but for its position: everything is encoded before the committer's turn comes.
 pub(crate) struct EncodedEntry(Vec<u8>);

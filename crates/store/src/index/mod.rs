@@ -15,7 +15,7 @@ use std::{
 
 use keyreeve_core::{
     Error, Result,
-    model::Lsn,
+    model::{Lsn, ManagedObject},
     ports::store::{IndexHit, IndexRange},
     record::{Change, Record, RecordKey},
 };
@@ -194,19 +194,33 @@ impl Index {
 struct Weigh;
 
 impl quick_cache::Weighter<RecordKey, Found> for Weigh {
-    fn weight(&self, _: &RecordKey, found: &Found) -> u64 {
+    fn weight(&self, key: &RecordKey, found: &Found) -> u64 {
+        let name = match key {
+            RecordKey::KeyName(_, name) | RecordKey::PrincipalName(_, name) | RecordKey::Server(name) => name.len(),
+            _ => 0,
+        };
         let bytes = match found.as_deref() {
-            None => 128,
+            None => 256,
             Some(Record::Material(material)) => 512 + material.ciphertext.len(),
             Some(Record::Server(server)) => 512 + server.data.len(),
-            Some(Record::Object(object)) => 1536 + 256 * (object.links.len() + object.further.len()),
+            Some(Record::Object(object)) => 1536 + variable_bytes(object),
             Some(Record::Key(key)) => {
-                768 + 48 * key.versions.len() + 128 * (key.tags.len() + key.grants.len())
+                let tags: usize = key.tags.iter().map(|(name, value)| 128 + name.len() + value.len()).sum();
+                768 + key.name.len() + 48 * key.versions.len() + 256 * key.grants.len() + tags
             }
             Some(_) => 512,
         };
-        bytes as u64
+        (bytes + name) as u64
     }
+}
+
+/// About how many bytes an object's lists and texts take.
+fn variable_bytes(object: &ManagedObject) -> usize {
+    let names: usize = object.names.iter().map(|name| 64 + name.value.len()).sum();
+    let groups: usize = object.groups.iter().map(|group| 64 + group.len()).sum();
+    let links: usize = object.links.iter().map(|link| 64 + link.target.len()).sum();
+    let further: usize = object.further.values().flatten().map(|value| 128 + value.bytes()).sum();
+    names + groups + links + further + 128 * object.parameters.len()
 }
 
 pub(crate) fn told(error: EngineError) -> Error {

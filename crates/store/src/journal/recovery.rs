@@ -149,11 +149,15 @@ fn torn_tail(journal: &Journal, walk: &mut Walk, synced: Lsn, what: &str) -> Res
     let Some(len) = usize::try_from(end - start + 1).ok().filter(|len| *len <= FRAME_BYTES_MAX) else {
         return Err(walk.damaged(format!("{what}, and more than one frame follows")));
     };
+    // A frame is written only once the one before it is durable, and says so: bytes inside an entry that look like a
+    // frame, put there by a client, cannot know that.
+    let torn = walk.position.next;
     let bytes = walk.bytes(start, len)?;
     let follower = (1..bytes.len()).find(|at| {
         let candidate = &bytes[*at..];
         let whole = frame::claimed_len(candidate).and_then(|len| candidate.get(..len));
-        whole.is_some_and(|whole| frame::parse(whole, &journal.sha256).is_ok())
+        let parsed = whole.and_then(|whole| frame::parse(whole, &journal.sha256).ok());
+        parsed.is_some_and(|(header, _)| header.first > torn && header.synced >= torn)
     });
     if let Some(at) = follower {
         return Err(walk.damaged(format!("{what}, and a whole frame follows {at} bytes on")));

@@ -26,6 +26,7 @@ pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
         key: Some(KeyId(Uuid::from_u128(8))),
         object: None,
         target: None,
+        others: Vec::new(),
         outcome: Outcome::Success,
         detail: None,
         changes,
