@@ -137,6 +137,9 @@ pub struct LimitsConfig {
 pub struct Kmip {
     /// Answer Interop.
     pub interop: bool,
+    /// Take requests whose header holds credentials, and look at the TLS certificate alone: `dev` only.
+    #[serde(skip)]
+    pub credentials_ignored: bool,
 }
 
 impl Default for Listen {
@@ -281,6 +284,7 @@ impl Config {
         let mut config: Self =
             table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
         config.listen.plain_http = self.listen.plain_http;
+        config.kmip.credentials_ignored = self.kmip.credentials_ignored;
         Ok(config)
     }
 }
@@ -327,7 +331,7 @@ mod tests {
                     message_bytes_max: 1,
                     failures_recorded_per_second_max: 1,
                 },
-                kmip: Kmip { interop: true },
+                kmip: Kmip { interop: true, credentials_ignored: false },
                 unlock: UnlockFile::default(),
             },
             |config, setting| {

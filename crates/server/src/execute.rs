@@ -12,7 +12,7 @@ use keyreeve_core::record::{EntryDraft, Record, RecordKey};
 use keyreeve_core::request::Reference;
 use keyreeve_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// Target of the log lines that tell of requests, one each.
 pub const REQUEST_LOG: &str = "keyreeve::request";
@@ -31,18 +31,15 @@ pub async fn execute<O: Operation + 'static>(
     for _ in 0..ATTEMPTS_MAX {
         let prepared = prepare(engine, caller, &operation).await?;
         let line = Line::new(prepared.entry());
-        match commit(engine, prepared).await? {
-            Ended::Done(_, reply) => {
-                line.log(begin, reply.as_ref().err());
-                return reply;
-            }
-            Ended::Lost(error) => {
-                line.log(begin, Some(&error));
-                return Err(error);
-            }
-            Ended::Stale => {}
-        }
+        let reply = match commit(engine, prepared).await? {
+            Ended::Done(_, reply) => reply,
+            Ended::Lost(error) => Err(error),
+            Ended::Stale => continue,
+        };
+        line.log(begin, reply.as_ref().err());
+        return reply;
     }
+    warn!(request = %caller.request, attempts = ATTEMPTS_MAX, "given up: others keep changing the same data");
     Err(conflict())
 }
 

@@ -91,8 +91,13 @@ impl Operation for PutServerData {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
         let id = context.new_object_id()?;
-        let sealed =
-            self.secret.as_ref().map(|secret| context.seal(&server_binding(id), secret)).transpose()?;
+        let sealed = self.secret.as_ref().map(|secret| {
+            let mut bound = Vec::with_capacity(32 + secret.len());
+            bound.extend_from_slice(&context.crypto().sha256(&head(&self.name, &self.data)));
+            bound.extend_from_slice(secret.expose());
+            context.seal(&server_binding(id), &SecretBytes::new(bound))
+        });
+        let sealed = sealed.transpose()?;
         context.note_target(&self.name);
         context.put(Record::Server(Arc::new(ServerData {
             name: self.name.clone(),

@@ -62,7 +62,8 @@ fn dev_in(
 ) -> Result<(), StartError> {
     let dir = dir.canonicalize().map_err(StartError::io("find", dir))?;
     config.data = Data { dir: dir.clone() };
-    config.kmip.interop = true;
+    // What published test cases need: they begin and end with Interop, and send credentials of their own.
+    (config.kmip.interop, config.kmip.credentials_ignored) = (true, true);
     let opened = open_or_create(&mut config, root_key)?;
     found(&opened)?;
     write_client_files(&opened, &dir)?;
@@ -108,6 +109,7 @@ fn environment(dir: &Path, key_file: &Path, addresses: &Addresses) -> Result<Zer
     let path = |path: PathBuf| path.to_string_lossy().into_owned();
     let mut exports = vec![
         ("KEYREEVE_ADDR", format!("https://{}", addresses.http)),
+        ("KEYREEVE_KMIP_ADDR", addresses.kmip.to_string()),
         ("KEYREEVE_CA", path(dir.join("ca.pem"))),
         ("KEYREEVE_CLIENT_CERT", path(dir.join("client.pem"))),
         ("KEYREEVE_CLIENT_KEY", path(dir.join("client.key"))),

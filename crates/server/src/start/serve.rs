@@ -1,6 +1,5 @@
 //! Running a server over an open store: listeners, scheduler, and the ways to stop. Not here: what requests do.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,9 +15,10 @@ use super::error::StartError;
 use super::open::Opened;
 use crate::authn::Authenticator;
 use crate::config::Config;
+use crate::frontends::kmip::{Kmip, Settings};
 use crate::frontends::rest::{Api, Rest};
 use crate::health::Health;
-use crate::listen::{ClientCertificate, Handler, Limits, Listener, Protection, Shutdown, shutdown_signal};
+use crate::listen::{ClientCertificate, Limits, Listener, Protection, Shutdown, shutdown_signal};
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
 
@@ -27,6 +27,8 @@ use crate::server_identity::ServerIdentity;
 pub struct Addresses {
     /// REST over TLS.
     pub http: SocketAddr,
+    /// KMIP.
+    pub kmip: SocketAddr,
     /// REST without TLS (dev only).
     pub plain_http: Option<SocketAddr>,
 }
@@ -86,10 +88,10 @@ async fn run(
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
     tasks.spawn(scheduler::run(opened.engine.clone(), identity, shutdown));
-    let (http, version) = (addresses.http, env!("CARGO_PKG_VERSION"));
-    note(opened, Action::Start, format!("version {version}, REST on {http}"))?;
+    let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
+    note(opened, Action::Start, format!("version {version}, REST on {http}, KMIP on {kmip}"))?;
     server.health.set_ready(true);
-    info!(version, %http, "ready");
+    info!(version, %http, %kmip, "ready");
     let started = ready(&addresses);
     if started.is_ok() {
         let mut failure = opened.failure.clone();
@@ -111,6 +113,7 @@ async fn run(
 struct Server {
     health: Health,
     rest: Arc<Rest>,
+    kmip: Arc<Kmip>,
     limits: Limits,
 }
 
@@ -120,6 +123,7 @@ impl Server {
         let failures_max = config.limits.failures_recorded_per_second_max;
         let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
         let health = Health::default();
+        let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
         let rest = Arc::new(Rest::new(Api {
             engine,
             authenticator,
@@ -128,7 +132,7 @@ impl Server {
             started: Instant::now(),
             message_bytes_max: config.limits.message_bytes_max,
         }));
-        Self { health, rest, limits: Limits::new(config.limits.connections()) }
+        Self { health, rest, kmip, limits: Limits::new(config.limits.connections()) }
     }
 
     async fn listen(
@@ -138,30 +142,33 @@ impl Server {
         shutdown: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> Result<Addresses, StartError> {
-        let tls = |endpoint| Protection::Tls(endpoint);
-        let http = identity.endpoint(ClientCertificate::Optional, &["http/1.1"])?;
-        let http = Listener::bind("http", config.listen.http, tls(http), &self.limits).await?;
+        let http = Protection::Tls(identity.endpoint(ClientCertificate::Optional, &["http/1.1"])?);
+        let http = Listener::bind("http", config.listen.http, http, &self.limits).await?;
+        let kmip = Protection::Tls(identity.endpoint(ClientCertificate::Required, &[])?);
+        let kmip = Listener::bind("kmip", config.listen.kmip, kmip, &self.limits).await?;
         let plain = match config.listen.plain_http {
             Some(address) => {
                 Some(Listener::bind("plain-http", address, Protection::PlainLoopback, &self.limits).await?)
             }
             None => None,
         };
-        let addresses = Addresses { http: http.address(), plain_http: plain.as_ref().map(Listener::address) };
-        tasks.spawn(accept(http, self.rest.clone(), shutdown.clone()));
-        if let Some(plain) = plain {
-            tasks.spawn(accept(plain, self.rest.clone(), shutdown.clone()));
+        let plain_http = plain.as_ref().map(Listener::address);
+        let addresses = Addresses { http: http.address(), kmip: kmip.address(), plain_http };
+        for listener in [Some(http), plain].into_iter().flatten() {
+            tasks.spawn(listener.run(self.rest.clone(), shutdown.clone()));
         }
+        tasks.spawn(kmip.run(self.kmip.clone(), shutdown.clone()));
         Ok(addresses)
     }
 }
 
-fn accept<H: Handler>(
-    listener: Listener,
-    handler: Arc<H>,
-    shutdown: Shutdown,
-) -> impl Future<Output = ()> + Send {
-    listener.run(handler, shutdown)
+fn kmip_settings(config: &Config) -> Settings {
+    let message_bytes_max = config.limits.message_bytes_max;
+    Settings {
+        interop: config.kmip.interop,
+        credentials_ignored: config.kmip.credentials_ignored,
+        limits: keyreeve_kmip::Limits { message_bytes_max, ..keyreeve_kmip::Limits::default() },
+    }
 }
 
 /// The configured names, and the addresses that are listened on where they name one machine.

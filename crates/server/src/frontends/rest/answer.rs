@@ -8,16 +8,19 @@ use base64::engine::general_purpose::STANDARD;
 use keyreeve_core::model::{ObjectId, Time};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// The media type of bare bytes.
 pub(super) const OCTET_STREAM: &str = "application/octet-stream";
 
-/// A time in RFC 3339, UTC; one that no calendar holds as its milliseconds since 1970.
+/// A time in RFC 3339, UTC, always with milliseconds, so that texts sort as times do; one that no calendar holds as its
+/// milliseconds since 1970.
 pub(super) fn time(time: Time) -> String {
-    let nanoseconds = i128::from(time.0) * 1_000_000;
-    let date = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok();
-    date.and_then(|date| date.format(&Rfc3339).ok()).unwrap_or_else(|| time.0.to_string())
+    let Ok(date) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0) * 1_000_000) else {
+        return time.0.to_string();
+    };
+    let (hour, minute, second, millisecond) = date.to_hms_milli();
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
 }
 
 /// What an operation gave: raw bytes with version and object in headers, or JSON with the bytes in base64.
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339() {
-        assert_eq!(time(Time(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(time(Time(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(time(Time(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
         assert_eq!(time(Time(i64::MAX)), i64::MAX.to_string());
     }

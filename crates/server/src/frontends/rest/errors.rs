@@ -14,6 +14,18 @@ pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
+    /// For the log alone.
+    cause: Option<String>,
+    /// The log knows of it already.
+    told: bool,
+}
+
+/// Rides on an answer whose cause the log does not know yet.
+#[derive(Clone)]
+pub(super) struct Untold {
+    pub(super) code: &'static str,
+    pub(super) detail: String,
+    pub(super) cause: Option<String>,
 }
 
 /// Result of the REST front-end's functions.
@@ -22,7 +34,12 @@ pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 impl Problem {
     /// A problem with a status, a stable code and a sentence for people.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into() }
+        Self { status, code, detail: detail.into(), cause: None, told: false }
+    }
+
+    /// An error that whoever found it has logged.
+    pub(super) fn told(error: Error) -> Self {
+        Self { told: true, ..Self::from(error) }
     }
 
     /// A request that cannot be read.
@@ -33,7 +50,8 @@ impl Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self::new(status(error.kind()), code(error.kind()), error.public())
+        let cause = error.cause().map(str::to_owned);
+        Self { cause, ..Self::new(status(error.kind()), code(error.kind()), error.public()) }
     }
 }
 
@@ -98,6 +116,10 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"keyreeve\""));
+        }
+        if !self.told {
+            let Self { code, detail, cause, .. } = self;
+            response.extensions_mut().insert(Untold { code, detail, cause });
         }
         response
     }

@@ -5,23 +5,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post, put};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use keyreeve_core::Result;
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::Operation;
 use keyreeve_pki::CertificateAuthority;
 use tower::ServiceExt as _;
-use tracing::debug;
+use tracing::{debug, error, info};
 
 use crate::authn::Authenticator;
-use crate::execute::execute;
+use crate::execute::{REQUEST_LOG, execute};
 use crate::health::Health;
-use crate::listen::{Connection, Handler};
+use crate::listen::{Connection, Handler, Peer};
 
 mod answer;
 mod clients;
@@ -32,7 +34,7 @@ mod keys;
 mod request;
 mod status;
 
-use errors::Problem;
+use errors::{Problem, Untold};
 
 /// Seconds that a request's head may take, and that a connection is kept without one.
 const HEAD_SECONDS_MAX: u64 = 60;
@@ -54,8 +56,12 @@ pub struct Api {
 }
 
 impl Api {
-    async fn execute<O: Operation + 'static>(&self, caller: &Caller, operation: O) -> Result<O::Reply> {
-        execute(&self.engine, caller, operation).await
+    async fn execute<O: Operation + 'static>(
+        &self,
+        caller: &Caller,
+        operation: O,
+    ) -> Result<O::Reply, Problem> {
+        execute(&self.engine, caller, operation).await.map_err(Problem::told)
     }
 }
 
@@ -131,5 +137,21 @@ fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "this path does not take this method")
         })
+        .layer(middleware::from_fn(tell))
         .with_state(api)
+}
+
+/// Logs the requests that came to no operation; of the others `execute` tells.
+async fn tell(request: Request, next: Next) -> Response {
+    let (begin, method, path) = (Instant::now(), request.method().clone(), request.uri().path().to_owned());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
+    let response = next.run(request).await;
+    if let Some(Untold { code, detail, cause }) = response.extensions().get::<Untold>() {
+        let microseconds = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        info!(target: REQUEST_LOG, ?peer, object = %path, outcome = code, microseconds, detail, "rest {method}");
+        if let Some(cause) = cause {
+            error!(%method, path, cause, "a request failed");
+        }
+    }
+    response
 }

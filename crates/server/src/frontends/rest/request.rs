@@ -6,13 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use keyreeve_core::access::Caller;
 use keyreeve_core::request::Reference;
 use serde::de::{self, DeserializeOwned, Visitor};
@@ -37,7 +37,8 @@ impl FromRequestParts<Arc<Api>> for Authenticated {
         let peer = parts.extensions.get::<Peer>().cloned();
         let peer = peer.ok_or_else(|| keyreeve_core::Error::internal("a request without a peer"))?;
         let token = bearer(&parts.headers)?;
-        Ok(Self(api.authenticator.authenticate("rest", &peer, token).await?))
+        let caller = api.authenticator.authenticate("rest", &peer, token).await;
+        Ok(Self(caller.map_err(Problem::told)?))
     }
 }
 
@@ -131,7 +132,7 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
                 let Query(beside) = Query::try_from_uri(request.uri())
                     .map_err(|error| Problem::invalid(error.body_text()))?;
                 let body = read(request, api.message_bytes_max).await?;
-                Ok(Self { bytes: Zeroizing::new(body.into()), beside, raw: true })
+                Ok(Self { bytes: Zeroizing::new(body), beside, raw: true })
             }
             Some(kind) if kind.eq_ignore_ascii_case("application/json") => {
                 from_json(&read(request, api.message_bytes_max).await?)
@@ -157,26 +158,36 @@ fn from_json<P: BesideData>(body: &[u8]) -> Result<Data<P>> {
     Ok(Data { bytes: Zeroizing::new(bytes), beside, raw: false })
 }
 
-async fn read(request: Request, bytes_max: usize) -> Result<Bytes> {
-    let too_large = || {
-        let detail = format!("the body is larger than {bytes_max} bytes, this server's limit");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit_exceeded", detail)
-    };
-    let announced =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > bytes_max) {
-        return Err(too_large());
-    }
-    let body = Limited::new(request.into_body(), bytes_max).collect();
+async fn read(request: Request, bytes_max: usize) -> Result<Vec<u8>> {
+    let body = collect(request.into_body(), bytes_max);
     match tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), body).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(Problem::invalid(format!("the body broke off: {error}"))),
+        Ok(body) => body,
         Err(_) => {
             let detail = format!("the body took longer than {BODY_SECONDS_MAX} seconds");
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "invalid", detail))
         }
     }
+}
+
+/// Of a body that is too large as much again is read and dropped, since most clients look for an answer only once
+/// they have sent all.
+async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Vec<u8>> {
+    let (mut bytes, mut bytes_seen) = (Vec::new(), 0);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    while announced <= 2 * bytes_max && bytes_seen <= 2 * bytes_max {
+        let Some(frame) = body.frame().await else { break };
+        let frame = frame.map_err(|error| Problem::invalid(format!("the body broke off: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        bytes_seen += data.len();
+        if bytes_seen <= bytes_max {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    if announced.max(bytes_seen) > bytes_max {
+        let detail = format!("the body is larger than {bytes_max} bytes, this server's limit");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit_exceeded", detail));
+    }
+    Ok(bytes)
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

@@ -1,0 +1,208 @@
+//! Who may do what: every action times every role, over the routes. An action without a row fails.
+
+use std::collections::BTreeSet;
+
+use hyper::StatusCode;
+use keyreeve_core::access::Action;
+use serde_json::{Value, json};
+
+use crate::harness::{Proof, Server, base64};
+
+/// How an answer looks to the one who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    /// Done.
+    A,
+    /// Denied: 403.
+    D,
+    /// Not found: may not even know.
+    N,
+}
+use Expected::{A, D, N};
+
+/// Who asks: admin, operator, the key's owner (a user), a user with a grant of this action, a user without, an auditor.
+const WHO: [&str; 6] = ["admin", "operator", "owner", "granted", "other", "auditor"];
+
+struct Row {
+    action: Action,
+    method: &'static str,
+    /// `KEY` and `SPARE` stand for a key and a client of the row's own.
+    path: &'static str,
+    body: Value,
+    expected: [Expected; 6],
+}
+
+fn row(
+    action: Action,
+    method: &'static str,
+    path: &'static str,
+    body: Value,
+    expected: [Expected; 6],
+) -> Row {
+    Row { action, method, path, body, expected }
+}
+
+fn rows() -> Vec<Row> {
+    let data = base64(b"data");
+    let using = [A, D, A, A, N, D];
+    let managing = [A, A, A, A, N, D];
+    let reading = [A, A, A, A, N, A];
+    let making = [A, A, A, A, A, D];
+    let open = [A; 6];
+    let administering = [A, D, D, D, D, D];
+    let auditing = [A, D, D, D, D, A];
+    let create = |algorithm| json!({ "name": "NEW", "algorithm": algorithm });
+    vec![
+        row(Action::Create, "POST", "/v1/keys", create("aes-128"), making),
+        row(Action::CreateKeyPair, "POST", "/v1/keys", create("ed25519"), making),
+        row(Action::ListKeys, "GET", "/v1/keys", Value::Null, open),
+        row(Action::GetAttributes, "GET", "/v1/keys/KEY", Value::Null, reading),
+        row(Action::GetPublic, "GET", "/v1/keys/KEY/public", Value::Null, reading),
+        row(Action::Get, "POST", "/v1/keys/KEY/export", json!({ "wrap_with": "kek" }), using),
+        row(Action::Rekey, "POST", "/v1/keys/KEY/rotate", Value::Null, managing),
+        row(Action::Activate, "POST", "/v1/keys/KEY/activate", Value::Null, managing),
+        row(Action::Revoke, "POST", "/v1/keys/KEY/revoke", Value::Null, managing),
+        row(Action::Destroy, "POST", "/v1/keys/KEY/destroy", Value::Null, managing),
+        row(
+            Action::Grant,
+            "PUT",
+            "/v1/keys/KEY/grants/auditor",
+            json!({ "actions": ["sign"] }),
+            // An operator who could grant could grant itself the use of any key.
+            [A, D, A, N, N, D],
+        ),
+        row(Action::Encrypt, "POST", "/v1/keys/KEY/encrypt", json!({ "plaintext": data }), using),
+        row(Action::Decrypt, "POST", "/v1/keys/KEY/decrypt", json!({ "ciphertext": "CIPHERTEXT" }), using),
+        row(Action::Sign, "POST", "/v1/keys/KEY/sign", json!({ "data": data }), using),
+        row(Action::Verify, "POST", "/v1/keys/KEY/verify", json!({ "data": data, "signature": data }), using),
+        row(Action::Mac, "POST", "/v1/keys/KEY/mac", json!({ "data": data }), using),
+        row(
+            Action::MacVerify,
+            "POST",
+            "/v1/keys/KEY/mac/verify",
+            json!({ "data": data, "mac": data }),
+            using,
+        ),
+        row(Action::Random, "POST", "/v1/random", json!({ "length": 8 }), open),
+        row(Action::Status, "GET", "/v1/status", Value::Null, open),
+        row(Action::ReadJournal, "GET", "/v1/journal", Value::Null, auditing),
+        row(Action::VerifyJournal, "POST", "/v1/journal/verify", Value::Null, auditing),
+        row(Action::CreatePrincipal, "POST", "/v1/clients", json!({ "name": "NEW" }), administering),
+        row(Action::ListPrincipals, "GET", "/v1/clients", Value::Null, administering),
+        row(Action::RenewCredential, "POST", "/v1/clients/SPARE/renew", Value::Null, administering),
+        row(Action::RevokePrincipal, "POST", "/v1/clients/SPARE/revoke", Value::Null, administering),
+    ]
+}
+
+/// Actions that no route asks for: other protocols' and the server's own.
+const NOT_OVER_REST: &[Action] = &[
+    Action::Register,
+    Action::ModifyAttributes,
+    Action::Locate,
+    Action::Check,
+    Action::ApplyDates,
+    Action::Wrap,
+    Action::Unwrap,
+    Action::Hash,
+    Action::Query,
+    Action::Authenticate,
+    Action::Initialize,
+    Action::Start,
+    Action::Stop,
+];
+
+#[test]
+fn every_action_has_a_row() {
+    let covered: BTreeSet<Action> = rows().iter().map(|row| row.action).collect();
+    let left_out: BTreeSet<Action> = NOT_OVER_REST.iter().copied().collect();
+    assert!(covered.is_disjoint(&left_out));
+    let all: BTreeSet<Action> = Action::ALL.iter().copied().collect();
+    let known = covered.union(&left_out).copied().collect();
+    assert_eq!(all, known, "an action has neither a row here nor a reason to have none");
+}
+
+#[tokio::test]
+async fn every_role_gets_what_it_may_and_no_more() {
+    let server = Server::start();
+    let tokens = tokens(&server).await;
+    server.admin("POST", "/v1/keys", json!({ "name": "kek", "algorithm": "aes-256" })).await;
+    for wrapper in ["owner", "granted"] {
+        server.admin("PUT", &format!("/v1/keys/kek/grants/{wrapper}"), json!({ "actions": ["wrap"] })).await;
+    }
+    for (index, row) in rows().iter().enumerate() {
+        for (who, expected) in WHO.iter().zip(row.expected) {
+            let name = format!("k{index}-{who}");
+            let body = prepare(&server, &tokens, row, &name).await;
+            let path = row.path.replace("KEY", &name).replace("SPARE", &format!("spare-{name}"));
+            let before = server.admin("GET", "/v1/status", Value::Null).await["lsn"].as_u64().unwrap();
+            let (status, answer) =
+                server.json(Proof::Token(&tokens(who)), row.method, &path, body.clone()).await;
+            let seen = match status {
+                StatusCode::FORBIDDEN => D,
+                StatusCode::NOT_FOUND => N,
+                status if status.is_success() => A,
+                _ => panic!("{who} {} {path}: {status} {answer}", row.method),
+            };
+            assert_eq!(seen, expected, "{who} {} {path}: {status} {answer}", row.method);
+            on_record(&server, before, row.action, who, expected == A).await;
+            let (status, _) = server.json(Proof::Nothing, row.method, &path, body).await;
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "a stranger: {} {path}", row.method);
+        }
+    }
+}
+
+/// The token of each of `WHO`, made as clients of these roles.
+async fn tokens(server: &Server) -> impl Fn(&str) -> String + use<> {
+    let mut tokens = vec![("admin", server.admin_token())];
+    for who in &WHO[1..] {
+        let role = if matches!(*who, "operator" | "auditor") { who } else { "user" };
+        let added = json!({ "name": who, "roles": [role], "token": true });
+        let added = server.admin("POST", "/v1/clients", added).await;
+        tokens.push((who, added["token"].as_str().unwrap().to_owned()));
+    }
+    move |who| tokens.iter().find(|(known, _)| *known == who).unwrap().1.clone()
+}
+
+/// Makes what the row works on: a key of the owner's that can do it, with a grant of just this action.
+async fn prepare(server: &Server, tokens: &impl Fn(&str) -> String, row: &Row, name: &str) -> Value {
+    let owner = tokens("owner");
+    let owner = Proof::Token(&owner);
+    let mut body = row.body.clone();
+    if body.get("name").is_some() {
+        body["name"] = json!(format!("new-{name}"));
+    }
+    if row.path.contains("SPARE") {
+        let made = server.admin("POST", "/v1/clients", json!({ "name": format!("spare-{name}") })).await;
+        assert!(made["certificate"].is_string());
+    }
+    if row.path.contains("KEY") {
+        let algorithm = match row.action {
+            Action::Encrypt | Action::Decrypt | Action::Get => "aes-128",
+            Action::Mac | Action::MacVerify => "hmac-sha256",
+            _ => "ed25519",
+        };
+        let active = row.action != Action::Activate;
+        let key = json!({ "name": name, "algorithm": algorithm, "exportable": true, "active": active });
+        assert_eq!(server.json(owner, "POST", "/v1/keys", key).await.0, StatusCode::CREATED);
+        if row.action != Action::Grant {
+            let path = format!("/v1/keys/{name}/grants/granted");
+            let grant = json!({ "actions": [row.action.word()] });
+            assert_eq!(server.json(owner, "PUT", &path, grant).await.0, StatusCode::OK);
+        }
+    }
+    if row.action == Action::Decrypt {
+        let plaintext = json!({ "plaintext": base64(b"data") });
+        let (_, made) = server.json(owner, "POST", &format!("/v1/keys/{name}/encrypt"), plaintext).await;
+        body["ciphertext"] = made["ciphertext"].clone();
+    }
+    body
+}
+
+/// The row tells the truth about its action: the journal says so.
+async fn on_record(server: &Server, after: u64, action: Action, who: &str, done: bool) {
+    let page = server.admin("GET", &format!("/v1/journal?after={after}"), Value::Null).await;
+    let entries = page["entries"].as_array().unwrap();
+    let found = entries.iter().find(|entry| entry["action"] == action.word() && entry["principal"] == who);
+    let entry = found.unwrap_or_else(|| panic!("no entry of {} by {who}", action.word()));
+    assert_eq!(entry["outcome"] == "success", done, "{entry}");
+}

@@ -1,0 +1,8 @@
+//! The REST API over a real server: TLS on a loopback socket, the embedded store in a temporary folder. Not here: unit
+//! tests of its parts.
+
+mod authorization;
+mod bad_input;
+mod dev;
+mod harness;
+mod key_life;
