@@ -144,7 +144,9 @@ fn derive(secret: &[u8], header: &[u8], context_hash: &[u8; HASH_BYTES]) -> Resu
     rest[1 + IV_AT + HASH_BYTES..].copy_from_slice(&512u32.to_be_bytes());
     let mut out = Zeroizing::new([0; 64]);
     get_kbkdf_ctr_hmac_algorithm(KbkdfCtrHmacAlgorithmId::Sha256)
-        .and_then(|algorithm| kbkdf_ctr_hmac(algorithm, &derivation_key(secret)[..], &info, out.as_mut_slice()).ok())
+        .and_then(|algorithm| {
+            kbkdf_ctr_hmac(algorithm, &derivation_key(secret)[..], &info, out.as_mut_slice()).ok()
+        })
         .ok_or_else(|| library("derive a key"))?;
     Ok(Derived(out))
 }

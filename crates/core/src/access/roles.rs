@@ -35,9 +35,9 @@ fn own_or_granted(principal: &Principal, key: &Key, action: Action) -> bool {
     // A grant to use or manage includes reading what the key is.
     let granted = action.group() != Share
         && key.grants.iter().any(|grant| {
-        grant.principal == principal.id
-            && (grant.actions.contains(&action)
-                || action.group() == ActionGroup::Read && !grant.actions.is_empty())
-    });
+            grant.principal == principal.id
+                && (grant.actions.contains(&action)
+                    || action.group() == ActionGroup::Read && !grant.actions.is_empty())
+        });
     ownable && (owns || granted)
 }

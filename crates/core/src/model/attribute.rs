@@ -35,7 +35,9 @@ impl Value {
     /// About how many bytes it takes in memory beyond its own size.
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Structure(fields) => fields.iter().map(|(name, value)| 64 + name.len() + value.bytes()).sum(),
+            Self::Structure(fields) => {
+                fields.iter().map(|(name, value)| 64 + name.len() + value.bytes()).sum()
+            }
             Self::Text(text) => text.len(),
             Self::Bytes(bytes) | Self::BigInteger(bytes) => bytes.len(),
             _ => 0,

@@ -97,7 +97,12 @@ impl Rekey {
     }
 
     /// The new object's attributes: the old one's, with what the client gave in their place.
-    fn successor(&self, old: &ManagedObject, given: Option<&Template>, context: &Context<'_>) -> Result<Template> {
+    fn successor(
+        &self,
+        old: &ManagedObject,
+        given: Option<&Template>,
+        context: &Context<'_>,
+    ) -> Result<Template> {
         let inherited = Template {
             activation: match lifecycle::state_at(old, context.now()) {
                 State::PreActive => Activation::Later,

@@ -133,7 +133,9 @@ fn open_bound(engine: &Engine, data: &ServerData, sealed: &SealedMaterial) -> Re
     let bound = engine.sealer().open(&server_binding(sealed.object), sealed)?;
     let expected = engine.crypto().sha256(&head(&data.name, &data.data));
     match bound.expose().split_first_chunk::<32>() {
-        Some((found, secret)) if engine.crypto().equal(found, &expected) => Ok(SecretBytes::copy_from(secret)),
+        Some((found, secret)) if engine.crypto().equal(found, &expected) => {
+            Ok(SecretBytes::copy_from(secret))
+        }
         _ => Err(Error::internal(format!("server data {} does not belong to its sealed part", data.name))),
     }
 }

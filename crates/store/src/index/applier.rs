@@ -42,8 +42,13 @@ impl Applier {
         self.waiting.extend(message.published);
         self.checkpoint.position = message.end;
         let same_segment = self.begin.segment == message.end.segment;
-        let bytes = if same_segment { message.end.offset.saturating_sub(self.begin.offset) } else { u64::MAX };
-        if self.waiting.len() >= BATCH_ENTRIES_MAX || bytes >= BATCH_BYTES_MAX { self.flush() } else { Ok(()) }
+        let bytes =
+            if same_segment { message.end.offset.saturating_sub(self.begin.offset) } else { u64::MAX };
+        if self.waiting.len() >= BATCH_ENTRIES_MAX || bytes >= BATCH_BYTES_MAX {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     /// Applies what waits, and the position that was reached.

@@ -196,7 +196,9 @@ struct Weigh;
 impl quick_cache::Weighter<RecordKey, Found> for Weigh {
     fn weight(&self, key: &RecordKey, found: &Found) -> u64 {
         let name = match key {
-            RecordKey::KeyName(_, name) | RecordKey::PrincipalName(_, name) | RecordKey::Server(name) => name.len(),
+            RecordKey::KeyName(_, name) | RecordKey::PrincipalName(_, name) | RecordKey::Server(name) => {
+                name.len()
+            }
             _ => 0,
         };
         let bytes = match found.as_deref() {

@@ -3,21 +3,14 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use keyreeve_core::{
     Error, ErrorKind, SecretBytes,
     access::Caller,
     engine::Engine,
-    model::{
-        CredentialId, CredentialKind, KeyPolicy, KeySpec, PrincipalId, RequestId, Revocation,
-        RevocationReason, Role, State, Time,
-    },
+    model::{KeyPolicy, KeySpec, Revocation, RevocationReason, Role, State, Time},
     operations::{
         Activation, Template,
         activate::Activate,
@@ -27,32 +20,20 @@ use keyreeve_core::{
         destroy::Destroy,
         encrypt::{Encrypt, Form},
         journal::VerifyJournal,
-        principals::{CreatePrincipal, NewCredential, authenticate},
         rekey::Rekey,
         revoke::Revoke,
-        server::Initialize,
         show::Show,
     },
-    ports::{clock::Clock, crypto::Crypto},
     request::Reference,
 };
-use keyreeve_crypto::SoftwareCrypto;
-use keyreeve_store::{EngineChoice, Store, StoreOptions, Unlock, engines::memory::MemoryEngine};
+use keyreeve_store::{EngineChoice, Store, StoreOptions, engines::memory::MemoryEngine};
 use keyreeve_testkit::{disk::FaultyDisk, random::Random};
-use uuid::Uuid;
+
+use super::bench::{HandClock, House, engine, known, principal, system, unlock};
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 const STEPS: u64 = 120;
 const REFUSED: &[ErrorKind] = &[ErrorKind::NotFound, ErrorKind::WrongState, ErrorKind::Destroyed];
-
-#[derive(Default)]
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now(&self) -> Time {
-        Time(self.0.load(Ordering::SeqCst))
-    }
-}
 
 /// One version as a reader of the standard would keep it on paper.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,51 +86,13 @@ struct Simulation {
     crashes: u32,
 }
 
-fn unlock() -> Unlock {
-    Unlock::KeyFile(SecretBytes::new("07".repeat(32).into_bytes()))
-}
-
-fn request() -> RequestId {
-    RequestId(Uuid::nil())
-}
-
-fn engine(store: &Arc<Store>, options: &StoreOptions) -> Arc<Engine> {
-    Arc::new(Engine::new(store.clone(), store.sealer(), options.crypto.clone(), options.clock.clone()))
-}
-
-fn authenticated(store: &Store, clock: &HandClock) -> Caller {
-    let admin = authenticate(store, CredentialId([1; 32]), clock.now()).expect("the admin is known");
-    Caller::authenticated(admin, "test", None, request())
-}
-
 impl Simulation {
     fn new(seed: u64) -> Self {
-        let clock = Arc::new(HandClock(AtomicI64::new(1_000_000)));
-        let disk = FaultyDisk::new();
-        let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
-        let mut options = StoreOptions::new(PathBuf::from("/data"), crypto, clock.clone());
-        options.disk = Arc::new(disk.clone());
-        options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
-        options.journal.preallocate_bytes = 16 * 1024;
-        options.journal.reserve_bytes = 16 * 1024;
-        options.journal.segment_bytes_max = 64 * 1024;
-        Store::create(&options, &unlock()).expect("a new store");
-        let store = Arc::new(Store::open(&options, &unlock()).expect("opens"));
-        let engine = engine(&store, &options);
-        let system = Caller::system(request());
-        engine.execute(&system, &Initialize).expect("initializes");
-        let credential =
-            NewCredential { id: CredentialId([1; 32]), kind: CredentialKind::Token, expires: None };
-        let admin = CreatePrincipal {
-            id: PrincipalId(Uuid::from_u128(1)),
-            name: "admin".into(),
-            roles: [Role::Admin].into(),
-            credentials: vec![credential],
-        };
-        engine.execute(&system, &admin).expect("an admin");
+        let House { disk, options, clock, store, engine } = House::new();
+        let caller = principal(&engine, "admin", &[Role::Admin]);
         Self {
             random: Random::new(seed),
-            caller: authenticated(&store, &clock),
+            caller,
             disk,
             options,
             clock,
@@ -387,7 +330,7 @@ impl Simulation {
     }
 
     fn apply_dates(&mut self) {
-        match self.engine.execute(&Caller::system(request()), &ApplyDates) {
+        match self.engine.execute(&system(), &ApplyDates) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Unavailable => self.reopen(),
             Err(error) => panic!("applying dates: {error}"),
@@ -403,7 +346,7 @@ impl Simulation {
         self.options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
         self.store = Arc::new(Store::open(&self.options, &unlock()).expect("opens after a crash"));
         self.engine = engine(&self.store, &self.options);
-        self.caller = authenticated(&self.store, &self.clock);
+        self.caller = known(&self.engine, "admin");
     }
 
     fn at_now(&self, paper: Option<&Paper>) -> Option<Vec<State>> {

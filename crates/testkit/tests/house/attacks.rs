@@ -1,0 +1,340 @@
+//! What one principal could try against another's keys, and a writer of the data folder against all. Each test is a
+//! hole that a review found.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use keyreeve_core::{
+    Error, ErrorKind, SecretBytes,
+    access::{Action, Caller},
+    attributes::AttributeEdit,
+    engine::Engine,
+    model::{
+        Algorithm, AttributeName, CryptoParameters, KeyPolicy, KeySpec, Name, Revocation, RevocationReason,
+        Role, State, UsageMask, Value,
+    },
+    operations::{
+        Activation, Template,
+        activate::Activate,
+        create::{Create, Created},
+        decrypt::Decrypt,
+        destroy::Destroy,
+        encrypt::{Encrypt, Form},
+        get::{Get, Protection},
+        grant::Grant,
+        mac::Mac,
+        modify_attributes::ModifyAttributes,
+        rekey::Rekey,
+        revoke::Revoke,
+        show::Show,
+    },
+    ports::store::{Commit, Committed, Store as _},
+    record::{Change, Record, RecordKey},
+    request::Reference,
+};
+use keyreeve_store::Store;
+
+use super::bench::{House, engine, principal, system, unlock};
+
+struct People {
+    house: House,
+    alice: Caller,
+    mallory: Caller,
+}
+
+fn people() -> People {
+    let house = House::new();
+    let alice = principal(&house.engine, "alice", &[Role::User]);
+    let mallory = principal(&house.engine, "mallory", &[Role::User]);
+    People { house, alice, mallory }
+}
+
+fn new_key(name: &str) -> Create {
+    Create {
+        name: Some(name.into()),
+        spec: KeySpec::from_name("aes-256").expect("known"),
+        template: Template { activation: Activation::Now, extractable: Some(false), ..Template::default() },
+        public: Template::default(),
+        policy: KeyPolicy::default(),
+        tags: BTreeMap::new(),
+        usage_must_fit: false,
+    }
+}
+
+fn make(engine: &Engine, caller: &Caller, create: &Create) -> Created {
+    engine.execute(caller, create).expect("makes a key")
+}
+
+fn grant(engine: &Engine, caller: &Caller, key: &str, to: &str, actions: &[Action]) -> Result<(), Error> {
+    let operation =
+        Grant { key: Reference::text(key), principal: to.into(), actions: actions.iter().copied().collect() };
+    engine.execute(caller, &operation).map(drop)
+}
+
+fn get(engine: &Engine, caller: &Caller, key: &str) -> Result<(), Error> {
+    let operation = Get {
+        key: Reference::text(key),
+        version: None,
+        public: false,
+        format: None,
+        protection: Protection::Plain,
+    };
+    engine.execute(caller, &operation).map(drop)
+}
+
+fn encrypt(engine: &Engine, caller: &Caller, key: &str) -> Result<Vec<u8>, Error> {
+    let operation = Encrypt {
+        key: Reference::text(key),
+        version: None,
+        form: Form::Envelope { context: Vec::new() },
+        plaintext: SecretBytes::copy_from(b"attack at dawn"),
+    };
+    engine.execute(caller, &operation).map(|encrypted| encrypted.ciphertext.data)
+}
+
+fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+fn vendor(name: &str) -> AttributeName {
+    AttributeName::Vendor { vendor: "x".into(), name: name.into() }
+}
+
+fn add(name: AttributeName, value: Value, key: &str) -> ModifyAttributes {
+    ModifyAttributes { key: Reference::text(key), edits: vec![AttributeEdit::Add { name, value }] }
+}
+
+#[test]
+fn an_operator_cannot_give_itself_the_use_of_a_key() {
+    let People { house, alice, .. } = people();
+    let operator = principal(&house.engine, "operator", &[Role::Operator]);
+    let mut create = new_key("payroll");
+    create.template.extractable = Some(true);
+    create.policy.exportable = true;
+    make(&house.engine, &alice, &create);
+    assert_eq!(
+        kind(grant(&house.engine, &operator, "payroll", "operator", &[Action::Get])),
+        Some(ErrorKind::Denied)
+    );
+    assert_eq!(kind(get(&house.engine, &operator, "payroll")), Some(ErrorKind::Denied));
+}
+
+#[test]
+fn a_name_never_stands_for_another_keys_id() {
+    let People { house, alice, mallory } = people();
+    let own = make(&house.engine, &alice, &new_key("own"));
+    let trap = own.key.to_string();
+    make(&house.engine, &mallory, &new_key(&trap));
+    let shown = house.engine.execute(&alice, &Show { key: Reference::text(&trap) }).expect("hers");
+    assert_eq!(shown.key.id, own.key);
+}
+
+#[test]
+fn a_destroyed_key_takes_no_name_from_its_successor_and_leaves_its_own_to_nobody_else() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    let mut create = new_key("payments");
+    create.template.names = vec![Name { value: "payments".into(), is_uri: false }];
+    let old = make(engine, &mallory, &create);
+    let destroy = |id: String| Destroy { key: Reference::text(id), deactivate: true };
+    engine.execute(&mallory, &destroy(old.key.to_string())).expect("destroys its own");
+    // A name that others may still send to is not for the taking; an administrator may hand it on.
+    assert_eq!(kind(engine.execute(&alice, &create)), Some(ErrorKind::AlreadyExists));
+    let admin = principal(engine, "admin", &[Role::Admin]);
+    let new = make(engine, &admin, &create);
+    let delete = ModifyAttributes {
+        key: Reference::Object(old.primary),
+        edits: vec![AttributeEdit::Delete {
+            name: AttributeName::Standard(keyreeve_core::model::AttributeKind::Name),
+            at: None,
+        }],
+    };
+    assert!(engine.execute(&mallory, &delete).is_err());
+    let shown = engine.execute(&admin, &Show { key: Reference::text("payments") }).expect("keeps its name");
+    assert_eq!(shown.key.id, new.key);
+}
+
+#[test]
+fn a_new_version_is_never_weaker_than_the_old() {
+    let People { house, alice, mallory } = people();
+    make(&house.engine, &alice, &new_key("vault"));
+    grant(&house.engine, &alice, "vault", "mallory", &[Action::Rekey, Action::Get]).expect("grants");
+    for weaker in [
+        Template { extractable: Some(true), ..Template::default() },
+        Template { usage: Some(UsageMask(u32::MAX)), ..Template::default() },
+    ] {
+        let rekey =
+            Rekey { key: Reference::text("vault"), activation: None, template: Some(weaker), public: None };
+        assert_eq!(kind(house.engine.execute(&mallory, &rekey)), Some(ErrorKind::Denied));
+    }
+    assert_eq!(kind(get(&house.engine, &mallory, "vault")), Some(ErrorKind::NotExtractable));
+}
+
+#[test]
+fn a_full_object_can_still_be_revoked() {
+    let People { house, alice, .. } = people();
+    make(&house.engine, &alice, &new_key("full"));
+    for size in [200_000, 20_000, 2_000, 200, 20, 2] {
+        let mut number = 0;
+        loop {
+            number += 1;
+            let filler = add(vendor(&format!("{size}-{number}")), Value::Text("x".repeat(size)), "full");
+            match house.engine.execute(&alice, &filler) {
+                Ok(_) => assert!(number < 1000, "attributes have no limit"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+                    break;
+                }
+            }
+        }
+    }
+    let revoke = Revoke {
+        key: Reference::text("full"),
+        revocation: Revocation { reason: RevocationReason::KeyCompromise, message: Some("stolen".into()) },
+        compromise_occurrence: None,
+    };
+    house.engine.execute(&alice, &revoke).expect("is revoked");
+}
+
+#[test]
+fn no_client_makes_a_record_that_the_store_cannot_read_again() {
+    let People { house, alice, .. } = people();
+    make(&house.engine, &alice, &new_key("deep"));
+    let nested = |depth| {
+        (0..depth).fold(Value::Integer(1), |value, _| Value::Structure(vec![("Field".to_owned(), value)]))
+    };
+    assert_eq!(
+        kind(house.engine.execute(&alice, &add(vendor("deep"), nested(20), "deep"))),
+        Some(ErrorKind::LimitExceeded)
+    );
+    house.engine.execute(&alice, &add(vendor("deep"), nested(7), "deep")).expect("within the limit");
+    let House { options, store, engine: old, .. } = house;
+    drop(old);
+    store.close().expect("closes");
+    drop(store);
+    let store = Arc::new(Store::open(&options, &unlock()).expect("opens again"));
+    engine(&store, &options).execute(&alice, &Show { key: Reference::text("deep") }).expect("is there");
+}
+
+#[test]
+fn who_may_make_macs_with_a_key_cannot_open_its_envelopes() {
+    let People { house, alice, mallory } = people();
+    let mut create = new_key("both");
+    create.template.usage = Some(UsageMask::ENCRYPT | UsageMask::DECRYPT | UsageMask::MAC);
+    make(&house.engine, &alice, &create);
+    grant(&house.engine, &alice, "both", "mallory", &[Action::Mac]).expect("grants");
+    let envelope = encrypt(&house.engine, &alice, "both").expect("encrypts");
+    // SP 800-108 in counter mode over the key's own bytes is a MAC over this: the commitment must not come out.
+    let context_hash = house.options.crypto.sha256(&[b""]);
+    for counter in 1..=2u32 {
+        let mut data = counter.to_be_bytes().to_vec();
+        data.extend_from_slice(b"keyreeve data envelope\0");
+        data.extend_from_slice(&envelope[..58]);
+        data.extend_from_slice(&context_hash);
+        data.extend_from_slice(&512u32.to_be_bytes());
+        let parameters = CryptoParameters { algorithm: Some(Algorithm::HmacSha256), ..Default::default() };
+        let mac = Mac { key: Reference::text("both"), version: None, parameters, data };
+        let mac = house.engine.execute(&mallory, &mac).expect("may make MACs").mac;
+        assert_ne!(mac, envelope[70..102]);
+    }
+}
+
+#[test]
+fn an_older_version_is_revoked_and_destroyed_whatever_the_newest_is() {
+    let People { house, alice, .. } = people();
+    let engine = &house.engine;
+    make(engine, &alice, &new_key("line"));
+    let rekey = Rekey {
+        key: Reference::text("line"),
+        activation: Some(Activation::Later),
+        template: None,
+        public: None,
+    };
+    let newest = engine.execute(&alice, &rekey).expect("a second version").primary;
+    let revoke = Revoke {
+        key: Reference::text("line"),
+        revocation: Revocation { reason: RevocationReason::CessationOfOperation, message: None },
+        compromise_occurrence: None,
+    };
+    engine.execute(&alice, &revoke).expect("the first is revoked");
+    assert_eq!(kind(encrypt(engine, &alice, "line")), Some(ErrorKind::WrongState));
+    engine
+        .execute(&alice, &Destroy { key: Reference::Object(newest), deactivate: true })
+        .expect("destroys one");
+    engine
+        .execute(&alice, &Destroy { key: Reference::text("line"), deactivate: true })
+        .expect("and the other");
+    let shown = engine.execute(&alice, &Show { key: Reference::text("line") }).expect("is known");
+    assert!(shown.objects.iter().all(|(_, state)| *state == State::Destroyed));
+}
+
+#[test]
+fn absent_and_hidden_look_the_same() {
+    let People { house, alice, mallory } = people();
+    make(&house.engine, &alice, &new_key("hidden"));
+    let told = |name: &str| {
+        let error = encrypt(&house.engine, &mallory, name).expect_err("refused");
+        (error.kind(), error.public().to_owned())
+    };
+    assert_eq!(told("hidden"), told("absent"));
+}
+
+#[test]
+fn an_altered_object_is_not_given_a_new_mac() {
+    let People { house, alice, .. } = people();
+    let engine = &house.engine;
+    let created = make(engine, &alice, &new_key("kept"));
+    // What a writer of the index could do: the same record, marked as extractable.
+    let address = RecordKey::Object(created.primary);
+    let Some(record) = house.store.get(&address).expect("reads") else { panic!("is there") };
+    let Record::Object(object) = &*record else { panic!("is an object") };
+    let mut altered = keyreeve_core::model::ManagedObject::clone(object);
+    altered.extractable = true;
+    let entry = engine.prepare(
+        &system(),
+        &keyreeve_core::operations::server::Note {
+            action: Action::Start,
+            detail: "tampering".into(),
+            denied: false,
+        },
+    );
+    let changes = vec![Change::Put(Record::Object(Arc::new(altered)))];
+    let commit = Commit {
+        as_of: house.store.published(),
+        reads: Vec::new(),
+        valid_until: None,
+        entry: keyreeve_core::record::EntryDraft { changes, ..entry.entry().clone() },
+    };
+    let (sender, receiver) = std::sync::mpsc::channel();
+    house.store.commit(commit, Box::new(move |done| sender.send(done).expect("is awaited")));
+    assert!(matches!(receiver.recv().expect("answers"), Ok(Committed::Done(_))));
+    assert_eq!(kind(get(engine, &alice, "kept")), Some(ErrorKind::Internal));
+    let harmless = add(vendor("note"), Value::Text("hello".into()), "kept");
+    assert_eq!(kind(engine.execute(&alice, &harmless)), Some(ErrorKind::Internal));
+    assert_eq!(kind(get(engine, &alice, "kept")), Some(ErrorKind::Internal));
+}
+
+#[test]
+fn a_grant_to_decrypt_opens_nothing_else() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    make(engine, &alice, &new_key("shared"));
+    let envelope = encrypt(engine, &alice, "shared").expect("encrypts");
+    let decrypt = || Decrypt {
+        key: Reference::text("shared"),
+        version: None,
+        form: Form::Envelope { context: Vec::new() },
+        ciphertext: envelope.clone(),
+        tag: None,
+    };
+    assert_eq!(kind(engine.execute(&mallory, &decrypt())), Some(ErrorKind::NotFound));
+    grant(engine, &alice, "shared", "mallory", &[Action::Decrypt]).expect("grants");
+    assert_eq!(engine.execute(&mallory, &decrypt()).expect("may").plaintext.expose(), b"attack at dawn");
+    assert_eq!(kind(encrypt(engine, &mallory, "shared")), Some(ErrorKind::Denied));
+    assert_eq!(kind(get(engine, &mallory, "shared")), Some(ErrorKind::Denied));
+    assert_eq!(
+        kind(engine.execute(&mallory, &Activate { key: Reference::text("shared") })),
+        Some(ErrorKind::Denied)
+    );
+    grant(engine, &alice, "shared", "mallory", &[]).expect("takes it back");
+    assert_eq!(kind(engine.execute(&mallory, &decrypt())), Some(ErrorKind::NotFound));
+}

@@ -1,0 +1,101 @@
+//! A whole house in memory, below the front-ends: store, sealing, crypto, engine, and a clock that stands still.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use keyreeve_core::{
+    SecretBytes,
+    access::Caller,
+    engine::Engine,
+    model::{CredentialId, CredentialKind, PrincipalId, RequestId, Role, Time},
+    operations::{
+        principals::{CreatePrincipal, NewCredential, authenticate},
+        server::Initialize,
+    },
+    ports::{clock::Clock, crypto::Crypto},
+};
+use keyreeve_crypto::SoftwareCrypto;
+use keyreeve_store::{EngineChoice, Store, StoreOptions, Unlock, engines::memory::MemoryEngine};
+use keyreeve_testkit::disk::FaultyDisk;
+use uuid::Uuid;
+
+/// A clock that stands still unless it is moved.
+#[derive(Default)]
+pub(crate) struct HandClock(pub(crate) AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Time {
+        Time(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) struct House {
+    pub(crate) disk: FaultyDisk,
+    pub(crate) options: StoreOptions,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl House {
+    /// A new, initialized store on a new disk.
+    pub(crate) fn new() -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(1_000_000)));
+        let disk = FaultyDisk::new();
+        let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
+        let mut options = StoreOptions::new(PathBuf::from("/data"), crypto, clock.clone());
+        options.disk = Arc::new(disk.clone());
+        options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        options.journal.preallocate_bytes = 16 * 1024;
+        options.journal.reserve_bytes = 16 * 1024;
+        options.journal.segment_bytes_max = 64 * 1024;
+        Store::create(&options, &unlock()).expect("a new store");
+        let store = Arc::new(Store::open(&options, &unlock()).expect("opens"));
+        let engine = engine(&store, &options);
+        engine.execute(&system(), &Initialize).expect("initializes");
+        Self { disk, options, clock, store, engine }
+    }
+}
+
+pub(crate) fn unlock() -> Unlock {
+    Unlock::KeyFile(SecretBytes::new("07".repeat(32).into_bytes()))
+}
+
+pub(crate) fn engine(store: &Arc<Store>, options: &StoreOptions) -> Arc<Engine> {
+    Arc::new(Engine::new(store.clone(), store.sealer(), options.crypto.clone(), options.clock.clone()))
+}
+
+pub(crate) fn system() -> Caller {
+    Caller::system(RequestId(Uuid::nil()))
+}
+
+fn proof(name: &str) -> CredentialId {
+    let mut id = [0; 32];
+    id[..name.len()].copy_from_slice(name.as_bytes());
+    CredentialId(id)
+}
+
+/// Makes a principal and gives it as a caller.
+pub(crate) fn principal(engine: &Engine, name: &str, roles: &[Role]) -> Caller {
+    let mut id = [0; 16];
+    id[..name.len()].copy_from_slice(name.as_bytes());
+    let operation = CreatePrincipal {
+        id: PrincipalId(Uuid::from_bytes(id)),
+        name: name.into(),
+        roles: roles.iter().copied().collect(),
+        credentials: vec![NewCredential { id: proof(name), kind: CredentialKind::Token, expires: None }],
+    };
+    engine.execute(&system(), &operation).expect("a new principal");
+    known(engine, name)
+}
+
+/// A principal that was made before, as a caller.
+pub(crate) fn known(engine: &Engine, name: &str) -> Caller {
+    let principal = authenticate(&**engine.store(), proof(name), engine.clock().now()).expect("is known");
+    Caller::authenticated(principal, "test", None, RequestId(Uuid::nil()))
+}

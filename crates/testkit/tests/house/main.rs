@@ -1,0 +1,5 @@
+//! The house as a whole, below the front-ends: seed-driven simulation, and what attackers tried.
+
+mod attacks;
+mod bench;
+mod simulation;
