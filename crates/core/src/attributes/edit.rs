@@ -181,6 +181,11 @@ fn assign(object: &mut ManagedObject, name: &AttributeName, values: Vec<Value>) 
             object.never_extractable &= !object.extractable;
         }
         AttributeKind::UsageLimits => {
+            // KMIP 1.4 section 3.21: once some of them are spent, they are no longer the client's to change.
+            if stored(object, name).iter().any(fields::is_spent) {
+                let public = "some of the usage limits are spent: they can no longer be changed";
+                return Err(Error::new(ErrorKind::ReadOnlyAttribute, public));
+            }
             let full = values.iter().map(|value| reader.usage_limits(value)).collect::<Result<_>>()?;
             put_further(object, name, full);
         }

@@ -116,15 +116,14 @@ impl Reader<'_> {
         })
     }
 
-    /// Usage Limits in full: what is left is all of it, where the client does not say.
+    /// Usage Limits in full. What is left is all of it: a client sets the total, and only the server counts.
     pub(super) fn usage_limits(&self, value: &Value) -> Result<Value> {
         let total = self.required(value, "UsageLimitsTotal", Self::long)?;
-        let count = self.optional(value, "UsageLimitsCount", Self::long)?.unwrap_or(total);
         let unit = self.required(value, "UsageLimitsUnit", Self::code)?;
-        if total < 0 || !(0..=total).contains(&count) {
-            return Err(self.wrong("the count must lie between 0 and the total"));
+        if total < 0 {
+            return Err(self.wrong("the total must not be negative"));
         }
-        Ok(usage_limits(total, count, unit))
+        Ok(usage_limits(total, total, unit))
     }
 
     pub(super) fn parameters(&self, value: &Value) -> Result<CryptoParameters> {
@@ -231,4 +230,22 @@ pub(super) fn parameters(of: &CryptoParameters) -> Value {
         ("PSource", of.oaep_label.clone().map(Value::Bytes)),
         ("TrailerField", count(of.trailer_field)),
     ])
+}
+
+/// True where a use has taken something from these Usage Limits.
+pub(super) fn is_spent(limits: &Value) -> bool {
+    match (part(limits, "UsageLimitsTotal"), part(limits, "UsageLimitsCount")) {
+        (Some(Value::LongInteger(total)), Some(Value::LongInteger(count))) => count < total,
+        _ => false,
+    }
+}
+
+/// Usage Limits as they were before the first use, for a new version of a key.
+pub(crate) fn unspent(limits: &Value) -> Value {
+    match (part(limits, "UsageLimitsTotal"), part(limits, "UsageLimitsUnit")) {
+        (Some(Value::LongInteger(total)), Some(Value::Enumeration(unit))) => {
+            usage_limits(*total, *total, *unit)
+        }
+        _ => limits.clone(),
+    }
 }

@@ -47,6 +47,10 @@ impl Operation for ModifyAttributes {
         let now = context.now();
         let changed = self.edits.iter().map(|wanted| edit(&mut after, wanted, now)).collect::<Result<_>>()?;
         check_may_leave(&resolved.key, after.extractable && !before.extractable)?;
+        if before.sensitive && !after.sensitive {
+            let public = "a key that is sensitive stays so; make a new key";
+            return Err(Error::new(ErrorKind::Denied, public));
+        }
         if before.state.is_destroyed() && before.names != after.names {
             return Err(Error::new(ErrorKind::Destroyed, "the names of a destroyed object are history"));
         }

@@ -3,7 +3,7 @@
 //! # Standard
 //! KMIP 2.1 section 6.1.44 (Re-key) and 6.1.45 (Re-key Key Pair).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Activation, Operation, Subject, Template,
@@ -12,9 +12,12 @@ use super::{
 };
 use crate::{
     access::{Action, Permit},
+    attributes::unspent,
     error::{Error, ErrorKind, Result},
     lifecycle,
-    model::{Key, KeyVersion, Link, LinkType, ManagedObject, ObjectId, State},
+    model::{
+        AttributeKind, AttributeName, Key, KeyVersion, Link, LinkType, ManagedObject, ObjectId, State, Value,
+    },
     record::Record,
     request::{Context, Reference, Resolved},
 };
@@ -116,7 +119,7 @@ impl Rekey {
             sensitive: Some(old.sensitive),
             extractable: Some(old.extractable),
             subtype: old.subtype,
-            further: old.further.clone(),
+            further: further_of_successor(old),
             ..Template::default()
         };
         let mut template = match given {
@@ -131,6 +134,15 @@ impl Rekey {
         }
         Ok(template)
     }
+}
+
+/// The old object's further attributes; what was spent of its usage limits counts anew.
+fn further_of_successor(old: &ManagedObject) -> BTreeMap<AttributeName, Vec<Value>> {
+    let mut further = old.further.clone();
+    if let Some(limits) = further.get_mut(&AttributeName::Standard(AttributeKind::UsageLimits)) {
+        *limits = limits.iter().map(unspent).collect();
+    }
+    further
 }
 
 /// A new version is never easier to take away or to use for more than the old one: who may rekey does not get more
