@@ -1,0 +1,189 @@
+//! A server on a thread of its own, and a KMIP client of it. Not here: any test.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use keyreeve_kmip::attributes::{Attribute, AttributeValue, Attributes, Name, TemplateAttribute};
+use keyreeve_kmip::enums::{CryptographicAlgorithm, NameType, ObjectType, ResultReason, ResultStatus};
+use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseItem, ResponseMessage};
+use keyreeve_kmip::payloads::create::CreateRequest;
+use keyreeve_kmip::payloads::{Request, Response};
+use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
+use keyreeve_kmip::{Limits, Version};
+use keyreeve_server::config::Config;
+use keyreeve_server::listen::{ShutdownTrigger, shutdown_signal};
+use keyreeve_server::start::{StartError, StopOn, init, serve};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConnection, RootCertStore, StreamOwned};
+use tempfile::TempDir;
+
+/// A server that stops when dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    /// `ca.pem`, `client.pem` and `client.key` of the administrator.
+    pub(crate) files: PathBuf,
+    running: Option<(ShutdownTrigger, JoinHandle<Result<(), StartError>>)>,
+    _dir: TempDir,
+}
+
+/// One connection of the administrator.
+pub(crate) struct Client(StreamOwned<ClientConnection, TcpStream>);
+
+impl Server {
+    /// A new server that allows what published cases need, as `dev` does.
+    pub(crate) fn start() -> Self {
+        Self::start_with(|config| (config.kmip.interop, config.kmip.credentials_ignored) = (true, true))
+    }
+
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        (config.listen.http, config.listen.kmip) = (loopback, loopback);
+        config.data.dir = dir.path().join("data");
+        config.unlock.key_file = Some(dir.path().join("root"));
+        config.limits.drain_seconds_max = 5;
+        change(&mut config);
+        std::fs::write(dir.path().join("root"), "17".repeat(32)).unwrap();
+        let files = dir.path().join("client");
+        init(&config, &files).unwrap();
+        let (trigger, shutdown) = shutdown_signal();
+        let (sender, receiver) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            serve(&config, StopOn::Shutdown(shutdown), |addresses| {
+                sender.send(addresses.kmip).unwrap();
+                Ok(())
+            })
+        });
+        let Ok(address) = receiver.recv() else {
+            panic!("the server did not start: {:?}", thread.join().unwrap());
+        };
+        Self { address, files, running: Some((trigger, thread)), _dir: dir }
+    }
+
+    /// Connects as the administrator.
+    pub(crate) fn connect(&self) -> Client {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(self.files.join("ca.pem")).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let chain = vec![CertificateDer::from_pem_file(self.files.join("client.pem")).unwrap()];
+        let key = PrivateKeyDer::from_pem_file(self.files.join("client.key")).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let socket = TcpStream::connect(self.address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Client(StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), socket))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some((trigger, thread)) = self.running.take() {
+            trigger.request();
+            let stopped = thread.join().unwrap();
+            assert!(std::thread::panicking() || stopped.is_ok(), "{stopped:?}");
+        }
+    }
+}
+
+impl Client {
+    /// Sends bytes as they are.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+        self.0.flush().unwrap();
+    }
+
+    /// The next response.
+    pub(crate) fn receive(&mut self) -> ResponseMessage {
+        let bytes = self.receive_bytes().expect("an answer");
+        ResponseMessage::decode(&bytes, &Limits::default()).unwrap()
+    }
+
+    /// The bytes of the next response; `None` where the server closed.
+    pub(crate) fn receive_bytes(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; 8];
+        self.0.read_exact(&mut bytes).ok()?;
+        let length = u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize;
+        bytes.resize(8 + length, 0);
+        self.0.read_exact(&mut bytes[8..]).ok()?;
+        Some(bytes)
+    }
+
+    pub(crate) fn exchange(&mut self, request: &RequestMessage) -> ResponseMessage {
+        self.send(request.encode().unwrap().expose());
+        self.receive()
+    }
+
+    /// One operation.
+    pub(crate) fn ask(&mut self, version: Version, payload: impl Into<Request>) -> ResponseItem {
+        let mut answer = self.exchange(&RequestMessage::new(version, vec![RequestItem::new(payload.into())]));
+        assert_eq!(answer.version, version);
+        assert_eq!(answer.items.len(), 1);
+        answer.items.remove(0)
+    }
+
+    /// One operation that must succeed.
+    pub(crate) fn done(&mut self, version: Version, payload: impl Into<Request>) -> Response {
+        let answer = self.ask(version, payload);
+        assert_eq!(
+            answer.result_status,
+            ResultStatus::Success,
+            "{:?} {:?}",
+            answer.result_reason,
+            answer.result_message
+        );
+        answer.payload.unwrap()
+    }
+
+    /// One operation that must fail, and why it did.
+    pub(crate) fn refused(&mut self, version: Version, payload: impl Into<Request>) -> ResultReason {
+        let answer = self.ask(version, payload);
+        assert_eq!(answer.result_status, ResultStatus::OperationFailed);
+        assert!(answer.payload.is_none());
+        assert!(answer.result_message.is_some_and(|message| !message.is_empty()));
+        answer.result_reason.unwrap()
+    }
+
+    /// Makes an AES-256 key of this name.
+    pub(crate) fn create(&mut self, version: Version, name: &str) -> UniqueIdentifier {
+        match self.done(version, create(name)) {
+            Response::Create(created) => created.unique_identifier,
+            _ => panic!("another operation was answered"),
+        }
+    }
+}
+
+/// Create of an AES-256 key of this name.
+pub(crate) fn create(name: &str) -> CreateRequest {
+    let attributes = [
+        AttributeValue::CryptographicAlgorithm(CryptographicAlgorithm::Aes),
+        AttributeValue::CryptographicLength(256),
+        AttributeValue::CryptographicUsageMask(
+            CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT,
+        ),
+        AttributeValue::Name(named(name)),
+    ];
+    CreateRequest {
+        object_type: ObjectType::SymmetricKey,
+        template_attribute: TemplateAttribute::from(attributes.into_iter().collect::<Attributes>()),
+        protection_storage_masks: None,
+    }
+}
+
+pub(crate) fn named(name: &str) -> Name {
+    Name { name_value: name.to_owned(), name_type: NameType::UninterpretedTextString }
+}
+
+pub(crate) fn attribute(value: AttributeValue) -> Attribute {
+    Attribute::from(value)
+}

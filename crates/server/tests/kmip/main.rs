@@ -1,0 +1,8 @@
+//! KMIP over a real server: TLS on a loopback socket, the embedded store in a temporary folder. Not here: unit tests
+//! of its parts.
+
+mod bad_input;
+mod batches;
+mod harness;
+mod life;
+mod published;
