@@ -62,6 +62,7 @@ pub fn next_state(from: State, by: Move) -> Result<State> {
         Move::Resume => "resumed",
         Move::Deactivate => "deactivated",
         Move::Compromise => "marked as compromised",
+        Move::Destroy if from.is_destroyed() => "destroyed again",
         Move::Destroy => "destroyed: revoke it first",
     };
     let kind = if from.is_destroyed() { ErrorKind::Destroyed } else { ErrorKind::WrongState };
