@@ -452,7 +452,8 @@ def registered(life):
 def strangers(life):
     """What does not exist, or cannot."""
     nobody = str(uuid.uuid4())
-    with refused("Get of an object that does not exist", ResultReason.ITEM_NOT_FOUND, ResultReason.PERMISSION_DENIED):
+    absent = ResultReason.OBJECT_NOT_FOUND if life.version == "2.0" else ResultReason.ITEM_NOT_FOUND
+    with refused("Get of an object that does not exist", absent, ResultReason.PERMISSION_DENIED):
         life.client.get(nobody)
     with refused("Destroy of an object that does not exist"):
         life.client.destroy(nobody)

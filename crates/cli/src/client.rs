@@ -352,7 +352,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let kind = match (status.as_u16(), text("code").as_str()) {
-        (_, "crypto_failed" | "journal_damaged") => Kind::Verification,
+        (_, "crypto_failed") => Kind::Verification,
         (401 | 403, _) => Kind::Denied,
         (404 | 409 | 410, _) => Kind::State,
         (429, _) => Kind::Remote,

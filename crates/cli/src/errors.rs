@@ -75,7 +75,7 @@ impl Failure {
     }
 
     /// The same failure as one of another kind.
-    pub(crate) fn as_kind(self, kind: Kind) -> Self {
+    pub(crate) fn into_kind(self, kind: Kind) -> Self {
         Self { kind, ..self }
     }
 

@@ -51,7 +51,7 @@ impl Decrypt {
 /// What is no ciphertext at all does not open either: scripts need not tell the two apart.
 fn not_opened(failure: Failure) -> Failure {
     match failure.code() {
-        Some("invalid_field") => failure.as_kind(Kind::Verification),
+        Some("invalid_field") => failure.into_kind(Kind::Verification),
         _ => failure,
     }
 }

@@ -210,6 +210,22 @@ fn a_damaged_earlier_frame_refuses_to_open_and_says_where() {
     assert_eq!(fs::read(&path).unwrap()[damaged], bytes[damaged] ^ 0x40, "a damaged journal was changed");
 }
 
+#[test]
+fn verifying_finds_what_is_changed_under_a_running_server() {
+    let data = folder();
+    let server = Server::dev(data.path());
+    server.keyreeve(&["key", "create", "one", "--algorithm", "aes-256"]);
+    server.keyreeve(&["journal", "verify"]);
+    let (path, bytes) = last_segment(data.path());
+    let frame = bytes.windows(8).position(|window| window == b"KRVFRAME").unwrap();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[bytes[frame + 90] ^ 1], frame as u64 + 90).unwrap();
+    let output = server.command(KEYREEVE).args(["journal", "verify"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("is damaged at byte"), "{said}");
+}
+
 fn last_segment(data: &Path) -> (PathBuf, Vec<u8>) {
     let files = fs::read_dir(data.join("journal")).unwrap().map(|file| file.unwrap().path());
     let path = files.filter(|path| path.extension().is_some_and(|end| end == "krj")).max().unwrap();

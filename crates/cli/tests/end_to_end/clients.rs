@@ -24,7 +24,7 @@ fn life(arguments: &[&str]) {
     let output = server.command(&python).arg(script).args(arguments).output().unwrap();
     let said =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed());
+    assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed_last());
     let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
     assert!(checks > 20, "it passed, and checked little:\n{said}");
 }
@@ -63,5 +63,5 @@ fn one_key_goes_through_every_protocol() {
     let output = server.command(&python).arg(script).current_dir(data.path()).output().unwrap();
     let said =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
-    assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed());
+    assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed_last());
 }

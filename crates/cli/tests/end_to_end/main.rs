@@ -1,6 +1,8 @@
 //! End-to-end tests: the `keyreeve` binary as its users have it, with every client unmodified. One module a subject, each
 //! test with servers of its own on free loopback ports. Not here: tests of one crate alone.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it saw and what it skipped")]
+
 mod bad_input;
 mod clients;
 mod crash;

@@ -95,6 +95,13 @@ impl Server {
         self.printed.lock().unwrap().clone()
     }
 
+    /// The last lines of it.
+    pub(crate) fn printed_last(&self) -> String {
+        let printed = self.printed();
+        let lines: Vec<&str> = printed.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
     /// Waits a moment for a line that contains `text`.
     pub(crate) fn wait_for_line(&self, text: &str) {
         let begin = Instant::now();
