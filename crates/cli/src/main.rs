@@ -76,3 +76,38 @@ fn report(result: Result<()>) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    /// Help of a command and of those below it, under a line with its name.
+    fn help(command: &mut Command, name: &str, text: &mut String) {
+        text.push_str(&format!("==== {name} ====\n\n{}\n", command.render_long_help()));
+        for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
+            let name = format!("{name} {}", below.get_name());
+            help(below, &name, text);
+        }
+    }
+
+    /// Scripts rely on every flag in it: a change must be seen. `docs/commands.txt` is for readers, too.
+    #[test]
+    fn docs_tell_every_command_and_flag() {
+        let mut text = String::new();
+        let mut command = Arguments::command();
+        command.build();
+        help(&mut command, "keyreeve", &mut text);
+        let text: String = text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.txt");
+        if std::env::var_os("KEYREEVE_WRITE_GOLDEN").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let told = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            told == text,
+            "docs/commands.txt is not what --help says: run this with KEYREEVE_WRITE_GOLDEN=1"
+        );
+    }
+}
