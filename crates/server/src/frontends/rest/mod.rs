@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post, put};
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -141,17 +142,24 @@ fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-/// Logs the requests that came to no operation; of the others `execute` tells.
+/// Logs the requests that came to no operation; of the others `execute` tells. Their bodies may be unread, which ends
+/// the connection: the answer says so, lest the next request be sent into the void.
 async fn tell(request: Request, next: Next) -> Response {
+    let has_body = !request.body().is_end_stream();
     let (begin, method, path) = (Instant::now(), request.method().clone(), request.uri().path().to_owned());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
     if let Some(Untold { code, detail, cause }) = response.extensions().get::<Untold>() {
         let microseconds = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         info!(target: REQUEST_LOG, ?peer, object = %path, outcome = code, microseconds, detail, "rest {method}");
         if let Some(cause) = cause {
             error!(%method, path, cause, "a request failed");
         }
+    }
+    let refused =
+        response.extensions().get::<Untold>().is_some() || response.status() == StatusCode::UNAUTHORIZED;
+    if has_body && refused {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
