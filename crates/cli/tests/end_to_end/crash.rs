@@ -15,7 +15,7 @@ const KILLS: usize = 200;
 /// Clients at once.
 const CLIENTS: usize = 4;
 /// The journal is verified, and all keys are looked at, every so many kills.
-const FULL_CHECK_EVERY: usize = 25;
+const FULL_CHECK_EVERY: usize = 50;
 /// What decides the moments of the kills and the deeds of the clients; a failure is replayed by its number.
 const SEED: u64 = 0x5eed;
 
