@@ -1,6 +1,6 @@
 //! Locate: finds objects by their attributes. An index narrows the search; each candidate is then checked in full.
 
-use std::{ops::Bound, sync::Arc};
+use std::{collections::HashSet, ops::Bound, sync::Arc};
 
 use super::{Operation, Subject};
 use crate::{
@@ -82,7 +82,7 @@ impl Operation for Locate {
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Located> {
         let limit = if self.group_member == Some(GroupMember::Default) { 1 } else { LOCATED_MAX };
         let limit = self.items_max.unwrap_or(limit).min(limit);
-        let mut found = Found { objects: Vec::new(), matched: 0, offset: self.offset, limit };
+        let mut found = Found { objects: Vec::new(), matched: HashSet::new(), offset: self.offset, limit };
         for range in self.ranges(permit, context.now()) {
             match range {
                 Search::Object(id) => self.consider(context, id, &mut found)?,
@@ -93,7 +93,7 @@ impl Operation for Locate {
             }
         }
         context.note_detail(format!("{} found", found.objects.len()));
-        let total = (!found.is_full()).then_some(found.matched);
+        let total = (!found.is_full()).then_some(found.matched.len());
         Ok(Located { objects: found.objects, total })
     }
 }
@@ -106,7 +106,8 @@ enum Search {
 
 struct Found {
     objects: Vec<ObjectId>,
-    matched: usize,
+    /// Everything that matched: two indexes may lead to the same object.
+    matched: HashSet<ObjectId>,
     offset: usize,
     limit: usize,
 }
@@ -117,8 +118,7 @@ impl Found {
     }
 
     fn add(&mut self, id: ObjectId) {
-        self.matched += 1;
-        if self.matched > self.offset {
+        if self.matched.insert(id) && self.matched.len() > self.offset {
             self.objects.push(id);
         }
     }
@@ -147,7 +147,7 @@ impl Locate {
         let record = context.store().get(&RecordKey::Object(id))?;
         let Some(Record::Object(object)) = record.as_deref() else { return Ok(()) };
         if object.realm == context.realm()
-            && !found.objects.contains(&id)
+            && !found.matched.contains(&id)
             && self.matches(context, object)
             && may_read(context, object)?
         {

@@ -43,6 +43,11 @@ fn state(client: &mut Client, version: Version, id: &UniqueIdentifier) -> State 
     }
 }
 
+fn finds(client: &mut Client, version: Version, criteria: AttributeValue, expected: &[&UniqueIdentifier]) {
+    let found = located(client, version, criteria);
+    assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+}
+
 fn located(client: &mut Client, version: Version, criteria: AttributeValue) -> Vec<UniqueIdentifier> {
     let attributes = Some([criteria].into_iter().collect::<Attributes>());
     let request = LocateRequest { attributes, ..LocateRequest::default() };
@@ -71,7 +76,7 @@ fn a_symmetric_key_lives_at_every_version() {
         let name = format!("life at {version}");
         let id = client.create(version, &name);
         assert_eq!(state(&mut client, version, &id), State::PreActive);
-        assert_eq!(located(&mut client, version, AttributeValue::Name(named(&name))), [id.clone()]);
+        finds(&mut client, version, AttributeValue::Name(named(&name)), &[&id]);
         let Response::Get(gotten) = client.done(version, get(&id)) else { panic!() };
         let ManagedObject::SymmetricKey(key) = gotten.object else { panic!() };
         match key.key_block.key_value.unwrap() {
@@ -107,7 +112,7 @@ fn a_symmetric_key_lives_at_every_version() {
         client.done(version, DestroyRequest { unique_identifier: Some(id.clone()) });
         assert_eq!(client.refused(version, get(&id)), ResultReason::ObjectDestroyed.for_version(version));
         assert_eq!(state(&mut client, version, &id), State::Destroyed);
-        assert_eq!(located(&mut client, version, AttributeValue::Name(named(&name))), []);
+        finds(&mut client, version, AttributeValue::Name(named(&name)), &[]);
     }
 }
 
@@ -145,15 +150,15 @@ fn a_custom_attribute_is_one_thing_at_every_version() {
     };
     let Response::AddAttribute(added) = client.done(Version::V1_0, add) else { panic!() };
     assert_eq!(added.attribute.unwrap().value, custom("one"));
-    assert_eq!(located(&mut client, Version::V2_1, custom("one")), [id.clone()]);
+    finds(&mut client, Version::V2_1, custom("one"), &[&id]);
     let modify = ModifyAttributeRequest {
         unique_identifier: unique_identifier.clone(),
         current_attribute: None,
         attribute: attribute(custom("two")),
     };
     client.done(Version::V2_1, modify);
-    assert_eq!(located(&mut client, Version::V1_4, custom("two")), [id]);
-    assert_eq!(located(&mut client, Version::V1_4, custom("one")), []);
+    finds(&mut client, Version::V1_4, custom("two"), &[&id]);
+    finds(&mut client, Version::V1_4, custom("one"), &[]);
     let reference = AttributeReference::Vendor { vendor: "x".into(), name: "Owner".into() };
     let delete = || DeleteAttributeRequest {
         unique_identifier: unique_identifier.clone(),
@@ -178,8 +183,8 @@ fn a_new_name_finds_the_key_and_the_old_one_is_free() {
     };
     client.done(version, modify);
     let second = client.create(version, "first");
-    assert_eq!(located(&mut client, version, AttributeValue::Name(named("renamed"))), [first.clone()]);
-    assert_eq!(located(&mut client, version, AttributeValue::Name(named("first"))), [second.clone()]);
+    finds(&mut client, version, AttributeValue::Name(named("renamed")), &[&first]);
+    finds(&mut client, version, AttributeValue::Name(named("first")), &[&second]);
     let taken = || AddAttributeRequest {
         unique_identifier: Some(second.clone()),
         attribute: attribute(AttributeValue::Name(named("renamed"))),
@@ -198,10 +203,7 @@ fn rekey_moves_the_name_and_leaves_the_old_key_active() {
     let request = ReKeyRequest { unique_identifier: Some(old.clone()), ..ReKeyRequest::default() };
     let Response::ReKey(new) = client.done(version, request) else { panic!() };
     assert_ne!(new.unique_identifier, old);
-    assert_eq!(
-        located(&mut client, version, AttributeValue::Name(named("turning"))),
-        [new.unique_identifier.clone()]
-    );
+    finds(&mut client, version, AttributeValue::Name(named("turning")), &[&new.unique_identifier]);
     assert_eq!(state(&mut client, version, &old), State::Active);
     assert_eq!(state(&mut client, version, &new.unique_identifier), State::Active);
 }

@@ -171,6 +171,3 @@ impl Kmip {
         )
     }
 }
-
-#[cfg(test)]
-mod tests;

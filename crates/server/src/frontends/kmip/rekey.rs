@@ -1,9 +1,11 @@
 //! ReKey and ReKeyKeyPair: a new key in the place of an old one.
 
 use keyreeve_core::attributes::describe;
-use keyreeve_core::model::{AttributeName, Time, Value};
+use keyreeve_core::model::{AttributeName, ObjectType, Time, Value};
+use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::operations::rekey::Rekey;
 use keyreeve_core::operations::{Activation, Template};
+use keyreeve_core::request::Reference;
 use keyreeve_kmip::enums::{Operation, ResultReason};
 use keyreeve_kmip::payloads::rekey::{ReKeyRequest, ReKeyResponse};
 use keyreeve_kmip::payloads::rekey_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
@@ -16,6 +18,7 @@ use super::errors::Failure;
 
 pub(super) async fn rekey(batch: &mut Batch<'_>, request: ReKeyRequest) -> Result<ReKeyResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
+    require(batch, &key, ObjectType::SymmetricKey).await?;
     let template = new_template(attributes::template(request.template_attribute.as_ref())?)?;
     let activation = activation(batch, request.offset);
     let created = batch.run(Rekey { key, activation, template, public: None }).await?;
@@ -28,6 +31,7 @@ pub(super) async fn rekey_key_pair(
     request: ReKeyKeyPairRequest,
 ) -> Result<ReKeyKeyPairResponse, Failure> {
     let key = batch.object(request.private_key_unique_identifier.as_ref())?;
+    require(batch, &key, ObjectType::PrivateKey).await?;
     let common = attributes::template(request.common_template_attribute.as_ref())?;
     let private = attributes::template(request.private_key_template_attribute.as_ref())?;
     let public = attributes::template(request.public_key_template_attribute.as_ref())?;
@@ -44,6 +48,16 @@ pub(super) async fn rekey_key_pair(
         private_key_template_attribute: None,
         public_key_template_attribute: None,
     })
+}
+
+/// Each of the two operations is for its own kind of object, and nothing is made before that is clear.
+async fn require(batch: &mut Batch<'_>, key: &Reference, wanted: ObjectType) -> Result<(), Failure> {
+    let read = batch.run(GetAttributes { key: key.clone(), names: Some(Vec::new()) }).await?;
+    if read.object.object_type == wanted {
+        return Ok(());
+    }
+    let message = "Re-key is for symmetric keys, Re-key Key Pair for the private key of a pair";
+    Err(Failure::new(ResultReason::InvalidObjectType, message))
 }
 
 fn new_template(given: Vec<(AttributeName, Value)>) -> Result<Option<Template>, Failure> {
