@@ -66,17 +66,25 @@ fn typed(prompt: &str) -> Result<Zeroizing<String>> {
     Ok(first)
 }
 
-/// Asks for the name of what is about to be lost, unless `yes`.
+/// Asks for the name of what is about to be lost for ever, unless `yes`.
 ///
 /// # Errors
 /// `Usage` where something else is typed, or there is no terminal to ask at.
 pub(crate) fn consent(yes: bool, doing: &str, name: &str) -> Result<()> {
-    if yes {
-        return Ok(());
-    }
-    if !io::stdin().is_terminal() {
+    if !yes && !io::stdin().is_terminal() {
         let text = format!("to {doing} {name} without a terminal to ask at, add --yes; nothing was done");
         return Err(Failure::usage(text));
+    }
+    consent_of_people(yes, doing, name)
+}
+
+/// Asks as `consent` does, but lets scripts pass: what is revoked is out of use, and nothing of it is lost.
+///
+/// # Errors
+/// `Usage` where something else than the name is typed.
+pub(crate) fn consent_of_people(yes: bool, doing: &str, name: &str) -> Result<()> {
+    if yes || !io::stdin().is_terminal() {
+        return Ok(());
     }
     output::message(&format!("This will {doing} {}. Type its name to go on:", output::printable(name)));
     let mut typed = String::new();

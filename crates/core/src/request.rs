@@ -298,6 +298,11 @@ impl<'e> Context<'e> {
         Ok(Resolved { key: self.key(object.key)?, object: Some(id) })
     }
 
+    /// The key that the request is about, once one was found or made.
+    pub fn noted_key(&self) -> Option<KeyId> {
+        self.key
+    }
+
     /// Notes which key and object the request ended up with.
     pub fn note(&mut self, key: KeyId, object: Option<ObjectId>) {
         self.key = Some(key);

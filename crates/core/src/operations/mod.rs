@@ -31,6 +31,7 @@ pub mod revoke;
 pub mod server;
 pub mod show;
 pub mod sign;
+pub mod then_show;
 pub mod undone;
 pub mod verify;
 pub mod wrap;

@@ -363,5 +363,4 @@ impl Writer {
 }
 
 #[cfg(test)]
-#[path = "binary_tests.rs"]
 mod tests;

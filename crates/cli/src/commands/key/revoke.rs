@@ -6,13 +6,16 @@ use serde_json::json;
 use super::{path, print};
 use crate::commands::{Session, word};
 use crate::errors::Result;
+use crate::input;
 
 const EXAMPLES: &str = "\
 Examples:
   keyreeve key revoke demo
   keyreeve key revoke demo --reason key-compromise --message 'found in a public repository'";
 
-/// Take all versions of a key out of use: they still decrypt and verify, and protect nothing more. There is no way back.
+/// Take all versions of a key out of use: they still decrypt and verify, and protect nothing more.
+///
+/// There is no way back. Asks for the key's name at a terminal.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Revoke {
@@ -24,6 +27,9 @@ pub(crate) struct Revoke {
     /// More about it, for the record
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
 }
 
 /// Why a key is revoked, in the words of RFC 5280 section 5.3.1.
@@ -45,6 +51,7 @@ impl Revoke {
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
+        input::consent_of_people(self.yes, "revoke the key", &self.name)?;
         let body = json!({ "reason": word(self.reason), "message": self.message });
         print(session, &session.client()?.post(&path(&self.name, "/revoke"), &body)?)
     }

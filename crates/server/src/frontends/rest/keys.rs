@@ -23,7 +23,8 @@ use keyreeve_core::operations::list_keys::ListKeys;
 use keyreeve_core::operations::rekey::Rekey;
 use keyreeve_core::operations::revoke::Revoke;
 use keyreeve_core::operations::show::{Show, Shown};
-use keyreeve_core::operations::{Activation, Template};
+use keyreeve_core::operations::then_show::ThenShow;
+use keyreeve_core::operations::{Activation, Operation, Template};
 use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
 use serde::Deserialize;
@@ -88,8 +89,7 @@ pub(super) async fn create(
         tags: request.tags,
         usage_must_fit: true,
     };
-    let created = api.execute(&caller, create).await?;
-    Ok((StatusCode::CREATED, shown(&api, &caller, Reference::text(created.key.to_string())).await?))
+    Ok((StatusCode::CREATED, changed(&api, &caller, create).await?))
 }
 
 /// `GET /v1/keys?after=&limit=&tag=K=V`: those that the caller may see, by name; `tag` may be repeated.
@@ -134,7 +134,7 @@ pub(super) async fn show(
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
 ) -> Result<Json<Value>> {
-    shown(&api, &caller, key).await
+    Ok(Json(self::key(&api.execute(&caller, Show { key }).await?)))
 }
 
 /// `POST /v1/keys/{name}/rotate`: a new version, Active at once.
@@ -143,9 +143,8 @@ pub(super) async fn rotate(
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
 ) -> Result<Json<Value>> {
-    let rekey = Rekey { key: key.clone(), activation: Some(Activation::Now), template: None, public: None };
-    api.execute(&caller, rekey).await?;
-    shown(&api, &caller, key).await
+    let rekey = Rekey { key, activation: Some(Activation::Now), template: None, public: None };
+    changed(&api, &caller, rekey).await
 }
 
 /// `POST /v1/keys/{name}/activate`.
@@ -154,8 +153,7 @@ pub(super) async fn activate(
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
 ) -> Result<Json<Value>> {
-    api.execute(&caller, Activate { key: key.clone() }).await?;
-    shown(&api, &caller, key).await
+    changed(&api, &caller, Activate { key }).await
 }
 
 /// Body of `revoke`.
@@ -198,8 +196,7 @@ pub(super) async fn revoke(
         Reason::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
     };
     let revocation = Revocation { reason, message: request.message };
-    api.execute(&caller, Revoke { key: key.clone(), revocation, compromise_occurrence: None }).await?;
-    shown(&api, &caller, key).await
+    changed(&api, &caller, Revoke { key, revocation, compromise_occurrence: None }).await
 }
 
 /// `POST /v1/keys/{name}/destroy`: all versions; Active ones are deactivated in the same entry.
@@ -208,8 +205,7 @@ pub(super) async fn destroy(
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
 ) -> Result<Json<Value>> {
-    api.execute(&caller, Destroy { key: key.clone(), deactivate: true }).await?;
-    shown(&api, &caller, key).await
+    changed(&api, &caller, Destroy { key, deactivate: true }).await
 }
 
 /// Query of `public`.
@@ -341,8 +337,13 @@ pub(super) async fn withdraw(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn shown(api: &Api, caller: &Caller, reference: Reference) -> Result<Json<Value>> {
-    Ok(Json(key(&api.execute(caller, Show { key: reference }).await?)))
+/// Runs an operation that makes or changes a key, and answers the key as it is then.
+async fn changed<O>(api: &Api, caller: &Caller, operation: O) -> Result<Json<Value>>
+where
+    O: Operation + 'static,
+{
+    let (_, shown) = api.execute(caller, ThenShow(operation)).await?;
+    Ok(Json(key(&shown)))
 }
 
 fn usage_mask(words: &[String]) -> Result<UsageMask> {
