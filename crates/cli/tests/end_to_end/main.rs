@@ -6,6 +6,7 @@
 mod bad_input;
 mod clients;
 mod crash;
+mod disk;
 mod garbage;
 mod http;
 mod readme;

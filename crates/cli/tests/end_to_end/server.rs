@@ -154,6 +154,15 @@ impl Server {
     pub(crate) fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.wait_mut()
+    }
+
+    /// Waits until it has stopped by itself; its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        self.wait_mut()
+    }
+
+    fn wait_mut(&mut self) -> Option<i32> {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

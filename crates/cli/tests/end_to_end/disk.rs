@@ -1,0 +1,81 @@
+//! A full disk and a failed sync: the server stops, says why, and loses nothing that it acknowledged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::server::{KEYREEVE, Server, folder};
+
+/// Bytes in a tag of a key: a dozen such keys are more than the journal allocates ahead.
+const TAG_BYTES: usize = 100_000;
+
+/// The shared object that makes the disk faulty, built for this test.
+fn faulty_disk(into: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/faulty_disk.c");
+    let object = into.join("faulty_disk.so");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&object).arg(source).arg("-ldl").status();
+    assert!(built.unwrap().success(), "the C compiler builds the faulty disk");
+    object
+}
+
+fn start(data: &Path, tools: &Path, object: &Path) -> Server {
+    let mut command = Command::new(KEYREEVE);
+    command.args(["dev", "--http", "127.0.0.1:0", "--kmip", "127.0.0.1:0", "--dir"]).arg(data);
+    command.env("LD_PRELOAD", object);
+    command.env("FAULT_FULL", tools.join("full")).env("FAULT_SYNC", tools.join("sync"));
+    let mut server = Server::start(command).unwrap();
+    server.read_exports(data);
+    server
+}
+
+/// Makes keys until the server stops; how many it acknowledged.
+fn create_until_refused(server: &Server, prefix: &str) -> usize {
+    let tag = format!("filler={}", "x".repeat(TAG_BYTES));
+    for made in 0..100 {
+        let mut command = server.command(KEYREEVE);
+        command.args(["key", "create", &format!("{prefix}{made}"), "--algorithm", "aes-128", "--tag", &tag]);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        if !output.status.success() {
+            assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+            return made;
+        }
+    }
+    panic!("the disk never failed");
+}
+
+/// Starts on a disk that works again: what was acknowledged is there, and the journal is whole.
+fn is_whole(data: &Path, prefix: &str, acknowledged: usize) {
+    let server = Server::dev(data);
+    for made in 0..acknowledged {
+        server.keyreeve(&["key", "show", &format!("{prefix}{made}")]);
+    }
+    server.keyreeve(&["journal", "verify"]);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_full_disk_stops_the_server_and_loses_nothing() {
+    let (data, tools) = (folder(), folder());
+    let object = faulty_disk(tools.path());
+    let server = start(data.path(), tools.path(), &object);
+    server.keyreeve(&["key", "create", "full-0", "--algorithm", "aes-128"]);
+    fs::write(tools.path().join("full"), "").unwrap();
+    let acknowledged = create_until_refused(&server, "until-full-");
+    server.wait_for_line("is full");
+    assert_eq!(server.wait(), Some(2));
+    assert!(acknowledged > 0, "some room had been allocated ahead");
+    is_whole(data.path(), "until-full-", acknowledged);
+}
+
+#[test]
+fn a_failed_sync_stops_the_server_at_once() {
+    let (data, tools) = (folder(), folder());
+    let object = faulty_disk(tools.path());
+    let server = start(data.path(), tools.path(), &object);
+    server.keyreeve(&["key", "create", "synced-0", "--algorithm", "aes-128"]);
+    fs::write(tools.path().join("sync"), "").unwrap();
+    assert_eq!(create_until_refused(&server, "unsynced-"), 0, "a key was acknowledged that no sync had made durable");
+    server.wait_for_line("sync");
+    assert_eq!(server.wait(), Some(2));
+    is_whole(data.path(), "synced-", 1);
+}
