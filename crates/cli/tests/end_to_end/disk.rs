@@ -13,7 +13,8 @@ const TAG_BYTES: usize = 100_000;
 fn faulty_disk(into: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/faulty_disk.c");
     let object = into.join("faulty_disk.so");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&object).arg(source).arg("-ldl").status();
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&object).arg(source).arg("-ldl").status();
     assert!(built.unwrap().success(), "the C compiler builds the faulty disk");
     object
 }
@@ -74,7 +75,11 @@ fn a_failed_sync_stops_the_server_at_once() {
     let server = start(data.path(), tools.path(), &object);
     server.keyreeve(&["key", "create", "synced-0", "--algorithm", "aes-128"]);
     fs::write(tools.path().join("sync"), "").unwrap();
-    assert_eq!(create_until_refused(&server, "unsynced-"), 0, "a key was acknowledged that no sync had made durable");
+    assert_eq!(
+        create_until_refused(&server, "unsynced-"),
+        0,
+        "a key was acknowledged that no sync had made durable"
+    );
     server.wait_for_line("sync");
     assert_eq!(server.wait(), Some(2));
     is_whole(data.path(), "synced-", 1);

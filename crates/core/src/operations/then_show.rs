@@ -27,9 +27,15 @@ impl<O: Operation> Operation for ThenShow<O> {
         self.0.subject()
     }
 
-    fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
+    fn run(
+        &self,
+        permit: &Permit,
+        context: &mut Context<'_>,
+        resolved: Option<Resolved>,
+    ) -> Result<Self::Reply> {
         let reply = self.0.run(permit, context, resolved)?;
-        let noted = context.noted_key().ok_or_else(|| Error::internal("an operation on no key was to show it"))?;
+        let noted =
+            context.noted_key().ok_or_else(|| Error::internal("an operation on no key was to show it"))?;
         let key = context.key(noted)?;
         Ok((reply, shown(context, key)?))
     }
