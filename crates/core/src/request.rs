@@ -446,8 +446,9 @@ impl<'e> Context<'e> {
 /// A shorter symmetric key could be guessed from its digest.
 const DIGESTED_KEY_BYTES_MIN: usize = 16;
 
-/// Attributes of one object that a client may set, encoded, in bytes at most: an entry must hold a dozen objects.
-const ATTRIBUTES_BYTES_MAX: usize = 256 * 1024;
+/// Attributes of one object that a client may set, encoded, in bytes at most. Every change of one of them writes them
+/// all to the journal again.
+const ATTRIBUTES_BYTES_MAX: usize = 32 * 1024;
 
 /// Nesting of an attribute's structures at most; the store decodes records well beyond it.
 const VALUE_DEPTH_MAX: usize = 8;

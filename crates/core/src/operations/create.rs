@@ -58,6 +58,7 @@ impl Operation for Create {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
+        check_tags(&self.tags)?;
         if self.usage_must_fit {
             let (private, public) = context.crypto().fitting_usage(&self.spec);
             let wanted = [&self.template, &self.public].into_iter().filter_map(|template| template.usage);
@@ -204,6 +205,34 @@ fn may_inherit(context: &mut Context<'_>, key: KeyId) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Tags of a key at most.
+const TAGS_MAX: usize = 64;
+
+/// Name and value of a tag in bytes at most.
+const TAG_BYTES_MAX: (usize, usize) = (128, 1024);
+
+/// Tags have names of 1 to 128 and values of up to 1,024 bytes of UTF-8 without control characters; a key has up to 64.
+///
+/// # Errors
+/// `InvalidField`, `LimitExceeded`.
+pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<()> {
+    if tags.len() > TAGS_MAX {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("a key has at most {TAGS_MAX} tags")));
+    }
+    let (name_max, value_max) = TAG_BYTES_MAX;
+    let plain = |text: &str| !text.chars().any(char::is_control);
+    let fits = |(name, value): (&String, &String)| {
+        !name.is_empty() && name.len() <= name_max && value.len() <= value_max && plain(name) && plain(value)
+    };
+    if !tags.iter().all(fits) {
+        let public = format!(
+            "a tag has a name of 1 to {name_max} bytes and a value of up to {value_max}, without control characters"
+        );
+        return Err(Error::new(ErrorKind::InvalidField, public));
+    }
+    Ok(())
 }
 
 /// Names are 1 to 1,024 bytes of UTF-8 without control characters.

@@ -6,9 +6,9 @@ use super::{
     subject, usage_limits,
 };
 use crate::{
-    access::{Action, Permit},
-    error::Result,
-    model::{Algorithm, CryptoParameters, ManagedObject, ObjectId, UsageMask},
+    access::{Action, Permit, Target, authorize},
+    error::{Error, ErrorKind, Result},
+    model::{Algorithm, BlockCipherMode, CryptoParameters, Key, ManagedObject, ObjectId, UsageMask},
     ports::crypto::{Ciphertext, EnvelopeKey},
     request::{Context, Reference, Resolved},
     secret::SecretBytes,
@@ -85,6 +85,9 @@ impl Operation for Encrypt {
             }
             Form::Raw { parameters, iv, aad } => {
                 let parameters = merged(parameters, &object);
+                if iv.is_some() && makes_key_stream(&parameters, &object) {
+                    require_decrypt(context, &resolved.key, &object)?;
+                }
                 key.encrypt(&parameters, iv.as_deref(), aad, self.plaintext.expose())?
             }
         };
@@ -96,13 +99,35 @@ pub(super) fn is_rsa(object: &ManagedObject) -> bool {
     object.spec.is_some_and(|spec| spec.algorithm == Algorithm::Rsa)
 }
 
+/// In these modes encrypting is XOR with a key stream that the IV decides: encrypting a ciphertext again under its own
+/// IV decrypts it.
+fn makes_key_stream(parameters: &CryptoParameters, object: &ManagedObject) -> bool {
+    match object.spec.map(|spec| spec.algorithm) {
+        Some(Algorithm::ChaCha20 | Algorithm::ChaCha20Poly1305) => true,
+        Some(Algorithm::Aes) => !matches!(parameters.mode, Some(BlockCipherMode::Cbc | BlockCipherMode::Ecb)),
+        _ => false,
+    }
+}
+
+/// Who chooses the IV of a key stream must be allowed to decrypt, and so must the key.
+fn require_decrypt(context: &Context<'_>, key: &Key, object: &ManagedObject) -> Result<()> {
+    let why = "in this mode, choosing the IV amounts to decrypting: let the server choose it, or";
+    if authorize(context.caller(), Action::Decrypt, Target::Key(key)).is_err() {
+        return Err(Error::new(ErrorKind::Denied, format!("{why} ask for the right to decrypt")));
+    }
+    if !object.usage.allows(UsageMask::DECRYPT) {
+        return Err(Error::new(ErrorKind::WrongUsage, format!("{why} use a key that may decrypt")));
+    }
+    Ok(())
+}
+
 /// RSA-OAEP has no room for a context: silently dropping one would be a lie.
 pub(super) fn refuse_context(context: &[u8]) -> Result<()> {
     if context.is_empty() {
         return Ok(());
     }
     let public = "an RSA key cannot bind an encryption context; use an AES key";
-    Err(crate::Error::new(crate::ErrorKind::InvalidField, public))
+    Err(Error::new(ErrorKind::InvalidField, public))
 }
 
 /// The request's parameters, with the key's own first ones in the gaps.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Operation, Subject, Template,
-    create::{Created, claim_names},
+    create::{Created, check_tags, claim_names},
     template::Place,
 };
 use crate::{
@@ -49,6 +49,7 @@ impl Operation for Register {
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
         self.check_size()?;
+        check_tags(&self.tags)?;
         let (spec, fitting) = self.recognise(context)?;
         let key = KeyId(context.new_object_id()?.0);
         let id = context.new_object_id()?;

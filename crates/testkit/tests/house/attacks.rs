@@ -9,8 +9,8 @@ use keyreeve_core::{
     attributes::AttributeEdit,
     engine::Engine,
     model::{
-        Algorithm, AttributeName, CryptoParameters, KeyPolicy, KeySpec, Name, Revocation, RevocationReason,
-        Role, State, UsageMask, Value,
+        Algorithm, AttributeName, BlockCipherMode, CryptoParameters, KeyPolicy, KeySpec, Name, Revocation,
+        RevocationReason, Role, State, UsageMask, Value,
     },
     operations::{
         Activation, Template,
@@ -337,4 +337,29 @@ fn a_grant_to_decrypt_opens_nothing_else() {
     );
     grant(engine, &alice, "shared", "mallory", &[]).expect("takes it back");
     assert_eq!(kind(engine.execute(&mallory, &decrypt())), Some(ErrorKind::NotFound));
+}
+
+#[test]
+fn a_grant_to_encrypt_decrypts_nothing_by_its_own_choice_of_iv() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    make(engine, &alice, &new_key("stream"));
+    grant(engine, &alice, "stream", "mallory", &[Action::Encrypt]).expect("grants");
+    for mode in [BlockCipherMode::Gcm, BlockCipherMode::Ctr] {
+        let raw = |iv: Option<Vec<u8>>, data: &[u8]| Encrypt {
+            key: Reference::text("stream"),
+            version: None,
+            form: Form::Raw {
+                parameters: CryptoParameters { mode: Some(mode), ..Default::default() },
+                iv,
+                aad: Vec::new(),
+            },
+            plaintext: SecretBytes::copy_from(data),
+        };
+        let secret = engine.execute(&alice, &raw(None, b"attack at dawn")).expect("encrypts").ciphertext;
+        let again = raw(secret.iv.clone(), &secret.data);
+        assert_eq!(kind(engine.execute(&mallory, &again)), Some(ErrorKind::Denied));
+        engine.execute(&mallory, &raw(None, b"hers")).expect("may encrypt, the server choosing the IV");
+        engine.execute(&alice, &again).expect("her own key");
+    }
 }
