@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use keyreeve_store::StoreError;
 use zeroize::Zeroizing;
 
+use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::files::{make_dir, write_secret};
 use super::init::{create_store, found, write_client_files};
@@ -38,6 +39,7 @@ pub fn dev(config: Config, folder: &DevFolder, stop: StopOn) -> Result<(), Start
             return Err(StartError::NotLoopback(address));
         }
     }
+    forbid_core_dumps();
     let root_key = folder.root_key.as_deref();
     match &folder.dir {
         Some(dir) => {

@@ -27,6 +27,28 @@ pub enum StartError {
         /// The file that is not there.
         name: &'static str,
     },
+    /// What lies where keys do belongs to somebody else.
+    #[error("{} belongs to user {uid}, and this is user {us}: its owner could take the keys; name another place", path.display())]
+    NotOurs {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Who runs this program.
+        us: u32,
+    },
+    /// Others may write where keys lie.
+    #[error(
+        "others may write to {} (its mode is {mode:o}), and so take the keys: name another place, or, if nobody did so far, \
+         `chmod go-w` it",
+        path.display()
+    )]
+    OthersWrite {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A name that a certificate cannot carry.
     #[error("tls.names holds {0:?}, which is neither a DNS name nor an address")]
     Name(String),
@@ -85,7 +107,12 @@ impl StartError {
     /// What is to blame.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Unlock(_) | Self::NotLoopback(_) | Self::NoRootKey { .. } | Self::Name(_) => Blame::Usage,
+            Self::Unlock(_)
+            | Self::NotLoopback(_)
+            | Self::NoRootKey { .. }
+            | Self::NotOurs { .. }
+            | Self::OthersWrite { .. }
+            | Self::Name(_) => Blame::Usage,
             Self::Store(StoreError::Exists(_) | StoreError::Missing(_)) => Blame::State,
             Self::Store(StoreError::Damaged { .. } | StoreError::Journal(JournalError::Damaged { .. })) => {
                 Blame::Damage

@@ -15,8 +15,9 @@ use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_pki::{CertificateAuthority, CertificateInfo, Issued, pem};
 use keyreeve_store::{Store, new_key_file};
 
+use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
-use super::files::{make_dir, write_public, write_secret};
+use super::files::{check_data_dir, make_dir, write_public, write_secret};
 use super::open::{AUTHORITY, Opened, crypto, store_options, unlock};
 use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT};
 use crate::authn::{certificate, token};
@@ -29,8 +30,11 @@ const ADMIN: &str = "admin";
 /// first administrator. A key file that is named and missing is made.
 ///
 /// # Errors
-/// Where there is a store already, and where anything cannot be written.
+/// Where there is a store already, where others may write to its folder, and where anything cannot be written.
 pub fn init(config: &Config, out: &Path) -> Result<(), StartError> {
+    forbid_core_dumps();
+    // What is wrong with the folder is found before there is a store.
+    make_dir(out)?;
     create_store(config)?;
     let opened = Opened::open(config)?;
     found(&opened)?;
@@ -42,6 +46,7 @@ pub fn init(config: &Config, out: &Path) -> Result<(), StartError> {
 pub(super) fn create_store(config: &Config) -> Result<(), StartError> {
     let crypto = crypto()?;
     make_dir(&config.data.dir)?;
+    check_data_dir(&config.data.dir)?;
     if let Some(file) = config.unlock.key_file.as_deref().filter(|file| !file.exists()) {
         let key = new_key_file(&*crypto).map_err(StartError::operation("make a key file"))?;
         write_secret(file, key.expose())?;

@@ -1,7 +1,6 @@
 //! Opening what a server works with: the crypto port, the store under its root key, the engine, the CA. Not here:
 //! making any of them anew (init), and sockets (serve).
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,6 +20,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::error::StartError;
+use super::files::{check_data_dir, read_unlock};
 use crate::authn::request_id;
 use crate::config::{Config, UnlockFile};
 
@@ -36,8 +36,9 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens the store of the configuration; takes its lock.
+    /// Opens the store of the configuration, where nobody else could have written to it; takes its lock.
     pub(super) fn open(config: &Config) -> Result<Self, StartError> {
+        check_data_dir(&config.data.dir)?;
         let crypto = crypto()?;
         let (failed, failure) = watch::channel(None);
         let mut options = store_options(config, crypto.clone());
@@ -90,19 +91,15 @@ pub(super) fn store_options(config: &Config, crypto: Arc<dyn Crypto>) -> StoreOp
 pub(super) fn unlock(files: &UnlockFile) -> Result<Unlock, StartError> {
     match (&files.passphrase_file, &files.key_file) {
         (Some(file), None) => {
-            let content = read(file)?;
+            let content = read_unlock(file)?;
             let line = content.expose().split(|byte| *byte == b'\n').next().unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             Ok(Unlock::Passphrase(SecretBytes::copy_from(line)))
         }
-        (None, Some(file)) => Ok(Unlock::KeyFile(read(file)?)),
+        (None, Some(file)) => Ok(Unlock::KeyFile(read_unlock(file)?)),
         (None, None) => Err(StartError::Unlock("neither")),
         (Some(_), Some(_)) => Err(StartError::Unlock("both")),
     }
-}
-
-fn read(file: &Path) -> Result<SecretBytes, StartError> {
-    Ok(SecretBytes::new(std::fs::read(file).map_err(StartError::io("read", file))?))
 }
 
 /// The system's clock.

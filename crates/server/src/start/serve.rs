@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
+use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::open::Opened;
 use crate::authn::Authenticator;
@@ -51,6 +52,7 @@ pub fn serve(
     stop: StopOn,
     ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
+    forbid_core_dumps();
     serve_opened(&Opened::open(config)?, config, stop, ready)
 }
 

@@ -121,6 +121,25 @@ async fn missing_files_are_written_anew_and_the_root_key_is_taken_from_outside()
 }
 
 #[test]
+fn a_folder_that_somebody_else_prepared_is_refused_and_left_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, target) = (place.path().join("data"), place.path().join("target"));
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(dir.join("root.key"), "00".repeat(32)).unwrap();
+    std::fs::write(&target, "precious").unwrap();
+    std::os::unix::fs::symlink(&target, dir.join("ca.pem")).unwrap();
+    std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = start(&dir, None).err().unwrap();
+    assert!(
+        matches!(refused, StartError::OthersWrite { .. }) && refused.blame() == Blame::Usage,
+        "{refused}"
+    );
+    assert!(refused.to_string().contains(dir.to_str().unwrap()), "{refused}");
+    assert_eq!(dir.read_dir().unwrap().count(), 2, "something was written");
+    assert_eq!(std::fs::read(&target).unwrap(), b"precious");
+}
+
+#[test]
 fn other_machines_do_not_reach_it() {
     let mut open = config();
     open.listen.http = ([0, 0, 0, 0], 0).into();
