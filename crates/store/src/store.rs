@@ -92,6 +92,8 @@ impl Store {
         let thread = StoreError::io("start a thread for", &options.dir);
         let committer = Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?;
         let applier = Mutex::new(Some(applier));
+        let thread = StoreError::io("start a thread for", &options.dir);
+        verify_older_segments(&journal, last, failure.clone()).map_err(thread)?;
         Ok(Self { journal, committer, applier, index, failure, published, marks, sealer, place, _lock: lock })
     }
 
@@ -189,6 +191,17 @@ impl port::Store for Store {
             })?;
         Ok((Lsn(verified.end.last().0), verified.end.hash))
     }
+}
+
+/// Verifies what opening did not read, in the background: the older segments. On damage the store fails, as if it had
+/// been found in opening; a large journal does not delay the start.
+fn verify_older_segments(journal: &Journal, last: Lsn, failure: Arc<Failure>) -> std::io::Result<()> {
+    let journal = journal.clone();
+    let verify = move || match journal.verify_older(journal::Lsn(last.0)) {
+        Ok(()) => {}
+        Err(error) => failure.report(format!("{error}; restore the journal from a backup")),
+    };
+    std::thread::Builder::new().name("verify".into()).spawn(verify).map(drop)
 }
 
 fn prepare(commit: Commit) -> Result<Prepared> {

@@ -63,10 +63,10 @@ pub(super) fn open(
     synced: Lsn,
 ) -> Result<Opened, JournalError> {
     let last_segment = drop_unfinished_segment(journal)?;
-    let mut walk = match from {
-        Some(position) => Walk::from_position(journal, position)?,
-        None => Walk::from_segment(journal, last_segment)?,
-    };
+    // From the start of the segment and not from the point itself: what lies before it in there was durable too, and
+    // damage to it is to be known before anything is added.
+    let mut walk = Walk::from_segment(journal, from.map_or(last_segment, |from| from.segment))?;
+    let mut reached = from.is_none_or(|from| from == walk.position);
     let mut recovery = Recovery { clean: false, frames: 0, cut: None };
     let mut last = None;
     loop {
@@ -74,11 +74,15 @@ pub(super) fn open(
             Step::Frame(read) => {
                 recovery.frames += 1;
                 last = Some(read);
+                reached |= from == Some(walk.position);
             }
-            Step::End if walk.next_segment()? => last = None,
+            Step::End if walk.next_segment()? => {
+                last = None;
+                reached |= from == Some(walk.position);
+            }
             Step::End => break,
             Step::Unreadable(what) => {
-                if walk.position.segment != last_segment {
+                if walk.position.segment != last_segment || !reached {
                     return Err(walk.damaged(what));
                 }
                 recovery.cut = Some(torn_tail(journal, &mut walk, synced, what)?);
@@ -88,6 +92,9 @@ pub(super) fn open(
     }
     if walk.position.segment != last_segment {
         return Err(walk.damaged("a segment is missing, or this one ends too early"));
+    }
+    if !reached {
+        return Err(walk.damaged("a point that was reached before is not in this journal"));
     }
     if walk.position.last() < synced {
         return Err(walk.damaged(format!("the journal ends here, but entry {synced} was durable")));

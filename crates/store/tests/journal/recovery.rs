@@ -97,7 +97,7 @@ fn creating_replaces_a_crashed_attempt_and_nothing_else() {
 }
 
 #[test]
-fn opening_from_a_known_position_reads_only_what_follows() {
+fn opening_from_a_known_position_reads_its_segment_and_what_follows() {
     let disk = new_disk();
     let running = open(&disk).expect("it opens");
     for _ in 0..60 {
@@ -108,20 +108,26 @@ fn opening_from_a_known_position_reads_only_what_follows() {
     let journal = journal_on(&disk);
     for committed in &published {
         let opened = journal.open(SMALL, Some(committed.end), committed.last).expect("it opens");
-        assert_eq!(opened.recovery.frames, 61 - committed.last.0, "with the mark of the stop");
+        let begin = committed.end.segment.0 - 1;
+        assert_eq!(opened.recovery.frames, 61 - begin, "from its segment on, with the mark of the stop");
         let mut reader = journal.read_from(committed.end, Lsn(60)).expect("readable");
         let first = reader.next_frame().expect("whole").and_then(|frame| frame.entries().next());
         assert_eq!(first.map(|entry| entry.0.0), (committed.last < Lsn(60)).then(|| committed.last.0 + 1));
     }
-    // Damage before the position is not looked for in opening; verifying finds it.
+    // Damage before the position in its segment is refused; that of older segments is left to verifying.
     let from = published[40].end;
+    assert_ne!(from.segment, Lsn(1), "the journal has rolled");
     disk.rot(&segment_path(1), 300, &[1]);
     journal.open(SMALL, Some(from), Lsn(0)).expect("it opens");
     assert_eq!(damage(journal.verify(Lsn(60))).0, segment_path(1));
+    let path = segment_path(from.segment.0);
+    disk.rot(&path, 300, &[1]);
+    assert_eq!(damage(journal.open(SMALL, Some(from), Lsn(0))).0, path);
+    disk.rot(&path, 300, &[1]);
     // A position that is not in this journal is refused.
     let mut other = from;
     other.hash[0] ^= 1;
-    assert_eq!(damage(journal.open(SMALL, Some(other), Lsn(0))).1, other.offset);
+    damage(journal.open(SMALL, Some(other), Lsn(0)));
     other = from;
     other.offset += 1 << 30;
     damage(journal.open(SMALL, Some(other), Lsn(0)));

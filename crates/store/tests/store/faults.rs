@@ -134,3 +134,24 @@ fn a_full_disk_stops_the_store_and_says_so_in_the_journal() {
     let after = commit(&store, Lsn(0), &[], entry(1)).unwrap();
     assert!(matches!(after, Committed::Done(lsn) if lsn > last.lsn));
 }
+
+#[test]
+fn damage_in_an_older_segment_stops_the_store_soon_after_it_opened() {
+    let mut bench = Bench::created();
+    bench.options.journal.segment_bytes_max = 4 * 1024;
+    let store = bench.open();
+    for number in 0..40 {
+        put(&store, entry(number));
+    }
+    store.close().expect("closes");
+    drop(store);
+    bench.disk.rot(Path::new(SEGMENT), 300, &[1]);
+    let store = bench.open();
+    let begin = std::time::Instant::now();
+    while bench.failures.lock().is_empty() {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "the damage is never found");
+        std::thread::yield_now();
+    }
+    assert!(bench.failures.lock()[0].contains("is damaged at byte"), "{:?}", bench.failures.lock());
+    assert!(commit(&store, store.published(), &[], entry(99)).is_err());
+}
