@@ -77,6 +77,11 @@ impl Error {
         Self::not_found("key or object")
     }
 
+    /// The one answer for whatever does not decrypt, unwrap or belong: it says nothing of why.
+    pub fn crypto_failed() -> Self {
+        Self::new(ErrorKind::CryptoFailed, "decryption failed: wrong key, or altered data or parameters")
+    }
+
     /// Adds a cause for the log that never leaves the server.
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         self.internal = Some(cause.to_string());

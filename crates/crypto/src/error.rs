@@ -4,7 +4,7 @@ use keyreeve_core::{Error, ErrorKind};
 
 /// The one answer where decryption, opening or unwrapping fails, whatever the reason.
 pub(crate) fn crypto_failed() -> Error {
-    Error::new(ErrorKind::CryptoFailed, "decryption failed: wrong key, or altered data or parameters")
+    Error::crypto_failed()
 }
 
 /// A parameter or an encoding that cannot be accepted.

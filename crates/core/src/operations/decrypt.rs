@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     access::{Action, Permit},
-    error::Result,
+    error::{Error, Result},
     model::{CryptoParameters, ObjectId, UsageMask},
     ports::crypto::EnvelopeKey,
     request::{Context, Reference, Resolved},
@@ -52,6 +52,11 @@ impl Operation for Decrypt {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Decrypted> {
         let resolved = subject(resolved)?;
+        let envelope = matches!(self.form, Form::Envelope { .. });
+        if envelope && self.version.is_some_and(|number| resolved.key.version(number).is_none()) {
+            // Made by another key: to the caller the same as any other envelope that this key does not open.
+            return Err(Error::crypto_failed());
+        }
         let wanted = (Purpose::Process, Half::Private, UsageMask::DECRYPT);
         let object = usable(context, &resolved, self.version, wanted)?;
         let key = context.parsed(&object)?;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     access::{self, Action, Permit, Target},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     model::{CryptoParameters, ObjectId, UsageMask},
     request::{Context, Reference, Resolved},
     secret::SecretBytes,
@@ -82,6 +82,9 @@ pub(super) fn wrap_with(
     secret: &SecretBytes,
 ) -> Result<(Vec<u8>, ObjectId)> {
     let resolved = context.resolve_other(key)?;
+    if context.noted_key() == Some(resolved.key.id) {
+        return Err(Error::new(ErrorKind::Invalid, "a key cannot wrap itself; name another wrapping key"));
+    }
     access::authorize(context.caller(), Action::Wrap, Target::Key(&resolved.key))?;
     wrap_by(context, &resolved, version, parameters, secret)
 }
