@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hyper::Uri;
+use keyreeve_server::config::wrong_toml;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -162,7 +163,8 @@ impl File {
         };
         let Some(path) = named.or_else(usual) else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(&path).map_err(|cause| Failure::file("read", &path, cause))?;
-        toml::from_str(&text).map_err(|cause| Failure::usage(format!("{}: {cause}", path.display())))
+        toml::from_str(&text)
+            .map_err(|error| Failure::usage(format!("{}: {}", path.display(), wrong_toml(&text, &error))))
     }
 }
 

@@ -204,7 +204,7 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
         /// Line, column and what is wrong there.
-        cause: toml::de::Error,
+        cause: String,
     },
     /// A flag or a variable has a value that does not fit.
     #[error("{origin} does not fit {key}: {cause}")]
@@ -252,7 +252,8 @@ impl Config {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        toml::from_str(&text).map_err(|cause| ConfigError::File { path: path.to_owned(), cause })
+        toml::from_str(&text)
+            .map_err(|error| ConfigError::File { path: path.to_owned(), cause: wrong_toml(&text, &error) })
     }
 
     /// The configuration with one setting replaced. Goes through TOML, so that file, environment and flags share one
@@ -287,6 +288,24 @@ impl Config {
         config.kmip.credentials_ignored = self.kmip.credentials_ignored;
         Ok(config)
     }
+}
+
+/// Line, column and what is wrong there, without a word of the text: it may be a file of secrets, named by mistake.
+pub fn wrong_toml(text: &str, error: &toml::de::Error) -> String {
+    // These kinds say what was found, then what should be there.
+    const TELLING: [&str; 4] = ["unknown field", "unknown variant", "invalid type", "invalid value"];
+    let message = error.message();
+    let reason = match TELLING.into_iter().find(|kind| message.starts_with(kind)) {
+        Some(kind) => match message.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("{kind}, expected {expected}"),
+            None => kind.to_owned(),
+        },
+        None => message.to_owned(),
+    };
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return reason };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: {reason}")
 }
 
 #[cfg(test)]
@@ -365,9 +384,31 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_its_line() {
         let error = load("[listen]\nhttp = \"127.0.0.1:1\"\nhtpp = 3\n", &[], &[]).unwrap_err().to_string();
-        assert!(error.contains("line 3") && error.contains("htpp"), "{error}");
+        assert!(error.contains("line 3, column 1: unknown field, expected `http` or `kmip`"), "{error}");
         let error = load("[lsten]\n", &[], &[]).unwrap_err().to_string();
-        assert!(error.contains("line 1") && error.contains("lsten"), "{error}");
+        assert!(error.contains("line 1, column 2: unknown field, expected one of `listen`"), "{error}");
+    }
+
+    #[test]
+    fn an_error_tells_nothing_of_the_text() {
+        for text in [
+            "hunter2 is the passphrase\n",
+            "hunter2",
+            "hunter2=1",
+            "\"hunter2\"=1",
+            "[hunter2",
+            "\n\nlisten = \"hunter2\"",
+            "[limits]\nconnections_max = \"hunter2, expected hunter2\"",
+            "[listen]\nhttp = \"hunter2\"",
+            "[listen]\nhttp = 1\nhttp = hunter2",
+            "[kmip]\ninterop = \"hunter2",
+            "a = \"\\hunter2\"",
+            "hunter2.hunter2 = {hunter2}",
+        ] {
+            let error = load(text, &[], &[]).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{text:?}: {error}");
+            assert!(error.contains("line ") && error.contains(", column "), "{text:?}: {error}");
+        }
     }
 
     #[test]
