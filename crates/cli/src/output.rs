@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -59,7 +59,27 @@ pub(crate) fn line(text: &str) -> Result<()> {
 /// # Errors
 /// Stdout cannot be written.
 pub(crate) fn json(value: &Value) -> Result<()> {
-    line(&format!("{value:#}"))
+    bytes(json_text(value).as_bytes(), None, Audience::Umask)
+}
+
+/// A JSON value as indented lines.
+pub(crate) fn json_text(value: &Value) -> String {
+    format!("{}\n", escaped(&format!("{value:#}")))
+}
+
+/// JSON text with escapes in place of what would speak to a terminal; lines stay.
+pub(crate) fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !speaks(c) {
+            text.push(c);
+        } else {
+            let units =
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            text.push_str(&units);
+        }
+    }
+    text
 }
 
 /// Writes a table to stdout: a line of headings, then the rows.
@@ -95,25 +115,43 @@ pub(crate) fn message(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Text without what would move the cursor or change colours: names are chosen by others.
+/// Text without what would move the cursor, change colours or hide and reorder letters: names are chosen by others.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if speaks(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Writes a file whole or not at all: beside its place first, then renamed.
+/// Control characters, and those of Unicode that nobody sees and that change how others are seen: no width, direction
+/// (bidirectional marks, embeddings, overrides and isolates), line ends, tags.
+fn speaks(c: char) -> bool {
+    let unseen = matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    unseen || c.is_control()
+}
+
+/// Writes a file whole or not at all: beside its place first, then renamed. What the owner alone may read goes to a file
+/// of its own, never through a link or pipe that somebody else may have put there.
 ///
 /// # Errors
 /// Says which file and why.
 pub(crate) fn write_file(path: &Path, bytes: &[u8], audience: Audience) -> Result<()> {
     let wrong = |cause: io::Error| Failure::file("write", path, cause);
     // A link keeps pointing where it did; a device or a pipe cannot be replaced.
-    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    if place.exists() && !place.is_file() {
-        return File::options()
-            .write(true)
-            .open(&place)
-            .and_then(|mut file| file.write_all(bytes))
-            .map_err(wrong);
+    let (place, there) = match audience {
+        Audience::Owner => (path.to_owned(), path.symlink_metadata()),
+        Audience::Umask => (path.canonicalize().unwrap_or_else(|_| path.to_owned()), path.metadata()),
+    };
+    if there.is_ok_and(|there| !there.is_file()) {
+        if audience == Audience::Owner && !is_own_stream(path) {
+            let cause =
+                "a secret is written to a file of its own, and what is there is none; name another place";
+            return Err(Failure::file("write", path, cause));
+        }
+        // Stdout may be a file that others have written to before.
+        let written = File::options().append(true).open(path).and_then(|mut file| file.write_all(bytes));
+        return written.map_err(wrong);
     }
     let folder = match place.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
@@ -127,6 +165,12 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], audience: Audience) -> Resul
         .map_err(wrong)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(wrong)?;
     file.persist(&place).map(drop).map_err(|failure| wrong(failure.error))
+}
+
+/// A device, or a stream that this process was started with: nobody else makes those.
+fn is_own_stream(path: &Path) -> bool {
+    let is_device = path.symlink_metadata().is_ok_and(|there| there.file_type().is_char_device());
+    is_device || path == Path::new("/dev/stdout") || path.starts_with("/dev/fd")
 }
 
 fn trimmed(table: &Table) -> String {
@@ -167,7 +211,45 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_goes_through_no_link_and_no_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link, pipe) =
+            (folder.path().join("target"), folder.path().join("link"), folder.path().join("pipe"));
+        std::fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Both ends open: what is written to the pipe by mistake waits there, and nobody hangs.
+        let mut ends = File::options().read(true).write(true).open(&pipe).unwrap();
+        for place in [&link, &pipe] {
+            let failure = write_file(place, b"secret", Audience::Owner).unwrap_err();
+            assert!(failure.to_string().contains(place.to_str().unwrap()), "{failure}");
+        }
+        assert_eq!(std::fs::read(&target).unwrap(), b"precious");
+        write_file(&pipe, b"public", Audience::Umask).unwrap();
+        let mut read = [0; 6];
+        io::Read::read_exact(&mut ends, &mut read).unwrap();
+        assert_eq!(&read, b"public");
+        write_file(&link, b"public", Audience::Umask).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"public");
+    }
+
+    #[test]
     fn names_cannot_speak_to_the_terminal() {
         assert_eq!(printable("a\x1b[31mb\nc"), "a\u{fffd}[31mb\u{fffd}c");
+        for c in ['\u{9b}', '\u{7f}', '\u{200b}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}']
+        {
+            assert_eq!(printable(&format!("a{c}b")), "a\u{fffd}b", "{c:?}");
+        }
+        assert_eq!(printable("Schlüssel 鍵 ключ 🔑"), "Schlüssel 鍵 ключ 🔑");
+    }
+
+    #[test]
+    fn json_says_the_same_and_speaks_to_no_terminal() {
+        let value =
+            serde_json::json!({ "a\u{202e}b": ["\u{1b}[31m\n\u{9b}\u{7f}", "\u{e0041}", "Schlüssel 🔑"] });
+        let text = json_text(&value);
+        assert!(text.contains(r"a\u202eb") && text.contains("Schlüssel 🔑"), "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !speaks(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn write_made(
         Format::Table => output::bytes(&made.bytes, streams.out.as_deref(), audience),
         Format::Json => {
             let value = json!({ field: STANDARD.encode(&made.bytes), "version": made.version });
-            output::bytes(format!("{value:#}\n").as_bytes(), streams.out.as_deref(), audience)
+            output::bytes(output::json_text(&value).as_bytes(), streams.out.as_deref(), audience)
         }
     }
 }

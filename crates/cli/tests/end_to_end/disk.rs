@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::server::{KEYREEVE, Server, folder};
 
-/// Bytes in a tag of a key: a dozen such keys are more than the journal allocates ahead.
-const TAG_BYTES: usize = 100_000;
+/// Tags of a key, and bytes in each: twenty such keys are more than the journal allocates ahead.
+const TAGS: (usize, usize) = (60, 1000);
 
 /// The shared object that makes the disk faulty, built for this test.
 fn faulty_disk(into: &Path) -> PathBuf {
@@ -31,11 +31,12 @@ fn start(data: &Path, tools: &Path, object: &Path) -> Server {
 
 /// Makes keys until the server stops; how many it acknowledged.
 fn create_until_refused(server: &Server, prefix: &str) -> usize {
-    let tag = format!("filler={}", "x".repeat(TAG_BYTES));
+    let tags = (0..TAGS.0).map(|tag| format!("--tag=filler{tag}={}", "x".repeat(TAGS.1)));
+    let tags: Vec<String> = tags.collect();
     for made in 0..100 {
         let mut command = server.command(KEYREEVE);
-        command.args(["key", "create", &format!("{prefix}{made}"), "--algorithm", "aes-128", "--tag", &tag]);
-        let output = command.stdin(Stdio::null()).output().unwrap();
+        command.args(["key", "create", &format!("{prefix}{made}"), "--algorithm", "aes-128"]);
+        let output = command.args(&tags).stdin(Stdio::null()).output().unwrap();
         if !output.status.success() {
             assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
             return made;

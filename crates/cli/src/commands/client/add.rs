@@ -45,7 +45,7 @@ impl Add {
     /// # Errors
     /// As every request; a file is there already or cannot be written.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        self.credentials.check_free(&self.name)?;
+        self.credentials.check_free(&self.name, self.token)?;
         let mut client = session.client()?;
         let mut body = Map::new();
         body.insert("name".into(), self.name.clone().into());

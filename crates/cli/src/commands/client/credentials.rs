@@ -53,12 +53,15 @@ impl Credentials {
         self.out_dir.join(format!("{name}.{extension}"))
     }
 
-    /// Refuses to write over files that may be somebody's only key.
+    /// Refuses to write over files that may be somebody's only key, or through links and pipes that lead elsewhere.
     ///
     /// # Errors
     /// `State` where one is there.
-    pub(super) fn check_free(&self, name: &str) -> Result<()> {
-        match self.files(name).iter().find(|path| path.is_file()) {
+    pub(super) fn check_free(&self, name: &str, token: bool) -> Result<()> {
+        let mut files = self.files(name);
+        files.extend(token.then(|| self.file(name, "token")));
+        files.extend(self.p12.as_deref().filter(|_| self.password_file.is_none()).map(beside));
+        match files.iter().find(|path| path.symlink_metadata().is_ok()) {
             None => Ok(()),
             Some(path) => {
                 let text =
@@ -143,10 +146,15 @@ impl Credentials {
 fn generated(client: &mut Client, p12: &Path) -> Result<Zeroizing<String>> {
     let answer = client.post("/v1/random", &json!({ "length": PASSWORD_BYTES }))?;
     let password = Zeroizing::new(required(&answer, "random")?.to_owned());
-    let mut path = p12.as_os_str().to_owned();
-    path.push(".password");
-    let path = PathBuf::from(path);
+    let path = beside(p12);
     output::write_file(&path, format!("{}\n", *password).as_bytes(), Audience::Owner)?;
     output::message(&format!("the password of {} is in {}", p12.display(), path.display()));
     Ok(password)
+}
+
+/// The file of the password that is made here.
+fn beside(p12: &Path) -> PathBuf {
+    let mut path = p12.as_os_str().to_owned();
+    path.push(".password");
+    path.into()
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::commands::{Session, text};
 use crate::errors::Result;
-use crate::output::{Format, printable};
+use crate::output::{Format, escaped, printable};
 
 /// Entries in one page, which is itself one entry of the journal.
 const PAGE_ENTRIES: u64 = 1000;
@@ -69,6 +69,7 @@ impl Printer {
     fn entry(&mut self, entry: &Value) -> Result<()> {
         let first = !std::mem::replace(&mut self.begun, true);
         if self.format == Format::Json {
+            let entry = escaped(&entry.to_string());
             return Ok(write!(self.out, "{}\n{entry}", if first { "[" } else { "," })?);
         }
         if first {

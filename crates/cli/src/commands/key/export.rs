@@ -75,7 +75,11 @@ impl Export {
         }
         let answer = session.client()?.post(&path(&self.name, "/export"), &body)?;
         if session.format == Format::Json {
-            return output::bytes(format!("{answer:#}\n").as_bytes(), self.out.as_deref(), Audience::Owner);
+            return output::bytes(
+                output::json_text(&answer).as_bytes(),
+                self.out.as_deref(),
+                Audience::Owner,
+            );
         }
         let wrapped =
             STANDARD.decode(required(&answer, "wrapped")?).map_err(|_| Failure::answer("no base64"))?;
@@ -89,7 +93,7 @@ impl Export {
         if session.format == Format::Json {
             let pem = std::str::from_utf8(&pem).map_err(|_| Failure::answer("no PEM"))?;
             let value = json!({ "public": pem });
-            return output::bytes(format!("{value:#}\n").as_bytes(), self.out.as_deref(), Audience::Umask);
+            return output::bytes(output::json_text(&value).as_bytes(), self.out.as_deref(), Audience::Umask);
         }
         output::bytes(&pem, self.out.as_deref(), Audience::Umask)
     }
