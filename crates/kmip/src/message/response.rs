@@ -115,6 +115,17 @@ impl ResponseItem {
         }
     }
 
+    /// Encodes the item alone, for [`ResponseMessage::assemble`]. Holds whatever secrets it holds.
+    ///
+    /// # Errors
+    ///
+    /// When the item is longer than 4 GiB.
+    pub fn encode(&self, version: Version) -> Result<SecretBytes, EncodeError> {
+        let mut writer = Writer::new(version);
+        self.write(&mut writer);
+        writer.finish()
+    }
+
     fn read(value: &mut Value, version: Version) -> Result<Self, DecodeError> {
         let mut fields = Fields::of(value, version)?;
         let operation: Option<Operation> = Field::take(&mut fields, Tag::OPERATION)?;
@@ -198,12 +209,35 @@ impl ResponseMessage {
     ///
     /// When an item is longer than 4 GiB.
     pub fn encode(&self) -> Result<SecretBytes, EncodeError> {
-        let mut writer = Writer::new(self.version);
-        writer.structure(Tag::RESPONSE_MESSAGE, |writer| {
-            write_header(writer, Tag::RESPONSE_HEADER, self.items.len(), |writer| {
-                self.header.write_fields(writer)
-            });
+        Self::write(self.version, &self.header, self.items.len(), |writer| {
             self.items.iter().for_each(|item| item.write(writer));
+        })
+    }
+
+    /// Encodes a response of items that are encoded already, each by [`ResponseItem::encode`] for the same version.
+    /// Holds whatever secrets they hold.
+    ///
+    /// # Errors
+    ///
+    /// When the message is longer than 4 GiB.
+    pub fn assemble<'a>(
+        version: Version,
+        header: &ResponseHeader,
+        items: impl ExactSizeIterator<Item = &'a SecretBytes>,
+    ) -> Result<SecretBytes, EncodeError> {
+        Self::write(version, header, items.len(), |writer| items.for_each(|item| writer.encoded(item)))
+    }
+
+    fn write(
+        version: Version,
+        header: &ResponseHeader,
+        count: usize,
+        items: impl FnOnce(&mut Writer),
+    ) -> Result<SecretBytes, EncodeError> {
+        let mut writer = Writer::new(version);
+        writer.structure(Tag::RESPONSE_MESSAGE, |writer| {
+            write_header(writer, Tag::RESPONSE_HEADER, count, |writer| header.write_fields(writer));
+            items(writer);
         });
         writer.finish()
     }

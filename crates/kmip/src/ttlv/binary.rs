@@ -317,6 +317,12 @@ impl Writer {
         }
     }
 
+    /// Items that another writer for the same version has written.
+    pub(crate) fn encoded(&mut self, items: &SecretBytes) {
+        self.reserve(items.len());
+        self.bytes.0.extend_from_slice(items.expose());
+    }
+
     fn header(&mut self, tag: Tag, item_type: ItemType, length: u32) {
         self.reserve(2 * HEADER_BYTES);
         self.bytes.0.extend_from_slice(&(tag.0 << 8 | item_type as u32).to_be_bytes());

@@ -1,15 +1,23 @@
 //! Batches: order, identifiers that pass from item to item, and what a failure does to the rest.
 
 use keyreeve_kmip::Version;
+use keyreeve_kmip::attributes::{AttributeReference, CryptographicParameters};
 use keyreeve_kmip::enums::{
-    BatchErrorContinuationOption, QueryFunction, ResultReason, ResultStatus, UniqueIdentifierReference,
+    BatchErrorContinuationOption, BlockCipherMode, PaddingMethod, QueryFunction, ResultReason, ResultStatus,
+    UniqueIdentifierReference,
 };
-use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseItem};
+use keyreeve_kmip::message::{MessageExtension, RequestItem, RequestMessage, ResponseItem};
 use keyreeve_kmip::payloads::activate::ActivateRequest;
+use keyreeve_kmip::payloads::decrypt::DecryptRequest;
 use keyreeve_kmip::payloads::destroy::DestroyRequest;
+use keyreeve_kmip::payloads::encrypt::EncryptRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
+use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
+use keyreeve_kmip::payloads::ping::PingRequest;
 use keyreeve_kmip::payloads::query::QueryRequest;
+use keyreeve_kmip::payloads::rng_retrieve::RngRetrieveRequest;
 use keyreeve_kmip::payloads::{Request, Response};
+use keyreeve_kmip::ttlv::Value;
 use keyreeve_kmip::values::UniqueIdentifier;
 
 use crate::harness::{Server, create};
@@ -115,4 +123,113 @@ fn an_answer_keeps_to_the_size_that_the_client_takes() {
     assert_eq!(answer.items[0].result_reason, Some(ResultReason::ResponseTooLarge));
     request.header.maximum_response_size = Some(4096);
     assert_eq!(statuses(&client.exchange(&request).items), [DONE]);
+}
+
+#[test]
+fn a_batch_of_too_many_items_is_refused_whole() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let mut payloads: Vec<Request> = vec![create("first of many").into()];
+    payloads.extend((0..256).map(|_| Request::from(PingRequest::default())));
+    let answer = client.exchange(&batch(None, payloads));
+    assert_eq!(answer.items.len(), 1);
+    assert_eq!(answer.items[0].result_reason, Some(ResultReason::ServerLimitExceeded));
+    client.create(Version::V2_1, "first of many");
+}
+
+#[test]
+fn answers_beyond_the_limit_are_refused_before_their_items_run() {
+    let server = Server::start_with(|config| config.limits.message_bytes_max = 1 << 16);
+    let mut client = server.connect();
+    let random = || Request::from(RngRetrieveRequest { data_length: 1 << 20 });
+    let option = Some(BatchErrorContinuationOption::Continue);
+    let answer = client.exchange(&batch(option, vec![random(), create("not made").into(), random()]));
+    assert_eq!(statuses(&answer.items), [DONE, FAILED, FAILED], "one answer of full size passes");
+    let Some(Response::RngRetrieve(drawn)) = &answer.items[0].payload else { panic!() };
+    assert_eq!(drawn.data.len(), 1 << 20);
+    for item in &answer.items[1..] {
+        assert_eq!(item.result_reason, Some(ResultReason::ResponseTooLarge));
+    }
+    client.create(Version::V2_1, "not made");
+    // Nor does a rehearsal draw without end.
+    let option = Some(BatchErrorContinuationOption::Undo);
+    let answer = client.exchange(&batch(option, vec![random(), random()]));
+    assert_eq!(statuses(&answer.items), [UNDONE, FAILED]);
+    assert!(answer.items[0].payload.is_none());
+}
+
+#[test]
+fn no_key_is_used_in_a_batch_that_may_be_undone() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let key = client.create(Version::V2_1, "no oracle");
+    client.done(Version::V2_1, ActivateRequest { unique_identifier: Some(key.clone()) });
+    let named = || Some(key.clone());
+    let parameters = || {
+        Some(CryptographicParameters {
+            block_cipher_mode: Some(BlockCipherMode::Cbc),
+            padding_method: Some(PaddingMethod::Pkcs5),
+            ..CryptographicParameters::default()
+        })
+    };
+    let data = Some(b"a secret".to_vec().into());
+    let encrypt = EncryptRequest {
+        unique_identifier: named(),
+        cryptographic_parameters: parameters(),
+        data,
+        ..EncryptRequest::default()
+    };
+    let Response::Encrypt(sealed) = client.done(Version::V2_1, encrypt) else { panic!() };
+    let (right, iv) = (sealed.data.unwrap(), sealed.iv_counter_nonce.unwrap());
+    let mut wrong = right.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let decrypt = |ciphertext: &[u8]| {
+        Request::from(DecryptRequest {
+            unique_identifier: named(),
+            cryptographic_parameters: parameters(),
+            data: Some(ciphertext.to_vec()),
+            iv_counter_nonce: Some(iv.clone()),
+            ..DecryptRequest::default()
+        })
+    };
+    let data = Some(b"more".to_vec().into());
+    let encrypt = EncryptRequest { unique_identifier: named(), data, ..EncryptRequest::default() };
+    let option = Some(BatchErrorContinuationOption::Undo);
+    let mut told = Vec::new();
+    for used in [decrypt(&right), decrypt(&wrong), encrypt.into()] {
+        let answer = client.exchange(&batch(option, vec![used, nobody()]));
+        assert_eq!(statuses(&answer.items), [FAILED]);
+        assert_eq!(answer.items[0].result_reason, Some(ResultReason::FeatureNotSupported));
+        told.push(answer.items[0].result_message.clone());
+    }
+    assert_eq!(told[0], told[1], "a right and a wrong padding look alike");
+}
+
+#[test]
+fn a_refusal_quotes_little_of_what_was_sent() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let long = "x".repeat(1 << 20);
+    let get = GetAttributesRequest {
+        unique_identifier: None,
+        attribute_references: vec![AttributeReference::UnknownName(long.clone())],
+    };
+    let mut unknown = RequestMessage::new(Version::V1_4, vec![RequestItem::new(get.into())]);
+    let mut extended = batch(None, vec![PingRequest::default().into()]);
+    extended.items[0].message_extensions = vec![MessageExtension {
+        vendor_identification: long.clone(),
+        criticality_indicator: true,
+        vendor_extension: Value::Structure(Vec::new()),
+    }];
+    let named = batch(
+        None,
+        vec![GetRequest { unique_identifier: Some(long.as_str().into()), ..GetRequest::default() }.into()],
+    );
+    unknown.items[0].unique_batch_item_id = None;
+    for request in [unknown, extended, named] {
+        let answer = client.exchange(&request);
+        assert_eq!(statuses(&answer.items), [FAILED]);
+        let message = answer.items[0].result_message.clone().unwrap();
+        assert!(message.len() < 1100, "{} bytes", message.len());
+    }
 }

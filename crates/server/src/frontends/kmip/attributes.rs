@@ -9,11 +9,12 @@ use keyreeve_kmip::ttlv::{Node, Value as Tree};
 use keyreeve_kmip::{Tag, Version};
 
 use super::errors::{Failure, not_supported};
+use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
 
 /// Core's name of an attribute that a client named.
 pub(super) fn name(reference: &AttributeReference) -> Result<AttributeName, Failure> {
     let unknown = || {
-        let message = format!("there is no attribute {reference}");
+        let message = format!("there is no attribute {}", cut(reference.to_string(), QUOTED_BYTES_MAX));
         Failure::new(ResultReason::InvalidAttribute, message)
     };
     match reference {

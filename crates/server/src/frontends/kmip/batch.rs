@@ -1,6 +1,12 @@
 //! Batches: their items in order, what happens when one fails, and the identifiers that one item leaves to the next.
+//!
+//! A batch with the option Undo is rehearsed before it is done, and nothing of a rehearsal is on record. So that no key
+//! is used without a record, such a batch may hold no use of a key (Encrypt, Decrypt, Sign, SignatureVerify, MAC,
+//! MACVerify, Register of a wrapped key): else its failure would tell, say, whether a padding is right, as often as
+//! anybody asks. Get is allowed, wrapped or not: what it gave is withheld where the batch fails, and that it would have
+//! given something tells no more than the object's attributes do.
 
-use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::access::{Action, ActionGroup, Caller};
 use keyreeve_core::engine::Rehearsal;
 use keyreeve_core::model::ObjectId;
 use keyreeve_core::operations::undone::Undone;
@@ -16,12 +22,17 @@ use keyreeve_kmip::payloads::{Request, Response};
 use keyreeve_kmip::values::UniqueIdentifier;
 use tracing::warn;
 
+use super::answer::Answer;
 use super::errors::{Failure, missing, not_supported};
 use super::{
     Kmip, check, create, encrypt, get, get_attributes, hash, interop, lifecycle, locate, mac,
     modify_attributes, query, register, rekey, rng, sign,
 };
 use crate::execute::execute;
+use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
+
+/// Items of one batch.
+const BATCH_ITEMS_MAX: usize = 256;
 
 /// A batch while its items are run.
 pub(super) struct Batch<'a> {
@@ -35,24 +46,31 @@ pub(super) struct Batch<'a> {
     rehearsal: Option<Rehearsal<'a>>,
     /// What was run last, for the record of a rehearsal that failed.
     latest: Option<(Action, Option<Reference>)>,
+    /// Bytes of the answers so far.
+    answer_bytes: usize,
 }
 
 /// Runs the items of a request.
 ///
 /// # Standard
 /// KMIP 2.1 sections 9.5 to 9.7 and 11.5 (batches), 4.61 and 11.62 (ID Placeholder).
-pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -> Vec<ResponseItem> {
+pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -> Vec<Answer> {
     let RequestMessage { version, header, items } = message;
+    let refused = |reason, message| vec![Answer::new(ResponseItem::failure(None, reason, message), version)];
+    if items.len() > BATCH_ITEMS_MAX {
+        let message = format!("{} items in one batch: send at most {BATCH_ITEMS_MAX}", items.len());
+        return refused(ResultReason::ServerLimitExceeded, message);
+    }
     let option = match header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop) {
         BatchErrorContinuationOption::Unnamed(code) => {
             let message = format!("there is no Batch Error Continuation Option 0x{code:08X}");
-            return vec![ResponseItem::failure(None, ResultReason::InvalidField, message)];
+            return refused(ResultReason::InvalidField, message);
         }
         option => option,
     };
     if header.asynchronous_indicator == Some(AsynchronousIndicator::Mandatory) {
         let failure = not_supported("asynchronous processing");
-        return vec![ResponseItem::failure(None, failure.reason, failure.message)];
+        return refused(failure.reason, failure.message);
     }
     // Undo means all or nothing: the batch is rehearsed, and done only where all of it succeeds.
     if option == BatchErrorContinuationOption::Undo
@@ -66,6 +84,8 @@ pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -
     for item in items {
         let answer = batch.item(item).await;
         let failed = answer.result_status != ResultStatus::Success;
+        let answer = Answer::new(answer, version);
+        batch.answer_bytes += answer.len();
         answers.push(answer);
         if failed && option != BatchErrorContinuationOption::Continue {
             break;
@@ -80,41 +100,35 @@ async fn rehearse(
     caller: &Caller,
     version: Version,
     items: &[RequestItem],
-) -> Option<Vec<ResponseItem>> {
+) -> Option<Vec<Answer>> {
     let mut batch = Batch::new(kmip, caller, version, Some(kmip.engine.rehearse(caller)));
-    let mut answers = Vec::with_capacity(items.len());
+    let mut undone = Vec::with_capacity(items.len());
     for item in items {
-        let copy = copied(item, version)?;
-        let answer = batch.item(copy).await;
-        let failed = answer.result_status != ResultStatus::Success;
-        answers.push(answer);
-        if !failed {
-            continue;
+        let mut answer = match copied(item, version) {
+            Ok(copy) => batch.item(copy).await,
+            Err(failure) => batch.failed(item.operation, item.unique_batch_item_id.clone(), failure),
+        };
+        if answer.result_status != ResultStatus::Success {
+            batch.record_undone(answer.result_message.as_deref().unwrap_or_default()).await;
+            undone.push(Answer::new(answer, version));
+            return Some(undone);
         }
-        let (failure, before) = answers.split_last_mut()?;
-        for answer in before {
-            answer.result_status = ResultStatus::OperationUndone;
-            // What was not done is not told: a use that is on no record must not have taken place.
-            answer.payload.take_if(|payload| !tells_only_names(payload));
-        }
-        let detail = failure.result_message.clone().unwrap_or_default();
-        if let Some((action, subject)) = batch.latest.take() {
-            let undone = Undone { action, subject, detail: format!("undone with its whole batch: {detail}") };
-            // The entry is itself that of a failure; a journal that cannot take it stops the server by its own way.
-            let _ = execute(&kmip.engine, caller, undone).await;
-        }
-        return Some(answers);
+        batch.answer_bytes += answer.encode(version).map_or(0, |encoded| encoded.len());
+        answer.result_status = ResultStatus::OperationUndone;
+        // What was not done is not told: a secret must not leave without a record.
+        answer.payload.take_if(|payload| !tells_only_names(payload));
+        undone.push(Answer::new(answer, version));
     }
     None
 }
 
 /// A second copy of an item, through its encoding: payloads hold secrets and so are not cloned by accident.
-fn copied(item: &RequestItem, version: Version) -> Option<RequestItem> {
+fn copied(item: &RequestItem, version: Version) -> Result<RequestItem, Failure> {
     let payload = match &item.payload {
-        Ok(payload) => Ok(payload.copied(version).ok()?),
+        Ok(payload) => Ok(payload.copied(version)?),
         Err(error) => Err(error.clone()),
     };
-    Some(RequestItem {
+    Ok(RequestItem {
         operation: item.operation,
         ephemeral: item.ephemeral,
         unique_batch_item_id: item.unique_batch_item_id.clone(),
@@ -139,33 +153,59 @@ fn tells_only_names(payload: &Response) -> bool {
 }
 
 impl<'a> Batch<'a> {
-    fn new(kmip: &'a Kmip, caller: &'a Caller, version: Version, rehearsal: Option<Rehearsal<'a>>) -> Self {
-        Self { kmip, caller, version, placeholder: None, answered: Vec::new(), rehearsal, latest: None }
+    pub(super) fn new(
+        kmip: &'a Kmip,
+        caller: &'a Caller,
+        version: Version,
+        rehearsal: Option<Rehearsal<'a>>,
+    ) -> Self {
+        let (placeholder, answered) = (None, Vec::new());
+        Self { kmip, caller, version, placeholder, answered, rehearsal, latest: None, answer_bytes: 0 }
     }
 
     async fn item(&mut self, item: RequestItem) -> ResponseItem {
         let RequestItem { operation, unique_batch_item_id, payload, message_extensions, .. } = item;
         let unknown = message_extensions.iter().find(|extension| extension.criticality_indicator);
+        let answers_bytes_max = self.kmip.settings.limits.message_bytes_max;
         let outcome = match (unknown, payload) {
+            _ if self.answer_bytes >= answers_bytes_max => {
+                let message = format!(
+                    "the answers before this one have reached {answers_bytes_max} bytes: ask in another request"
+                );
+                Err(Failure::new(ResultReason::ResponseTooLarge, message))
+            }
             (Some(extension), _) => {
-                let message =
-                    format!("the extension of {} is not known here", extension.vendor_identification);
+                let vendor = cut(extension.vendor_identification.clone(), QUOTED_BYTES_MAX);
+                let message = format!("the extension of {vendor} is not known here");
                 Err(Failure::new(ResultReason::UnknownMessageExtension, message))
             }
             (None, Ok(payload)) if operation.since() <= self.version => self.dispatch(payload).await,
             (None, Ok(_)) => Err(unsupported(operation)),
             (None, Err(error)) => Err(error.into()),
         };
-        let mut answer = match outcome {
-            Ok(payload) => ResponseItem::success(payload),
-            Err(failure) => {
-                let (reason, message) = (failure.reason, failure.message);
-                warn!(request = %self.caller.request, %operation, %reason, cause = %message, "a KMIP batch item failed");
-                ResponseItem::failure(Some(operation), reason, message)
-            }
-        };
-        answer.unique_batch_item_id = unique_batch_item_id;
-        answer
+        match outcome {
+            Ok(payload) => ResponseItem { unique_batch_item_id, ..ResponseItem::success(payload) },
+            Err(failure) => self.failed(operation, unique_batch_item_id, failure),
+        }
+    }
+
+    fn failed(
+        &self,
+        operation: Operation,
+        unique_batch_item_id: Option<Vec<u8>>,
+        failure: Failure,
+    ) -> ResponseItem {
+        let Failure { reason, message, .. } = failure;
+        warn!(request = %self.caller.request, %operation, %reason, cause = %message, "a KMIP batch item failed");
+        ResponseItem { unique_batch_item_id, ..ResponseItem::failure(Some(operation), reason, message) }
+    }
+
+    /// Puts on record that what was run last, and all before it, was not done.
+    async fn record_undone(&mut self, cause: &str) {
+        let Some((action, subject)) = self.latest.take() else { return };
+        let undone = Undone { action, subject, detail: format!("undone with its whole batch: {cause}") };
+        // The entry is itself that of a failure; a journal that cannot take it stops the server by its own way.
+        let _ = execute(&self.kmip.engine, self.caller, undone).await;
     }
 
     async fn dispatch(&mut self, payload: Request) -> Result<Response, Failure> {
@@ -234,7 +274,15 @@ impl<'a> Batch<'a> {
         };
         self.latest = Some((operation.action(), subject));
         match &mut self.rehearsal {
-            Some(rehearsal) => Ok(rehearsal.run(&operation)?),
+            Some(_)
+                if operation.action() != Action::Get && operation.action().group() == ActionGroup::Use =>
+            {
+                let message =
+                    "a use of a key cannot be undone: send it outside of batches with the option Undo";
+                Err(Failure::new(ResultReason::FeatureNotSupported, message))
+            }
+            // Making keys takes seconds: meanwhile this thread's other connections go on elsewhere.
+            Some(rehearsal) => Ok(tokio::task::block_in_place(|| rehearsal.run(&operation))?),
             None => Ok(execute(&self.kmip.engine, self.caller, operation).await?),
         }
     }

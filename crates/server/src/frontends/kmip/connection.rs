@@ -42,7 +42,7 @@ impl Kmip {
                     Err(error) => {
                         // Where this message ends, and whether it is one, cannot be known: one answer, and the end.
                         debug!(peer = %peer.address, cause = %error, "a KMIP message was refused by its first bytes");
-                        stream.write_all(self.too_long(&error).expose()).await?;
+                        stream.write_all(self.unread(error.into()).expose()).await?;
                         return stream.shutdown().await;
                     }
                 };

@@ -5,12 +5,14 @@ use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::enums::ResultReason;
 use keyreeve_kmip::{DecodeError, EncodeError};
 
+use crate::frontends::echo::{MESSAGE_BYTES_MAX, cut};
+
 /// Why a batch item failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     /// For programs.
     pub(super) reason: ResultReason,
-    /// For people. Holds no secret.
+    /// For people. Holds no secret; of what the caller wrote it quotes a bounded part.
     pub(super) message: String,
     /// The kind of error in core, where it came from there.
     pub(super) kind: Option<ErrorKind>,
@@ -18,7 +20,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(reason: ResultReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), kind: None }
+        Self { reason, message: cut(message.into(), MESSAGE_BYTES_MAX), kind: None }
     }
 
     /// The same failure for another reason, where it came from this kind of error in core.
@@ -61,7 +63,7 @@ fn reason(kind: ErrorKind) -> ResultReason {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { reason: reason(error.kind()), message: error.public().to_owned(), kind: Some(error.kind()) }
+        Self { kind: Some(error.kind()), ..Self::new(reason(error.kind()), error.public()) }
     }
 }
 

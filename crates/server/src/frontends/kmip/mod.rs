@@ -11,11 +11,12 @@ use keyreeve_kmip::message::{
 };
 use keyreeve_kmip::values::DateTime;
 use keyreeve_kmip::{Limits, SecretBytes, Version};
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::authn::Authenticator;
 use crate::listen::Peer;
 
+mod answer;
 mod attributes;
 mod batch;
 mod certificates;
@@ -41,6 +42,7 @@ mod rng;
 mod sign;
 mod transparent;
 
+use answer::whole;
 use errors::Failure;
 
 /// What the front-end allows.
@@ -69,6 +71,7 @@ impl Kmip {
     }
 
     /// Answers the request of a peer. Whatever the bytes are, the answer is a response message. It may hold secrets.
+    /// Runs on a multi-threaded runtime only.
     pub async fn handle(&self, peer: &Peer, request: &[u8]) -> SecretBytes {
         let message = match RequestMessage::decode(request, &self.settings.limits) {
             Ok(message) => message,
@@ -99,8 +102,8 @@ impl Kmip {
         let mut header = self.header();
         header.client_correlation_value = message.header.client_correlation_value.clone();
         header.server_correlation_value = Some(caller.request.to_string());
-        let items = batch::run(self, caller, message).await;
-        self.encode(ResponseMessage { version, header, items }, size_max)
+        let answers = batch::run(self, caller, message).await;
+        answer::assemble(version, &header, answers, size_max)
     }
 
     fn header(&self) -> ResponseHeader {
@@ -119,7 +122,7 @@ impl Kmip {
         if let [only] = &message.items[..] {
             item.unique_batch_item_id.clone_from(&only.unique_batch_item_id);
         }
-        self.encode(ResponseMessage { version: message.version, header, items: vec![item] }, None)
+        whole(ResponseMessage { version: message.version, header, items: vec![item] }.encode())
     }
 
     fn reject(&self, peer: &Peer, rejected: &RejectedRequest) -> SecretBytes {
@@ -131,43 +134,15 @@ impl Kmip {
         let mut header = self.header();
         header.client_correlation_value.clone_from(&rejected.client_correlation_value);
         let item = ResponseItem::failure(None, rejected.error.result_reason(), rejected.error.to_string());
-        self.encode(ResponseMessage { version: rejected.version, header, items: vec![item] }, None)
+        whole(ResponseMessage { version: rejected.version, header, items: vec![item] }.encode())
     }
 
-    /// Encodes the response; what makes it longer than the client takes is answered by a failure, from the end.
-    fn encode(&self, mut message: ResponseMessage, size_max: Option<i32>) -> SecretBytes {
-        let size_max = size_max.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
-        let mut shortened = message.items.len();
-        loop {
-            match message.encode() {
-                Ok(bytes) if bytes.len() <= size_max || shortened == 0 => return bytes,
-                Err(cause) if shortened == 0 => {
-                    error!(%cause, "a KMIP response could not be encoded");
-                    return SecretBytes::default();
-                }
-                _ => {}
-            }
-            while shortened > 0 {
-                shortened -= 1;
-                let item = &mut message.items[shortened];
-                if item.payload.is_some() {
-                    let public = "the response is longer than the request's Maximum Response Size";
-                    let failure = Failure::new(keyreeve_kmip::enums::ResultReason::ResponseTooLarge, public);
-                    let failed = ResponseItem::failure(item.operation, failure.reason, failure.message);
-                    let id = item.unique_batch_item_id.take();
-                    *item = ResponseItem { unique_batch_item_id: id, ..failed };
-                    break;
-                }
-            }
-        }
-    }
-
-    /// The answer to a message whose length alone rules it out, before anything else of it was read.
-    fn too_long(&self, error: &keyreeve_kmip::DecodeError) -> SecretBytes {
-        let item = ResponseItem::failure(None, error.result_reason(), error.to_string());
-        self.encode(
-            ResponseMessage { version: Version::V1_0, header: self.header(), items: vec![item] },
-            None,
-        )
+    /// The answer to a message that is refused before anything but its length was read.
+    fn unread(&self, failure: Failure) -> SecretBytes {
+        let item = ResponseItem::failure(None, failure.reason, failure.message);
+        whole(ResponseMessage { version: Version::V1_0, header: self.header(), items: vec![item] }.encode())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Batches over a store of their own, without a network.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use keyreeve_core::access::{Action, Permit};
+use keyreeve_core::model::Time;
+use keyreeve_core::operations::{Operation, Subject};
+use keyreeve_core::ports::clock::Clock;
+use keyreeve_core::request::{Context, Resolved};
+use keyreeve_core::{Result, SecretBytes as CoreBytes};
+use keyreeve_crypto::SoftwareCrypto;
+use keyreeve_kmip::enums::{ResultReason, ResultStatus};
+use keyreeve_kmip::payloads::Response;
+use keyreeve_kmip::payloads::query::QueryResponse;
+use keyreeve_store::{Store, StoreOptions, Unlock};
+use tokio::runtime::Handle;
+
+use super::answer::{Answer, assemble};
+use super::batch::Batch;
+use super::*;
+use crate::authn::request_id;
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Time {
+        Time(1_700_000_000_000)
+    }
+}
+
+fn kmip(dir: &std::path::Path) -> Kmip {
+    let (crypto, clock) = (Arc::new(SoftwareCrypto::new()), Arc::new(Still));
+    let options = StoreOptions::new(dir.join("data"), crypto.clone(), clock.clone());
+    let unlock = Unlock::KeyFile(CoreBytes::copy_from("17".repeat(32).as_bytes()));
+    Store::create(&options, &unlock).unwrap();
+    let store = Arc::new(Store::open(&options, &unlock).unwrap());
+    let engine = Arc::new(Engine::new(store.clone(), store.sealer(), crypto, clock));
+    let settings = Settings { interop: false, credentials_ignored: false, limits: Limits::default() };
+    Kmip::new(engine.clone(), Arc::new(Authenticator::new(engine, 10)), settings)
+}
+
+/// Ends only once another task of the same runtime has run.
+struct NeedsAnotherTask;
+
+impl Operation for NeedsAnotherTask {
+    type Reply = bool;
+
+    fn action(&self) -> Action {
+        Action::Status
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, _: &mut Context<'_>, _: Option<Resolved>) -> Result<bool> {
+        let (sender, receiver) = mpsc::channel();
+        Handle::current().spawn(async move { sender.send(()).unwrap() });
+        Ok(receiver.recv_timeout(Duration::from_secs(20)).is_ok())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_slow_rehearsal_holds_up_no_other_connection() {
+    let dir = tempfile::tempdir().unwrap();
+    let kmip = kmip(dir.path());
+    // On the runtime's only worker, where connections are.
+    let rehearsed = tokio::spawn(async move {
+        let caller = Caller::system(request_id(&kmip.engine).unwrap());
+        let mut batch = Batch::new(&kmip, &caller, Version::V2_1, Some(kmip.engine.rehearse(&caller)));
+        batch.run(NeedsAnotherTask).await.unwrap()
+    });
+    assert!(rehearsed.await.unwrap(), "the rehearsal kept the worker to itself");
+}
+
+fn items(count: usize) -> Vec<ResponseItem> {
+    let namespaces = vec!["x".repeat(100)];
+    let item = |number: usize| ResponseItem {
+        unique_batch_item_id: Some(vec![number as u8; 1 + number % 9]),
+        ..ResponseItem::success(Response::from(QueryResponse {
+            application_namespaces: namespaces.clone(),
+            ..QueryResponse::default()
+        }))
+    };
+    (0..count).map(item).collect()
+}
+
+#[test]
+fn an_answer_is_encoded_item_by_item_and_shortened_by_arithmetic() {
+    let version = Version::V2_1;
+    let header = ResponseHeader::new(DateTime(1_700_000_000));
+    let answers = || items(50).into_iter().map(|item| Answer::new(item, version)).collect::<Vec<_>>();
+    let whole = ResponseMessage { version, header: header.clone(), items: items(50) }.encode().unwrap();
+    assert_eq!(assemble(version, &header, answers(), None).expose(), whole.expose());
+    for size_max in [0, 4000, whole.len() - 1, whole.len()] {
+        let bytes = assemble(version, &header, answers(), Some(size_max as i32));
+        let read = ResponseMessage::decode(bytes.expose(), &Limits::default()).unwrap();
+        let kept = read.items.iter().take_while(|item| item.result_status == ResultStatus::Success).count();
+        let (_, cut) = read.items.split_at(kept);
+        assert!(cut.iter().all(|item| item.result_reason == Some(ResultReason::ResponseTooLarge)));
+        assert!(bytes.len() <= size_max || kept == 0, "{} of {size_max}", bytes.len());
+        assert!(
+            read.items.iter().zip(items(50)).all(|(a, b)| a.unique_batch_item_id == b.unique_batch_item_id)
+        );
+        assert_eq!(kept == 50, size_max == whole.len());
+    }
+}
