@@ -253,6 +253,26 @@ fn addresses_that_others_reach_and_wrong_configurations_are_refused() {
 }
 
 #[test]
+fn a_passphrase_that_others_may_read_is_warned_of_and_one_that_they_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let (place, server) = real_server();
+    assert_eq!(server.stop(), Some(0));
+    let run = |mode: u32| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(place.path().join("passphrase"), mode).unwrap();
+        let mut command = Command::new(KEYREEVE);
+        command.args(["server", "--config"]).arg(place.path().join("keyreeve.toml"));
+        Server::start(command)
+    };
+    run(0o644).unwrap().wait_for_line("others may read");
+    let server = run(0o600).unwrap();
+    assert!(!server.printed().contains("others may"), "{}", server.printed());
+    assert_eq!(server.stop(), Some(0));
+    let said = run(0o666).err().expect("anybody might have written this passphrase");
+    assert!(said.starts_with("exit status: 1") && said.contains("others may write to"), "{said}");
+}
+
+#[test]
 fn a_wrong_passphrase_opens_nothing() {
     let (place, server) = real_server();
     assert_eq!(server.stop(), Some(0));

@@ -48,15 +48,22 @@ pub(super) fn read_unlock(path: &Path) -> Result<SecretBytes, StartError> {
     if !metadata.file_type().is_char_device() {
         check_owner(path, &metadata)?;
         check_writers(path, &metadata)?;
-        if metadata.mode() & 0o077 != 0 {
-            let (file, mode) = (path.display(), format!("{:o}", metadata.mode() & 0o7777));
-            warn!(%file, mode, "others may read what unlocks the root key: `chmod go=` it");
-        }
     }
     // Has room to spare: growing would leave a copy behind.
     let mut content = Vec::with_capacity(2 * UNLOCK_BYTES_MAX);
     file.take(UNLOCK_BYTES_MAX as u64).read_to_end(&mut content).map_err(failed)?;
     Ok(SecretBytes::new(content))
+}
+
+/// Says in the log where others may read a file that unlocks the root key.
+pub(super) fn warn_of_readers(path: &Path) {
+    let mode = path.metadata().map_or(0, |metadata| metadata.mode() & 0o7777);
+    if mode & 0o077 != 0 {
+        warn!(
+            "others may read {} (its mode is {mode:o}), which unlocks the root key: `chmod go=` it",
+            path.display()
+        );
+    }
 }
 
 /// Writes a file that only the owner reads, in place of one that is there.

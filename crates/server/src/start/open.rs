@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::error::StartError;
-use super::files::{check_data_dir, read_unlock};
+use super::files::{check_data_dir, read_unlock, warn_of_readers};
 use crate::authn::request_id;
 use crate::config::{Config, UnlockFile};
 
@@ -46,6 +46,8 @@ impl Opened {
             failed.send_replace(Some(cause.to_owned()));
         });
         let store = Arc::new(Store::open(&options, &unlock(&config.unlock)?)?);
+        let files = [&config.unlock.passphrase_file, &config.unlock.key_file];
+        files.into_iter().flatten().for_each(|file| warn_of_readers(file));
         let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock);
         Ok(Self { engine: Arc::new(engine), failure, store })
     }
