@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keyreeve_server::config::{Config, Override};
+use keyreeve_server::config::{Config, Override, SETTINGS};
 use keyreeve_server::start::{self, Blame, Log, StartError, StopOn};
 
 use crate::errors::{Failure, Kind, Result};
@@ -19,7 +19,7 @@ point, such as KEYREEVE_LIMITS_CONNECTIONS_MAX. KEYREEVE_LOG is the level of the
 
 /// Run the key manager on a folder that `init` made, until SIGTERM or SIGINT.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = settings())]
 pub(crate) struct Server {
     #[command(flatten)]
     server: ServerFlags,
@@ -46,6 +46,14 @@ pub(super) struct ServerFlags {
     /// File with the key that unlocks the root key [unlock.key_file]
     #[arg(long, value_name = "FILE")]
     key_file: Option<String>,
+}
+
+/// The examples, and every setting with its default.
+fn settings() -> String {
+    SETTINGS.iter().fold(format!("{EXAMPLES}\n\nSettings:"), |text, setting| {
+        let default = if setting.default.is_empty() { "none" } else { setting.default };
+        format!("{text}\n  {}\n      {} [default: {default}]", setting.key, setting.meaning)
+    })
 }
 
 impl Server {
