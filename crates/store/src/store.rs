@@ -169,8 +169,8 @@ impl port::Store for Store {
             Some(position) => self.journal.read_from(position, until),
             None => self.journal.read(from, until),
         };
-        let mut reader = reader.map_err(Error::internal)?;
-        while let Some(frame) = reader.next_frame().map_err(Error::internal)? {
+        let mut reader = reader.map_err(read_failure)?;
+        while let Some(frame) = reader.next_frame().map_err(read_failure)? {
             for (lsn, bytes) in frame.entries().filter(|(lsn, _)| *lsn >= from) {
                 entries.push(encoding::decode_entry(Lsn(lsn.0), bytes)?);
                 read += bytes.len();
@@ -184,12 +184,16 @@ impl port::Store for Store {
     }
 
     fn verify_journal(&self) -> Result<(Lsn, [u8; 32])> {
-        let verified =
-            self.journal.verify(journal::Lsn(self.published().0)).map_err(|error| match error {
-                JournalError::Damaged { .. } => Error::new(ErrorKind::CryptoFailed, error.to_string()),
-                error => Error::internal(error),
-            })?;
+        let verified = self.journal.verify(journal::Lsn(self.published().0)).map_err(read_failure)?;
         Ok((Lsn(verified.end.last().0), verified.end.hash))
+    }
+}
+
+/// Damage is told to whoever may read the journal, with its place; all else is for the log.
+fn read_failure(error: JournalError) -> Error {
+    match error {
+        JournalError::Damaged { .. } => Error::new(ErrorKind::CryptoFailed, error.to_string()),
+        error => Error::internal(error),
     }
 }
 

@@ -20,8 +20,8 @@ pub enum Protection {
     Wrapped {
         /// The wrapping key or object.
         key: Reference,
-        /// How; the default is AES key wrap for AES keys.
-        parameters: CryptoParameters,
+        /// How; `None`: AES key wrap with padding for an AES key, which takes material of any length, OAEP for RSA.
+        parameters: Option<CryptoParameters>,
         /// Frames the material before it is wrapped (KMIP wraps an encoded Key Value, say); `None`: the bare bytes.
         frame: Option<fn(&SecretBytes) -> SecretBytes>,
     },
@@ -144,7 +144,7 @@ impl Get {
             context,
             key,
             None,
-            parameters,
+            parameters.as_ref(),
             &match frame {
                 Some(frame) => frame(&material.bytes),
                 None => SecretBytes::copy_from(material.bytes.expose()),

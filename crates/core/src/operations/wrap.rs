@@ -8,7 +8,7 @@ use super::{
 use crate::{
     access::{self, Action, Permit, Target},
     error::{Error, ErrorKind, Result},
-    model::{CryptoParameters, ObjectId, UsageMask},
+    model::{Algorithm, BlockCipherMode, CryptoParameters, ManagedObject, ObjectId, UsageMask},
     request::{Context, Reference, Resolved},
     secret::SecretBytes,
 };
@@ -50,7 +50,7 @@ impl Operation for Wrap {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
-        wrap_by(context, &subject(resolved)?, self.version, &self.parameters, &self.secret)
+        wrap_by(context, &subject(resolved)?, self.version, Some(&self.parameters), &self.secret)
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn wrap_with(
     context: &mut Context<'_>,
     key: &Reference,
     version: Option<u32>,
-    parameters: &CryptoParameters,
+    parameters: Option<&CryptoParameters>,
     secret: &SecretBytes,
 ) -> Result<(Vec<u8>, ObjectId)> {
     let resolved = context.resolve_other(key)?;
@@ -93,12 +93,22 @@ fn wrap_by(
     context: &mut Context<'_>,
     resolved: &Resolved,
     version: Option<u32>,
-    parameters: &CryptoParameters,
+    parameters: Option<&CryptoParameters>,
     secret: &SecretBytes,
 ) -> Result<(Vec<u8>, ObjectId)> {
     let wanted = (Purpose::Protect, Half::Public, UsageMask::WRAP);
     let object = usable(context, resolved, version, wanted)?;
     usage_limits::spend(context, &object, secret.len())?;
-    let wrapped = context.parsed(&object)?.wrap(parameters, secret)?;
+    let wrapped = {
+        let fitting = fitting(&object);
+        context.parsed(&object)?.wrap(parameters.unwrap_or(&fitting), secret)?
+    };
     Ok((wrapped, object.id))
+}
+
+/// How a key wraps material of any length where nobody says how.
+fn fitting(object: &ManagedObject) -> CryptoParameters {
+    let is_aes = object.spec.is_some_and(|spec| spec.algorithm == Algorithm::Aes);
+    let mode = is_aes.then_some(BlockCipherMode::KeyWrapPadded);
+    CryptoParameters { mode, ..CryptoParameters::default() }
 }

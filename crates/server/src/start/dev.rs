@@ -1,7 +1,9 @@
 //! `dev`: `init` and `serve` with defaults, on loopback, with files that let a shell use it at once. Not here: anything
 //! that a server without `dev` needs.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use keyreeve_store::StoreError;
@@ -47,7 +49,10 @@ pub fn dev(config: Config, folder: &DevFolder, stop: StopOn) -> Result<(), Start
             dev_in(config, (dir, true), root_key, stop)
         }
         None => {
-            let dir = tempfile::Builder::new().prefix("keyreeve-dev-").tempdir();
+            let dir = tempfile::Builder::new()
+                .prefix("keyreeve-dev-")
+                .permissions(Permissions::from_mode(0o700))
+                .tempdir();
             let dir = dir.map_err(StartError::io("make a folder in", &std::env::temp_dir()))?;
             let served = dev_in(config, (dir.path(), false), root_key, stop);
             let path = dir.path().to_owned();

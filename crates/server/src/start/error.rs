@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use keyreeve_pki::PkiError;
-use keyreeve_store::StoreError;
 use keyreeve_store::journal::JournalError;
+use keyreeve_store::{StoreError, UnlockError};
 
 use crate::listen::{ListenError, TlsError};
 
@@ -114,6 +114,7 @@ impl StartError {
             | Self::OthersWrite { .. }
             | Self::Name(_) => Blame::Usage,
             Self::Store(StoreError::Exists(_) | StoreError::Missing(_)) => Blame::State,
+            Self::Store(StoreError::Unlock(UnlockError::Damaged(_))) => Blame::Damage,
             Self::Store(StoreError::Damaged { .. } | StoreError::Journal(JournalError::Damaged { .. })) => {
                 Blame::Damage
             }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::commands::{Session, text};
-use crate::errors::Result;
+use crate::errors::{Kind, Result};
 use crate::output::{self, Format};
 
 /// Have the server check its whole journal: checksums, hash chain, positions.
@@ -19,7 +19,13 @@ impl Verify {
     /// # Errors
     /// `Verification` where the journal is damaged; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let verified = session.client()?.post("/v1/journal/verify", &json!({}))?;
+        let verified = match session.client()?.post("/v1/journal/verify", &json!({})) {
+            Err(failure) if failure.kind() == Kind::Verification && session.format == Format::Json => {
+                output::json(&json!({ "valid": false, "detail": failure.to_string() }))?;
+                return Err(failure);
+            }
+            answered => answered?,
+        };
         match session.format {
             Format::Json => output::json(&verified),
             Format::Table => output::line(&format!(

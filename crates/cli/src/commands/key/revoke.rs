@@ -15,7 +15,7 @@ Examples:
 
 /// Take all versions of a key out of use: they still decrypt and verify, and protect nothing more.
 ///
-/// There is no way back. Asks for the key's name at a terminal.
+/// These versions never come back; `key rotate` can start a new one. Asks for the key's name at a terminal.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Revoke {

@@ -8,6 +8,8 @@ use crate::commands::Session;
 use crate::errors::Result;
 
 /// Give a key a new version, which protects from now on; the older ones still decrypt and verify.
+///
+/// Of a key that waits for `key activate`, the new version waits too. A revoked key is in use again, by its new version.
 #[derive(Args)]
 pub(crate) struct Rotate {
     /// The key

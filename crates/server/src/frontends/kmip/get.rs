@@ -80,7 +80,7 @@ fn protection(batch: &Batch<'_>, specification: &KeyWrappingSpecification) -> Re
     };
     Ok(Protection::Wrapped {
         key: batch.object(Some(&information.unique_identifier))?,
-        parameters: parameters::incoming(information.cryptographic_parameters.as_ref())?,
+        parameters: Some(parameters::incoming(information.cryptographic_parameters.as_ref())?),
         frame,
     })
 }

@@ -137,13 +137,13 @@ pub(super) async fn show(
     Ok(Json(self::key(&api.execute(&caller, Show { key }).await?)))
 }
 
-/// `POST /v1/keys/{name}/rotate`: a new version, Active at once.
+/// `POST /v1/keys/{name}/rotate`: a new version, Active at once; of a key that is still to be activated, PreActive.
 pub(super) async fn rotate(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
 ) -> Result<Json<Value>> {
-    let rekey = Rekey { key, activation: Some(Activation::Now), template: None, public: None };
+    let rekey = Rekey { key, activation: None, template: None, public: None };
     changed(&api, &caller, rekey).await
 }
 
@@ -236,18 +236,17 @@ pub(super) struct ExportRequest {
     version: Option<u32>,
     /// The key that wraps, by name or id.
     wrap_with: String,
-    #[serde(default)]
-    wrap_algorithm: WrapAlgorithm,
+    /// How; `None`: as fits the wrapping key.
+    wrap_algorithm: Option<WrapAlgorithm>,
 }
 
 /// How material is wrapped.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 enum WrapAlgorithm {
     /// RFC 3394: material of a multiple of 8 bytes only.
     #[serde(rename = "aes-kw")]
     AesKw,
     /// RFC 5649.
-    #[default]
     #[serde(rename = "aes-kwp")]
     AesKwp,
     /// RFC 8017 with SHA-256: short material only.
@@ -279,7 +278,7 @@ pub(super) async fn export(
 ) -> Result<Json<Value>> {
     let protection = Protection::Wrapped {
         key: Reference::text(request.wrap_with),
-        parameters: request.wrap_algorithm.parameters(),
+        parameters: request.wrap_algorithm.map(WrapAlgorithm::parameters),
         frame: None,
     };
     let get = Get { key, version: request.version, public: false, format: None, protection };

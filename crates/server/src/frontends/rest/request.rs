@@ -2,8 +2,10 @@
 //! request means.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -15,13 +17,15 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use keyreeve_core::access::Caller;
 use keyreeve_core::request::Reference;
+use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::Api;
 use super::answer::OCTET_STREAM;
 use super::errors::{Problem, Result};
+use super::{Api, Unproven};
 use crate::listen::Peer;
 
 /// Seconds from the end of a request's head to the end of its body.
@@ -37,8 +41,11 @@ impl FromRequestParts<Arc<Api>> for Authenticated {
         let peer = parts.extensions.get::<Peer>().cloned();
         let peer = peer.ok_or_else(|| keyreeve_core::Error::internal("a request without a peer"))?;
         let token = bearer(&parts.headers)?;
-        let caller = api.authenticator.authenticate("rest", &peer, token).await;
-        Ok(Self(caller.map_err(Problem::told)?))
+        let caller = api.authenticator.authenticate("rest", &peer, token).await.map_err(Problem::told)?;
+        if let Some(Unproven(count)) = parts.extensions.get() {
+            count.store(0, Ordering::Relaxed);
+        }
+        Ok(Self(caller))
     }
 }
 
@@ -111,6 +118,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Body<T> {
 pub(super) trait BesideData: DeserializeOwned + Send {
     /// The JSON field that holds the data.
     const DATA: &'static str;
+
+    /// Bytes that a body may have beyond the limit: what was encrypted within it must come back.
+    const BYTES_BEYOND_LIMIT: usize = 0;
 }
 
 /// Data with what stands beside it: a JSON object with the data in base64, or the data as the raw body with everything
@@ -126,16 +136,17 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
+        let bytes_max = api.message_bytes_max.saturating_add(P::BYTES_BEYOND_LIMIT);
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         match kind.map(|kind| kind.split(';').next().unwrap_or(kind).trim()) {
             Some(kind) if kind.eq_ignore_ascii_case(OCTET_STREAM) => {
                 let Query(beside) = Query::try_from_uri(request.uri())
                     .map_err(|error| Problem::invalid(error.body_text()))?;
-                let body = read(request, api.message_bytes_max).await?;
+                let body = read(request, bytes_max).await?;
                 Ok(Self { bytes: Zeroizing::new(body), beside, raw: true })
             }
             Some(kind) if kind.eq_ignore_ascii_case("application/json") => {
-                from_json(&read(request, api.message_bytes_max).await?)
+                from_json(&read(request, bytes_max).await?)
             }
             _ => Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -147,15 +158,51 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
 }
 
 fn from_json<P: BesideData>(body: &[u8]) -> Result<Data<P>> {
-    let mut fields: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-    let Some(serde_json::Value::String(text)) = fields.remove(P::DATA) else {
+    let Fields(mut fields) = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    let text = fields.remove(P::DATA).map(|text| serde_json::from_str::<Zeroizing<String>>(text.get()));
+    let Some(Ok(text)) = text else {
         return Err(Problem::invalid(format!("the body needs the field {:?}: a string in base64", P::DATA)));
     };
-    let bytes =
-        decode(&Zeroizing::new(text)).map_err(|error| Problem::invalid(format!("{}: {error}", P::DATA)))?;
-    let beside = serde_json::from_value(fields.into()).map_err(|error| malformed(&error))?;
+    let bytes = decode(&text).map_err(|error| Problem::invalid(format!("{}: {error}", P::DATA)))?;
+    let beside = P::deserialize(MapDeserializer::new(fields.into_iter()));
+    let beside = beside.map_err(|error: serde_json::Error| malformed(&error))?;
     Ok(Data { bytes: Zeroizing::new(bytes), beside, raw: false })
+}
+
+/// The fields of a JSON object, each there once: of two with one name it would be for us to guess which is meant.
+struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                once_each(map).map(Fields)
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
+}
+
+fn once_each<'de, V: Deserialize<'de>, A: de::MapAccess<'de>>(
+    mut map: A,
+) -> Result<BTreeMap<String, V>, A::Error> {
+    let mut fields = BTreeMap::new();
+    while let Some((name, value)) = map.next_entry::<String, V>()? {
+        match fields.entry(name) {
+            Entry::Vacant(vacant) => vacant.insert(value),
+            Entry::Occupied(taken) => {
+                return Err(de::Error::custom(format_args!("duplicate field {:?}", taken.key())));
+            }
+        };
+    }
+    Ok(fields)
 }
 
 async fn read(request: Request, bytes_max: usize) -> Result<Vec<u8>> {
@@ -235,14 +282,12 @@ impl<'de> Visitor<'de> for ContextVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        serde_json::from_str(text).map(EncryptionContext).map_err(de::Error::custom)
+        let mut json = serde_json::Deserializer::from_str(text);
+        let context = json.deserialize_map(self).and_then(|context| json.end().map(|()| context));
+        context.map_err(de::Error::custom)
     }
 
-    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut context = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry()? {
-            context.insert(key, value);
-        }
-        Ok(EncryptionContext(context))
+    fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        once_each(map).map(EncryptionContext)
     }
 }
