@@ -37,11 +37,17 @@ pub const SETTINGS: &[Setting] = &[
         "[\"localhost\", \"127.0.0.1\", \"::1\"]",
         "DNS names and addresses of this server.",
     ),
-    setting("limits.connections_max", "4096", "Open connections, over all listeners."),
+    setting("limits.connections_max", "4096", "Open connections of one listener."),
+    setting(
+        "limits.connections_per_source_max",
+        "1024",
+        "Open connections of one listener from one IPv4 address or IPv6 /64 network.",
+    ),
     setting("limits.handshake_seconds_max", "10", "Seconds that a TLS handshake may take."),
     setting("limits.idle_seconds_max", "300", "Seconds without a byte, after which a connection is closed."),
     setting("limits.drain_seconds_max", "30", "Seconds that open requests get when the server stops."),
     setting("limits.message_bytes_max", "8388608", "Bytes of one request's body or message."),
+    setting("limits.message_seconds_max", "60", "Seconds from the first byte of a KMIP message to its last."),
     setting(
         "limits.failures_recorded_per_second_max",
         "10",
@@ -117,8 +123,10 @@ pub struct Tls {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Open connections over all listeners.
+    /// Open connections of one listener.
     pub connections_max: usize,
+    /// Open connections of one listener from one source.
+    pub connections_per_source_max: usize,
     /// Seconds for a handshake.
     pub handshake_seconds_max: u64,
     /// Seconds of silence.
@@ -127,6 +135,8 @@ pub struct LimitsConfig {
     pub drain_seconds_max: u64,
     /// Bytes of a request's body or message.
     pub message_bytes_max: usize,
+    /// Seconds from the first byte of a KMIP message to its last.
+    pub message_seconds_max: u64,
     /// Failed authentications on record for one source in a second.
     pub failures_recorded_per_second_max: u32,
 }
@@ -166,10 +176,12 @@ impl Default for LimitsConfig {
         let connections = LimitSettings::default();
         Self {
             connections_max: connections.connections_max,
+            connections_per_source_max: connections.connections_per_source_max,
             handshake_seconds_max: connections.handshake_seconds_max,
             idle_seconds_max: connections.idle_seconds_max,
             drain_seconds_max: connections.drain_seconds_max,
             message_bytes_max: 8 << 20,
+            message_seconds_max: 60,
             failures_recorded_per_second_max: 10,
         }
     }
@@ -180,6 +192,7 @@ impl LimitsConfig {
     pub fn connections(&self) -> LimitSettings {
         LimitSettings {
             connections_max: self.connections_max,
+            connections_per_source_max: self.connections_per_source_max,
             handshake_seconds_max: self.handshake_seconds_max,
             idle_seconds_max: self.idle_seconds_max,
             drain_seconds_max: self.drain_seconds_max,
@@ -344,10 +357,12 @@ mod tests {
                 tls: Tls { names: Vec::new() },
                 limits: LimitsConfig {
                     connections_max: 1,
+                    connections_per_source_max: 1,
                     handshake_seconds_max: 1,
                     idle_seconds_max: 1,
                     drain_seconds_max: 1,
                     message_bytes_max: 1,
+                    message_seconds_max: 1,
                     failures_recorded_per_second_max: 1,
                 },
                 kmip: Kmip { interop: true, credentials_ignored: false },

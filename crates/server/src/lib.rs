@@ -8,4 +8,5 @@ pub mod health;
 pub mod listen;
 pub mod scheduler;
 pub mod server_identity;
+mod source;
 pub mod start;

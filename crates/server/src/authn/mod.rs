@@ -13,31 +13,34 @@ use tracing::warn;
 
 use crate::execute::execute;
 use crate::listen::Peer;
+use crate::source::PerSecond;
 
 pub mod certificate;
 pub mod enrolment;
-mod failures;
 pub mod token;
 
-use failures::Failures;
+/// Failures that go on record in a second, of all sources together.
+const FAILURES_RECORDED_TOTAL_MAX: u32 = 100;
 
 /// Recognises callers by certificate and token.
 pub struct Authenticator {
     engine: Arc<Engine>,
-    failures: Failures,
+    failures: PerSecond,
 }
 
 impl Authenticator {
-    /// Of the principals in this engine's store; at most so many failures of one source go on record in a second.
+    /// Of the principals in this engine's store; at most so many failures of one source go to log and
+    /// journal in a second.
     pub fn new(engine: Arc<Engine>, failures_recorded_per_second_max: u32) -> Self {
-        Self { engine, failures: Failures::new(failures_recorded_per_second_max) }
+        let failures = PerSecond::new(failures_recorded_per_second_max, FAILURES_RECORDED_TOTAL_MAX);
+        Self { engine, failures }
     }
 
     /// Who asks, proven anew for every request, so that a revocation counts at once. Where a certificate and a token
     /// are shown, both must be good and name the same principal.
     ///
     /// # Errors
-    /// `Unauthenticated` with one text for every cause; log and journal have the cause.
+    /// `Unauthenticated` with one text for every cause; log and journal have the cause, of a flood in part.
     pub async fn authenticate(
         &self,
         protocol: &'static str,
@@ -78,13 +81,12 @@ impl Authenticator {
 
     async fn record(&self, caller: &Caller, peer: &Peer, error: &Error) {
         let cause = error.cause().unwrap_or(error.public());
-        warn!(protocol = caller.protocol, peer = %peer.address, request = %caller.request, %cause, "authentication failed");
         let second = self.engine.clock().now().seconds();
-        let Some(suppressed) = self.failures.admit(peer.address.ip(), second) else { return };
+        let Some(suppressed) = self.failures.admit(peer.address.ip().into(), second) else { return };
+        warn!(protocol = caller.protocol, peer = %peer.address, request = %caller.request, %cause, suppressed, "authentication failed");
         let mut detail = cause.to_owned();
         if suppressed > 0 {
-            detail
-                .push_str(&format!("; {suppressed} failures from this address before it are not on record"));
+            detail.push_str(&format!("; {suppressed} failures before it are not on record"));
         }
         // The note is itself a denial; a journal that cannot take it stops the server by its own way.
         let _ =

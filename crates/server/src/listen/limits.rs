@@ -1,16 +1,28 @@
-//! Limits on connections: how many, and how long a handshake, a silence and a drain may take. Not here: limits
+//! Limits on connections: how many, of whom, and how long a handshake, a silence and a drain may take. Not here: limits
 //! on messages and requests, which each front-end keeps, since only it knows where a message ends.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
+
+use crate::source::{PerSecond, Source};
+
+/// Log lines in a second about connections of one source that were refused.
+const REFUSALS_TOLD_MAX: u32 = 5;
+
+/// Log lines in a second about refused connections of all sources.
+const REFUSALS_TOLD_TOTAL_MAX: u32 = 50;
 
 /// The settings behind [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
-    /// Open connections at most, over all listeners that share the limits, those in a handshake included.
+    /// Open connections at most, those in a handshake included.
     pub connections_max: usize,
+    /// Open connections of one source at most: of an IPv4 address, or of the /64 network of an IPv6 address.
+    pub connections_per_source_max: usize,
     /// Seconds from accept to the end of the TLS handshake.
     pub handshake_seconds_max: u64,
     /// Seconds without a byte in either direction. A front-end that streams sends a sign of life more often.
@@ -23,6 +35,7 @@ impl Default for LimitSettings {
     fn default() -> Self {
         Self {
             connections_max: 4096,
+            connections_per_source_max: 1024,
             handshake_seconds_max: 10,
             idle_seconds_max: 300,
             drain_seconds_max: 30,
@@ -30,27 +43,52 @@ impl Default for LimitSettings {
     }
 }
 
-/// Limits that listeners share: a clone counts the same connections.
+/// Limits of one listener, so that who fills one leaves the others alone. A clone counts the same connections.
 #[derive(Clone)]
 pub struct Limits {
     settings: LimitSettings,
-    free: Arc<Semaphore>,
+    begin: Instant,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    open: Mutex<Open>,
+    refusals: PerSecond,
+}
+
+#[derive(Default)]
+struct Open {
+    total: usize,
+    /// INVARIANT: no source stands here with 0.
+    of_source: HashMap<Source, usize>,
+}
+
+/// Which limit leaves no place for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoPlace {
+    #[error("this listener has {0} open, its limit (limits.connections_max)")]
+    Listener(usize),
+    #[error("its source has {0} open, the limit of one (limits.connections_per_source_max)")]
+    Source(usize),
+}
+
+/// The place of one connection, given back when dropped.
+pub(super) struct Place {
+    shared: Arc<Shared>,
+    source: Source,
 }
 
 impl Limits {
     /// Limits with no connection open.
     pub fn new(settings: LimitSettings) -> Self {
-        let free = Semaphore::new(settings.connections_max.min(Semaphore::MAX_PERMITS));
-        Self { settings, free: Arc::new(free) }
+        let refusals = PerSecond::new(REFUSALS_TOLD_MAX, REFUSALS_TOLD_TOTAL_MAX);
+        let shared = Shared { open: Mutex::default(), refusals };
+        Self { settings, begin: Instant::now(), shared: Arc::new(shared) }
     }
 
     /// Connections open now.
     pub fn connections_open(&self) -> usize {
-        self.settings.connections_max.saturating_sub(self.free.available_permits())
-    }
-
-    pub(super) fn connections_max(&self) -> usize {
-        self.settings.connections_max
+        self.shared.open.lock().total
     }
 
     pub(super) fn handshake_max(&self) -> Duration {
@@ -65,8 +103,80 @@ impl Limits {
         Duration::from_secs(self.settings.drain_seconds_max)
     }
 
-    /// Takes a place for one connection until the permit is dropped; none where all are taken.
-    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.free).try_acquire_owned().ok()
+    /// Takes a place for one connection of this address.
+    pub(super) fn admit(&self, address: IpAddr) -> Result<Place, NoPlace> {
+        let source = Source::from(address);
+        let mut open = self.shared.open.lock();
+        let of_source = open.of_source.get(&source).copied().unwrap_or(0);
+        if open.total >= self.settings.connections_max {
+            return Err(NoPlace::Listener(open.total));
+        }
+        if of_source >= self.settings.connections_per_source_max {
+            return Err(NoPlace::Source(of_source));
+        }
+        open.total += 1;
+        open.of_source.insert(source, of_source + 1);
+        drop(open);
+        Ok(Place { shared: Arc::clone(&self.shared), source })
+    }
+
+    /// Whether the log tells of a refused connection of this address, and then how many before it it did not tell of.
+    pub(super) fn tell(&self, address: IpAddr) -> Option<u64> {
+        let second = i64::try_from(self.begin.elapsed().as_secs()).unwrap_or(i64::MAX);
+        self.shared.refusals.admit(address.into(), second)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.shared.open.lock();
+        open.total -= 1;
+        match open.of_source.get_mut(&self.source) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                open.of_source.remove(&self.source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_source_cannot_take_all_places() {
+        let settings =
+            LimitSettings { connections_max: 3, connections_per_source_max: 2, ..LimitSettings::default() };
+        let limits = Limits::new(settings);
+        let first = limits.admit(address("2001:db8::1")).unwrap();
+        let _second = limits.admit(address("2001:db8::2")).unwrap();
+        assert_eq!(limits.admit(address("2001:db8::3")).err(), Some(NoPlace::Source(2)));
+        let _other = limits.admit(address("192.0.2.1")).unwrap();
+        assert_eq!(limits.admit(address("192.0.2.2")).err(), Some(NoPlace::Listener(3)));
+        drop(first);
+        assert_eq!(limits.connections_open(), 2);
+        let _again = limits.admit(address("2001:db8::3")).unwrap();
+    }
+
+    #[test]
+    fn sources_without_connections_are_forgotten() {
+        let limits = Limits::new(LimitSettings::default());
+        for number in 0..1000_u32 {
+            drop(limits.admit(IpAddr::from(number.to_be_bytes())).unwrap());
+        }
+        assert!(limits.shared.open.lock().of_source.is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_refusals_is_told_in_a_few_lines() {
+        let limits = Limits::new(LimitSettings::default());
+        let told = (0..10_000).filter(|_| limits.tell(address("192.0.2.1")).is_some()).count();
+        let seconds = limits.begin.elapsed().as_secs() as usize + 1;
+        assert!((1..=5 * seconds).contains(&told), "{told} lines in {seconds} seconds");
     }
 }

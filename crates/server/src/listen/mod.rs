@@ -151,10 +151,14 @@ impl Listener {
         shutdown: &Shutdown,
         connections: &mut JoinSet<()>,
     ) {
-        let Some(place) = self.limits.admit() else {
-            let connections_max = self.limits.connections_max();
-            warn!(listener = self.name, peer = %address, connections_max, "connection closed: the limit is reached");
-            return;
+        let place = match self.limits.admit(address.ip()) {
+            Ok(place) => place,
+            Err(cause) => {
+                if let Some(suppressed) = self.limits.tell(address.ip()) {
+                    warn!(listener = self.name, peer = %address, %cause, suppressed, "connection closed");
+                }
+                return;
+            }
         };
         let (name, protection, limits) = (self.name, self.protection.clone(), self.limits.clone());
         let (handler, mut shutdown) = (Arc::clone(handler), shutdown.clone());
@@ -173,7 +177,11 @@ impl Listener {
                 Err(cause @ Refusal::Closed) => {
                     debug!(listener = name, peer = %address, %cause, "handshake refused")
                 }
-                Err(cause) => warn!(listener = name, peer = %address, %cause, "handshake refused"),
+                Err(cause) => {
+                    if let Some(suppressed) = limits.tell(address.ip()) {
+                        warn!(listener = name, peer = %address, %cause, suppressed, "handshake refused");
+                    }
+                }
             }
             drop(place);
         });

@@ -266,6 +266,7 @@ struct Running {
 
 const SETTINGS: LimitSettings = LimitSettings {
     connections_max: 64,
+    connections_per_source_max: 64,
     handshake_seconds_max: 1,
     idle_seconds_max: 30,
     drain_seconds_max: 1,

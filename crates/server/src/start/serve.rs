@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keyreeve_core::access::Action;
 use keyreeve_core::operations::server::Note;
@@ -19,7 +19,9 @@ use crate::config::Config;
 use crate::frontends::kmip::{Kmip, Settings};
 use crate::frontends::rest::{Api, Rest};
 use crate::health::Health;
-use crate::listen::{ClientCertificate, Limits, Listener, Protection, Shutdown, shutdown_signal};
+use crate::listen::{
+    ClientCertificate, LimitSettings, Limits, Listener, Protection, Shutdown, shutdown_signal,
+};
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
 
@@ -116,7 +118,8 @@ struct Server {
     health: Health,
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
-    limits: Limits,
+    /// INVARIANT: each listener makes its own limits of them: strangers on one must not fill another.
+    limits: LimitSettings,
 }
 
 impl Server {
@@ -134,7 +137,7 @@ impl Server {
             started: Instant::now(),
             message_bytes_max: config.limits.message_bytes_max,
         }));
-        Self { health, rest, kmip, limits: Limits::new(config.limits.connections()) }
+        Self { health, rest, kmip, limits: config.limits.connections() }
     }
 
     async fn listen(
@@ -145,12 +148,13 @@ impl Server {
         tasks: &mut JoinSet<()>,
     ) -> Result<Addresses, StartError> {
         let http = Protection::Tls(identity.endpoint(ClientCertificate::Optional, &["http/1.1"])?);
-        let http = Listener::bind("http", config.listen.http, http, &self.limits).await?;
+        let http = Listener::bind("http", config.listen.http, http, &Limits::new(self.limits)).await?;
         let kmip = Protection::Tls(identity.endpoint(ClientCertificate::Required, &[])?);
-        let kmip = Listener::bind("kmip", config.listen.kmip, kmip, &self.limits).await?;
+        let kmip = Listener::bind("kmip", config.listen.kmip, kmip, &Limits::new(self.limits)).await?;
         let plain = match config.listen.plain_http {
             Some(address) => {
-                Some(Listener::bind("plain-http", address, Protection::PlainLoopback, &self.limits).await?)
+                let limits = Limits::new(self.limits);
+                Some(Listener::bind("plain-http", address, Protection::PlainLoopback, &limits).await?)
             }
             None => None,
         };
@@ -169,6 +173,7 @@ fn kmip_settings(config: &Config) -> Settings {
     Settings {
         interop: config.kmip.interop,
         credentials_ignored: config.kmip.credentials_ignored,
+        message_max: Duration::from_secs(config.limits.message_seconds_max),
         limits: keyreeve_kmip::Limits { message_bytes_max, ..keyreeve_kmip::Limits::default() },
     }
 }

@@ -1,5 +1,9 @@
 //! What does not belong on a KMIP port: each gets a well-formed answer or a clean close, and the server lives on.
 
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::time::Duration;
+
 use keyreeve_kmip::Version;
 use keyreeve_kmip::attributes::{AttributeValue, Attributes, TemplateAttribute};
 use keyreeve_kmip::enums::{CryptographicAlgorithm, Operation, ResultReason};
@@ -10,6 +14,8 @@ use keyreeve_kmip::payloads::discover_versions::DiscoverVersionsRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::ping::PingRequest;
 use keyreeve_kmip::ttlv::Value;
+
+use serde_json::json;
 
 use crate::harness::{Server, create};
 
@@ -120,4 +126,65 @@ fn credentials_that_nobody_checks_are_refused() {
     assert_eq!(refused.items[0].result_reason, Some(ResultReason::AuthenticationNotSuccessful));
     let taken = Server::start().connect().exchange(&request);
     assert_eq!(taken.items[0].result_reason, None);
+}
+
+/// The start of a message of this length.
+fn announced(bytes: u32) -> Vec<u8> {
+    let mut start = vec![0x42, 0x00, 0x78, 0x01];
+    start.extend((bytes - 8).to_be_bytes());
+    start
+}
+
+#[test]
+fn a_message_that_trickles_in_ends_with_its_connection() {
+    let server = Server::start_with(|config| config.limits.message_seconds_max = 1);
+    let mut client = server.connect();
+    client.exchange(&ping());
+    // Never silent for long, and yet never done.
+    client.send(&announced(1 << 10));
+    let trickled = (0..1000).take_while(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        client.try_send(&[0])
+    });
+    assert!(trickled.count() < 1000, "all of the message was waited for");
+    server.connect().exchange(&ping());
+}
+
+#[test]
+fn a_long_message_is_taken_only_of_who_is_known() {
+    let server = Server::start();
+    let added = server.post("/v1/clients", &json!({ "name": "gone" }));
+    let pem = |field: &str| added[field].as_str().unwrap().as_bytes();
+    let connect = || server.connect_to(server.address, pem("certificate"), pem("private_key"));
+    server.post("/v1/clients/gone/revoke", &json!({}));
+    let mut revoked = connect();
+    // The rest never comes, and the answer does.
+    revoked.send(&announced(1 << 20));
+    let refused = revoked.receive();
+    assert_eq!(
+        refused.items[0].result_reason,
+        Some(ResultReason::AuthenticationNotSuccessful.for_version(Version::V1_0))
+    );
+    assert!(revoked.receive_bytes().is_none());
+    let mut known = server.connect();
+    let mut request = ping();
+    request.header.client_correlation_value = Some("x".repeat(1 << 20));
+    assert!(known.exchange(&request).header.client_correlation_value.is_some());
+}
+
+#[test]
+fn strangers_on_http_leave_the_places_of_kmip_alone() {
+    let server = Server::start_with(|config| {
+        (config.limits.connections_max, config.limits.connections_per_source_max) = (3, 2);
+    });
+    // None of them says who it is, nor anything else.
+    let strangers: Vec<_> = (0..8).map(|_| TcpStream::connect(server.http).unwrap()).collect();
+    let closed = |mut stranger: &TcpStream| {
+        stranger.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stranger.read(&mut [0]).is_ok_and(|read| read == 0)
+    };
+    assert!(strangers[2..].iter().all(closed), "one source has two places");
+    for _ in 0..2 {
+        server.connect().exchange(&ping());
+    }
 }

@@ -20,11 +20,14 @@ use keyreeve_server::start::{StartError, StopOn, init, serve};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A server that stops when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// REST.
+    pub(crate) http: SocketAddr,
     /// `ca.pem`, `client.pem` and `client.key` of the administrator.
     pub(crate) files: PathBuf,
     running: Option<(ShutdownTrigger, JoinHandle<Result<(), StartError>>)>,
@@ -56,23 +59,35 @@ impl Server {
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             serve(&config, StopOn::Shutdown(shutdown), |addresses| {
-                sender.send(addresses.kmip).unwrap();
+                sender.send(*addresses).unwrap();
                 Ok(())
             })
         });
-        let Ok(address) = receiver.recv() else {
+        let Ok(addresses) = receiver.recv() else {
             panic!("the server did not start: {:?}", thread.join().unwrap());
         };
-        Self { address, files, running: Some((trigger, thread)), _dir: dir }
+        Self {
+            address: addresses.kmip,
+            http: addresses.http,
+            files,
+            running: Some((trigger, thread)),
+            _dir: dir,
+        }
     }
 
     /// Connects as the administrator.
     pub(crate) fn connect(&self) -> Client {
+        let file = |name: &str| std::fs::read(self.files.join(name)).unwrap();
+        self.connect_to(self.address, &file("client.pem"), &file("client.key"))
+    }
+
+    /// Connects with this certificate and key in PEM.
+    pub(crate) fn connect_to(&self, address: SocketAddr, certificate: &[u8], key: &[u8]) -> Client {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.files.join("ca.pem")).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let chain = vec![CertificateDer::from_pem_file(self.files.join("client.pem")).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(self.files.join("client.key")).unwrap();
+        let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key).unwrap();
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -80,9 +95,29 @@ impl Server {
             .with_client_auth_cert(chain, key)
             .unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let socket = TcpStream::connect(self.address).unwrap();
+        let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         Client(StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), socket))
+    }
+}
+
+impl Server {
+    /// Posts JSON to the REST API as the administrator.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        let file = |name: &str| std::fs::read(self.files.join(name)).unwrap();
+        let Client(mut stream) = self.connect_to(self.http, &file("client.pem"), &file("client.key"));
+        let body = body.to_string();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 20"), "{answer}");
+        serde_json::from_str(body).unwrap()
     }
 }
 
@@ -101,6 +136,11 @@ impl Client {
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).unwrap();
         self.0.flush().unwrap();
+    }
+
+    /// Sends bytes, unless the server has closed.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).and_then(|()| self.0.flush()).is_ok()
     }
 
     /// The next response.

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
+use hyper::client::conn::http1::SendRequest;
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use keyreeve_server::config::Config;
@@ -168,36 +169,61 @@ pub(crate) async fn send(
     proof: Proof<'_>,
     request: Request<Bytes>,
 ) -> Answer {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    let config = match proof {
-        Proof::Certificate(certificate, key) => {
-            let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
-            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap()).unwrap()
-        }
-        Proof::Nothing | Proof::Token(_) => builder.with_no_client_auth(),
-    };
-    let socket = TcpStream::connect(address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await.unwrap();
-    let connection = tokio::spawn(connection);
-    let mut request = request.map(Full::new);
-    request.headers_mut().insert("host", "localhost".parse().unwrap());
-    if let Proof::Token(token) = proof {
-        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    Client::connect(address, ca, proof).await.send(request).await
+}
+
+/// One connection.
+pub(crate) struct Client {
+    sender: SendRequest<Full<Bytes>>,
+    token: Option<String>,
+    connection: tokio::task::JoinHandle<hyper::Result<()>>,
+}
+
+impl Client {
+    pub(crate) async fn connect(address: SocketAddr, ca: &Path, proof: Proof<'_>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match proof {
+            Proof::Certificate(certificate, key) => {
+                let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap()).unwrap()
+            }
+            Proof::Nothing | Proof::Token(_) => builder.with_no_client_auth(),
+        };
+        let socket = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let token = if let Proof::Token(token) = proof { Some(token.to_owned()) } else { None };
+        Self { sender, token, connection: tokio::spawn(connection) }
     }
-    let (head, body) = sender.send_request(request).await.unwrap().into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    drop(sender);
-    connection.abort();
-    Answer { status: head.status, headers: head.headers, body }
+
+    pub(crate) async fn send(&mut self, request: Request<Bytes>) -> Answer {
+        self.try_send(request).await.unwrap()
+    }
+
+    /// Sends a request that the server may cut off.
+    pub(crate) async fn try_send(&mut self, request: Request<Bytes>) -> hyper::Result<Answer> {
+        let mut request = request.map(Full::new);
+        request.headers_mut().insert("host", "localhost".parse().unwrap());
+        if let Some(token) = &self.token {
+            request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        let (head, body) = self.sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
 }
 
 /// A name as one segment of a path.

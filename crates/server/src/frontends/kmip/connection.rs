@@ -1,16 +1,24 @@
 //! One connection: messages off a stream, answers onto it, one after the other. Not here: TLS, and the limits on idle
 //! time and number of connections, which the listener keeps.
 
+use std::io;
+
+use keyreeve_core::Error;
 use keyreeve_kmip::ttlv::binary::{HEADER_BYTES, message_bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tracing::debug;
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, warn};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Kmip;
+use super::errors::Failure;
 use crate::listen::{Connection, Handler, Peer, Shutdown};
 
 /// Room that is made for what comes next: memory follows what has arrived, never what a length field announces.
 const READ_BYTES: usize = 16 * 1024;
+
+/// Longer messages are taken only of peers that are known, before they are there whole.
+const UNPROVEN_BYTES_MAX: usize = 64 * 1024;
 
 impl Handler for Kmip {
     async fn serve(&self, connection: Connection) {
@@ -27,40 +35,119 @@ impl Kmip {
     /// may send its next request before the answer to this one; answers come in the order of the requests.
     ///
     /// # Errors
-    /// The stream's.
+    /// The stream's; `TimedOut` for a message that is not there whole within its time.
     pub async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut stream: S,
         peer: &Peer,
         mut shutdown: Shutdown,
-    ) -> std::io::Result<()> {
-        let mut received = Zeroizing::new(Vec::with_capacity(READ_BYTES));
+    ) -> io::Result<()> {
+        let mut received = Received::new();
         loop {
-            while let Some(header) = received.first_chunk::<HEADER_BYTES>() {
+            while let Some(header) = received.bytes.first_chunk::<HEADER_BYTES>() {
                 let length = match message_bytes(header, &self.settings.limits) {
                     Ok(length) => length,
                     Err(error) => {
                         // Where this message ends, and whether it is one, cannot be known: one answer, and the end.
                         debug!(peer = %peer.address, cause = %error, "a KMIP message was refused by its first bytes");
-                        stream.write_all(self.unread(error.into()).expose()).await?;
-                        return stream.shutdown().await;
+                        return self.give_up(stream, error.into()).await;
                     }
                 };
-                let Some(request) = received.get(..length) else { break };
+                let Some(request) = received.bytes.get(..length) else {
+                    if let Err(error) = self.admit(peer, length, &mut received).await {
+                        return self.give_up(stream, error.into()).await;
+                    }
+                    break;
+                };
                 let answer = self.handle(peer, request).await;
-                received[..length].zeroize();
-                received.drain(..length);
+                received.remove(length);
                 stream.write_all(answer.expose()).await?;
                 stream.flush().await?;
             }
-            received.reserve(READ_BYTES);
-            let read = tokio::select! {
-                read = stream.read_buf(&mut *received) => read?,
-                () = shutdown.requested(), if received.is_empty() => 0,
+            received.bytes.reserve(READ_BYTES);
+            let read = match received.begin {
+                None => tokio::select! {
+                    read = stream.read_buf(&mut *received.bytes) => read?,
+                    () = shutdown.requested() => 0,
+                },
+                Some(begin) => {
+                    let deadline = begin + self.settings.message_max;
+                    let read = timeout_at(deadline, stream.read_buf(&mut *received.bytes)).await;
+                    read.map_err(|_| self.too_slow(peer))??
+                }
             };
             if read == 0 {
                 return stream.shutdown().await;
             }
+            received.begin.get_or_insert_with(Instant::now);
         }
+    }
+
+    /// A long message that is still on its way: who sends it must be known. Asked once for each such message.
+    async fn admit(&self, peer: &Peer, length: usize, received: &mut Received) -> Result<(), Error> {
+        if length <= UNPROVEN_BYTES_MAX || received.admitted {
+            return Ok(());
+        }
+        self.authenticator.authenticate("kmip", peer, None).await?;
+        received.admitted = true;
+        Ok(())
+    }
+
+    async fn give_up<S: AsyncWrite + Unpin>(&self, mut stream: S, failure: Failure) -> io::Result<()> {
+        stream.write_all(self.unread(failure).expose()).await?;
+        stream.shutdown().await
+    }
+
+    fn too_slow(&self, peer: &Peer) -> io::Error {
+        let seconds = self.settings.message_max.as_secs();
+        let cause = format!("a message was not there whole after {seconds} s (limits.message_seconds_max)");
+        warn!(peer = %peer.address, %cause, "KMIP connection closed");
+        io::Error::new(io::ErrorKind::TimedOut, cause)
+    }
+}
+
+/// What has arrived and was not answered yet. Holds secrets.
+struct Received {
+    bytes: Zeroizing<Vec<u8>>,
+    /// When the first of the bytes came, or was left behind by the message before it.
+    begin: Option<Instant>,
+    /// The sender of the first message was asked who it is.
+    admitted: bool,
+}
+
+impl Received {
+    fn new() -> Self {
+        Self { bytes: Zeroizing::new(Vec::with_capacity(READ_BYTES)), begin: None, admitted: false }
+    }
+
+    /// Wipes and removes the first message. A connection that has nothing to do keeps no memory of a long message.
+    fn remove(&mut self, length: usize) {
+        self.bytes[..length].zeroize();
+        self.bytes.drain(..length);
+        if !self.bytes.is_empty() {
+            (self.begin, self.admitted) = (Some(Instant::now()), false);
+        } else if self.bytes.capacity() > UNPROVEN_BYTES_MAX {
+            *self = Self::new();
+        } else {
+            (self.begin, self.admitted) = (None, false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_keeps_no_large_buffer() {
+        let mut received = Received::new();
+        received.bytes.resize(8 << 20, 7);
+        (received.begin, received.admitted) = (Some(Instant::now()), true);
+        received.remove((8 << 20) - 3);
+        assert_eq!(*received.bytes, [7; 3]);
+        assert!(received.begin.is_some() && !received.admitted, "the next message has a time of its own");
+        received.remove(3);
+        assert!(received.begin.is_none() && received.bytes.is_empty());
+        assert!(received.bytes.capacity() <= UNPROVEN_BYTES_MAX);
     }
 }

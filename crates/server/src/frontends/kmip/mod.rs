@@ -2,6 +2,7 @@
 //! Not here: TLS and sockets (listen), what the bytes look like (the kmip crate), and anything that decides (core).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
@@ -53,6 +54,8 @@ pub struct Settings {
     /// Take requests with credentials in their header, and look at the TLS certificate alone. Otherwise such requests
     /// are refused: what cannot be checked must not look as if it had been.
     pub credentials_ignored: bool,
+    /// Time from the first byte of a message to its last.
+    pub message_max: Duration,
     /// Limits on messages.
     pub limits: Limits,
 }

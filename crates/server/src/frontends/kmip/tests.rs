@@ -1,7 +1,6 @@
 //! Batches over a store of their own, without a network.
 
 use std::sync::mpsc;
-use std::time::Duration;
 
 use keyreeve_core::access::{Action, Permit};
 use keyreeve_core::model::Time;
@@ -36,7 +35,9 @@ fn kmip(dir: &std::path::Path) -> Kmip {
     Store::create(&options, &unlock).unwrap();
     let store = Arc::new(Store::open(&options, &unlock).unwrap());
     let engine = Arc::new(Engine::new(store.clone(), store.sealer(), crypto, clock));
-    let settings = Settings { interop: false, credentials_ignored: false, limits: Limits::default() };
+    let message_max = Duration::from_secs(60);
+    let settings =
+        Settings { interop: false, credentials_ignored: false, message_max, limits: Limits::default() };
     Kmip::new(engine.clone(), Arc::new(Authenticator::new(engine, 10)), settings)
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use keyreeve_core::access::Caller;
+use keyreeve_core::access::{self, Action, Caller, Target};
 use keyreeve_core::model::{Credential, CredentialKind, PrincipalId, Role};
 use keyreeve_core::operations::principals::{
     AddCredential, CreatePrincipal, ListPrincipals, Listed, RevokePrincipal, new_id,
 };
+use keyreeve_core::operations::undone::Undone;
 use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_core::{Error, SecretBytes};
 use serde::Deserialize;
@@ -61,6 +62,7 @@ pub(super) async fn add(
     Authenticated(caller): Authenticated,
     Body(request): Body<AddRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
+    permit(&api, &caller, Action::CreatePrincipal).await?;
     let AddRequest { name, roles, token, csr, p12_password, days } = request;
     let wanted = Wanted { csr, p12_password, days };
     let id = new_id(&**api.engine.crypto(), api.engine.clock().now())?;
@@ -117,6 +119,7 @@ pub(super) async fn renew(
     Segments(name): Segments<String>,
     Body(request): Body<RenewRequest>,
 ) -> Result<Json<Value>> {
+    permit(&api, &caller, Action::RenewCredential).await?;
     let RenewRequest { replace, csr, p12_password, days } = request;
     let wanted = Wanted { csr, p12_password, days };
     let id = id_named(&api, &caller, &name)?;
@@ -138,6 +141,18 @@ pub(super) async fn revoke(
         "name": principal.name,
         "revoked": principal.revoked.map(answer::time),
     })))
+}
+
+/// Turns away, on record, who may not do this, before a request of theirs is read and a certificate signed. Whoever
+/// passes is authorized again by the operation.
+async fn permit(api: &Api, caller: &Caller, action: Action) -> Result<()> {
+    match access::authorize(caller, action, Target::Realm(caller.realm())) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let detail = error.public().to_owned();
+            api.execute(caller, Undone { action, subject: None, detail }).await
+        }
+    }
 }
 
 impl Wanted {

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use keyreeve_core::{Error, ErrorKind};
 use serde::Serialize;
 
+use crate::frontends::echo::{MESSAGE_BYTES_MAX, cut};
+
 /// An answer that says what was wrong.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -32,9 +34,10 @@ pub(super) struct Untold {
 pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
-    /// A problem with a status, a stable code and a sentence for people.
+    /// A problem with a status, a stable code and a sentence for people, which quotes a bounded part of what the caller
+    /// wrote.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), cause: None, told: false }
+        Self { status, code, detail: cut(detail.into(), MESSAGE_BYTES_MAX), cause: None, told: false }
     }
 
     /// An error that whoever found it has logged.

@@ -2,6 +2,7 @@
 //! Not here: TLS and sockets (listen), and what operations do (core).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -39,6 +40,13 @@ use errors::{Problem, Untold};
 
 /// Seconds that a request's head may take, and that a connection is kept without one.
 const HEAD_SECONDS_MAX: u64 = 60;
+
+/// Bytes of a request's head, and so of what a connection holds for a stranger.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Answers in a row, to requests that nobody proved to have sent, after which a connection is closed: strangers must
+/// not keep the places of others.
+const UNPROVEN_MAX: u32 = 16;
 
 /// What the API works with.
 pub struct Api {
@@ -82,15 +90,18 @@ impl Handler for Rest {
     async fn serve(&self, connection: Connection) {
         let Connection { stream, peer, mut shutdown } = connection;
         let address = peer.address;
+        let unproven = Unproven::default();
         let service =
             self.router.clone().map_request(move |request: hyper::Request<hyper::body::Incoming>| {
                 let mut request = request.map(axum::body::Body::new);
                 request.extensions_mut().insert(peer.clone());
+                request.extensions_mut().insert(unproven.clone());
                 request
             });
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
+            .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let mut serving = std::pin::pin!(serving);
         let ended = tokio::select! {
@@ -142,12 +153,19 @@ fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
+/// Requests of a connection since the last one whose sender was proven.
+#[derive(Clone, Default)]
+struct Unproven(Arc<AtomicU32>);
+
 /// Logs the requests that came to no operation; of the others `execute` tells. Their bodies may be unread, which ends
-/// the connection: the answer says so, lest the next request be sent into the void.
+/// the connection: the answer says so, lest the next request be sent into the void. So does the last answer to a
+/// stranger.
 async fn tell(request: Request, next: Next) -> Response {
     let has_body = !request.body().is_end_stream();
     let (begin, method, path) = (Instant::now(), request.method().clone(), request.uri().path().to_owned());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
+    let unproven = request.extensions().get::<Unproven>().cloned().unwrap_or_default();
+    unproven.0.fetch_add(1, Ordering::Relaxed);
     let mut response = next.run(request).await;
     if let Some(Untold { code, detail, cause }) = response.extensions().get::<Untold>() {
         let microseconds = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -158,7 +176,7 @@ async fn tell(request: Request, next: Next) -> Response {
     }
     let refused =
         response.extensions().get::<Untold>().is_some() || response.status() == StatusCode::UNAUTHORIZED;
-    if has_body && refused {
+    if has_body && refused || unproven.0.load(Ordering::Relaxed) >= UNPROVEN_MAX {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
