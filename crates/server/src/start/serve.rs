@@ -198,7 +198,7 @@ fn note(opened: &Opened, action: Action, detail: String) -> Result<(), StartErro
 
 /// Waits for what asks to stop.
 enum Stop {
-    Signals { terminate: Signal, interrupt: Signal },
+    Signals { terminate: Signal, interrupt: Signal, hang_up: Signal },
     Shutdown(Shutdown),
 }
 
@@ -209,6 +209,7 @@ impl Stop {
             StopOn::Signals => Self::Signals {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
+                hang_up: signal(SignalKind::hangup())?,
             },
             StopOn::Shutdown(shutdown) => Self::Shutdown(shutdown),
         })
@@ -216,9 +217,11 @@ impl Stop {
 
     async fn asked(&mut self) -> &'static str {
         match self {
-            Self::Signals { terminate, interrupt } => tokio::select! {
+            Self::Signals { terminate, interrupt, hang_up } => tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
+                // The terminal is gone: a server that somebody started at it goes too, in good order.
+                _ = hang_up.recv() => "SIGHUP",
             },
             Self::Shutdown(shutdown) => {
                 shutdown.requested().await;
