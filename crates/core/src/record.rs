@@ -170,6 +170,9 @@ pub struct Entry {
 }
 
 /// Secondary indexes. Values are order-preserving byte strings made by `index_terms`.
+///
+/// INVARIANT: whoever changes what a value looks like raises the format of the store's index checkpoint, so that indexes
+/// on disk are made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 #[allow(missing_docs)]
@@ -280,7 +283,13 @@ pub fn attribute_value(name: &AttributeName, value: &crate::model::Value) -> Vec
         AttributeName::Standard(kind) => kind.word().to_owned(),
         AttributeName::Vendor { vendor, name } => format!("{vendor}\u{1f}{name}"),
     };
-    pair(name.as_bytes(), format!("{value:?}").as_bytes())
+    // The stored form and not the debug form, which is no promise from one compiler to the next. Were encoding to fail,
+    // the row would hold the name alone: both who writes rows and who searches come through here, and check the record.
+    let mut encoded = Vec::new();
+    if ciborium::into_writer(value, &mut encoded).is_err() {
+        encoded.clear();
+    }
+    pair(name.as_bytes(), &encoded)
 }
 
 /// Index value of a date: which date, then when.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::encoding;
 use crate::journal::{Identity, Lsn, Position};
 
-const FORMAT: u8 = 1;
+/// Of checkpoint, rows and row values: an index of another format is made anew from the journal.
+const FORMAT: u8 = 2;
 
 /// What the engine holds, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
