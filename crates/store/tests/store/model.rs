@@ -145,7 +145,7 @@ fn random_commits_give_what_a_map_would_in_memory() {
 /// As above, but nothing reaches the engine in every other round: all is read from the overlay, over what is older.
 #[test]
 fn random_commits_give_what_a_map_would_while_the_index_lags() {
-    for seed in 200..260 {
+    for seed in 200..350 {
         println!("seed {seed}");
         let random = &mut Random::new(seed);
         let mut bench = Bench::created();
@@ -159,7 +159,9 @@ fn random_commits_give_what_a_map_would_while_the_index_lags() {
         let store = bench.open();
         for round in 0..6 {
             let gate = (round % 2 == 1).then(|| engine.gate.lock());
-            for _ in 0..random.below(25) {
+            // Fewer in all than the 64 messages that may wait for the index: on a busy machine it may get nowhere
+            // between two rounds, and a full queue would wait for the gate that this thread holds.
+            for _ in 0..random.below(11) {
                 step(random, &store, &mut model);
                 check(random, &store, &model);
             }
