@@ -114,7 +114,7 @@ impl Running {
         Running { committer, gate: Some(gate), published, failed }
     }
 
-    /// Commits the requests as one batch (unless there are over 256) and returns the answers in order.
+    /// Commits the requests as one batch (or, of over 256, as full batches) and returns the answers in order.
     fn batch(&self, requests: impl IntoIterator<Item = Request>) -> Vec<Answer> {
         let answers: Vec<_> = requests
             .into_iter()
@@ -124,7 +124,10 @@ impl Running {
                 receiver
             })
             .collect();
-        self.open_gate();
+        // Only now, and once a batch: a batch let in earlier could close before all had been submitted.
+        for _ in 0..answers.len().div_ceil(CommitOptions::default().batch_entries_max) {
+            self.open_gate();
+        }
         answers.iter().map(|answer| answer.recv().expect("each is told")).collect()
     }
 
