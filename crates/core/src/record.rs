@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Action,
     model::{
-        AttributeName, Credential, CredentialId, Key, KeyId, Lsn, ManagedObject, ObjectId, Principal,
-        PrincipalId, RealmId, RequestId, Time,
+        AttributeName, Counts, Credential, CredentialId, Erasure, ErasureId, Key, KeyId, Lsn, ManagedObject, NodeId,
+        ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes, RequestId, SealedNode,
+        StoredCertificate, Time, TreeHead,
     },
     ports::seal::SealedMaterial,
 };
@@ -35,6 +36,22 @@ pub enum RecordKey {
     Credential(CredentialId),
     /// A sealed secret or setting of the server itself, such as the CA.
     Server(String),
+    /// The head of the key tree: there is one.
+    Tree,
+    /// A node of the key tree.
+    Node(NodeId),
+    /// Nodes that this generation replaced.
+    Replaced(u64),
+    /// The leaf nodes that a realm fills.
+    Leaves(RealmId),
+    /// What is left of a destruction.
+    Erasure(ErasureId),
+    /// A certificate of destruction.
+    Certificate(ErasureId),
+    /// A place of an epoch key.
+    Place(String),
+    /// Counters of an object.
+    Counts(ObjectId),
 }
 
 /// A realm (tenant).
@@ -73,6 +90,14 @@ pub enum Record {
     PrincipalName { realm: RealmId, name: String, principal: PrincipalId },
     Credential(Arc<Credential>),
     Server(Arc<ServerData>),
+    Tree(Arc<TreeHead>),
+    Node(Arc<SealedNode>),
+    Replaced(Arc<ReplacedNodes>),
+    Leaves(RealmLeaves),
+    Erasure(Arc<Erasure>),
+    Certificate(Arc<StoredCertificate>),
+    Place(Arc<Place>),
+    Counts(Counts),
 }
 
 impl Record {
@@ -88,6 +113,14 @@ impl Record {
             Self::PrincipalName { realm, name, .. } => RecordKey::PrincipalName(*realm, name.clone()),
             Self::Credential(credential) => RecordKey::Credential(credential.id),
             Self::Server(server) => RecordKey::Server(server.name.clone()),
+            Self::Tree(_) => RecordKey::Tree,
+            Self::Node(node) => RecordKey::Node(node.id),
+            Self::Replaced(replaced) => RecordKey::Replaced(replaced.generation),
+            Self::Leaves(leaves) => RecordKey::Leaves(leaves.realm),
+            Self::Erasure(erasure) => RecordKey::Erasure(erasure.id),
+            Self::Certificate(certificate) => RecordKey::Certificate(certificate.id),
+            Self::Place(place) => RecordKey::Place(place.name.clone()),
+            Self::Counts(counts) => RecordKey::Counts(counts.object),
         }
     }
 }
@@ -99,14 +132,23 @@ pub enum Change {
     Put(Record),
     /// The record is gone.
     Delete(RecordKey),
+    /// The secret material of an object left the server so many times more. Adds up in the order of the journal and
+    /// never makes another request stale.
+    Exported(ObjectId, u64),
 }
 
 impl Change {
+    /// True where it holds whatever others change meanwhile, so that nothing that read the record becomes stale.
+    pub fn commutes(&self) -> bool {
+        matches!(self, Self::Exported(..))
+    }
+
     /// Address of what changes.
     pub fn key(&self) -> RecordKey {
         match self {
             Self::Put(record) => record.key(),
             Self::Delete(key) => key.clone(),
+            Self::Exported(object, _) => RecordKey::Counts(*object),
         }
     }
 }
@@ -193,6 +235,13 @@ pub enum IndexKind {
     KeyTag = 13,
     Principal = 14,
     KeyOwner = 15,
+    /// Leaf of the key tree that something is sealed under, as 8 bytes, and its check value; of all realms in the
+    /// default one.
+    Leaf = 16,
+    /// An erasure that is not complete; of all realms in the default one.
+    Erasure = 17,
+    /// A place, by name; in the default realm.
+    Place = 18,
 }
 
 /// One index row that a record gives rise to.
@@ -229,8 +278,28 @@ pub fn index_terms(record: &Record) -> Vec<IndexTerm> {
             value: cut(principal.name.clone().into_bytes()),
             id: principal.id.0,
         }],
+        Record::Material(material) => vec![leaf_term(material)],
+        Record::Server(server) => server.sealed.iter().map(leaf_term).collect(),
+        Record::Erasure(erasure) => vec![IndexTerm {
+            realm: RealmId::DEFAULT,
+            kind: IndexKind::Erasure,
+            value: sortable(erasure.asked.0).to_vec(),
+            id: erasure.id.0,
+        }],
+        Record::Place(place) => vec![IndexTerm {
+            realm: RealmId::DEFAULT,
+            kind: IndexKind::Place,
+            value: cut(place.name.clone().into_bytes()),
+            id: uuid::Uuid::nil(),
+        }],
         _ => Vec::new(),
     }
+}
+
+/// Where one leaf comes before another, its row does too.
+fn leaf_term(material: &SealedMaterial) -> IndexTerm {
+    let value = [material.leaf_index.to_be_bytes(), material.leaf_check].concat();
+    IndexTerm { realm: RealmId::DEFAULT, kind: IndexKind::Leaf, value, id: material.object.0 }
 }
 
 fn object_terms(object: &ManagedObject) -> Vec<IndexTerm> {

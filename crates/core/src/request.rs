@@ -192,7 +192,7 @@ impl<'e> Context<'e> {
         let change = self.changes.iter().rev().find(|change| change.key() == *key)?;
         Some(match change {
             Change::Put(record) => Some(Arc::new(record.clone())),
-            Change::Delete(_) => None,
+            Change::Delete(_) | Change::Exported(..) => None,
         })
     }
 

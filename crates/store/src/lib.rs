@@ -3,6 +3,7 @@
 //! The journal is the truth: what `journal` has synced is done. `index` and `engines` make it readable and can be
 //! rebuilt from it; `sealing` encrypts material before it gets here. Business rules live in core.
 
+pub mod backup;
 pub mod disk;
 pub mod engines;
 mod failure;
@@ -11,6 +12,7 @@ pub mod journal;
 mod marks;
 mod options;
 mod recovery;
+mod scribe;
 mod sealing;
 mod stage;
 mod store;

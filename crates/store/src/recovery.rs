@@ -36,13 +36,11 @@ pub(crate) struct StoreFile {
     created: Time,
     /// From 1; a restored store begins a new one.
     timeline: u32,
-    /// Generation of the epoch key; 1 until there is one.
-    generation: u64,
 }
 
 impl StoreFile {
     pub(crate) fn place(&self) -> Place {
-        Place { store: self.store, timeline: self.timeline, generation: self.generation }
+        Place { store: self.store, timeline: self.timeline }
     }
 
     fn identity(&self) -> Identity {
@@ -80,7 +78,7 @@ pub(crate) fn create(options: &StoreOptions, unlock: &Unlock) -> Result<(), Stor
     let mut id = [0; 16];
     crypto.fill(&mut id).map_err(|error| UnlockError::Failed(error.to_string()))?;
     let store = uuid::Builder::from_random_bytes(id).into_uuid();
-    let file = StoreFile { format: FORMAT, store, created: now, timeline: 1, generation: 1 };
+    let file = StoreFile { format: FORMAT, store, created: now, timeline: 1 };
     let (root, _) = RootFile::create(&**crypto, store, unlock)?;
     journal(options).create(file.identity(), u64::try_from(now.0).unwrap_or(0))?;
     let root_path = dir.join("root.json");

@@ -77,7 +77,7 @@ impl journal::Stage for StoreStage {
         let lsn = Lsn(lsn.0);
         request.entry.write(lsn, entry);
         if !request.changes.is_empty() {
-            self.recent.record(lsn, request.changes.iter().map(Change::key));
+            self.recent.record(lsn, request.changes.iter().filter(|change| !change.commutes()).map(Change::key));
             self.staged.push((lsn, request.changes));
         }
         Ok(Committed::Done(lsn))

@@ -28,7 +28,7 @@ use crate::{
     marks::Marks,
     options::{StoreError, StoreOptions},
     recovery::{self, Recovered},
-    sealing::{Place, RootSealer, Unlock},
+    sealing::{DerivedLeaves, Place, RootSealer, Unlock},
     stage::{Prepared, Recent, StoreStage},
 };
 
@@ -40,7 +40,7 @@ const PAGE_BYTES_MAX: usize = 16 << 20;
 /// Dropping it stops it as `close` does.
 pub struct Store {
     journal: Journal,
-    committer: Committer<StoreStage>,
+    committer: Arc<Committer<StoreStage>>,
     applier: Mutex<Option<JoinHandle<()>>>,
     index: Arc<Index>,
     failure: Arc<Failure>,
@@ -71,7 +71,12 @@ impl Store {
             recovery::open(options, unlock)?;
         let place = file.place();
         let leaf_index_next = applier.checkpoint().leaf_index_next;
-        let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root, place, leaf_index_next));
+        let leaves = Arc::new(DerivedLeaves {
+            crypto: options.crypto.clone(),
+            secret: keyreeve_core::SecretBytes::copy_from(root.current().0.expose()),
+            next: leaf_index_next.into(),
+        });
+        let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root, place.store, leaves));
         let failure = Arc::new(Failure::new(options.on_failure.clone()));
         let published = Arc::new(AtomicU64::new(last.0));
         let thread = StoreError::io("start a thread for", &options.dir);
@@ -90,7 +95,7 @@ impl Store {
         let failed = failure.clone();
         let on_failure = move |error: &CommitError| failed.report(error.to_string());
         let thread = StoreError::io("start a thread for", &options.dir);
-        let committer = Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?;
+        let committer = Arc::new(Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?);
         let applier = Mutex::new(Some(applier));
         let thread = StoreError::io("start a thread for", &options.dir);
         verify_older_segments(&journal, last, failure.clone()).map_err(thread)?;
@@ -208,7 +213,7 @@ fn verify_older_segments(journal: &Journal, last: Lsn, failure: Arc<Failure>) ->
     std::thread::Builder::new().name("verify".into()).spawn(verify).map(drop)
 }
 
-fn prepare(commit: Commit) -> Result<Prepared> {
+pub(crate) fn prepare(commit: Commit) -> Result<Prepared> {
     let Commit { as_of, reads, valid_until, entry: draft } = commit;
     let entry = encoding::EncodedEntry::new(&draft)?;
     if entry.len() > ENTRY_BYTES_MAX {
@@ -219,7 +224,7 @@ fn prepare(commit: Commit) -> Result<Prepared> {
     Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes })
 }
 
-fn refused(error: CommitError) -> Error {
+pub(crate) fn refused(error: CommitError) -> Error {
     match error {
         CommitError::Busy => unavailable("too many requests wait for the journal: try again"),
         CommitError::Stopped => unavailable("the server is stopping"),

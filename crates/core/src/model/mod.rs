@@ -3,6 +3,7 @@
 mod algorithm;
 mod attribute;
 mod code;
+mod erasure;
 mod id;
 mod key;
 mod object;
@@ -14,6 +15,10 @@ mod usage;
 
 pub use algorithm::{Algorithm, Curve, HashAlgorithm, KeySpec};
 pub use attribute::{AttributeKind, AttributeName, Value};
+pub use erasure::{
+    Attestation, Counts, ERASED_OBJECTS_MAX, EpochChange, ErasedObject, Erasure, ErasureId, NodeId, Place, PlaceKind,
+    RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,
+};
 pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
 pub use key::{Grant, Key, KeyPolicy, KeyVersion};
 pub use object::{

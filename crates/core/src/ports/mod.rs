@@ -1,5 +1,6 @@
 //! Ports: what core needs from outside, as traits. One conformance suite per port lives in testkit.
 
+pub mod cell;
 pub mod clock;
 pub mod crypto;
 pub mod rng;

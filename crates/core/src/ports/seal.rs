@@ -40,17 +40,13 @@ pub struct SealedMaterial {
     pub format: u8,
     /// Algorithms: 1 is HKDF-SHA-256 with AES-256-GCM.
     pub suite: u8,
-    /// Timeline that it was sealed in.
-    pub timeline: u32,
-    /// Generation of the epoch key at that time.
-    pub generation: u64,
     /// Version of the root key.
     pub root_version: u32,
     /// Index of its leaf key, never reused.
     pub leaf_index: u64,
-    /// The leaf key, sealed (until leaf keys live in the key tree).
+    /// Check value of its leaf key: tells a leaf that is still there from one that was destroyed or mixed up.
     #[serde(with = "serde_bytes")]
-    pub leaf: Vec<u8>,
+    pub leaf_check: [u8; 8],
     /// Sensitive as created: part of the AAD.
     pub sensitive: bool,
     /// Extractable as created: part of the AAD.

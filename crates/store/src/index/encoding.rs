@@ -103,6 +103,14 @@ pub(crate) fn encode_key(key: &RecordKey) -> Vec<u8> {
         RecordKey::PrincipalName(realm, name) => (7, [realm.as_bytes(), name.as_bytes()]),
         RecordKey::Credential(credential) => (8, [&credential.0, &[]]),
         RecordKey::Server(name) => (9, [name.as_bytes(), &[]]),
+        RecordKey::Tree => (10, [&[], &[]]),
+        RecordKey::Node(node) => (11, [&node.0, &[]]),
+        RecordKey::Replaced(generation) => (12, [&generation.to_be_bytes(), &[]]),
+        RecordKey::Leaves(realm) => (13, [realm.as_bytes(), &[]]),
+        RecordKey::Erasure(erasure) => (14, [erasure.0.as_bytes(), &[]]),
+        RecordKey::Certificate(erasure) => (15, [erasure.0.as_bytes(), &[]]),
+        RecordKey::Place(name) => (16, [name.as_bytes(), &[]]),
+        RecordKey::Counts(object) => (17, [object.as_bytes(), &[]]),
     };
     [&[b'r', kind], parts[0], parts[1]].concat()
 }

@@ -15,7 +15,7 @@ use std::{
 
 use keyreeve_core::{
     Error, Result,
-    model::{Lsn, ManagedObject},
+    model::{Counts, Lsn, ManagedObject, ObjectId},
     ports::store::{IndexHit, IndexRange},
     record::{Change, Record, RecordKey},
 };
@@ -139,6 +139,7 @@ impl Index {
             let (key, new) = match change {
                 Change::Put(record) => (record.key(), Some(Arc::new(record))),
                 Change::Delete(key) => (key, None),
+                Change::Exported(object, by) => self.counted(object, by)?,
             };
             let rows = self.row_changes(&key, new.as_deref())?;
             let mut overlay = self.overlay.write();
@@ -155,6 +156,17 @@ impl Index {
             published.records.push((key, new));
         }
         Ok(published)
+    }
+
+    /// The counters of an object with what comes to them. Entries are published one after the other, so none is lost.
+    fn counted(&self, object: ObjectId, by: u64) -> Result<(RecordKey, Found)> {
+        let key = RecordKey::Counts(object);
+        let before = match self.get(&key)?.as_deref() {
+            Some(Record::Counts(counts)) => counts.exported,
+            _ => 0,
+        };
+        let counts = Counts { object, exported: before.saturating_add(by) };
+        Ok((key, Some(Arc::new(Record::Counts(counts)))))
     }
 
     /// Index rows that go with the old record and come with the new one.
@@ -203,6 +215,7 @@ impl quick_cache::Weighter<RecordKey, Found> for Weigh {
         };
         let bytes = match found.as_deref() {
             None => 256,
+            Some(Record::Node(node)) => 256 + node.bytes.len(),
             Some(Record::Material(material)) => 512 + material.ciphertext.len(),
             Some(Record::Server(server)) => 512 + server.data.len(),
             Some(Record::Object(object)) => 1536 + variable_bytes(object),

@@ -29,7 +29,16 @@ pub(crate) fn rows(record: Option<&Record>) -> Vec<Vec<u8>> {
 /// True where records of this kind have rows at all.
 pub(crate) fn is_indexed(key: &keyreeve_core::record::RecordKey) -> bool {
     use keyreeve_core::record::RecordKey;
-    matches!(key, RecordKey::Object(_) | RecordKey::Key(_) | RecordKey::Principal(_))
+    matches!(
+        key,
+        RecordKey::Object(_)
+            | RecordKey::Material(_)
+            | RecordKey::Key(_)
+            | RecordKey::Principal(_)
+            | RecordKey::Server(_)
+            | RecordKey::Erasure(_)
+            | RecordKey::Place(_)
+    )
 }
 
 /// First key, included, and last key, excluded, of a range of values behind the row `after`.

@@ -31,20 +31,6 @@ pub(super) fn material_aad(store: Uuid, binding: &SealBinding, fields: &Fields) 
     .concat()
 }
 
-/// AAD of a leaf key: format 1, suite 1, store 16, timeline 4, generation 8, leaf index 8, root version 4, object 16.
-pub(super) fn leaf_aad(store: Uuid, binding: &SealBinding, fields: &Fields) -> Vec<u8> {
-    [
-        [FORMAT, SUITE].as_slice(),
-        store.as_bytes(),
-        &fields.timeline.to_be_bytes(),
-        &fields.generation.to_be_bytes(),
-        &fields.leaf_index.to_be_bytes(),
-        &fields.root_version.to_be_bytes(),
-        binding.object.as_bytes(),
-    ]
-    .concat()
-}
-
 /// KMIP 2.1 section 11.40 (Object Type) codes.
 fn object_type(object_type: ObjectType) -> u8 {
     match object_type {

@@ -1,20 +1,18 @@
 //! Sealing: material leaves memory only encrypted, under keys that derive from the root key and a leaf key.
 //!
-//! Implements the parts of shared/destruction.md that exist so far: root, leaf index, KEK, AAD. Each object has a
-//! random leaf key of its own, sealed beside the material, until leaf keys live in the key tree.
+//! Implements shared/destruction.md, Parts: `root` keeps the root key, `tree` the leaf keys, `cells` the epoch keys, and
+//! here is what is made of a root and a leaf: KEK, AAD, MAC.
 
 mod binding;
 mod root;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use keyreeve_core::{
     Error, ErrorKind, Result, SecretBytes,
+    model::RealmId,
     ports::{
         crypto::Crypto,
         seal::{SealBinding, SealedMaterial, Sealer},
@@ -31,130 +29,109 @@ const SUITE: u8 = 1;
 const NONCE_LEN: usize = 12;
 const KEY_LEN: usize = 32;
 const TAG_LEN: usize = 16;
-/// Nonce, leaf key and tag.
-const SEALED_LEAF_LEN: usize = NONCE_LEN + KEY_LEN + TAG_LEN;
 
-/// Where sealing happens: fields that go into every sealed record.
+/// Which store, in which timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) store: Uuid,
     pub(crate) timeline: u32,
-    pub(crate) generation: u64,
+}
+
+/// A leaf key and where it stands in the key tree. Holds a secret.
+pub(crate) struct Leaf {
+    pub(crate) index: u64,
+    pub(crate) key: SecretBytes,
+}
+
+/// Gives out leaf keys.
+pub(crate) trait Leaves: Send + Sync {
+    /// A leaf that was never given out before, near others of the realm.
+    ///
+    /// # Errors
+    /// `Unavailable` where none can be had now.
+    fn take(&self, realm: RealmId) -> Result<Leaf>;
+
+    /// The key of a leaf that was given out.
+    ///
+    /// # Errors
+    /// `Destroyed` where it was destroyed, `Internal` where the tree does not hold it.
+    fn get(&self, index: u64) -> Result<SecretBytes>;
+}
+
+/// The check value of a leaf key: the first 8 bytes of HKDF-SHA-256(leaf key, "keyreeve/leaf-check/v1" || store 16 ||
+/// leaf index u64).
+pub(crate) fn leaf_check(crypto: &dyn Crypto, store: Uuid, leaf: &Leaf) -> [u8; 8] {
+    let info: [&[u8]; 3] = [b"keyreeve/leaf-check/v1", store.as_bytes(), &leaf.index.to_be_bytes()];
+    let check = crypto.hkdf_sha256(&[], leaf.key.expose(), &info);
+    std::array::from_fn(|at| check.expose().get(at).copied().unwrap_or_default())
 }
 
 /// Seals under a root key in memory. Holds secrets.
 pub(crate) struct RootSealer {
     crypto: Arc<dyn Crypto>,
     root: RootKey,
-    place: Place,
-    /// INVARIANT: above every leaf index of the journal, and only ever rising; no index is given out twice.
-    leaf_index_next: AtomicU64,
+    store: Uuid,
+    leaves: Arc<dyn Leaves>,
 }
 
 impl RootSealer {
-    pub(crate) fn new(crypto: Arc<dyn Crypto>, root: RootKey, place: Place, leaf_index_next: u64) -> Self {
-        Self { crypto, root, place, leaf_index_next: AtomicU64::new(leaf_index_next) }
+    pub(crate) fn new(crypto: Arc<dyn Crypto>, root: RootKey, store: Uuid, leaves: Arc<dyn Leaves>) -> Self {
+        Self { crypto, root, store, leaves }
     }
 
-    /// The key that seals one leaf key: HKDF of the root, so that no key ever seals two of them.
-    fn leaf_sealing_key(&self, root: &SecretBytes, leaf_index: u64) -> SecretBytes {
-        let info: [&[u8]; 3] = [b"keyreeve/leaf/v1", self.place.store.as_bytes(), &leaf_index.to_be_bytes()];
-        self.crypto.hkdf_sha256(&[], root.expose(), &info)
-    }
-
-    fn kek(
-        &self,
-        root: &SecretBytes,
-        leaf: &SecretBytes,
-        binding: &SealBinding,
-        sealed: &Fields,
-    ) -> SecretBytes {
+    fn kek(&self, root: &SecretBytes, leaf: &Leaf, binding: &SealBinding, root_version: u32) -> SecretBytes {
         let info: [&[u8]; 6] = [
             b"keyreeve/kek/v1",
-            self.place.store.as_bytes(),
+            self.store.as_bytes(),
             binding.object.as_bytes(),
             &binding.version.to_be_bytes(),
-            &sealed.leaf_index.to_be_bytes(),
-            &sealed.root_version.to_be_bytes(),
+            &leaf.index.to_be_bytes(),
+            &root_version.to_be_bytes(),
         ];
-        self.crypto.hkdf_sha256(root.expose(), leaf.expose(), &info)
+        self.crypto.hkdf_sha256(root.expose(), leaf.key.expose(), &info)
     }
 
-    /// Opens the leaf key of a sealed record and derives its KEK.
+    /// Derives the KEK of a sealed record.
     fn open_kek(&self, binding: &SealBinding, sealed: &SealedMaterial) -> Result<(SecretBytes, Fields)> {
-        let fields = Fields::of(sealed);
         let known = sealed.format == FORMAT && sealed.suite == SUITE;
         let belongs = sealed.object == binding.object
             && (sealed.sensitive, sealed.extractable) == (binding.sensitive, binding.extractable);
         if !known || !belongs {
             return Err(altered(binding, "format, suite or owner do not fit"));
         }
-        let root = self.root.get(sealed.root_version)?;
-        let leaf_aad = binding::leaf_aad(self.place.store, binding, &fields);
-        let (nonce, ciphertext) =
-            sealed.leaf.split_first_chunk().ok_or_else(|| altered(binding, "its leaf key is cut short"))?;
-        let leaf_sealing_key = self.leaf_sealing_key(root, fields.leaf_index);
-        let leaf = self
-            .crypto
-            .aead_open(leaf_sealing_key.expose(), nonce, &leaf_aad, ciphertext)
-            .map_err(|_| altered(binding, "its leaf key does not open"))?;
-        Ok((self.kek(root, &leaf, binding, &fields), fields))
+        let fields = Fields { root_version: sealed.root_version, leaf_index: sealed.leaf_index };
+        let root = self.root.get(fields.root_version)?;
+        let leaf = Leaf { index: fields.leaf_index, key: self.leaves.get(fields.leaf_index)? };
+        if !self.crypto.equal(&leaf_check(&*self.crypto, self.store, &leaf), &sealed.leaf_check) {
+            return Err(altered(binding, "its leaf key is another one"));
+        }
+        Ok((self.kek(root, &leaf, binding, fields.root_version), fields))
     }
 }
 
 /// What of a sealed record goes into key derivation and AAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fields {
-    timeline: u32,
-    generation: u64,
     root_version: u32,
     leaf_index: u64,
-}
-
-impl Fields {
-    fn of(sealed: &SealedMaterial) -> Self {
-        Self {
-            timeline: sealed.timeline,
-            generation: sealed.generation,
-            root_version: sealed.root_version,
-            leaf_index: sealed.leaf_index,
-        }
-    }
 }
 
 impl Sealer for RootSealer {
     fn seal(&self, binding: &SealBinding, plaintext: &SecretBytes) -> Result<SealedMaterial> {
         let (root, root_version) = self.root.current();
-        let leaf_index = self.leaf_index_next.fetch_add(1, Ordering::Relaxed);
-        let Place { store, timeline, generation } = self.place;
-        let fields = Fields { timeline, generation, root_version, leaf_index };
-
-        let leaf = random_key(&*self.crypto)?;
-        let mut leaf_nonce = [0; NONCE_LEN];
-        self.crypto.fill(&mut leaf_nonce)?;
-        let mut sealed_leaf = Vec::with_capacity(SEALED_LEAF_LEN);
-        sealed_leaf.extend_from_slice(&leaf_nonce);
-        sealed_leaf.extend(self.crypto.aead_seal(
-            self.leaf_sealing_key(root, leaf_index).expose(),
-            &leaf_nonce,
-            &binding::leaf_aad(store, binding, &fields),
-            leaf.expose(),
-        )?);
-
+        let leaf = self.leaves.take(binding.realm)?;
         let mut nonce = [0; NONCE_LEN];
         self.crypto.fill(&mut nonce)?;
-        let kek = self.kek(root, &leaf, binding, &fields);
-        let aad = binding::material_aad(store, binding, &fields);
+        let kek = self.kek(root, &leaf, binding, root_version);
+        let aad = binding::material_aad(self.store, binding, &Fields { root_version, leaf_index: leaf.index });
         let ciphertext = self.crypto.aead_seal(kek.expose(), &nonce, &aad, plaintext.expose())?;
         Ok(SealedMaterial {
             object: binding.object,
             format: FORMAT,
             suite: SUITE,
-            timeline,
-            generation,
             root_version,
-            leaf_index,
-            leaf: sealed_leaf,
+            leaf_index: leaf.index,
+            leaf_check: leaf_check(&*self.crypto, self.store, &leaf),
             sensitive: binding.sensitive,
             extractable: binding.extractable,
             nonce,
@@ -164,7 +141,7 @@ impl Sealer for RootSealer {
 
     fn open(&self, binding: &SealBinding, sealed: &SealedMaterial) -> Result<SecretBytes> {
         let (kek, fields) = self.open_kek(binding, sealed)?;
-        let aad = binding::material_aad(self.place.store, binding, &fields);
+        let aad = binding::material_aad(self.store, binding, &fields);
         let opened = self.crypto.aead_open(kek.expose(), &sealed.nonce, &aad, &sealed.ciphertext);
         opened.map_err(|_| altered(binding, "its material does not open"))
     }
@@ -193,4 +170,22 @@ fn altered(binding: &SealBinding, what: &str) -> Error {
         format!("sealed material of object {} was altered or belongs elsewhere: {what}", binding.object);
     Error::new(ErrorKind::Internal, "the key's material cannot be opened; the server's log has the cause")
         .because(cause)
+}
+
+/// Leaves without a tree: keys derived from one secret. Nothing is ever destroyed in it. For tests of sealing alone.
+pub(crate) struct DerivedLeaves {
+    pub(crate) crypto: Arc<dyn Crypto>,
+    pub(crate) secret: SecretBytes,
+    pub(crate) next: std::sync::atomic::AtomicU64,
+}
+
+impl Leaves for DerivedLeaves {
+    fn take(&self, _: RealmId) -> Result<Leaf> {
+        let index = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(Leaf { index, key: self.get(index)? })
+    }
+
+    fn get(&self, index: u64) -> Result<SecretBytes> {
+        Ok(self.crypto.hkdf_sha256(&[], self.secret.expose(), &[&index.to_be_bytes()]))
+    }
 }

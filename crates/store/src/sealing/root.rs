@@ -75,7 +75,7 @@ pub(crate) struct RootKey {
 
 impl RootKey {
     /// The key to seal with, and its version.
-    pub(super) fn current(&self) -> (&SecretBytes, u32) {
+    pub(crate) fn current(&self) -> (&SecretBytes, u32) {
         (&self.key, self.version)
     }
 

@@ -1,0 +1,3 @@
+//! Backup: journal and state at places off this machine, so that every live key comes back and no destroyed one.
+
+pub mod targets;

@@ -1,0 +1,117 @@
+//! Backup targets: a small store of named objects each. The registry of targets: one line a kind.
+//!
+//! What the objects say does not live here.
+
+use std::sync::Arc;
+
+use keyreeve_core::ports::cell::Cell;
+
+/// Why a target did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It cannot be reached or refuses now; trying later may help.
+    #[error("the target {target} cannot be reached: {what}")]
+    Unreachable {
+        /// Its address.
+        target: String,
+        /// What was said.
+        what: String,
+    },
+    /// The address is none, or names no kind of target that there is.
+    #[error("{address:?} is no address of a target: {what}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// It keeps what is overwritten or removed (versions, object lock): no cell can lie there.
+    #[error("the target {target} keeps what is overwritten ({what}): it cannot hold a cell")]
+    KeepsVersions {
+        /// Its address.
+        target: String,
+        /// What was found.
+        what: String,
+    },
+}
+
+/// A version of an object, for compare-and-swap: whatever the target calls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(pub String);
+
+/// When an object is written.
+#[derive(Clone, Copy, Debug)]
+pub enum PutIf<'a> {
+    /// Always, in place of what is there.
+    Always,
+    /// Only where there is none.
+    Absent,
+    /// Only where it is still this version.
+    Unchanged(&'a Version),
+}
+
+/// An object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its path, with `/` between parts, none at the beginning.
+    pub path: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// A place off the machine that keeps named objects. Paths are made of `[a-z0-9._-]` and `/`.
+///
+/// INVARIANT: a write is durable, and whole or absent, when it returns; what a crash leaves is never half an object
+/// under its name. Calls block; they come from the store's own threads.
+pub trait Target: Send + Sync {
+    /// Its address, canonical: `file:///backups/keys` or `s3://bucket/prefix`.
+    fn address(&self) -> &str;
+
+    /// Writes an object; false where the condition did not hold and nothing was written.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    fn put(&self, path: &str, bytes: &[u8], when: PutIf<'_>) -> Result<bool, TargetError>;
+
+    /// An object with its version; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, TargetError>;
+
+    /// `len` bytes of an object from `offset`, fewer at its end; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    fn get_range(&self, path: &str, offset: u64, len: u64) -> Result<Option<Vec<u8>>, TargetError>;
+
+    /// All objects whose path begins with `prefix`, in order.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    fn list(&self, prefix: &str) -> Result<Vec<Listed>, TargetError>;
+
+    /// Removes an object, which may be gone already.
+    ///
+    /// # Errors
+    /// `Unreachable`.
+    fn delete(&self, path: &str) -> Result<(), TargetError>;
+
+    /// The cell at its own address beside the archive, never inside it; nothing is written yet.
+    ///
+    /// # Errors
+    /// `KeepsVersions` where overwritten objects are kept, `Unreachable`.
+    fn cell(&self) -> Result<Arc<dyn Cell>, TargetError>;
+
+    /// What it shares with other places, such as the id of its file system, where that is known.
+    fn domain(&self) -> Option<String>;
+}
+
+/// Opens targets by their address. Tests give their own.
+pub trait Targets: Send + Sync {
+    /// Opens the target at an address; touches nothing.
+    ///
+    /// # Errors
+    /// `Address`.
+    fn open(&self, address: &str) -> Result<Arc<dyn Target>, TargetError>;
+}

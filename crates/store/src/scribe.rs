@@ -1,0 +1,85 @@
+//! Entries of the store's own: what its threads do (grow the key tree, switch epochs, archive) goes on record and
+//! becomes durable like everything else.
+
+use std::sync::{Arc, mpsc};
+
+use keyreeve_core::{
+    Error, ErrorKind, Result,
+    access::Action,
+    model::{Lsn, PrincipalId, RealmId, RequestId},
+    ports::{
+        clock::Clock,
+        crypto::Crypto,
+        store::{Commit, Committed},
+    },
+    record::{Change, EntryDraft, Outcome, RecordKey},
+};
+
+
+use crate::{
+    failure::Failure,
+    journal::Committer,
+    stage::StoreStage,
+    store::{prepare, refused},
+};
+
+/// Writes the store's own entries and waits for them. Never call it from the committer's thread.
+pub(crate) struct Scribe {
+    pub(crate) committer: Arc<Committer<StoreStage>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) crypto: Arc<dyn Crypto>,
+    pub(crate) failure: Arc<Failure>,
+}
+
+/// What one entry of the store's own says. `read_at` and `reads` are as in [`Commit`].
+#[derive(Default)]
+pub(crate) struct Note {
+    pub(crate) detail: String,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) as_of: Lsn,
+    pub(crate) reads: Vec<RecordKey>,
+}
+
+impl Scribe {
+    /// Commits an entry; it is durable, and visible to readers, when this returns.
+    ///
+    /// # Errors
+    /// `Conflict` where something in `reads` has changed; `Unavailable` where the store has failed or stops.
+    pub(crate) fn write(&self, action: Action, note: Note) -> Result<Lsn> {
+        self.failure.check()?;
+        let mut random = [0; 10];
+        self.crypto.fill(&mut random)?;
+        let now = self.clock.now();
+        let Note { detail, changes, as_of, reads } = note;
+        let entry = EntryDraft {
+            time: now,
+            realm: RealmId::DEFAULT,
+            principal: PrincipalId::SYSTEM,
+            principal_name: "system".into(),
+            protocol: "system".into(),
+            request: RequestId(
+                uuid::Builder::from_unix_timestamp_millis(now.0.max(0) as u64, &random).into_uuid(),
+            ),
+            source: None,
+            action,
+            key: None,
+            object: None,
+            target: None,
+            others: Vec::new(),
+            outcome: Outcome::Success,
+            detail: Some(detail),
+            changes,
+        };
+        let (sender, receiver) = mpsc::channel();
+        let prepared = prepare(Commit { as_of, reads, valid_until: None, entry })?;
+        self.committer.submit(prepared, move |result| {
+            // The receiver waits below; were it gone, nobody would want the answer.
+            let _ = sender.send(result.map_err(refused));
+        });
+        match receiver.recv().map_err(|_| Error::internal("the committer dropped an entry"))?? {
+            Committed::Done(lsn) => self.failure.check().map(|()| lsn),
+            Committed::Stale => Err(Error::new(ErrorKind::Conflict, "the store's state has moved meanwhile")),
+        }
+    }
+}
+
