@@ -4,7 +4,9 @@
 //! here is what is made of a root and a leaf: KEK, AAD, MAC.
 
 mod binding;
+pub(crate) mod cells;
 mod root;
+pub(crate) mod shares;
 #[cfg(test)]
 mod tests;
 

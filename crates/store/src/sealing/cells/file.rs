@@ -1,0 +1,169 @@
+//! A cell in a file: two slots, made once at full length and from then on only overwritten in place.
+//!
+//! Never written beside itself and renamed: that would leave the old bytes on the medium. What a file system or a drive
+//! copies under us (snapshots, copy on write, wear levelling) cannot be seen from here; certificates say so.
+
+use std::{
+    io,
+    path::{Component, Path, PathBuf},
+    sync::Arc,
+};
+
+use keyreeve_core::{
+    Error, ErrorKind, Result, SecretBytes,
+    ports::{
+        cell::{Cell, CellEntry},
+        crypto::Crypto,
+    },
+};
+
+use super::slot::{SLOT_LEN, decode_slot, encode_slot};
+use crate::disk::{Disk, DiskFile, OpenMode, parent};
+
+const SLOTS: u64 = 2;
+const FILE_LEN: u64 = SLOTS * SLOT_LEN as u64;
+
+/// A cell in a file that nothing else may copy or keep.
+pub(crate) struct FileCell {
+    disk: Arc<dyn Disk>,
+    crypto: Arc<dyn Crypto>,
+    path: PathBuf,
+}
+
+impl FileCell {
+    /// Names the cell at `path`; touches nothing.
+    pub(crate) fn new(disk: Arc<dyn Disk>, crypto: Arc<dyn Crypto>, path: PathBuf) -> Self {
+        Self { disk, crypto, path }
+    }
+
+    /// As `new`, outside of the folder that it must be able to forget.
+    ///
+    /// # Errors
+    /// `Invalid` where the path lies in that folder: whoever copies the folder would copy the epoch key with it.
+    pub(crate) fn outside(
+        disk: Arc<dyn Disk>,
+        crypto: Arc<dyn Crypto>,
+        path: PathBuf,
+        dir: &Path,
+    ) -> Result<Self> {
+        if plain(&path).starts_with(plain(dir)) {
+            let public = format!(
+                "the cell {} lies in {}: a copy of that folder would bring destroyed keys back; choose a place outside",
+                path.display(),
+                dir.display()
+            );
+            return Err(Error::new(ErrorKind::Invalid, public));
+        }
+        Ok(Self::new(disk, crypto, path))
+    }
+
+    fn failed(&self, doing: &str) -> impl Fn(io::Error) -> Error {
+        let public = format!("cannot {doing} the cell {}", self.path.display());
+        move |error| Error::new(ErrorKind::Unavailable, format!("{public}: {error}"))
+    }
+
+    /// The file, where there is one.
+    fn open(&self, mode: OpenMode) -> Result<Option<Box<dyn DiskFile>>> {
+        match self.disk.open(&self.path, mode) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some).map_err(self.failed("open")),
+        }
+    }
+
+    /// The file at its full length, made where it is missing. One that a crash left short is completed.
+    fn open_or_create(&self) -> Result<Box<dyn DiskFile>> {
+        let file = match self.open(OpenMode::Write)? {
+            Some(file) => file,
+            None => self.disk.open(&self.path, OpenMode::CreateNew).map_err(self.failed("make"))?,
+        };
+        let len = file.len().map_err(self.failed("read"))?;
+        if len > FILE_LEN {
+            let public =
+                format!("{} is no cell: it has {len} bytes, a cell has {FILE_LEN}", self.path.display());
+            return Err(Error::new(ErrorKind::Unavailable, public));
+        }
+        file.preallocate(FILE_LEN).and_then(|()| file.sync()).map_err(self.failed("make"))?;
+        // Also where the file was there: whoever made it may not have come this far.
+        self.disk.sync_dir(parent(&self.path)).map_err(self.failed("make"))?;
+        Ok(file)
+    }
+
+    fn read_slots(&self, file: &dyn DiskFile) -> Result<[Option<CellEntry>; SLOTS as usize]> {
+        let read = |slot| Ok(decode_slot(&*self.crypto, self.read_slot(file, slot)?.expose()));
+        Ok([read(0)?, read(1)?])
+    }
+
+    fn read_slot(&self, file: &dyn DiskFile, slot: u64) -> Result<SecretBytes> {
+        let mut bytes = vec![0; SLOT_LEN];
+        let read = file.read_at(slot * SLOT_LEN as u64, &mut bytes);
+        let bytes = SecretBytes::new(bytes);
+        read.map(|_| bytes).map_err(self.failed("read"))
+    }
+
+    /// Overwrites a slot, durably, and reads it back.
+    fn write_slot(&self, file: &dyn DiskFile, slot: u64, bytes: &[u8]) -> Result<()> {
+        file.write_at(slot * SLOT_LEN as u64, bytes)
+            .and_then(|()| file.sync())
+            .map_err(self.failed("write"))?;
+        if self.crypto.equal(self.read_slot(file, slot)?.expose(), bytes) {
+            return Ok(());
+        }
+        let public = format!("the cell {} gives back something else than was written", self.path.display());
+        Err(Error::new(ErrorKind::Unavailable, public))
+    }
+}
+
+impl Cell for FileCell {
+    fn read(&self) -> Result<Vec<CellEntry>> {
+        match self.open(OpenMode::Read)? {
+            None => Ok(Vec::new()),
+            Some(file) => Ok(self.read_slots(&*file)?.into_iter().flatten().collect()),
+        }
+    }
+
+    // INVARIANT: the slot of the generation to keep is never written, not even with the same bytes: a write that the
+    // power cuts off may leave neither.
+    fn put(&self, entry: &CellEntry, keep: u64) -> Result<()> {
+        let bytes = encode_slot(&*self.crypto, entry);
+        let bytes = bytes.ok_or_else(|| Error::internal("an epoch key has another length than 32 bytes"))?;
+        let file = self.open_or_create()?;
+        let slots = self.read_slots(&*file)?;
+        let holds =
+            |generation| move |slot: &Option<CellEntry>| slot.as_ref().map(|e| e.generation) == generation;
+        let others = || (0..SLOTS).zip(&slots).filter(|(_, slot)| !holds(Some(keep))(slot));
+        let chosen = others().find(|(_, slot)| holds(Some(entry.generation))(slot));
+        let chosen =
+            chosen.or_else(|| others().find(|(_, slot)| holds(None)(slot))).or_else(|| others().next());
+        // Where both slots hold it, one of them can go.
+        self.write_slot(&*file, chosen.map_or(1, |(slot, _)| slot), bytes.expose())
+    }
+
+    // Also what reads as zeros is overwritten: after a failed sync the medium may hold something else than we read.
+    fn erase_except(&self, generation: Option<u64>) -> Result<()> {
+        let Some(file) = self.open(OpenMode::Write)? else { return Ok(()) };
+        let slots = self.read_slots(&*file)?;
+        for (slot, entry) in (0..SLOTS).zip(&slots) {
+            if entry.is_none() || entry.as_ref().map(|entry| entry.generation) != generation {
+                self.write_slot(&*file, slot, &[0; SLOT_LEN])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn address(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// The path from the root, without `.` and `..`. Links are not followed.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    // A path that cannot be made absolute (the current folder is gone) is compared as it is.
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
