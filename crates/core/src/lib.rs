@@ -13,6 +13,7 @@ pub mod operations;
 pub mod ports;
 pub mod record;
 pub mod request;
+pub mod restored;
 pub mod secret;
 
 pub use error::{Error, ErrorKind, Result};

@@ -8,7 +8,10 @@ use crate::{
     engine::{Engine, damaged},
     error::{Error, ErrorKind, Result},
     model::{KeyFormat, ObjectId, ObjectType, RealmId},
-    ports::seal::{SealBinding, SealedMaterial},
+    ports::{
+        crypto::Crypto,
+        seal::{SealBinding, SealedMaterial, Sealer},
+    },
     record::{Realm, Record, RecordKey, ServerData},
     request::{Context, Resolved},
     secret::SecretBytes,
@@ -116,7 +119,11 @@ pub fn server_data(engine: &Engine, name: &str) -> Result<(Vec<u8>, Option<Secre
     let key = RecordKey::Server(name.to_owned());
     match engine.store().get(&key)?.as_deref() {
         Some(Record::Server(data)) => {
-            let secret = data.sealed.as_ref().map(|sealed| open_bound(engine, data, sealed)).transpose()?;
+            let secret = data
+                .sealed
+                .as_ref()
+                .map(|sealed| open_bound(&**engine.crypto(), &**engine.sealer(), data, sealed))
+                .transpose()?;
             Ok((data.data.clone(), secret))
         }
         Some(other) => Err(damaged(&key, other)),
@@ -129,13 +136,16 @@ fn head<'a>(name: &'a str, data: &'a [u8]) -> [&'a [u8]; 3] {
     [name.as_bytes(), &[0], data]
 }
 
-fn open_bound(engine: &Engine, data: &ServerData, sealed: &SealedMaterial) -> Result<SecretBytes> {
-    let bound = engine.sealer().open(&server_binding(sealed.object), sealed)?;
-    let expected = engine.crypto().sha256(&head(&data.name, &data.data));
+pub(crate) fn open_bound(
+    crypto: &dyn Crypto,
+    sealer: &dyn Sealer,
+    data: &ServerData,
+    sealed: &SealedMaterial,
+) -> Result<SecretBytes> {
+    let bound = sealer.open(&server_binding(sealed.object), sealed)?;
+    let expected = crypto.sha256(&head(&data.name, &data.data));
     match bound.expose().split_first_chunk::<32>() {
-        Some((found, secret)) if engine.crypto().equal(found, &expected) => {
-            Ok(SecretBytes::copy_from(secret))
-        }
+        Some((found, secret)) if crypto.equal(found, &expected) => Ok(SecretBytes::copy_from(secret)),
         _ => Err(Error::internal(format!("server data {} does not belong to its sealed part", data.name))),
     }
 }
