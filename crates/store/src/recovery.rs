@@ -3,7 +3,10 @@
 
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
-use keyreeve_core::model::{Lsn, Time};
+use keyreeve_core::{
+    model::{Lsn, Time},
+    record::{Record, RecordKey},
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,7 +22,10 @@ use crate::{
     journal::{self, Identity, Journal, Position},
     marks::Marks,
     options::{EngineChoice, StoreError, StoreOptions},
-    sealing::{Place, RootFile, RootKey, Unlock, UnlockError},
+    sealing::{
+        KeyTree, Place, RootFile, RootKeeper, Unlock, UnlockError,
+        cells::{FileCell, MachineCell},
+    },
 };
 
 const FORMAT: u32 = 1;
@@ -52,7 +58,7 @@ impl StoreFile {
 pub(crate) struct Recovered {
     pub(crate) lock: Box<dyn DiskLock>,
     pub(crate) file: StoreFile,
-    pub(crate) root: RootKey,
+    pub(crate) root: RootKeeper,
     pub(crate) journal: Journal,
     pub(crate) writer: journal::Writer,
     pub(crate) index: Arc<Index>,
@@ -65,7 +71,7 @@ pub(crate) struct Recovered {
 ///
 /// INVARIANT: store.json comes last: a folder without one is no store yet, and may be made anew. The journal comes
 /// first: it refuses where there are entries, before the root key of these entries is overwritten.
-pub(crate) fn create(options: &StoreOptions, unlock: &Unlock) -> Result<(), StoreError> {
+pub(crate) fn create(options: &StoreOptions, unlocks: &[Unlock]) -> Result<(), StoreError> {
     let StoreOptions { dir, disk, crypto, .. } = options;
     disk.create_dir(dir).map_err(StoreError::io("create", dir))?;
     disk.sync_dir(parent(dir)).map_err(StoreError::io("sync", parent(dir)))?;
@@ -79,10 +85,10 @@ pub(crate) fn create(options: &StoreOptions, unlock: &Unlock) -> Result<(), Stor
     crypto.fill(&mut id).map_err(|error| UnlockError::Failed(error.to_string()))?;
     let store = uuid::Builder::from_random_bytes(id).into_uuid();
     let file = StoreFile { format: FORMAT, store, created: now, timeline: 1 };
-    let (root, _) = RootFile::create(&**crypto, store, unlock)?;
+    let (root, _) = RootFile::create(&**crypto, store, unlocks)?;
     journal(options).create(file.identity(), u64::try_from(now.0).unwrap_or(0))?;
     let root_path = dir.join("root.json");
-    replace_file(&**disk, &root_path, &root.to_bytes()?).map_err(StoreError::io("write", &root_path))?;
+    replace_file(&**disk, &root_path, &root.to_bytes(&**crypto)?).map_err(StoreError::io("write", &root_path))?;
     let damaged =
         |error: serde_json::Error| StoreError::Damaged { path: store_path.clone(), what: error.to_string() };
     let mut bytes = serde_json::to_vec_pretty(&file).map_err(damaged)?;
@@ -90,20 +96,43 @@ pub(crate) fn create(options: &StoreOptions, unlock: &Unlock) -> Result<(), Stor
     replace_file(&**disk, &store_path, &bytes).map_err(StoreError::io("write", &store_path))
 }
 
+/// Locks the folder and unlocks its root key.
+pub(crate) fn open_root(
+    options: &StoreOptions,
+    unlock: &Unlock,
+) -> Result<(Box<dyn DiskLock>, StoreFile, RootKeeper), StoreError> {
+    let StoreOptions { dir, disk, crypto, .. } = options;
+    // Looked for before the lock, which would leave a file in a folder that is none of ours.
+    read_store_file(options)?;
+    let lock = disk.lock(&dir.join("lock"))?;
+    let file = read_store_file(options)?;
+    let root_file = read_root_file(options)?;
+    let root = root_file.unlock(&**crypto, file.store, unlock)?;
+    let (path, disk, crypto) = (dir.join("root.json"), disk.clone(), crypto.clone());
+    Ok((lock, file.clone(), RootKeeper::new(path, disk, crypto, file.store, (root_file, root))))
+}
+
+/// Reads the root key's file, of a store.
+pub(crate) fn read_root(options: &StoreOptions) -> Result<RootFile, StoreError> {
+    read_store_file(options)?;
+    read_root_file(options)
+}
+
+fn read_root_file(options: &StoreOptions) -> Result<RootFile, StoreError> {
+    let lost = || UnlockError::Damaged("it is missing".into());
+    let bytes = read_if_there(&*options.disk, &options.dir.join("root.json"))?.ok_or_else(lost)?;
+    Ok(RootFile::parse(&*options.crypto, &bytes)?)
+}
+
+fn read_store_file(options: &StoreOptions) -> Result<StoreFile, StoreError> {
+    let path = options.dir.join("store.json");
+    let missing = || StoreError::Missing(options.dir.clone());
+    parse_store_file(&path, &read_if_there(&*options.disk, &path)?.ok_or_else(missing)?)
+}
+
 /// Locks and reads the folder, opens journal and engine, and catches the index up.
 pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered, StoreError> {
-    let StoreOptions { dir, disk, crypto, .. } = options;
-    let missing = || StoreError::Missing(dir.clone());
-    let store_path = dir.join("store.json");
-    // Looked for before the lock, which would leave a file in a folder that is none of ours.
-    read_if_there(&**disk, &store_path)?.ok_or_else(missing)?;
-    let lock = disk.lock(&dir.join("lock"))?;
-    let file = parse_store_file(&store_path, &read_if_there(&**disk, &store_path)?.ok_or_else(missing)?)?;
-    let root_path = dir.join("root.json");
-    let lost = || UnlockError::Damaged("it is missing".into());
-    let root_file = RootFile::parse(&read_if_there(&**disk, &root_path)?.ok_or_else(lost)?)?;
-    let root = root_file.unlock(&**crypto, file.store, unlock)?;
-
+    let (lock, file, root) = open_root(options, unlock)?;
     let engine = open_engine(options)?;
     let checkpoint = checkpoint(&*engine, file.identity())?;
     let journal = journal(options);
@@ -111,7 +140,7 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     let opened = journal.open(options.journal, position, position.map_or(journal::Lsn(0), |at| at.last()))?;
     if opened.writer.identity() != file.identity() {
         let what = "the journal beside it belongs to another store".to_owned();
-        return Err(StoreError::Damaged { path: store_path, what });
+        return Err(StoreError::Damaged { path: options.dir.join("store.json"), what });
     }
     let end = opened.writer.position();
     let index = Arc::new(Index::new(engine, options.cache_bytes_max));
@@ -122,6 +151,24 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     catch_up(&journal, &index, &mut applier, &marks, position, end)?;
     let last = Lsn(end.last().0);
     Ok(Recovered { lock, file, root, journal, writer: opened.writer, index, applier, marks, last })
+}
+
+/// The key tree that is on record, under the epoch key in the machine's cell; or one that is still to be made.
+pub(crate) fn open_tree(
+    options: &StoreOptions,
+    place: Place,
+    index: &Arc<Index>,
+) -> Result<KeyTree, StoreError> {
+    let StoreOptions { dir, cell, disk, crypto, .. } = options;
+    let failed = StoreError::KeyTree;
+    let cell = FileCell::outside(disk.clone(), crypto.clone(), cell.clone(), dir).map_err(failed)?;
+    let cell = Arc::new(MachineCell { cell, place });
+    let tree = KeyTree::new(crypto.clone(), place, index.clone(), cell.clone());
+    if let Some(Record::Tree(head)) = index.get(&RecordKey::Tree).map_err(failed)?.as_deref() {
+        let key = cell.epoch_key(head.generation).map_err(failed)?;
+        tree.open(head, &key).map_err(failed)?;
+    }
+    Ok(tree)
 }
 
 fn journal(options: &StoreOptions) -> Journal {
@@ -198,9 +245,10 @@ fn catch_up(
     while let Some(frame) = reader.next_frame()? {
         let mut published = Vec::new();
         for (lsn, bytes) in frame.entries() {
-            let entry = encoding::decode_entry(Lsn(lsn.0), bytes).map_err(StoreError::CatchUp)?;
-            if !entry.draft.changes.is_empty() {
-                published.push(index.publish(entry.lsn, entry.draft.changes).map_err(StoreError::CatchUp)?);
+            let lsn = Lsn(lsn.0);
+            let changes = encoding::decode_changes(lsn, bytes).map_err(StoreError::CatchUp)?;
+            if !changes.is_empty() {
+                published.push(index.publish(lsn, changes).map_err(StoreError::CatchUp)?);
             }
             entries += 1;
             if entries % PROGRESS_ENTRIES == 0 {

@@ -7,9 +7,12 @@ use keyreeve_core::{
     model::Lsn,
     record::{Change, Entry, EntryDraft, Record, RecordKey},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-const ENTRY_FORMAT: u8 = 1;
+/// An entry that changes the state.
+const ENTRY_WITH_CHANGES: u8 = 1;
+/// An entry that does not, as replay knows by this byte alone.
+const ENTRY_WITHOUT_CHANGES: u8 = 2;
 const RECORD_FORMAT: u8 = 1;
 /// Format byte and LSN.
 const ENTRY_HEADER_LEN: usize = 9;
@@ -26,7 +29,7 @@ impl EncodedEntry {
     /// `Internal` where the model cannot be encoded.
     pub(crate) fn new(draft: &EntryDraft) -> Result<Self> {
         let mut bytes = vec![0; ENTRY_HEADER_LEN];
-        bytes[0] = ENTRY_FORMAT;
+        bytes[0] = if draft.changes.is_empty() { ENTRY_WITHOUT_CHANGES } else { ENTRY_WITH_CHANGES };
         encode_into(draft, &mut bytes)?;
         Ok(Self(bytes))
     }
@@ -38,7 +41,7 @@ impl EncodedEntry {
 
     /// Appends the entry at its position: format byte, LSN (8 bytes, little-endian as in the journal), CBOR of the draft.
     pub(crate) fn write(&self, lsn: Lsn, out: &mut Vec<u8>) {
-        out.push(ENTRY_FORMAT);
+        out.push(self.0[0]);
         out.extend_from_slice(&lsn.0.to_le_bytes());
         out.extend_from_slice(&self.0[ENTRY_HEADER_LEN..]);
     }
@@ -49,20 +52,50 @@ impl EncodedEntry {
 /// # Errors
 /// `Internal`, saying what is wrong with the entry.
 pub(crate) fn decode_entry(lsn: Lsn, bytes: &[u8]) -> Result<Entry> {
-    let wrong = |what: &str| Error::internal(format!("journal entry {lsn} cannot be read: {what}"));
-    match bytes.first() {
-        Some(&ENTRY_FORMAT) => {}
-        Some(format) => {
-            return Err(wrong(&format!("it has format {format}, this program knows {ENTRY_FORMAT}")));
-        }
-        None => return Err(wrong("it is empty")),
+    let (format, body) = split_entry(lsn, bytes)?;
+    let draft: EntryDraft = decode(body).map_err(|what| wrong_entry(lsn, &what))?;
+    if format == ENTRY_WITHOUT_CHANGES && !draft.changes.is_empty() {
+        return Err(wrong_entry(lsn, "it has changes that its format denies"));
     }
-    let named = bytes.get(1..ENTRY_HEADER_LEN).ok_or_else(|| wrong("it is cut short"))?;
-    if named != lsn.0.to_le_bytes() {
-        return Err(wrong("it names another position"));
-    }
-    let draft = decode(&bytes[ENTRY_HEADER_LEN..]).map_err(|what| wrong(&what))?;
     Ok(Entry { lsn, draft })
+}
+
+/// Decodes the changes alone of the entry that the journal holds at `lsn`; one without changes is not looked into.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub(crate) fn decode_changes(lsn: Lsn, bytes: &[u8]) -> Result<Vec<Change>> {
+    #[derive(Deserialize)]
+    struct Changes {
+        changes: Vec<Change>,
+    }
+    match split_entry(lsn, bytes)? {
+        (ENTRY_WITHOUT_CHANGES, _) => Ok(Vec::new()),
+        (_, body) => Ok(decode::<Changes>(body).map_err(|what| wrong_entry(lsn, &what))?.changes),
+    }
+}
+
+/// Whether an entry of the journal changes the state.
+pub(crate) fn has_changes(entry: &[u8]) -> bool {
+    entry.first() != Some(&ENTRY_WITHOUT_CHANGES)
+}
+
+/// An entry's format, and its CBOR.
+fn split_entry(lsn: Lsn, bytes: &[u8]) -> Result<(u8, &[u8])> {
+    let (header, body) =
+        bytes.split_at_checked(ENTRY_HEADER_LEN).ok_or_else(|| wrong_entry(lsn, "it is cut short"))?;
+    match header[0] {
+        _ if header[1..] != lsn.0.to_le_bytes() => Err(wrong_entry(lsn, "it names another position")),
+        format @ (ENTRY_WITH_CHANGES | ENTRY_WITHOUT_CHANGES) => Ok((format, body)),
+        format => {
+            let known = ENTRY_WITHOUT_CHANGES;
+            Err(wrong_entry(lsn, &format!("it has format {format}, this program knows up to {known}")))
+        }
+    }
+}
+
+fn wrong_entry(lsn: Lsn, what: &str) -> Error {
+    Error::internal(format!("journal entry {lsn} cannot be read: {what}"))
 }
 
 /// A record's bytes in the index.
@@ -135,4 +168,58 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let value =
         ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH_MAX).map_err(|e| e.to_string())?;
     if rest.is_empty() { Ok(value) } else { Err(format!("{} bytes too many", rest.len())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyreeve_core::{
+        access::Action,
+        model::{PrincipalId, RealmId, RequestId, Time},
+        record::Outcome,
+    };
+
+    use super::*;
+
+    fn encoded(changes: Vec<Change>) -> Vec<u8> {
+        let draft = EntryDraft {
+            time: Time(1),
+            realm: RealmId::DEFAULT,
+            principal: PrincipalId::SYSTEM,
+            principal_name: "system".into(),
+            protocol: "system".into(),
+            request: RequestId(uuid::Uuid::nil()),
+            source: None,
+            action: Action::Status,
+            key: None,
+            object: None,
+            target: None,
+            others: Vec::new(),
+            outcome: Outcome::Success,
+            detail: None,
+            changes,
+        };
+        let mut bytes = Vec::new();
+        EncodedEntry::new(&draft).unwrap().write(Lsn(7), &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn the_format_tells_whether_there_are_changes() {
+        let change = Change::Delete(RecordKey::Tree);
+        let mut with = encoded(vec![change.clone()]);
+        let mut without = encoded(Vec::new());
+        assert_eq!((with[0], without[0]), (ENTRY_WITH_CHANGES, ENTRY_WITHOUT_CHANGES));
+        assert_eq!(decode_changes(Lsn(7), &with).unwrap(), vec![change]);
+        assert_eq!(decode_changes(Lsn(7), &without).unwrap(), vec![]);
+        assert_eq!(decode_entry(Lsn(7), &without).unwrap().draft.changes, vec![]);
+        assert!(decode_changes(Lsn(8), &without).is_err(), "another position");
+
+        with[0] = ENTRY_WITHOUT_CHANGES;
+        assert!(decode_entry(Lsn(7), &with).is_err(), "its changes would not be replayed");
+        without[0] = ENTRY_WITH_CHANGES;
+        assert_eq!(decode_changes(Lsn(7), &without).unwrap(), vec![], "as written before the flag");
+        without[0] = 3;
+        assert!(decode_entry(Lsn(7), &without).is_err());
+        assert!(decode_changes(Lsn(7), &without[..8]).is_err());
+    }
 }
