@@ -4,6 +4,7 @@
 //! rebuilt from it; `sealing` encrypts material before it gets here. Business rules live in core.
 
 pub mod backup;
+mod destroy;
 pub mod disk;
 pub mod engines;
 mod failure;
@@ -12,6 +13,7 @@ pub mod journal;
 mod marks;
 mod options;
 mod recovery;
+mod root;
 mod scribe;
 mod sealing;
 mod stage;
@@ -19,5 +21,5 @@ mod store;
 
 pub use failure::OnFailure;
 pub use options::{EngineChoice, StoreError, StoreOptions};
-pub use sealing::{Unlock, UnlockError, new_key_file};
+pub use sealing::{RootStatus, Unlock, UnlockError, UnlockKind, new_key_file, new_shares};
 pub use store::Store;

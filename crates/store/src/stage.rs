@@ -23,6 +23,8 @@ use crate::{
     index::{Index, applier::Message, encoding::EncodedEntry},
     journal,
     marks::Marks,
+    root,
+    sealing::RootKey,
 };
 
 /// Changed keys that are remembered; reads from before the oldest of them are stale.
@@ -41,6 +43,7 @@ pub(crate) struct Prepared {
 
 /// The stage of the store's committer.
 pub(crate) struct StoreStage {
+    pub(crate) root: RootKey,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) index: Arc<Index>,
     pub(crate) applier: Sender<Message>,
@@ -71,7 +74,8 @@ impl journal::Stage for StoreStage {
     ) -> Result<Committed, Committed> {
         let expired = request.valid_until.is_some_and(|until| i128::from(until.0) <= i128::from(time_ms));
         // Once the index has failed, nothing more may be promised; the caller sees the failure.
-        if expired || self.recent.moved(request.as_of, &request.reads) || self.failure.check().is_err() {
+        let outdated = root::is_outdated(&self.root, &request.changes);
+        if expired || outdated || self.recent.moved(request.as_of, &request.reads) || self.failure.check().is_err() {
             return Err(Committed::Stale);
         }
         let lsn = Lsn(lsn.0);

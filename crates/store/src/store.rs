@@ -28,7 +28,8 @@ use crate::{
     marks::Marks,
     options::{StoreError, StoreOptions},
     recovery::{self, Recovered},
-    sealing::{DerivedLeaves, Place, RootSealer, Unlock},
+    scribe::Scribe,
+    sealing::{Place, RootKeeper, RootSealer, Unlock},
     stage::{Prepared, Recent, StoreStage},
 };
 
@@ -47,18 +48,20 @@ pub struct Store {
     published: Arc<AtomicU64>,
     marks: Arc<Marks>,
     sealer: Arc<RootSealer>,
+    pub(crate) root: RootKeeper,
     place: Place,
     /// Let go last, after the threads have ended.
     _lock: Box<dyn DiskLock>,
 }
 
 impl Store {
-    /// Makes a store in a folder that holds none: root.json, store.json, an empty journal. Opens nothing.
+    /// Makes a store in a folder that holds none: root.json, which any of `unlocks` opens, store.json, an empty journal.
+    /// Opens nothing.
     ///
     /// # Errors
     /// `Exists` where there is one, `Lock` where another process is at it, and what the disk reports.
-    pub fn create(options: &StoreOptions, unlock: &Unlock) -> Result<(), StoreError> {
-        recovery::create(options, unlock)
+    pub fn create(options: &StoreOptions, unlocks: impl AsRef<[Unlock]>) -> Result<(), StoreError> {
+        recovery::create(options, unlocks.as_ref())
     }
 
     /// Opens a store: takes the folder's lock, unlocks the root key, cuts a torn journal tail, catches the index up.
@@ -70,18 +73,14 @@ impl Store {
         let Recovered { lock, file, root, journal, writer, index, applier, marks, last } =
             recovery::open(options, unlock)?;
         let place = file.place();
-        let leaf_index_next = applier.checkpoint().leaf_index_next;
-        let leaves = Arc::new(DerivedLeaves {
-            crypto: options.crypto.clone(),
-            secret: keyreeve_core::SecretBytes::copy_from(root.current().0.expose()),
-            next: leaf_index_next.into(),
-        });
-        let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root, place.store, leaves));
+        let tree = Arc::new(recovery::open_tree(options, place, &index)?);
+        let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root.root().clone(), place.store, tree.clone()));
         let failure = Arc::new(Failure::new(options.on_failure.clone()));
         let published = Arc::new(AtomicU64::new(last.0));
         let thread = StoreError::io("start a thread for", &options.dir);
         let (sender, applier) = applier.start(failure.clone()).map_err(thread)?;
         let stage = StoreStage {
+            root: root.root().clone(),
             clock: options.clock.clone(),
             index: index.clone(),
             applier: sender,
@@ -97,9 +96,13 @@ impl Store {
         let thread = StoreError::io("start a thread for", &options.dir);
         let committer = Arc::new(Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?);
         let applier = Mutex::new(Some(applier));
+        let (clock, crypto) = (options.clock.clone(), options.crypto.clone());
+        let (index_, failure_) = (index.clone(), failure.clone());
+        let scribe = Scribe { index: index_, committer: committer.clone(), clock, crypto, failure: failure_ };
+        tree.start(Arc::new(scribe));
         let thread = StoreError::io("start a thread for", &options.dir);
         verify_older_segments(&journal, last, failure.clone()).map_err(thread)?;
-        Ok(Self { journal, committer, applier, index, failure, published, marks, sealer, place, _lock: lock })
+        Ok(Self { journal, committer, applier, index, failure, published, marks, sealer, root, place, _lock: lock })
     }
 
     /// Commits what waits, marks a clean stop and lets the index catch up. Later commits are refused.

@@ -4,11 +4,14 @@
 //! here is what is made of a root and a leaf: KEK, AAD, MAC.
 
 mod binding;
+mod keeper;
 pub(crate) mod cells;
 mod root;
 pub(crate) mod shares;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod unlock;
 
 use std::sync::Arc;
 
@@ -22,8 +25,11 @@ use keyreeve_core::{
 };
 use uuid::Uuid;
 
+pub(crate) use keeper::RootKeeper;
+pub use keeper::RootStatus;
 pub(crate) use root::{RootFile, RootKey};
-pub use root::{Unlock, UnlockError, new_key_file};
+pub use unlock::{Unlock, UnlockError, UnlockKind, new_key_file, new_shares};
+pub(crate) use tree::{EpochKeys, KeyTree, NodeSource, Plan, Rewrite, SLOTS, verify};
 
 const FORMAT: u8 = 1;
 /// HKDF-SHA-256 with AES-256-GCM.
@@ -107,7 +113,7 @@ impl RootSealer {
         if !self.crypto.equal(&leaf_check(&*self.crypto, self.store, &leaf), &sealed.leaf_check) {
             return Err(altered(binding, "its leaf key is another one"));
         }
-        Ok((self.kek(root, &leaf, binding, fields.root_version), fields))
+        Ok((self.kek(&root, &leaf, binding, fields.root_version), fields))
     }
 }
 
@@ -120,11 +126,11 @@ struct Fields {
 
 impl Sealer for RootSealer {
     fn seal(&self, binding: &SealBinding, plaintext: &SecretBytes) -> Result<SealedMaterial> {
-        let (root, root_version) = self.root.current();
+        let (root, root_version) = self.root.current()?;
         let leaf = self.leaves.take(binding.realm)?;
         let mut nonce = [0; NONCE_LEN];
         self.crypto.fill(&mut nonce)?;
-        let kek = self.kek(root, &leaf, binding, root_version);
+        let kek = self.kek(&root, &leaf, binding, root_version);
         let aad = binding::material_aad(self.store, binding, &Fields { root_version, leaf_index: leaf.index });
         let ciphertext = self.crypto.aead_seal(kek.expose(), &nonce, &aad, plaintext.expose())?;
         Ok(SealedMaterial {
@@ -172,22 +178,4 @@ fn altered(binding: &SealBinding, what: &str) -> Error {
         format!("sealed material of object {} was altered or belongs elsewhere: {what}", binding.object);
     Error::new(ErrorKind::Internal, "the key's material cannot be opened; the server's log has the cause")
         .because(cause)
-}
-
-/// Leaves without a tree: keys derived from one secret. Nothing is ever destroyed in it. For tests of sealing alone.
-pub(crate) struct DerivedLeaves {
-    pub(crate) crypto: Arc<dyn Crypto>,
-    pub(crate) secret: SecretBytes,
-    pub(crate) next: std::sync::atomic::AtomicU64,
-}
-
-impl Leaves for DerivedLeaves {
-    fn take(&self, _: RealmId) -> Result<Leaf> {
-        let index = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ok(Leaf { index, key: self.get(index)? })
-    }
-
-    fn get(&self, index: u64) -> Result<SecretBytes> {
-        Ok(self.crypto.hkdf_sha256(&[], self.secret.expose(), &[&index.to_be_bytes()]))
-    }
 }

@@ -1,317 +1,327 @@
-//! The root key and the file that holds it wrapped: DIR/root.json.
+//! The root key, in memory and in the file that holds it wrapped: DIR/root.json. Not here: what unlocks it (unlock), and
+//! changing it while the store runs (keeper).
 //!
 //! ```json
-//! {"format": 1, "store": "UUID", "root_version": 1,
-//!  "unlock": {"kind": "passphrase", "salt": HEX16, "memory_kib": 65536, "passes": 3, "lanes": 1}
-//!        or  {"kind": "key-file", "salt": HEX16},
-//!  "nonce": HEX12, "wrapped": HEX48, "check": HEX16, "checksum": HEX32}
+//! {"format": 2,
+//!  "content": {"store": "UUID", "version": 2,
+//!    "locks": [{"lock": {"by": {"kind": "passphrase", "memory_kib": 65536, "passes": 3, "lanes": 1}
+//!                           or {"kind": "key-file"}
+//!                           or {"kind": "shares", "set": HEX8, "threshold": 3, "commitments": [HEX32, ...]},
+//!                        "salt": HEX16, "check": HEX16},
+//!               "root": {"nonce": HEX12, "wrapped": HEX48}}],
+//!    "retired": [{"version": 1, "root": {"nonce": HEX12, "wrapped": HEX48}}]},
+//!  "checksum": HEX32}
 //! ```
 //!
-//! The unlock gives a secret of 32 bytes: Argon2id (RFC 9106, version 0x13) of the passphrase, or the key in the key
-//! file. Wrapping key = HKDF-SHA-256(salt, secret, "keyreeve/unlock/v1" || store 16); `check` = the first 16 bytes of
-//! HKDF-SHA-256(salt, secret, "keyreeve/unlock-check/v1" || store 16). `wrapped` is the root key under AES-256-GCM with
-//! AAD "keyreeve/root/v1" || store 16 || root version u32. `checksum` = SHA-256 over the file's other values in this
-//! order, so that a damaged file is not mistaken for a wrong passphrase.
+//! Each lock wraps the same root key, of `version`, so that any one of them opens it. Retired root keys, which older
+//! backups need, are wrapped by HKDF-SHA-256(no salt, root key, "keyreeve/retired/v1" || store 16). `wrapped` is a root
+//! key under AES-256-GCM with AAD "keyreeve/root/v1" || store 16 || its version u32. `checksum` is the SHA-256 of
+//! `content` as JSON without white space, in this order of fields, so that a damaged file is not mistaken for a wrong
+//! passphrase.
 
-use argon2::{Algorithm, Argon2, Params, Version};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use std::{collections::BTreeMap, sync::Arc};
+
 use keyreeve_core::{Error, ErrorKind, Result, SecretBytes, ports::crypto::Crypto};
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use zeroize::Zeroize;
 
-use super::{KEY_LEN, NONCE_LEN, TAG_LEN, random_key};
+use super::{
+    KEY_LEN, NONCE_LEN, RootStatus, TAG_LEN, random_key,
+    unlock::{Lock, Unlock, UnlockError, UnlockKind, failed},
+};
 
-const FORMAT: u32 = 1;
-const SALT_LEN: usize = 16;
-const CHECK_LEN: usize = 16;
-const MEMORY_KIB: u32 = 64 * 1024;
-/// A file that asks for more is damaged: bounds what an altered file makes us allocate.
-const MEMORY_KIB_MAX: u32 = 1024 * 1024;
-const PASSES: u32 = 3;
-const PASSES_MAX: u32 = 1000;
-const LANES: u32 = 1;
-const LANES_MAX: u32 = 64;
-const PASSPHRASE_BYTES_MIN: usize = 8;
+const FORMAT: u32 = 2;
+/// More would only be more that can be stolen.
+const LOCKS_MAX: usize = 8;
 
-/// What opens the root key. Holds secrets.
-pub enum Unlock {
-    /// A passphrase, at least 8 bytes, without the line end of the file it came from.
-    Passphrase(SecretBytes),
-    /// Content of a key file: 32 bytes as 64 hexadecimal digits or in base64, white space around.
-    KeyFile(SecretBytes),
-}
+/// The unwrapped root keys: the one that seals, and retired ones that may still open. Shared by all that hold a clone of
+/// it. Holds secrets.
+#[derive(Clone)]
+pub(crate) struct RootKey(Arc<RwLock<Ring>>);
 
-/// Why the root key did not open.
-#[derive(Debug, thiserror::Error)]
-pub enum UnlockError {
-    /// The file is whole, the passphrase or key file is not the right one.
-    #[error("wrong {0}: it does not open this store's root key")]
-    Wrong(&'static str),
-    /// The store wants the other kind of unlock.
-    #[error("this store is unlocked by a {wanted}, not by a {given}")]
-    Kind {
-        /// What the store wants.
-        wanted: &'static str,
-        /// What was given.
-        given: &'static str,
-    },
-    /// What was given can be no passphrase or key file.
-    #[error("{0}")]
-    Malformed(&'static str),
-    /// The root key's file is damaged.
-    #[error("root.json is damaged: {0}; restore it from a backup")]
-    Damaged(String),
-    /// Deriving or drawing keys failed.
-    #[error("the root key cannot be handled: {0}")]
-    Failed(String),
-}
-
-/// The unwrapped root key with its version. Holds secrets.
-pub(crate) struct RootKey {
+struct Ring {
     version: u32,
-    key: SecretBytes,
+    keys: BTreeMap<u32, Arc<SecretBytes>>,
 }
 
 impl RootKey {
+    fn new(version: u32, keys: BTreeMap<u32, Arc<SecretBytes>>) -> Self {
+        Self(Arc::new(RwLock::new(Ring { version, keys })))
+    }
+
     /// The key to seal with, and its version.
-    pub(crate) fn current(&self) -> (&SecretBytes, u32) {
-        (&self.key, self.version)
+    ///
+    /// # Errors
+    /// As [`RootKey::get`], which does not happen: it is among them from the start.
+    pub(crate) fn current(&self) -> Result<(Arc<SecretBytes>, u32)> {
+        let version = self.version();
+        Ok((self.get(version)?, version))
+    }
+
+    /// The version to seal with.
+    pub(crate) fn version(&self) -> u32 {
+        self.0.read().version
     }
 
     /// # Errors
     /// `Internal` for a version that this store does not hold.
-    pub(super) fn get(&self, version: u32) -> Result<&SecretBytes> {
+    pub(crate) fn get(&self, version: u32) -> Result<Arc<SecretBytes>> {
+        let ring = self.0.read();
         let missing = || {
-            Error::new(
-                ErrorKind::Internal,
-                "the key's material cannot be opened; the server's log has the cause",
-            )
-            .because(format!("it is sealed under root key {version}, this store holds {}", self.version))
+            let cause = format!("it is sealed under root key {version}, this store is at {}", ring.version);
+            let public = "the key's material cannot be opened; the server's log has the cause";
+            Error::new(ErrorKind::Internal, public).because(cause)
         };
-        (version == self.version).then_some(&self.key).ok_or_else(missing)
+        ring.keys.get(&version).cloned().ok_or_else(missing)
+    }
+
+    /// The key of archives that were made under this version: HKDF-SHA-256(no salt, root key, "keyreeve/archive/v1" ||
+    /// store 16 || version u32).
+    ///
+    /// # Errors
+    /// As [`RootKey::get`].
+    pub(crate) fn archive_key(&self, crypto: &dyn Crypto, store: Uuid, version: u32) -> Result<SecretBytes> {
+        let info: [&[u8]; 3] = [b"keyreeve/archive/v1", store.as_bytes(), &version.to_be_bytes()];
+        Ok(crypto.hkdf_sha256(&[], self.get(version)?.expose(), &info))
+    }
+
+    /// Seals with `key` from now on, for everybody who shares this.
+    pub(super) fn advance(&self, version: u32, key: Arc<SecretBytes>) {
+        let mut ring = self.0.write();
+        ring.keys.insert(version, key);
+        ring.version = version;
     }
 }
 
-/// The content of root.json. Holds the root key wrapped.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RootFile {
+/// The content of root.json. Holds the root keys wrapped.
+pub(crate) struct RootFile(Content);
+
+#[derive(Deserialize)]
+struct Head {
     format: u32,
-    store: Uuid,
-    root_version: u32,
-    unlock: UnlockKind,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(rename = "format")]
+    _format: u32,
+    content: Content,
     #[serde(with = "hex::serde")]
-    nonce: [u8; NONCE_LEN],
-    #[serde(with = "hex::serde")]
-    wrapped: [u8; KEY_LEN + TAG_LEN],
-    #[serde(with = "hex::serde")]
-    check: [u8; CHECK_LEN],
+    checksum: [u8; 32],
+}
+
+#[derive(Serialize)]
+struct FileRef<'a> {
+    format: u32,
+    content: &'a Content,
     #[serde(with = "hex::serde")]
     checksum: [u8; 32],
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum UnlockKind {
-    Passphrase {
-        #[serde(with = "hex::serde")]
-        salt: [u8; SALT_LEN],
-        memory_kib: u32,
-        passes: u32,
-        lanes: u32,
-    },
-    KeyFile {
-        #[serde(with = "hex::serde")]
-        salt: [u8; SALT_LEN],
-    },
+#[serde(deny_unknown_fields)]
+struct Content {
+    store: Uuid,
+    version: u32,
+    locks: Vec<Locked>,
+    retired: Vec<Retired>,
 }
 
-/// Content for a new key file: 64 hexadecimal digits and a line end. Holds a secret.
-///
-/// # Errors
-/// `Unavailable` where randomness failed.
-pub fn new_key_file(crypto: &dyn Crypto) -> Result<SecretBytes> {
-    let key = random_key(crypto)?;
-    let mut text = vec![b'\n'; 2 * KEY_LEN + 1];
-    hex::encode_to_slice(key.expose(), &mut text[..2 * KEY_LEN]).map_err(Error::internal)?;
-    Ok(SecretBytes::new(text))
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Locked {
+    lock: Lock,
+    root: Wrapped,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retired {
+    version: u32,
+    root: Wrapped,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wrapped {
+    #[serde(with = "hex::serde")]
+    nonce: [u8; NONCE_LEN],
+    #[serde(with = "hex::serde")]
+    wrapped: [u8; KEY_LEN + TAG_LEN],
 }
 
 impl RootFile {
-    /// Draws a root key, version 1, and wraps it.
+    /// Draws a root key, version 1, and locks it by each of `unlocks`.
     pub(crate) fn create(
         crypto: &dyn Crypto,
         store: Uuid,
-        unlock: &Unlock,
+        unlocks: impl AsRef<[Unlock]>,
     ) -> Result<(Self, RootKey), UnlockError> {
-        let mut salt = [0; SALT_LEN];
-        crypto.fill(&mut salt).map_err(failed)?;
-        let kind = match unlock {
-            Unlock::Passphrase(_) => {
-                UnlockKind::Passphrase { salt, memory_kib: MEMORY_KIB, passes: PASSES, lanes: LANES }
-            }
-            Unlock::KeyFile(_) => UnlockKind::KeyFile { salt },
-        };
-        let secret = kind.secret(unlock)?;
         let key = random_key(crypto).map_err(failed)?;
-        let mut file = Self {
-            format: FORMAT,
-            store,
-            root_version: 1,
-            nonce: [0; NONCE_LEN],
-            wrapped: [0; KEY_LEN + TAG_LEN],
-            check: kind.check(crypto, store, &secret),
-            unlock: kind,
-            checksum: [0; 32],
+        let locks = locks(crypto, store, (1, &key), unlocks.as_ref())?;
+        let file = Self(Content { store, version: 1, locks, retired: Vec::new() });
+        Ok((file, RootKey::new(1, BTreeMap::from([(1, Arc::new(key))]))))
+    }
+
+    /// The same root keys, locked by `unlocks` alone.
+    pub(super) fn relocked(
+        &self,
+        crypto: &dyn Crypto,
+        root: &RootKey,
+        unlocks: &[Unlock],
+    ) -> Result<Self, UnlockError> {
+        let Content { store, version, ref retired, .. } = self.0;
+        let key = root.get(version).map_err(failed)?;
+        let locks = locks(crypto, store, (version, &key), unlocks)?;
+        Ok(Self(Content { store, version, locks, retired: retired.clone() }))
+    }
+
+    /// A new root key of the next version, locked by `unlocks`; the former ones are retired.
+    pub(super) fn replaced(
+        &self,
+        crypto: &dyn Crypto,
+        root: &RootKey,
+        unlocks: &[Unlock],
+    ) -> Result<(Self, u32, SecretBytes), UnlockError> {
+        let Content { store, version: former, ref retired, .. } = self.0;
+        let version = former.checked_add(1).ok_or_else(|| failed("there are no more versions"))?;
+        let key = random_key(crypto).map_err(failed)?;
+        let wrapping_key = retired_key(crypto, store, &key);
+        let retire = |version| {
+            let key = root.get(version).map_err(failed)?;
+            let root = Wrapped::new(crypto, &wrapping_key, &aad(store, version), &key)?;
+            Ok(Retired { version, root })
         };
-        crypto.fill(&mut file.nonce).map_err(failed)?;
-        let wrapping_key = file.unlock.wrapping_key(crypto, store, &secret);
-        let wrapped = crypto.aead_seal(wrapping_key.expose(), &file.nonce, &file.aad(), key.expose());
-        file.wrapped =
-            wrapped.map_err(failed)?.try_into().map_err(|_| failed("the wrapped key's length is wrong"))?;
-        file.checksum = file.sum(crypto);
-        let version = file.root_version;
-        Ok((file, RootKey { version, key }))
+        let versions = retired.iter().map(|retired| retired.version).chain([former]);
+        let retired = versions.map(retire).collect::<Result<_, UnlockError>>()?;
+        let locks = locks(crypto, store, (version, &key), unlocks)?;
+        Ok((Self(Content { store, version, locks, retired }), version, key))
     }
 
     /// Reads the file's bytes.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, UnlockError> {
-        let file: Self =
-            serde_json::from_slice(bytes).map_err(|error| UnlockError::Damaged(error.to_string()))?;
-        match file.format {
-            FORMAT => Ok(file),
-            format => {
-                Err(UnlockError::Damaged(format!("it has format {format}, this program knows {FORMAT}")))
-            }
+    pub(crate) fn parse(crypto: &dyn Crypto, bytes: &[u8]) -> Result<Self, UnlockError> {
+        let damaged = |error: serde_json::Error| UnlockError::Damaged(error.to_string());
+        let Head { format } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if format != FORMAT {
+            let what = format!("it has format {format}, this program knows {FORMAT}");
+            return Err(UnlockError::Damaged(what));
         }
+        let file: File = serde_json::from_slice(bytes).map_err(damaged)?;
+        if file.checksum != file.content.sum(crypto)? {
+            return Err(UnlockError::Damaged("its checksum is wrong".into()));
+        }
+        Ok(Self(file.content))
     }
 
     /// The file's bytes.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, UnlockError> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(failed)?;
+    pub(crate) fn to_bytes(&self, crypto: &dyn Crypto) -> Result<Vec<u8>, UnlockError> {
+        let file = FileRef { format: FORMAT, content: &self.0, checksum: self.0.sum(crypto)? };
+        let mut bytes = serde_json::to_vec_pretty(&file).map_err(failed)?;
         bytes.push(b'\n');
         Ok(bytes)
     }
 
-    /// Unwraps the root key of `store`.
+    /// Unwraps the root keys of `store`.
     pub(crate) fn unlock(
         &self,
         crypto: &dyn Crypto,
         store: Uuid,
         unlock: &Unlock,
     ) -> Result<RootKey, UnlockError> {
-        let damaged = |what: &str| Err(UnlockError::Damaged(what.to_owned()));
-        if self.checksum != self.sum(crypto) {
-            return damaged("its checksum is wrong");
+        let Content { version, ref retired, .. } = self.0;
+        if self.0.store != store {
+            return Err(UnlockError::Damaged("it belongs to another store".into()));
         }
-        if self.store != store {
-            return damaged("it belongs to another store");
+        let key = self.open(crypto, unlock)?;
+        let wrapping_key = retired_key(crypto, store, &key);
+        let mut keys = BTreeMap::new();
+        for Retired { version, root } in retired {
+            keys.insert(*version, Arc::new(root.open(crypto, &wrapping_key, &aad(store, *version))?));
         }
-        let secret = self.unlock.secret(unlock)?;
-        if !crypto.equal(&self.check, &self.unlock.check(crypto, store, &secret)) {
-            return Err(UnlockError::Wrong(unlock.word()));
-        }
-        let wrapping_key = self.unlock.wrapping_key(crypto, store, &secret);
-        match crypto.aead_open(wrapping_key.expose(), &self.nonce, &self.aad(), &self.wrapped) {
-            Ok(key) => Ok(RootKey { version: self.root_version, key }),
-            Err(_) => damaged("the wrapped root key was altered"),
-        }
+        keys.insert(version, Arc::new(key));
+        Ok(RootKey::new(version, keys))
     }
 
-    fn aad(&self) -> Vec<u8> {
-        [b"keyreeve/root/v1".as_slice(), self.store.as_bytes(), &self.root_version.to_be_bytes()].concat()
+    /// What can be said of it without opening it.
+    pub(crate) fn status(&self) -> RootStatus {
+        let Content { version, ref retired, .. } = self.0;
+        let retired = retired.iter().map(|retired| retired.version).collect();
+        RootStatus { version, unlocked_by: self.kinds(), retired }
     }
 
-    fn sum(&self, crypto: &dyn Crypto) -> [u8; 32] {
-        let (kind, salt, [memory_kib, passes, lanes]) = match &self.unlock {
-            UnlockKind::Passphrase { salt, memory_kib, passes, lanes } => {
-                (1, salt, [*memory_kib, *passes, *lanes])
+    fn kinds(&self) -> Vec<UnlockKind> {
+        self.0.locks.iter().map(|locked| locked.lock.kind()).collect()
+    }
+
+    /// The current root key by the first lock that it opens.
+    fn open(&self, crypto: &dyn Crypto, unlock: &Unlock) -> Result<SecretBytes, UnlockError> {
+        let Content { store, version, ref locks, .. } = self.0;
+        let mut refused = None;
+        for Locked { lock, root } in locks {
+            match lock.open(crypto, store, unlock) {
+                Ok(Some(wrapping_key)) => return root.open(crypto, &wrapping_key, &aad(store, version)),
+                Ok(None) => {}
+                Err(error) => refused = Some(error),
             }
-            UnlockKind::KeyFile { salt } => (2, salt, [0; 3]),
-        };
-        crypto.sha256(&[
-            &self.format.to_be_bytes(),
-            self.store.as_bytes(),
-            &self.root_version.to_be_bytes(),
-            &[kind],
-            salt,
-            &memory_kib.to_be_bytes(),
-            &passes.to_be_bytes(),
-            &lanes.to_be_bytes(),
-            &self.nonce,
-            &self.wrapped,
-            &self.check,
-        ])
+        }
+        let kinds = || self.kinds().iter().map(UnlockKind::to_string).collect::<Vec<_>>().join(" or a ");
+        Err(refused.unwrap_or_else(|| UnlockError::Kind { wanted: kinds(), given: unlock.word() }))
     }
 }
 
-impl UnlockKind {
-    fn salt(&self) -> &[u8; SALT_LEN] {
-        match self {
-            Self::Passphrase { salt, .. } | Self::KeyFile { salt } => salt,
-        }
-    }
-
-    fn secret(&self, unlock: &Unlock) -> Result<SecretBytes, UnlockError> {
-        match (self, unlock) {
-            (Self::Passphrase { salt, memory_kib, passes, lanes }, Unlock::Passphrase(passphrase)) => {
-                if passphrase.len() < PASSPHRASE_BYTES_MIN {
-                    return Err(UnlockError::Malformed("the passphrase is shorter than 8 bytes"));
-                }
-                if *memory_kib > MEMORY_KIB_MAX || *passes > PASSES_MAX || *lanes > LANES_MAX {
-                    return Err(UnlockError::Damaged("its Argon2id parameters are out of bounds".into()));
-                }
-                let parameters = Params::new(*memory_kib, *passes, *lanes, Some(KEY_LEN)).map_err(failed)?;
-                let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
-                let mut secret = [0; KEY_LEN];
-                argon.hash_password_into(passphrase.expose(), salt, &mut secret).map_err(failed)?;
-                Ok(SecretBytes::take_from(&mut secret))
-            }
-            (Self::KeyFile { .. }, Unlock::KeyFile(content)) => key_in_file(content),
-            (Self::Passphrase { .. }, given) => {
-                Err(UnlockError::Kind { wanted: "passphrase", given: given.word() })
-            }
-            (Self::KeyFile { .. }, given) => {
-                Err(UnlockError::Kind { wanted: "key file", given: given.word() })
-            }
-        }
-    }
-
-    fn wrapping_key(&self, crypto: &dyn Crypto, store: Uuid, secret: &SecretBytes) -> SecretBytes {
-        crypto.hkdf_sha256(self.salt(), secret.expose(), &[b"keyreeve/unlock/v1", store.as_bytes()])
-    }
-
-    fn check(&self, crypto: &dyn Crypto, store: Uuid, secret: &SecretBytes) -> [u8; CHECK_LEN] {
-        let info: [&[u8]; 2] = [b"keyreeve/unlock-check/v1", store.as_bytes()];
-        let full = crypto.hkdf_sha256(self.salt(), secret.expose(), &info);
-        std::array::from_fn(|at| full.expose().get(at).copied().unwrap_or_default())
+impl Content {
+    fn sum(&self, crypto: &dyn Crypto) -> Result<[u8; 32], UnlockError> {
+        Ok(crypto.sha256(&[&serde_json::to_vec(self).map_err(failed)?]))
     }
 }
 
-impl Unlock {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Passphrase(_) => "passphrase",
-            Self::KeyFile(_) => "key file",
-        }
+impl Wrapped {
+    fn new(
+        crypto: &dyn Crypto,
+        wrapping_key: &SecretBytes,
+        aad: &[u8],
+        key: &SecretBytes,
+    ) -> Result<Self, UnlockError> {
+        let mut nonce = [0; NONCE_LEN];
+        crypto.fill(&mut nonce).map_err(failed)?;
+        let wrapped = crypto.aead_seal(wrapping_key.expose(), &nonce, aad, key.expose()).map_err(failed)?;
+        let wrapped = wrapped.try_into().map_err(|_| failed("the wrapped key's length is wrong"))?;
+        Ok(Self { nonce, wrapped })
+    }
+
+    fn open(
+        &self,
+        crypto: &dyn Crypto,
+        wrapping_key: &SecretBytes,
+        aad: &[u8],
+    ) -> Result<SecretBytes, UnlockError> {
+        let opened = crypto.aead_open(wrapping_key.expose(), &self.nonce, aad, &self.wrapped);
+        opened.map_err(|_| UnlockError::Damaged("a wrapped root key was altered".into()))
     }
 }
 
-fn key_in_file(content: &SecretBytes) -> Result<SecretBytes, UnlockError> {
-    let text = content.expose().trim_ascii();
-    let mut key = [0; KEY_LEN];
-    if hex::decode_to_slice(text, &mut key).is_ok() {
-        return Ok(SecretBytes::take_from(&mut key));
+fn locks(
+    crypto: &dyn Crypto,
+    store: Uuid,
+    (version, key): (u32, &SecretBytes),
+    unlocks: &[Unlock],
+) -> Result<Vec<Locked>, UnlockError> {
+    if unlocks.is_empty() || unlocks.len() > LOCKS_MAX {
+        return Err(UnlockError::Malformed("a root key is unlocked by one to eight things"));
     }
-    key.zeroize();
-    let malformed = UnlockError::Malformed("the key file does not hold 32 bytes in hexadecimal or base64");
-    match STANDARD.decode(text).map(SecretBytes::new) {
-        Ok(decoded) if decoded.len() == KEY_LEN => Ok(decoded),
-        _ => Err(malformed),
-    }
+    let lock = |unlock| {
+        let (lock, wrapping_key) = Lock::new(crypto, store, unlock)?;
+        Ok(Locked { lock, root: Wrapped::new(crypto, &wrapping_key, &aad(store, version), key)? })
+    };
+    unlocks.iter().map(lock).collect()
 }
 
-fn failed(error: impl std::fmt::Display) -> UnlockError {
-    UnlockError::Failed(error.to_string())
+fn retired_key(crypto: &dyn Crypto, store: Uuid, root: &SecretBytes) -> SecretBytes {
+    crypto.hkdf_sha256(&[], root.expose(), &[b"keyreeve/retired/v1", store.as_bytes()])
+}
+
+fn aad(store: Uuid, version: u32) -> Vec<u8> {
+    [b"keyreeve/root/v1".as_slice(), store.as_bytes(), &version.to_be_bytes()].concat()
 }

@@ -18,13 +18,13 @@ use rand_core::{TryCryptoRng, TryRng};
 use vsss_rs::{Gf256, IdentifierGf256};
 use zeroize::Zeroizing;
 
-use super::{KEY_LEN, UnlockError};
+use super::KEY_LEN;
 
-const SET_LEN: usize = 8;
+pub(super) const SET_LEN: usize = 8;
 const CHECK_LEN: usize = 4;
 const PREFIX: &str = "krs1";
-/// Digits of the value that stand together.
-const GROUP: usize = 8;
+/// Bytes of the value whose digits stand together.
+const GROUP_LEN: usize = 4;
 
 /// One share of a secret. Holds a secret.
 pub(crate) struct Share {
@@ -103,18 +103,16 @@ impl RecoveryShare {
     /// Reads the line that [`RecoveryShare::line`] wrote.
     ///
     /// # Errors
-    /// `Malformed` where it is no share, or one with a typing error; says nothing of its digits.
-    pub(crate) fn parse(crypto: &dyn Crypto, line: &SecretBytes) -> Result<Self, UnlockError> {
+    /// What is wrong, where it is no share, or one with a typing error; says nothing of its digits.
+    pub(crate) fn parse(crypto: &dyn Crypto, line: &SecretBytes) -> Result<Self, &'static str> {
         let kept = line.expose().iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != b'-');
         let text = Zeroizing::new(kept.map(u8::to_ascii_lowercase).collect::<Vec<_>>());
         let fields: Vec<&[u8]> = text.split(|byte| *byte == b'.').collect();
         let &[prefix, set, threshold, index, value, check] = &*fields else {
-            return Err(UnlockError::Malformed(
-                "this is no recovery share: krs1.SET.THRESHOLD.INDEX.VALUE.CHECK in one line",
-            ));
+            return Err("it is no recovery share: krs1.SET.THRESHOLD.INDEX.VALUE.CHECK in one line");
         };
         if prefix != PREFIX.as_bytes() {
-            return Err(UnlockError::Malformed("this is no recovery share: it does not begin with krs1"));
+            return Err("it is no recovery share: it does not begin with krs1");
         }
         let share = Share { index: number(index)?, value: digits::<KEY_LEN>(value)? };
         let set: [u8; SET_LEN] = array(&digits::<SET_LEN>(set)?);
@@ -133,7 +131,7 @@ impl RecoveryShare {
         line.extend_from_slice(head.join(".").as_bytes());
         line.push(b'.');
         for (at, byte) in self.share.value.expose().iter().enumerate() {
-            if at > 0 && at % (GROUP / 2) == 0 {
+            if at > 0 && at % GROUP_LEN == 0 {
                 line.push(b'-');
             }
             line.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
@@ -161,9 +159,9 @@ impl RecoveryShare {
 /// Room for a line: growing would leave a copy behind.
 const LINE_LEN_ABOUT: usize = 128;
 
-const MISTYPED: UnlockError = UnlockError::Malformed("this recovery share has a typing error");
+const MISTYPED: &str = "it has a typing error";
 
-fn digits<const LEN: usize>(text: &[u8]) -> Result<SecretBytes, UnlockError> {
+fn digits<const LEN: usize>(text: &[u8]) -> Result<SecretBytes, &'static str> {
     let mut bytes = Zeroizing::new([0; LEN]);
     hex::decode_to_slice(text, &mut *bytes).map_err(|_| MISTYPED)?;
     Ok(SecretBytes::take_from(&mut *bytes))
@@ -173,7 +171,7 @@ fn array<const LEN: usize>(bytes: &SecretBytes) -> [u8; LEN] {
     std::array::from_fn(|at| bytes.expose().get(at).copied().unwrap_or_default())
 }
 
-fn number(text: &[u8]) -> Result<u8, UnlockError> {
+fn number(text: &[u8]) -> Result<u8, &'static str> {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(MISTYPED)
 }
 
