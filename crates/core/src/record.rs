@@ -242,6 +242,9 @@ pub enum IndexKind {
     Erasure = 17,
     /// A place, by name; in the default realm.
     Place = 18,
+    /// Nodes that are kept for a place of an older generation, by the generation that replaced them, as 8 bytes; in the
+    /// default realm.
+    Replaced = 19,
 }
 
 /// One index row that a record gives rise to.
@@ -286,14 +289,19 @@ pub fn index_terms(record: &Record) -> Vec<IndexTerm> {
             value: sortable(erasure.asked.0).to_vec(),
             id: erasure.id.0,
         }],
-        Record::Place(place) => vec![IndexTerm {
-            realm: RealmId::DEFAULT,
-            kind: IndexKind::Place,
-            value: cut(place.name.clone().into_bytes()),
-            id: uuid::Uuid::nil(),
-        }],
+        Record::Place(place) => {
+            vec![unidentified(IndexKind::Place, cut(place.name.clone().into_bytes()))]
+        }
+        Record::Replaced(replaced) => {
+            vec![unidentified(IndexKind::Replaced, replaced.generation.to_be_bytes().to_vec())]
+        }
         _ => Vec::new(),
     }
+}
+
+/// A row of what has no id: its value says it all.
+fn unidentified(kind: IndexKind, value: Vec<u8>) -> IndexTerm {
+    IndexTerm { realm: RealmId::DEFAULT, kind, value, id: uuid::Uuid::nil() }
 }
 
 /// Where one leaf comes before another, its row does too.

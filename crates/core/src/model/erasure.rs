@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeyId, ObjectId, ObjectType, PrincipalId, RealmId, Time};
+use super::{KeyId, Lsn, ObjectId, ObjectType, PrincipalId, RealmId, Time};
 
 /// What was asked to be destroyed in one request: its material must still be erased everywhere.
 ///
@@ -25,6 +25,8 @@ pub struct Erasure {
     pub objects: Vec<ErasedObject>,
     /// The generation of the epoch key that no longer reaches them, once the store has switched to it.
     pub switched: Option<u64>,
+    /// When it has switched.
+    pub switched_at: Option<Time>,
 }
 
 /// Objects of one erasure at most; larger requests make several.
@@ -72,6 +74,10 @@ pub struct Place {
     pub kind: PlaceKind,
     /// Whether it has, or had, a cell. A place without one never holds an epoch key.
     pub has_cell: bool,
+    /// Which share of a split epoch key its cell holds, from 1: no other place ever has the same; 0 without a cell.
+    pub share: u8,
+    /// How many shares give the epoch keys that its cell may hold, the fewest of them; 1: it holds whole ones.
+    pub threshold: u8,
     /// The newest generation that its cell was read back holding exactly; 0 before the first.
     pub confirmed: u64,
     /// When.
@@ -82,6 +88,15 @@ pub struct Place {
     pub attested: Option<Attestation>,
     /// Identifies the file system or bucket that it shares with others, where that is known.
     pub domain: Option<String>,
+}
+
+impl Place {
+    /// Whether no epoch key older than this generation can be there any more: read back, or on somebody's word.
+    pub fn is_clear_of_older_than(&self, generation: u64) -> bool {
+        // Nothing is ever written again to a place that is lost: the word for it covers all that comes.
+        let vouched_for = |attestation: &Attestation| self.lost.is_some() || attestation.generation >= generation;
+        !self.has_cell || self.confirmed >= generation || self.attested.as_ref().is_some_and(vouched_for)
+    }
 }
 
 /// Kinds of places.
@@ -156,6 +171,8 @@ pub struct EpochChange {
 pub struct ReplacedNodes {
     /// The generation that replaced them.
     pub generation: u64,
+    /// The entry with the first of its nodes: a place of an older generation is read back from here on.
+    pub prepared: Lsn,
     /// Their ids.
     pub nodes: Vec<NodeId>,
 }

@@ -38,6 +38,7 @@ pub(crate) fn is_indexed(key: &keyreeve_core::record::RecordKey) -> bool {
             | RecordKey::Server(_)
             | RecordKey::Erasure(_)
             | RecordKey::Place(_)
+            | RecordKey::Replaced(_)
     )
 }
 
