@@ -13,6 +13,7 @@ pub mod journal;
 mod marks;
 mod options;
 mod recovery;
+mod restore;
 mod root;
 mod scribe;
 mod sealing;

@@ -1,0 +1,233 @@
+//! Places: where an epoch key is or was, each with a record, and the door to those that can be reached now.
+//!
+//! INVARIANT: a place is on record before its cell is first written: nothing holds an epoch key that a destruction would
+//! not ask for.
+
+use std::{ops::Bound, sync::Arc};
+
+use keyreeve_core::{
+    Error, ErrorKind, Result,
+    access::Action,
+    model::{Attestation, Lsn, Place, PlaceKind, RealmId},
+    ports::{cell::Cell, store::IndexRange},
+    record::{Change, Entry, IndexKind, Record, RecordKey},
+};
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    index::Index,
+    scribe::{Note, Scribe},
+};
+
+/// Places that a store may ever have: each has a share of its own.
+const PLACES_MAX: usize = u8::MAX as usize;
+/// Bytes of a place's name.
+const NAME_BYTES_MAX: usize = 512;
+/// Bytes of an attestation's statement.
+const STATEMENT_BYTES_MAX: usize = 1024;
+
+/// What a destruction needs of a backup target. Calls block; errors are `Unavailable` unless said otherwise.
+pub(crate) trait Replica: Send + Sync {
+    /// Its address, canonical: the name of its place.
+    fn address(&self) -> &str;
+
+    /// Makes sure that the target can be reached and is still this store's to write to.
+    fn check_claim(&self) -> Result<()>;
+
+    /// Brings every entry up to this one there, durably.
+    fn ship(&self, until: Lsn) -> Result<()>;
+
+    /// The entries with changes from one position to another, both included, as they stand there: read from the target,
+    /// from nowhere else, and verified.
+    fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Entry>>;
+
+    /// Its cell, where it has one.
+    fn cell(&self) -> Option<Arc<dyn Cell>>;
+}
+
+/// All places of a store.
+pub(crate) struct Places {
+    index: Arc<Index>,
+    scribe: Arc<Scribe>,
+    machine: String,
+    cell: Arc<dyn Cell>,
+    replicas: RwLock<Vec<Arc<dyn Replica>>>,
+    /// Held while a place is registered: no share is given out twice.
+    registering: Mutex<()>,
+}
+
+impl Places {
+    /// The places of the store with this index, on a machine with this cell.
+    pub(crate) fn new(index: Arc<Index>, scribe: Arc<Scribe>, timeline: u32, cell: Arc<dyn Cell>) -> Self {
+        let machine = machine_name(timeline);
+        Self { index, scribe, machine, cell, replicas: RwLock::default(), registering: Mutex::default() }
+    }
+
+    /// Every place on record, by name.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub(crate) fn all(&self) -> Result<Vec<Arc<Place>>> {
+        let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+        let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Place, from, to };
+        let mut places = Vec::new();
+        for hit in self.index.find(&range, None, PLACES_MAX + 1)? {
+            let name = String::from_utf8(hit.value).map_err(Error::internal)?;
+            places.extend(self.get(&name)?);
+        }
+        Ok(places)
+    }
+
+    /// The place of this name.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub(crate) fn get(&self, name: &str) -> Result<Option<Arc<Place>>> {
+        match self.index.get(&RecordKey::Place(name.to_owned()))?.as_deref() {
+            Some(Record::Place(place)) => Ok(Some(place.clone())),
+            _ => Ok(None),
+        }
+    }
+
+    /// Puts this machine on record, before its cell is written for the first time; `generation` is what comes into it.
+    ///
+    /// # Errors
+    /// Those of the journal.
+    pub(crate) fn register_machine(&self, generation: u64) -> Result<()> {
+        if self.get(&self.machine)?.is_some() {
+            return Ok(());
+        }
+        let (name, domain) = (self.machine.clone(), None);
+        let new = NewPlace { name, kind: PlaceKind::Machine, has_cell: true, domain, confirmed: generation };
+        self.register(Action::Claim, new).map(drop)
+    }
+
+    /// Puts a place on record, or back on record where it was lost or removed.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where it is there, `LimitExceeded` for one too many, `InvalidField` for a name of over 512
+    /// bytes, and those of the journal.
+    pub(crate) fn register(&self, action: Action, new: NewPlace) -> Result<Arc<Place>> {
+        let _one = self.registering.lock();
+        let NewPlace { name, kind, has_cell, domain, confirmed } = new;
+        if name.len() > NAME_BYTES_MAX {
+            let public = format!("the address of a place may have at most {NAME_BYTES_MAX} bytes");
+            return Err(Error::new(ErrorKind::InvalidField, public));
+        }
+        if self.get(&name)?.is_some_and(|place| place.lost.is_none()) {
+            return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
+        }
+        let shares = self.all()?.iter().map(|place| place.share).max().unwrap_or(0);
+        let share = shares.checked_add(1).ok_or_else(|| {
+            Error::new(ErrorKind::LimitExceeded, format!("a store may ever have {PLACES_MAX} places"))
+        })?;
+        let confirmed_at = (confirmed > 0).then(|| self.scribe.clock.now());
+        let (lost, attested, threshold) = (None, None, 1);
+        let place =
+            Place { name, kind, has_cell, share, threshold, confirmed, confirmed_at, lost, attested, domain };
+        let detail = format!("{} is a place of this store", place.name);
+        self.write(action, detail, place)
+    }
+
+    /// Strikes a place off that is lost, stolen, or out of reach for good. Without an attestation it stays pending in
+    /// every destruction.
+    ///
+    /// # Errors
+    /// `NotFound`; `InvalidField` for a statement of over 1,024 bytes; `WrongState` for this machine itself.
+    pub(crate) fn retire(&self, name: &str, attested: Option<Attestation>) -> Result<Arc<Place>> {
+        let Some(place) = self.get(name)? else { return Err(Error::not_found("place")) };
+        if name == self.machine {
+            let public = "this machine's own cell is in use and cannot be retired";
+            return Err(Error::new(ErrorKind::WrongState, public));
+        }
+        if attested.as_ref().is_some_and(|word| word.statement.len() > STATEMENT_BYTES_MAX) {
+            let public = format!("a statement may have at most {STATEMENT_BYTES_MAX} bytes");
+            return Err(Error::new(ErrorKind::InvalidField, public));
+        }
+        let lost = place.lost.or_else(|| Some(self.scribe.clock.now()));
+        let attested = attested.or_else(|| place.attested.clone());
+        let detail = match &attested {
+            Some(word) => format!("{name} is struck off: {} by the word of {}", word.statement, word.by),
+            None => format!("{name} is struck off without anybody's word"),
+        };
+        self.write(Action::RetireCell, detail, Place { lost, attested, ..(*place).clone() })
+    }
+
+    /// Erases everything in the cell of a target and lets it go.
+    ///
+    /// # Errors
+    /// `NotFound`, and `Unavailable` where it cannot be reached or still holds something.
+    pub(crate) fn remove(&self, name: &str) -> Result<Arc<Place>> {
+        let Some(place) = self.get(name)? else { return Err(Error::not_found("place")) };
+        let replica = self.replica(name).ok_or_else(|| unreachable(name))?;
+        replica.check_claim()?;
+        if let Some(cell) = replica.cell().filter(|_| place.has_cell) {
+            cell.erase_except(None)?;
+            if !cell.read()?.is_empty() {
+                return Err(unreachable(name).because("its cell still holds something after it was erased"));
+            }
+        }
+        let now = self.scribe.clock.now();
+        let place = Place { has_cell: false, lost: Some(now), confirmed_at: Some(now), ..(*place).clone() };
+        let place = self.write(Action::RemoveTarget, format!("{name}: its cell is erased"), place)?;
+        self.detach(name);
+        Ok(place)
+    }
+
+    /// Makes a target known that can be reached in this process.
+    pub(crate) fn attach(&self, replica: Arc<dyn Replica>) {
+        let mut replicas = self.replicas.write();
+        replicas.retain(|known| known.address() != replica.address());
+        replicas.push(replica);
+    }
+
+    /// Forgets a target.
+    pub(crate) fn detach(&self, address: &str) {
+        self.replicas.write().retain(|known| known.address() != address);
+    }
+
+    /// The target of this address, where it is attached.
+    pub(crate) fn replica(&self, address: &str) -> Option<Arc<dyn Replica>> {
+        self.replicas.read().iter().find(|known| known.address() == address).cloned()
+    }
+
+    /// Whether this is the record of the machine that we run on.
+    pub(crate) fn is_here(&self, place: &Place) -> bool {
+        place.name == self.machine
+    }
+
+    /// The cell of this machine.
+    pub(crate) fn cell_here(&self) -> &Arc<dyn Cell> {
+        &self.cell
+    }
+
+    fn write(&self, action: Action, detail: String, place: Place) -> Result<Arc<Place>> {
+        let place = Arc::new(place);
+        let changes = vec![Change::Put(Record::Place(place.clone()))];
+        self.scribe.write(action, Note { detail, changes, ..Note::default() })?;
+        Ok(place)
+    }
+}
+
+/// A place that comes on record.
+pub(crate) struct NewPlace {
+    /// As in its record.
+    pub(crate) name: String,
+    /// What it is.
+    pub(crate) kind: PlaceKind,
+    /// Whether it has a cell.
+    pub(crate) has_cell: bool,
+    /// What it shares with others, where that is known.
+    pub(crate) domain: Option<String>,
+    /// The generation that its cell is about to hold; 0 where nothing comes yet.
+    pub(crate) confirmed: u64,
+}
+
+/// What the place of a machine is called.
+pub(crate) fn machine_name(timeline: u32) -> String {
+    format!("machine-{timeline}")
+}
+
+fn unreachable(name: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the place {name} cannot be reached now"))
+}
