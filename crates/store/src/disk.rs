@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// How [`Disk::open`] opens a file.
@@ -68,6 +68,11 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// [`LockError::Held`] where another holder has it, with its process id where it is known.
     fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, LockError>;
+
+    /// What tells the file system that holds `path` from others, where that is known.
+    fn file_system(&self, _path: &Path) -> Option<String> {
+        None
+    }
 }
 
 /// An open file.
@@ -237,6 +242,10 @@ impl Disk for RealDisk {
         file.set_len(0).map_err(failed)?;
         file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0).map_err(failed)?;
         Ok(Box::new(RealLock { _file: file }))
+    }
+
+    fn file_system(&self, path: &Path) -> Option<String> {
+        Some(format!("device {}", std::fs::metadata(path).ok()?.dev()))
     }
 }
 

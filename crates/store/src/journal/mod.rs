@@ -7,6 +7,7 @@
 mod commit;
 mod error;
 mod frame;
+mod links;
 mod read;
 mod recovery;
 mod segment;
@@ -19,6 +20,10 @@ use std::sync::Arc;
 pub use commit::{CommitError, CommitOptions, Committed, Committer, Stage};
 pub use error::JournalError;
 pub use frame::{Digest, ENTRY_BYTES_MAX, FRAME_BYTES_MAX, leaf_hash};
+pub use links::{
+    FRAME_HEADER_LEN, FrameFacts, Link, LinkedFrame, Links, SEGMENT_HEADER_LEN, SegmentFacts, claimed_count,
+    rebuild_frame, segment_facts,
+};
 pub use read::{Frame, Reader, Verified};
 pub use recovery::{Cut, Opened, Recovery};
 pub use write::Writer;
@@ -115,7 +120,22 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Exists`] where the folder holds a segment with entries, and I/O errors.
     pub fn create(&self, identity: Identity, time_ms: u64) -> Result<(), JournalError> {
-        recovery::create(self, identity, time_ms)
+        self.create_behind(identity, Lsn(0), [0; 32], time_ms)
+    }
+
+    /// As [`Journal::create`], for a journal that goes on behind entry `last` of an earlier timeline, whose frame has
+    /// the hash `previous`.
+    ///
+    /// # Errors
+    /// As [`Journal::create`].
+    pub fn create_behind(
+        &self,
+        identity: Identity,
+        last: Lsn,
+        previous: Digest,
+        time_ms: u64,
+    ) -> Result<(), JournalError> {
+        recovery::create(self, identity, last.plus(1), previous, time_ms)
     }
 
     /// Opens for writing: checks the frames from `from` on (`None`: the last segment's), cuts a torn tail.
@@ -150,6 +170,17 @@ impl Journal {
     /// I/O errors and damage.
     pub fn read_from(&self, from: Position, until: Lsn) -> Result<Reader, JournalError> {
         Reader::from_position(self, from, until)
+    }
+
+    /// Streams the links of the chain, for archives: from the frame that begins with `from`, with what stands between
+    /// the frame before and it, to the frame that ends with the durable entry `until`.
+    ///
+    /// `near`: a position before `from`, or [`Links::position`] of links that ended right before it, where one is known.
+    ///
+    /// # Errors
+    /// [`JournalError::Pruned`] where `from` lies before the first segment, I/O errors and damage.
+    pub fn links(&self, from: Lsn, until: Lsn, near: Option<Position>) -> Result<Links, JournalError> {
+        Links::begin(self, from, until, near)
     }
 
     /// Reads every segment up to the durable entry `until`, checking lengths, hashes, chain and numbers.

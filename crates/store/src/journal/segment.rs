@@ -98,7 +98,7 @@ pub(super) fn open(
     Ok((file, header, hash))
 }
 
-fn parse(bytes: &[u8; HEADER_LEN], sha256: &Sha256) -> Option<(Header, Digest)> {
+pub(super) fn parse(bytes: &[u8; HEADER_LEN], sha256: &Sha256) -> Option<(Header, Digest)> {
     let header = Header {
         identity: Identity { store: array_at(bytes, 16)?, timeline: u32_at(bytes, 32)? },
         first: Lsn(u64_at(bytes, 40)?),

@@ -2,9 +2,13 @@
 //!
 //! What the objects say does not live here.
 
-use std::sync::Arc;
+mod folder;
 
-use keyreeve_core::ports::cell::Cell;
+use std::{path::Path, sync::Arc};
+
+use keyreeve_core::ports::{cell::Cell, crypto::Crypto};
+
+use crate::disk::Disk;
 
 /// Why a target did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -114,4 +118,36 @@ pub trait Targets: Send + Sync {
     /// # Errors
     /// `Address`.
     fn open(&self, address: &str) -> Result<Arc<dyn Target>, TargetError>;
+}
+
+/// The kinds of targets that there are.
+pub struct KnownTargets {
+    disk: Arc<dyn Disk>,
+    crypto: Arc<dyn Crypto>,
+}
+
+impl KnownTargets {
+    /// Folders lie on `disk`; `crypto` hashes.
+    pub fn new(disk: Arc<dyn Disk>, crypto: Arc<dyn Crypto>) -> Self {
+        Self { disk, crypto }
+    }
+}
+
+impl Targets for KnownTargets {
+    /// A path or `file://` is a folder.
+    fn open(&self, address: &str) -> Result<Arc<dyn Target>, TargetError> {
+        let wrong = |what: &str| TargetError::Address { address: address.to_owned(), what: what.to_owned() };
+        let path = match address.split_once("://") {
+            None => Path::new(address),
+            Some(("file", path)) if path.starts_with('/') => Path::new(path),
+            Some(("file", _)) => return Err(wrong("after file:// comes an absolute path")),
+            Some(_) => return Err(wrong("it is no path and no file:// address")),
+        };
+        let root = std::path::absolute(path).map_err(|error| wrong(&error.to_string()))?;
+        if root.parent().is_none() || root.to_str().is_none() {
+            return Err(wrong("it names no folder below another"));
+        }
+        let root = root.components().collect();
+        Ok(Arc::new(folder::Folder::new(self.disk.clone(), root, self.crypto.clone())))
+    }
 }

@@ -1,0 +1,50 @@
+//! Why a backup, an archive or a restore did not do what was asked.
+
+use keyreeve_core::Error;
+
+use super::targets::TargetError;
+use crate::journal::JournalError;
+
+/// What went wrong between this store and its backups.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The target cannot be reached or used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// An object at a target is not what was written.
+    #[error("{object} is damaged: {what}; use another target or an older backup")]
+    Damaged {
+        /// Its path at the target.
+        object: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The archive does not hold what is needed, or holds another store's or machine's history.
+    #[error("the archive at {target} does not fit: {what}")]
+    Mismatch {
+        /// The target's address.
+        target: String,
+        /// What does not fit, and what to do.
+        what: String,
+    },
+    /// Another machine has the target now: this one must not write there, nor go on.
+    #[error("another machine has taken over {target} (timeline {timeline}): this one is fenced")]
+    Fenced {
+        /// The target's address.
+        target: String,
+        /// The timeline that holds the claim.
+        timeline: u32,
+    },
+    /// Keys, randomness or the store itself refused.
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+impl BackupError {
+    pub(crate) fn damaged(object: &str, what: impl ToString) -> Self {
+        Self::Damaged { object: object.to_owned(), what: what.to_string() }
+    }
+}
