@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::frame::{self, END_MARK, FRAME_BYTES_MAX, Kind};
+use super::frame::{self, Digest, END_MARK, FRAME_BYTES_MAX, Kind};
 use super::read::{Read, Step, Walk};
 use super::segment::SECTOR_LEN;
 use super::write::{create_segment, sync_dir};
@@ -41,19 +41,25 @@ pub struct Cut {
     pub bytes: u64,
 }
 
-pub(super) fn create(journal: &Journal, identity: Identity, time_ms: u64) -> Result<(), JournalError> {
+pub(super) fn create(
+    journal: &Journal,
+    identity: Identity,
+    first: Lsn,
+    previous: Digest,
+    time_ms: u64,
+) -> Result<(), JournalError> {
     let dir = &journal.dir;
     journal.disk.create_dir(dir).map_err(JournalError::io("create", dir))?;
     journal.disk.sync_dir(parent(dir)).map_err(JournalError::io("sync", parent(dir)))?;
     match segment::list(journal)?.as_slice() {
         [] => {}
-        [Lsn::FIRST] if is_without_frames(journal, Lsn::FIRST)? => {
-            let path = segment::path(journal, Lsn::FIRST);
+        [only] if is_without_frames(journal, *only)? => {
+            let path = segment::path(journal, *only);
             journal.disk.remove(&path).map_err(JournalError::io("remove", &path))?;
         }
         _ => return Err(JournalError::Exists { dir: dir.clone() }),
     }
-    create_segment(journal, identity, Lsn::FIRST, [0; 32], time_ms).map(drop)
+    create_segment(journal, identity, first, previous, time_ms).map(drop)
 }
 
 pub(super) fn open(

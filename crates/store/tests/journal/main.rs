@@ -6,6 +6,7 @@ mod damage;
 mod disk;
 mod format;
 mod recovery;
+mod timeline;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
