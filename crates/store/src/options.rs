@@ -30,6 +30,8 @@ pub enum EngineChoice {
 pub struct StoreOptions {
     /// The data folder.
     pub dir: PathBuf,
+    /// The machine's cell: the file that holds the epoch key, outside of the data folder.
+    pub cell: PathBuf,
     /// Disk that journal and key files lie on.
     pub disk: Arc<dyn Disk>,
     /// Where the index lies.
@@ -49,10 +51,13 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// The defaults: the real disk, the embedded engine, 64 MiB of cache; a failure is only logged.
+    /// The defaults: the cell beside the folder (its path with `.cell` appended), the real disk, the embedded engine,
+    /// 64 MiB of cache; a failure is only logged.
     pub fn new(dir: impl Into<PathBuf>, crypto: Arc<dyn Crypto>, clock: Arc<dyn Clock>) -> Self {
+        let dir = dir.into();
         Self {
-            dir: dir.into(),
+            cell: dir.with_added_extension("cell"),
+            dir,
             disk: Arc::new(RealDisk),
             engine: EngineChoice::Embedded,
             crypto,
@@ -107,6 +112,9 @@ pub enum StoreError {
     /// The journal's entries could not be brought into the index.
     #[error("the index cannot be caught up from the journal: {0}")]
     CatchUp(keyreeve_core::Error),
+    /// The key tree did not open.
+    #[error("the key tree does not open: {0}")]
+    KeyTree(keyreeve_core::Error),
     /// The store did not stop cleanly; what was answered is on disk nevertheless.
     #[error("the store did not stop cleanly: {0}")]
     Stop(String),

@@ -12,19 +12,36 @@ use keyreeve_core::{
         crypto::Crypto,
         store::{Commit, Committed},
     },
-    record::{Change, EntryDraft, Outcome, RecordKey},
+    record::{Change, EntryDraft, Outcome, Record, RecordKey},
 };
-
 
 use crate::{
     failure::Failure,
+    index::Index,
     journal::Committer,
     stage::StoreStage,
     store::{prepare, refused},
 };
 
+/// What the store's own parts read and write.
+pub(crate) trait Ledger: Send + Sync {
+    /// A record as of now.
+    ///
+    /// # Errors
+    /// `Internal` where it cannot be read.
+    fn record(&self, key: &RecordKey) -> Result<Option<Arc<Record>>>;
+
+    /// Commits an entry; it is durable, and visible to readers, when this returns.
+    ///
+    /// # Errors
+    /// `Conflict` where something in `reads` has changed; `Unavailable` where the store has failed or stops. The entry
+    /// does not exist then, unless the store has failed for good.
+    fn write(&self, action: Action, note: Note) -> Result<Lsn>;
+}
+
 /// Writes the store's own entries and waits for them. Never call it from the committer's thread.
 pub(crate) struct Scribe {
+    pub(crate) index: Arc<Index>,
     pub(crate) committer: Arc<Committer<StoreStage>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) crypto: Arc<dyn Crypto>,
@@ -40,11 +57,18 @@ pub(crate) struct Note {
     pub(crate) reads: Vec<RecordKey>,
 }
 
+impl Ledger for Scribe {
+    fn record(&self, key: &RecordKey) -> Result<Option<Arc<Record>>> {
+        self.index.get(key)
+    }
+
+    fn write(&self, action: Action, note: Note) -> Result<Lsn> {
+        Self::write(self, action, note)
+    }
+}
+
 impl Scribe {
-    /// Commits an entry; it is durable, and visible to readers, when this returns.
-    ///
-    /// # Errors
-    /// `Conflict` where something in `reads` has changed; `Unavailable` where the store has failed or stops.
+    /// As [`Ledger::write`].
     pub(crate) fn write(&self, action: Action, note: Note) -> Result<Lsn> {
         self.failure.check()?;
         let mut random = [0; 10];
@@ -82,4 +106,3 @@ impl Scribe {
         }
     }
 }
-
