@@ -224,14 +224,15 @@ pub(crate) fn prepare(commit: Commit) -> Result<Prepared> {
             format!("one request may change at most {ENTRY_BYTES_MAX} bytes; this one would {}", entry.len());
         return Err(Error::new(ErrorKind::LimitExceeded, public));
     }
-    Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes })
+    let urgent = draft.is_urgent();
+    Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes, urgent })
 }
 
 pub(crate) fn refused(error: CommitError) -> Error {
     match error {
         CommitError::Busy => unavailable("too many requests wait for the journal: try again"),
         CommitError::Stopped => unavailable("the server is stopping"),
-        CommitError::Full => unavailable("the server's disk is full"),
+        CommitError::Full => unavailable("the disk is full: only what destroys or revokes goes on; free space"),
         CommitError::Failed(_) => unavailable("the server's journal has failed").because(error),
     }
 }

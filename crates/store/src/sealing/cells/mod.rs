@@ -4,7 +4,9 @@
 //! When what is put or erased does not live here: `crate::destroy` decides that.
 
 mod file;
+mod machine;
 mod slot;
 
 pub(crate) use file::FileCell;
+pub(crate) use machine::MachineCell;
 pub(crate) use slot::{SLOT_LEN, decode_slot, encode_slot};
