@@ -96,6 +96,7 @@ actions! {
     RetireCell "retire-cell" Administer;
     ChangeUnlock "change-unlock" Administer;
     ReplaceRoot "replace-root" Administer;
+    Reseal "reseal" System;
     GrowTree "grow-tree" System;
     PrepareEpoch "prepare-epoch" System;
     SwitchEpoch "switch-epoch" System;
@@ -112,6 +113,27 @@ actions! {
 }
 
 impl Action {
+    /// True for what takes power away, from keys or people, and for the steps that complete it: a full disk must not
+    /// keep it from being done.
+    pub fn is_urgent(self) -> bool {
+        use Action::{
+            AbandonEpoch, CompleteErasure, Destroy, Erase, EraseCell, PrepareEpoch, Revoke, RevokePrincipal,
+            SwitchEpoch,
+        };
+        matches!(
+            self,
+            Revoke
+                | Destroy
+                | Erase
+                | RevokePrincipal
+                | PrepareEpoch
+                | SwitchEpoch
+                | AbandonEpoch
+                | EraseCell
+                | CompleteErasure
+        )
+    }
+
     /// The action of this word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|action| action.word() == word)

@@ -48,12 +48,15 @@ fn row(action: Action) -> Row {
         Create | CreateKeyPair | Register => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Get => USE,
         GetPublic | GetAttributes | Check => READ,
-        Rekey | ModifyAttributes | Activate | Revoke | Destroy => MANAGE,
+        Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
         Grant => SHARE,
         Locate | ListKeys | Hash | Random | Query | Status => OPEN,
-        CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential => ADMINISTER,
-        ReadJournal | VerifyJournal => AUDIT,
+        CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | Erase => ADMINISTER,
+        Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot => ADMINISTER,
+        ReadJournal | VerifyJournal | ShowErasures | Inspect => AUDIT,
         ApplyDates | Authenticate | Initialize | Start | Stop => NOBODY,
+        Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
+        Claim | Restored | AcceptRollback => NOBODY,
     }
 }
 

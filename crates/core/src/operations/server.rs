@@ -1,16 +1,17 @@
 //! Entries and records of the server itself: initialization, start, stop, its CA, failed authentications.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Operation, Subject};
 use crate::{
     access::{Action, Permit},
     engine::{Engine, damaged},
     error::{Error, ErrorKind, Result},
-    model::{KeyFormat, ObjectId, ObjectType, RealmId},
+    model::{ErasedObject, KeyFormat, KeyId, ObjectId, ObjectType, RealmId},
     ports::{
         crypto::Crypto,
         seal::{SealBinding, SealedMaterial, Sealer},
+        store::Store,
     },
     record::{Realm, Record, RecordKey, ServerData},
     request::{Context, Resolved},
@@ -148,6 +149,53 @@ pub(crate) fn open_bound(
         Some((found, secret)) if crypto.equal(found, &expected) => Ok(SecretBytes::copy_from(secret)),
         _ => Err(Error::internal(format!("server data {} does not belong to its sealed part", data.name))),
     }
+}
+
+/// Ids under which the secret parts of these server data are sealed.
+///
+/// # Errors
+/// The store's.
+pub(super) fn known_server_data(store: &dyn Store, names: &[&str]) -> Result<BTreeSet<ObjectId>> {
+    let mut ids = BTreeSet::new();
+    for name in names {
+        if let Some(Record::Server(data)) = store.get(&RecordKey::Server((*name).to_owned()))?.as_deref() {
+            ids.extend(data.sealed.as_ref().map(|sealed| sealed.object));
+        }
+    }
+    Ok(ids)
+}
+
+/// Seals the secret part anew, where it is not under this root key; gives the former root key's version, and what an
+/// erasure must know of the former leaf.
+///
+/// # Errors
+/// The sealer's.
+pub(super) fn reseal_server_data(
+    context: &mut Context<'_>,
+    name: &str,
+    root_version: u32,
+) -> Result<Option<(u32, ErasedObject)>> {
+    let key = RecordKey::Server(name.to_owned());
+    let record = context.get(key.clone())?;
+    let data = match record.as_deref() {
+        Some(Record::Server(data)) => data,
+        Some(other) => return Err(damaged(&key, other)),
+        None => return Ok(None),
+    };
+    let Some(former) = data.sealed.as_ref().filter(|sealed| sealed.root_version != root_version) else {
+        return Ok(None);
+    };
+    let binding = server_binding(former.object);
+    let sealed = context.seal(&binding, &context.open(&binding, former)?)?;
+    context.put(Record::Server(Arc::new(ServerData { sealed: Some(sealed), ..ServerData::clone(data) })));
+    let erased = ErasedObject {
+        object: former.object,
+        key: KeyId(former.object.0),
+        version: binding.version,
+        object_type: binding.object_type,
+        leaf_index: former.leaf_index,
+    };
+    Ok(Some((former.root_version, erased)))
 }
 
 fn server_binding(object: ObjectId) -> SealBinding {
