@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, mpsc};
 
+use parking_lot::{Mutex, MutexGuard};
 use quick_cache::sync::Cache;
 
 use crate::{
@@ -41,6 +42,9 @@ pub struct Engine {
     /// INVARIANT: material of an object never changes, so the object's id is key enough. State and usage are not
     /// cached here: they come from the store with every request.
     parsed: Arc<Cache<ObjectId, Arc<dyn ParsedKey>>>,
+    destroy_waiting_days: u16,
+    /// Held by the one request that reads the past: that costs a walk through the journal.
+    past: Mutex<()>,
 }
 
 /// An operation that ran and waits for its entry to become durable.
@@ -85,7 +89,27 @@ impl Engine {
         crypto: Arc<dyn Crypto>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { store, sealer, crypto, clock, parsed: Arc::new(Cache::new(PARSED_KEYS_MAX)) }
+        let parsed = Arc::new(Cache::new(PARSED_KEYS_MAX));
+        Self { store, sealer, crypto, clock, parsed, destroy_waiting_days: 0, past: Mutex::new(()) }
+    }
+
+    /// With this waiting period before a destruction, in days, for keys whose policy has none; 0 without this.
+    pub fn with_destroy_waiting_days(self, days: u16) -> Self {
+        Self { destroy_waiting_days: days, ..self }
+    }
+
+    pub(crate) fn destroy_waiting_days(&self) -> u16 {
+        self.destroy_waiting_days
+    }
+
+    /// The right to read the past, which one request has at a time.
+    ///
+    /// # Errors
+    /// `Unavailable` while another has it.
+    pub(crate) fn reading_the_past(&self) -> Result<MutexGuard<'_, ()>> {
+        let busy =
+            || Error::new(ErrorKind::Unavailable, "the past is being read for somebody else; try again");
+        self.past.try_lock().ok_or_else(busy)
     }
 
     /// The store.

@@ -84,17 +84,20 @@ pub fn state_at(object: &ManagedObject, now: Time) -> State {
 
 /// The next time at which a date moves the object or opens or closes a use, counted from its recorded state.
 pub fn next_move(object: &ManagedObject) -> Option<Time> {
-    match object.state {
-        State::PreActive => object.dates.activation,
-        State::Active | State::Suspended => object.dates.deactivation,
+    let dates = &object.dates;
+    let by_state = match object.state {
+        State::PreActive => dates.activation,
+        State::Active | State::Suspended => dates.deactivation,
         _ => None,
-    }
+    };
+    let destruction = dates.destruction.filter(|_| !object.state.is_destroyed());
+    [by_state, destruction].into_iter().flatten().min()
 }
 
 /// Until when a decision made at `now` from this object's state and dates holds; `None`: no date lies ahead.
 pub fn holds_until(object: &ManagedObject, now: Time) -> Option<Time> {
     let dates = &object.dates;
-    [dates.activation, dates.process_start, dates.protect_stop, dates.deactivation]
+    [dates.activation, dates.process_start, dates.protect_stop, dates.deactivation, dates.destruction]
         .into_iter()
         .flatten()
         .filter(|date| *date > now)
@@ -110,6 +113,7 @@ pub fn require_protect(object: &ManagedObject, now: Time) -> Result<()> {
     if !state.may_protect() {
         return Err(refuse(object, state, "protect new data"));
     }
+    require_not_waiting(object)?;
     if object.dates.protect_stop.is_some_and(|stop| stop <= now) {
         return Err(wrong(
             "its protect stop date has passed: it only processes (decrypts, verifies, unwraps)",
@@ -127,10 +131,24 @@ pub fn require_process(object: &ManagedObject, now: Time) -> Result<()> {
     if !state.may_process() {
         return Err(refuse(object, state, "process data"));
     }
+    require_not_waiting(object)?;
     if object.dates.process_start.is_some_and(|start| start > now) {
         return Err(wrong("its process start date has not come"));
     }
     Ok(())
+}
+
+/// Refuses every use of an object that waits for its destruction, whatever its state.
+///
+/// # Errors
+/// `WrongState` with the date and the way out.
+pub fn require_not_waiting(object: &ManagedObject) -> Result<()> {
+    match object.dates.destruction {
+        Some(date) if !object.state.is_destroyed() => Err(wrong(&format!(
+            "it waits for its destruction on {date}; `keyreeve key destroy NAME --cancel` takes it back"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn refuse(object: &ManagedObject, state: State, what: &str) -> Error {

@@ -8,8 +8,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{
-        HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId, ObjectType, RealmId,
-        Time,
+        ErasedObject, HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId,
+        ObjectType, RealmId, Time,
     },
     ports::store::{IndexHit, IndexRange},
     ports::{
@@ -161,6 +161,19 @@ impl<'e> Context<'e> {
         &**self.engine.store()
     }
 
+    /// Days from the wish to destroy to the destruction, where a key's policy says nothing.
+    pub fn destroy_waiting_days(&self) -> u16 {
+        self.engine.destroy_waiting_days()
+    }
+
+    /// The right to read the past, which one request has at a time.
+    ///
+    /// # Errors
+    /// `Unavailable` while another has it.
+    pub(crate) fn reading_the_past(&self) -> Result<parking_lot::MutexGuard<'e, ()>> {
+        self.engine.reading_the_past()
+    }
+
     /// Ten random bytes for an id.
     pub fn random_id(&self) -> Result<[u8; 10]> {
         let mut bytes = [0; 10];
@@ -189,10 +202,10 @@ impl<'e> Context<'e> {
 
     /// What this request itself has made of the record, where it changed it.
     fn pending(&self, key: &RecordKey) -> Option<Option<Arc<Record>>> {
-        let change = self.changes.iter().rev().find(|change| change.key() == *key)?;
-        Some(match change {
-            Change::Put(record) => Some(Arc::new(record.clone())),
-            Change::Delete(_) | Change::Exported(..) => None,
+        self.changes.iter().rev().filter(|change| change.key() == *key).find_map(|change| match change {
+            Change::Put(record) => Some(Some(Arc::new(record.clone()))),
+            Change::Delete(_) => Some(None),
+            Change::Exported(..) => None,
         })
     }
 
@@ -361,6 +374,15 @@ impl<'e> Context<'e> {
         self.engine.sealer().seal(binding, secret)
     }
 
+    /// Opens a secret of the server itself.
+    pub(crate) fn open(
+        &self,
+        binding: &SealBinding,
+        sealed: &SealedMaterial,
+    ) -> Result<crate::secret::SecretBytes> {
+        self.engine.sealer().open(binding, sealed)
+    }
+
     /// Wants this record to be so.
     pub fn put(&mut self, record: Record) {
         self.changes.push(Change::Put(record));
@@ -436,10 +458,51 @@ impl<'e> Context<'e> {
         self.engine.check_mac(stored, &sealed)
     }
 
-    /// Drops the material of an object, from the store and from the caches.
-    pub fn drop_material(&mut self, object: ObjectId) {
-        self.delete(RecordKey::Material(object));
-        self.purge.push(object);
+    /// Drops the material of an object, from the store and from the caches, and gives what an erasure must know to erase
+    /// it everywhere else.
+    ///
+    /// # Errors
+    /// `Destroyed` where it is gone.
+    pub fn drop_material(&mut self, object: &ManagedObject) -> Result<ErasedObject> {
+        let address = RecordKey::Material(object.id);
+        let sealed = sealed(self.get(address.clone())?, object)?;
+        self.delete(address);
+        self.purge.push(object.id);
+        Ok(erased(object, &sealed))
+    }
+
+    /// Seals an object's material anew, with the MAC of its attributes, where it is not under this root key. Gives the
+    /// former root key's version, and what an erasure must know of the former leaf.
+    ///
+    /// # Errors
+    /// `Internal` where the stored object is not what the server wrote: sealing it anew would launder it.
+    pub(crate) fn reseal(
+        &mut self,
+        id: ObjectId,
+        root_version: u32,
+    ) -> Result<Option<(u32, ErasedObject)>> {
+        let (object, material) = (self.get(RecordKey::Object(id))?, self.get(RecordKey::Material(id))?);
+        let (Some(Record::Object(object)), Some(Record::Material(former))) =
+            (object.as_deref(), material.as_deref())
+        else {
+            return Ok(None);
+        };
+        if former.root_version == root_version {
+            return Ok(None);
+        }
+        let material = self.engine.open_material(object, former)?;
+        let (sealer, binding) = (self.engine.sealer(), binding(object, former));
+        let sealed = sealer.seal(&binding, &material.bytes)?;
+        let mac = sealer.attributes_mac(&binding, &sealed, object.revision, &canonical(object)?)?;
+        let resealed = ManagedObject { mac: mac.to_vec(), ..ManagedObject::clone(object) };
+        self.put(Record::Object(Arc::new(resealed)));
+        self.put(Record::Material(Arc::new(sealed)));
+        Ok(Some((former.root_version, erased(object, former))))
+    }
+
+    /// Counts that the secret material of an object leaves the server with this request's answer.
+    pub fn count_export(&mut self, object: ObjectId) {
+        self.changes.push(Change::Exported(object, 1));
     }
 }
 
@@ -498,6 +561,17 @@ fn new_binding(object: &ManagedObject) -> SealBinding {
         format: object.format,
         sensitive: object.sensitive,
         extractable: object.extractable,
+    }
+}
+
+/// What an erasure must know of an object and the leaf that its material was sealed under.
+fn erased(object: &ManagedObject, sealed: &SealedMaterial) -> ErasedObject {
+    ErasedObject {
+        object: object.id,
+        key: object.key,
+        version: object.version,
+        object_type: object.object_type,
+        leaf_index: sealed.leaf_index,
     }
 }
 

@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use keyreeve_core::model::DESTROY_WAITING_DAYS_MAX;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::listen::LimitSettings;
 
@@ -54,6 +56,11 @@ pub const SETTINGS: &[Setting] = &[
         "Failed authentications recorded for one source address in a second; the rest are counted.",
     ),
     setting("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
+    setting(
+        "destroy.waiting_days",
+        "7",
+        "Days, at most 365, that a key waits for its destruction where its own policy says nothing.",
+    ),
 ];
 
 const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
@@ -76,6 +83,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// KMIP.
     pub kmip: Kmip,
+    /// Destruction.
+    pub destroy: DestroyConfig,
 }
 
 /// Addresses that are listened on.
@@ -150,6 +159,29 @@ pub struct Kmip {
     /// Take requests whose header holds credentials, and look at the TLS certificate alone: `dev` only.
     #[serde(skip)]
     pub credentials_ignored: bool,
+}
+
+/// Destruction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DestroyConfig {
+    /// Days that a key waits for its destruction.
+    #[serde(deserialize_with = "waiting_days")]
+    pub waiting_days: u16,
+}
+
+fn waiting_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let days = u16::deserialize(deserializer)?;
+    if days > DESTROY_WAITING_DAYS_MAX {
+        return Err(D::Error::custom(format!("at most {DESTROY_WAITING_DAYS_MAX} days")));
+    }
+    Ok(days)
+}
+
+impl Default for DestroyConfig {
+    fn default() -> Self {
+        Self { waiting_days: 7 }
+    }
 }
 
 impl Default for Listen {
@@ -366,6 +398,7 @@ mod tests {
                     failures_recorded_per_second_max: 1,
                 },
                 kmip: Kmip { interop: true, credentials_ignored: false },
+                destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),
             },
             |config, setting| {

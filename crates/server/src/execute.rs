@@ -68,6 +68,9 @@ async fn commit<R: Send + 'static>(engine: &Arc<Engine>, prepared: Prepared<R>) 
 }
 
 fn is_slow<O: Operation>(engine: &Engine, caller: &Caller, operation: &O) -> bool {
+    if operation.reads_the_past() {
+        return true;
+    }
     match operation.action() {
         Action::Encrypt
         | Action::Verify

@@ -297,7 +297,11 @@ fn find(name: &AttributeName, values: &[Value], at: &Instance) -> Result<usize> 
     })
 }
 
-fn check_dates(object: &ManagedObject) -> Result<()> {
+/// Refuses dates that contradict each other.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn check_dates(object: &ManagedObject) -> Result<()> {
     let dates = &object.dates;
     match (dates.activation, dates.deactivation) {
         (Some(activation), Some(deactivation)) if deactivation < activation => {

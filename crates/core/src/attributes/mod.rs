@@ -15,6 +15,7 @@ pub use edit::{AttributeEdit, Changed, Instance, edit};
 pub use rules::{Change, Rule, rule};
 pub use view::{LEASE_SECONDS, View, server_generator};
 
+pub(crate) use edit::check_dates;
 pub(crate) use fields::{part, unspent};
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ fn object(state: State) -> ManagedObject {
         extractable: false,
         never_extractable: true,
         fresh: true,
+        erasure: None,
         further: BTreeMap::new(),
         mac: Vec::new(),
     }

@@ -19,11 +19,25 @@ pub struct KeyVersion {
 }
 
 /// How the key lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeyPolicy {
     /// Versions may leave the server.
     pub exportable: bool,
+    /// Days from the wish to destroy to the destruction, 0 to [`DESTROY_WAITING_DAYS_MAX`]; `None`: as the server's
+    /// configuration says.
+    pub destroy_waiting_days: Option<u16>,
+    /// It may be destroyed without the waiting period: by KMIP, and where somebody asks for it.
+    pub destroy_at_once: bool,
+}
+
+/// A year.
+pub const DESTROY_WAITING_DAYS_MAX: u16 = 365;
+
+impl Default for KeyPolicy {
+    fn default() -> Self {
+        Self { exportable: false, destroy_waiting_days: None, destroy_at_once: true }
+    }
 }
 
 /// A permission that the owner gave to somebody on this key.

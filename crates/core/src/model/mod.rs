@@ -20,7 +20,7 @@ pub use erasure::{
     RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,
 };
 pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
-pub use key::{Grant, Key, KeyPolicy, KeyVersion};
+pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion};
 pub use object::{
     Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, Name, ObjectType, Revocation,
     RevocationReason,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::{
-    AttributeName, CryptoParameters, HashAlgorithm, KeyId, KeySpec, ObjectId, RealmId, State, Time,
+    AttributeName, CryptoParameters, ErasureId, HashAlgorithm, KeyId, KeySpec, ObjectId, RealmId, State, Time,
     UsageMask, Value,
 };
 use crate::secret::SecretBytes;
@@ -152,6 +152,9 @@ pub struct Dates {
     pub deactivation: Option<Time>,
     /// Material destroyed.
     pub destroy: Option<Time>,
+    /// End of the waiting period, while the object waits for its destruction and serves nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destruction: Option<Time>,
     /// Compromise is believed to have happened.
     pub compromise_occurrence: Option<Time>,
     /// Compromise became known.
@@ -211,6 +214,9 @@ pub struct ManagedObject {
     pub never_extractable: bool,
     /// Never handed out since creation (KMIP Fresh).
     pub fresh: bool,
+    /// What erases its material everywhere, once destroyed; also the certificate's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<ErasureId>,
     /// All other attributes, by name.
     pub further: BTreeMap<AttributeName, Vec<Value>>,
     /// MAC under a key derived from the material's KEK over revision and attributes, 32 bytes; empty once destroyed.

@@ -1,14 +1,17 @@
-//! Apply dates: record the moves that dates have made. States are right without it (`lifecycle::state_at`); it keeps
-//! the recorded state, and so the index, close behind.
+//! Apply dates: record the moves that dates have made, and destroy what has waited for it. States are right without it
+//! (`lifecycle::state_at`); it keeps the recorded state, and so the index, close behind.
 
-use std::ops::Bound;
+use std::{collections::BTreeMap, ops::Bound};
 
-use super::{Operation, Subject};
+use super::{
+    Operation, Subject,
+    destroy::{destroyed, new_erasure, put_erasure},
+};
 use crate::{
     access::{Action, Permit},
     error::{ErrorKind, Result},
     lifecycle,
-    model::{ManagedObject, ObjectId},
+    model::{ErasureId, KeyId, ManagedObject, ObjectId},
     ports::store::{IndexRange, Store},
     record::{IndexKind, sortable},
     request::{Context, Resolved},
@@ -44,22 +47,23 @@ impl Operation for ApplyDates {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<usize> {
         let now = context.now();
-        let (mut moved, mut failed) = (0, Vec::new());
+        let (mut moved, mut failed, mut ended) = (0, Vec::new(), Ended::new());
         for hit in context.find(&due(now), None, MOVED_MAX)? {
             let object = match context.object(ObjectId(hit.id)) {
                 Ok(object) => object,
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let state = lifecycle::state_at(&object, now);
-            if state == object.state {
-                continue;
-            }
             // One damaged object must not keep all others from moving.
-            match context.put_changed(ManagedObject { state, ..ManagedObject::clone(&object) }) {
-                Ok(_) => moved += 1,
+            match move_object(context, &object, &mut ended) {
+                Ok(true) => moved += 1,
+                Ok(false) => {}
                 Err(error) => failed.push(format!("{}: {error}", object.id)),
             }
+        }
+        for (key, (erasure, objects)) in ended {
+            let scope = format!("key {}", context.key(key)?.name);
+            put_erasure(context, erasure, scope, &objects)?;
         }
         for failure in &failed {
             tracing::error!(%failure, "an object cannot be moved by its dates");
@@ -67,6 +71,29 @@ impl Operation for ApplyDates {
         context.note_detail(format!("{moved} objects moved by their dates, {} could not be", failed.len()));
         Ok(moved)
     }
+}
+
+/// Keys of which a waiting period has ended: their erasures, and the objects that are destroyed now.
+type Ended = BTreeMap<KeyId, (ErasureId, Vec<ObjectId>)>;
+
+/// Records what the dates of one object have made of it, if anything.
+fn move_object(context: &mut Context<'_>, object: &ManagedObject, ended: &mut Ended) -> Result<bool> {
+    let now = context.now();
+    if object.dates.destruction.is_some_and(|date| date <= now) {
+        let erasure = match ended.get(&object.key) {
+            Some((erasure, _)) => *erasure,
+            None => new_erasure(context)?,
+        };
+        context.put_changed(destroyed(object, erasure, true, now)?)?;
+        ended.entry(object.key).or_insert_with(|| (erasure, Vec::new())).1.push(object.id);
+        return Ok(true);
+    }
+    let state = lifecycle::state_at(object, now);
+    if state == object.state {
+        return Ok(false);
+    }
+    context.put_changed(ManagedObject { state, ..object.clone() })?;
+    Ok(true)
 }
 
 fn due(now: crate::model::Time) -> IndexRange {

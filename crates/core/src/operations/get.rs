@@ -70,6 +70,7 @@ impl Operation for Get {
         if state.is_destroyed() {
             return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
         }
+        lifecycle::require_not_waiting(&object)?;
         let plain = matches!(self.protection, Protection::Plain);
         let public_of_private = self.public && object.object_type == ObjectType::PrivateKey;
         if self.public && !public_of_private && !is_public(object.object_type) {
@@ -82,6 +83,9 @@ impl Operation for Get {
         let material = self.encoded(context, &object, public_of_private)?;
         let (material, wrapped_by) = self.protected(context, material)?;
         let object = if object.fresh && !self.public { no_longer_fresh(context, &object)? } else { object };
+        if !self.public && !is_public(object.object_type) {
+            context.count_export(object.id);
+        }
         context.note(object.key, Some(object.id));
         Ok(Gotten { object, material, wrapped_by })
     }

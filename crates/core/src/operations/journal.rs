@@ -5,7 +5,7 @@ use crate::{
     access::{Action, Permit},
     error::Result,
     model::{KeyId, Lsn},
-    record::{Entry, RecordKey},
+    record::{Change, Entry, Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
 
@@ -91,7 +91,11 @@ impl Operation for ReadJournal {
 fn is_about(entry: &Entry, key: KeyId) -> bool {
     entry.draft.key == Some(key)
         || entry.draft.others.contains(&key)
-        || entry.draft.changes.iter().any(|change| change.key() == RecordKey::Key(key))
+        || entry.draft.changes.iter().any(|change| match change {
+            // One entry may move or destroy objects of many keys.
+            Change::Put(Record::Object(object)) => object.key == key,
+            change => change.key() == RecordKey::Key(key),
+        })
 }
 
 impl Operation for VerifyJournal {

@@ -9,11 +9,15 @@ use crate::{
 
 pub mod activate;
 pub mod apply_dates;
+pub mod as_of;
+pub mod cancel_destroy;
 pub mod check;
 pub mod create;
 pub mod decrypt;
 pub mod destroy;
 pub mod encrypt;
+pub mod erase;
+pub mod erasures;
 pub mod get;
 pub mod get_attributes;
 pub mod grant;
@@ -27,6 +31,8 @@ pub mod principals;
 pub mod random;
 pub mod register;
 pub mod rekey;
+pub mod reseal;
+pub mod restore_key;
 pub mod revoke;
 pub mod server;
 pub mod show;
@@ -61,6 +67,11 @@ pub trait Operation: Send + Sync {
 
     /// What it is about; the engine resolves it, and authorizes the action on it.
     fn subject(&self) -> Subject<'_>;
+
+    /// True where it walks through the journal, which takes long, whatever the action says.
+    fn reads_the_past(&self) -> bool {
+        false
+    }
 
     /// Runs. `resolved` is there where the subject is a key.
     ///

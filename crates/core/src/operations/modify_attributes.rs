@@ -78,7 +78,7 @@ pub(super) fn check_may_leave(key: &Key, extractable: bool) -> Result<()> {
 }
 
 /// Claims new names for the key, frees those that nothing of it bears any more, and renames the key along.
-fn move_names(
+pub(super) fn move_names(
     context: &mut Context<'_>,
     key: &Arc<Key>,
     before: &ManagedObject,

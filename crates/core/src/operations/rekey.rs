@@ -96,7 +96,7 @@ impl Rekey {
         if state.is_destroyed() {
             return Err(Error::new(ErrorKind::Destroyed, "a destroyed key cannot be given a new version"));
         }
-        Ok(())
+        lifecycle::require_not_waiting(old)
     }
 
     /// The new object's attributes: the old one's, with what the client gave in their place.

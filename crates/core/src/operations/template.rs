@@ -109,6 +109,7 @@ impl Template {
             extractable,
             never_extractable: !extractable,
             fresh: true,
+            erasure: None,
             further: self.further.clone(),
             mac: Vec::new(),
         };

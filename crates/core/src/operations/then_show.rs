@@ -27,6 +27,10 @@ impl<O: Operation> Operation for ThenShow<O> {
         self.0.subject()
     }
 
+    fn reads_the_past(&self) -> bool {
+        self.0.reads_the_past()
+    }
+
     fn run(
         &self,
         permit: &Permit,

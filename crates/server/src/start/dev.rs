@@ -71,6 +71,8 @@ fn dev_in(
     config.data = Data { dir: dir.clone() };
     // What published test cases need: they begin and end with Interop, and send credentials of their own.
     (config.kmip.interop, config.kmip.credentials_ignored) = (true, true);
+    // What is tried out is destroyed when that is asked for.
+    config.destroy.waiting_days = 0;
     let opened = open_or_create(&mut config, root_key)?;
     found(&opened)?;
     write_client_files(&opened, &dir)?;

@@ -48,7 +48,8 @@ impl Opened {
         let store = Arc::new(Store::open(&options, &unlock(&config.unlock)?)?);
         let files = [&config.unlock.passphrase_file, &config.unlock.key_file];
         files.into_iter().flatten().for_each(|file| warn_of_readers(file));
-        let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock);
+        let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock)
+            .with_destroy_waiting_days(config.destroy.waiting_days);
         Ok(Self { engine: Arc::new(engine), failure, store })
     }
 

@@ -63,6 +63,22 @@ fn rows() -> Vec<Row> {
         row(Action::Activate, "POST", "/v1/keys/KEY/activate", Value::Null, managing),
         row(Action::Revoke, "POST", "/v1/keys/KEY/revoke", Value::Null, managing),
         row(Action::Destroy, "POST", "/v1/keys/KEY/destroy", Value::Null, managing),
+        row(Action::CancelDestroy, "DELETE", "/v1/keys/KEY/destroy", Value::Null, managing),
+        row(
+            Action::RestoreKey,
+            "POST",
+            "/v1/keys/KEY/restore",
+            json!({ "as_of": u64::MAX.to_string() }),
+            managing,
+        ),
+        row(
+            Action::Erase,
+            "POST",
+            "/v1/erasures",
+            json!({ "tag": "no=body", "confirm": "tag no=body" }),
+            administering,
+        ),
+        row(Action::ShowErasures, "GET", "/v1/erasures", Value::Null, auditing),
         row(
             Action::Grant,
             "PUT",
@@ -109,6 +125,22 @@ const NOT_OVER_REST: &[Action] = &[
     Action::Initialize,
     Action::Start,
     Action::Stop,
+    Action::Inspect,
+    Action::Backup,
+    Action::RegisterTarget,
+    Action::RemoveTarget,
+    Action::RetireCell,
+    Action::ChangeUnlock,
+    Action::ReplaceRoot,
+    Action::GrowTree,
+    Action::PrepareEpoch,
+    Action::SwitchEpoch,
+    Action::AbandonEpoch,
+    Action::EraseCell,
+    Action::CompleteErasure,
+    Action::Claim,
+    Action::Restored,
+    Action::AcceptRollback,
 ];
 
 #[test]
@@ -189,6 +221,10 @@ async fn prepare(server: &Server, tokens: &impl Fn(&str) -> String, row: &Row, n
             let grant = json!({ "actions": [row.action.word()] });
             assert_eq!(server.json(owner, "PUT", &path, grant).await.0, StatusCode::OK);
         }
+    }
+    if row.action == Action::CancelDestroy {
+        let path = format!("/v1/keys/{name}/destroy");
+        assert_eq!(server.json(owner, "POST", &path, Value::Null).await.0, StatusCode::OK);
     }
     if row.action == Action::Decrypt {
         let plaintext = json!({ "plaintext": base64(b"data") });

@@ -46,7 +46,7 @@ async fn a_symmetric_key_from_birth_to_destruction() {
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("wrong_state")));
     assert_eq!(decrypt(&server, &path, &encrypted).await, (StatusCode::OK, b"first".to_vec()));
 
-    let destroyed = server.admin("POST", &format!("{path}/destroy"), Value::Null).await;
+    let destroyed = server.admin("POST", &format!("{path}/destroy"), json!({ "now": true })).await;
     assert_eq!(destroyed["state"], "destroyed");
     assert_eq!(decrypt(&server, &path, &encrypted).await.0, StatusCode::GONE);
 
@@ -66,7 +66,7 @@ async fn destroying_an_active_key_deactivates_it_in_one_entry() {
     let server = Server::start();
     server.admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-128" })).await;
     let before = lsn(&server).await;
-    let destroyed = server.admin("POST", "/v1/keys/k/destroy", Value::Null).await;
+    let destroyed = server.admin("POST", "/v1/keys/k/destroy", json!({ "now": true })).await;
     assert!(destroyed["versions"][0]["deactivated"].is_string());
     assert!(destroyed["versions"][0]["destroyed"].is_string());
     let entries = server.admin("GET", &format!("/v1/journal?after={before}"), Value::Null).await;

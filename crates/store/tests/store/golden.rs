@@ -85,7 +85,7 @@ fn key() -> Record {
         object_type: ObjectType::SymmetricKey,
         spec: None,
         versions: vec![KeyVersion { number: 1, primary: ObjectId(Uuid::from_u128(100)), public: None }],
-        policy: KeyPolicy { exportable: true },
+        policy: KeyPolicy { exportable: true, ..KeyPolicy::default() },
         tags: BTreeMap::from([("team".into(), "red".into())]),
         grants: vec![Grant {
             principal: PrincipalId(Uuid::from_u128(51)),

@@ -78,6 +78,7 @@ pub(crate) fn object(id: u128, state: State, names: &[&str]) -> Record {
         extractable: true,
         never_extractable: false,
         fresh: true,
+        erasure: None,
         further: BTreeMap::new(),
         mac: vec![9; 32],
     }))

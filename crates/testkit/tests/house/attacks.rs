@@ -135,7 +135,7 @@ fn a_destroyed_key_takes_no_name_from_its_successor_and_leaves_its_own_to_nobody
     let mut create = new_key("payments");
     create.template.names = vec![Name { value: "payments".into(), is_uri: false }];
     let old = make(engine, &mallory, &create);
-    let destroy = |id: String| Destroy { key: Reference::text(id), deactivate: true };
+    let destroy = |id: String| Destroy { key: Reference::text(id), deactivate: true, at_once: true };
     engine.execute(&mallory, &destroy(old.key.to_string())).expect("destroys its own");
     // A name that others may still send to is not for the taking; an administrator may hand it on.
     assert_eq!(kind(engine.execute(&alice, &create)), Some(ErrorKind::AlreadyExists));
@@ -258,10 +258,10 @@ fn an_older_version_is_revoked_and_destroyed_whatever_the_newest_is() {
     engine.execute(&alice, &revoke).expect("the first is revoked");
     assert_eq!(kind(encrypt(engine, &alice, "line")), Some(ErrorKind::WrongState));
     engine
-        .execute(&alice, &Destroy { key: Reference::Object(newest), deactivate: true })
+        .execute(&alice, &Destroy { key: Reference::Object(newest), deactivate: true, at_once: true })
         .expect("destroys one");
     engine
-        .execute(&alice, &Destroy { key: Reference::text("line"), deactivate: true })
+        .execute(&alice, &Destroy { key: Reference::text("line"), deactivate: true, at_once: true })
         .expect("and the other");
     let shown = engine.execute(&alice, &Show { key: Reference::text("line") }).expect("is known");
     assert!(shown.objects.iter().all(|(_, state)| *state == State::Destroyed));

@@ -258,7 +258,7 @@ impl Simulation {
             };
             true
         });
-        let operation = Destroy { key: Reference::text(name), deactivate: true };
+        let operation = Destroy { key: Reference::text(name), deactivate: true, at_once: true };
         let result = self.engine.execute(&self.caller, &operation).map(drop);
         self.settle_change(name, result, after);
     }

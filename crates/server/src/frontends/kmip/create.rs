@@ -99,7 +99,7 @@ pub(super) fn generated_here(mut template: Template) -> Template {
 }
 
 fn policy(template: &Template) -> KeyPolicy {
-    KeyPolicy { exportable: template.extractable != Some(false) }
+    KeyPolicy { exportable: template.extractable != Some(false), ..KeyPolicy::default() }
 }
 
 /// A client that asks for a key safe from quantum computers must not get one that is not. A symmetric key of 256 bits

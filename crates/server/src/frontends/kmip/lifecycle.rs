@@ -40,8 +40,8 @@ pub(super) async fn destroy(
     request: DestroyRequest,
 ) -> Result<DestroyResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
-    let objects = batch.run(Destroy { key, deactivate: false }).await?;
-    Ok(DestroyResponse { unique_identifier: only(&objects)? })
+    let destroyed = batch.run(Destroy { key, deactivate: false, at_once: true }).await?;
+    Ok(DestroyResponse { unique_identifier: only(&destroyed.objects)? })
 }
 
 /// KMIP names objects, never keys with all their versions: one object is what was changed.

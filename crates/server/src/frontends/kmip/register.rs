@@ -51,7 +51,7 @@ pub(super) async fn register(
             spec,
             material: incoming.material,
             template: described.template,
-            policy: KeyPolicy { exportable },
+            policy: KeyPolicy { exportable, ..KeyPolicy::default() },
             tags: BTreeMap::new(),
         })
         .await?;

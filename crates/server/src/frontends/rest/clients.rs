@@ -139,7 +139,7 @@ pub(super) async fn revoke(
     Ok(Json(json!({
         "id": principal.id.to_string(),
         "name": principal.name,
-        "revoked": principal.revoked.map(answer::time),
+        "revoked": principal.revoked.map(|time| time.to_string()),
     })))
 }
 
@@ -184,7 +184,7 @@ impl Wanted {
         put("name", name.into());
         put("certificate", keyreeve_pki::pem::encode_certificate(&enrolled.certificate).into());
         put("ca", keyreeve_pki::pem::encode_certificate(api.authority.certificate()).into());
-        put("expires", enrolled.credential.expires.map(answer::time).into());
+        put("expires", enrolled.credential.expires.map(|time| time.to_string()).into());
         match (&self.p12_password, &enrolled.key) {
             (Some(password), Some(_)) => {
                 let bundle = pkcs12(api, enrolled, name, SecretBytes::copy_from(password.as_bytes())).await?;
@@ -227,8 +227,8 @@ fn client(listed: &Listed) -> Value {
         "id": principal.id.to_string(),
         "name": principal.name,
         "roles": principal.roles,
-        "created": answer::time(principal.created),
-        "revoked": principal.revoked.map(answer::time),
+        "created": principal.created.to_string(),
+        "revoked": principal.revoked.map(|time| time.to_string()),
         "credentials": credentials.iter().map(|credential| self::credential(credential)).collect::<Vec<_>>(),
     })
 }
@@ -243,8 +243,8 @@ fn credential(credential: &Credential) -> Value {
     json!({
         "kind": kind,
         "serial": serial,
-        "created": answer::time(credential.created),
-        "expires": credential.expires.map(answer::time),
-        "revoked": credential.revoked.map(answer::time),
+        "created": credential.created.to_string(),
+        "expires": credential.expires.map(|time| time.to_string()),
+        "revoked": credential.revoked.map(|time| time.to_string()),
     })
 }

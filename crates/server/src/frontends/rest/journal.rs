@@ -55,7 +55,7 @@ fn entry(entry: &Entry) -> Value {
     let draft = &entry.draft;
     json!({
         "lsn": entry.lsn.0,
-        "time": answer::time(draft.time),
+        "time": draft.time.to_string(),
         "principal": draft.principal_name,
         "principal_id": draft.principal.to_string(),
         "protocol": draft.protocol,

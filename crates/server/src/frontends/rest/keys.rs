@@ -1,4 +1,5 @@
-//! Keys over REST: make, list, show, rotate, activate, revoke, destroy, export, grant. Not here: using them (data).
+//! Keys over REST: make, list, show, rotate, activate, revoke, restore, export, grant. Not here: using them (data) and
+//! destroying them (destruction).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,25 +8,24 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::model::{
-    BlockCipherMode, CryptoParameters, HashAlgorithm, KeyFormat, KeyPolicy, KeySpec, KeyVersion, ObjectType,
-    PaddingMethod, Revocation, RevocationReason, State as ObjectState, UsageMask,
+    BlockCipherMode, CryptoParameters, DESTROY_WAITING_DAYS_MAX, HashAlgorithm, KeyFormat, KeyPolicy,
+    KeySpec, KeyVersion, ObjectType, PaddingMethod, Revocation, RevocationReason, State as ObjectState,
+    UsageMask,
 };
 use keyreeve_core::operations::activate::Activate;
+use keyreeve_core::operations::as_of::ShowAsOf;
 use keyreeve_core::operations::create::Create;
-use keyreeve_core::operations::destroy::Destroy;
 use keyreeve_core::operations::get::{Get, Protection};
 use keyreeve_core::operations::grant::Grant;
 use keyreeve_core::operations::list_keys::ListKeys;
 use keyreeve_core::operations::rekey::Rekey;
+use keyreeve_core::operations::restore_key::RestoreKey;
 use keyreeve_core::operations::revoke::Revoke;
 use keyreeve_core::operations::show::{Show, Shown};
 use keyreeve_core::operations::then_show::ThenShow;
 use keyreeve_core::operations::{Activation, Operation, Template};
-use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::answer;
 use super::errors::{Problem, Result};
-use super::request::{Arguments, Authenticated, Base64, Body, NamedKey, Segments};
+use super::request::{self, Arguments, Authenticated, Base64, Body, NamedKey, Segments};
 
 /// Keys in a page where nobody says how many.
 const LIMIT_DEFAULT: usize = 100;
@@ -52,6 +52,11 @@ pub(super) struct CreateRequest {
     /// False: the first version waits for `activate`.
     #[serde(default = "yes")]
     active: bool,
+    /// From the wish to destroy to the destruction; none: as the server is configured.
+    destroy_waiting_days: Option<u16>,
+    /// False: never without the waiting period.
+    #[serde(default = "yes")]
+    destroy_at_once: bool,
 }
 
 fn yes() -> bool {
@@ -85,11 +90,23 @@ pub(super) async fn create(
         spec,
         template: half(private),
         public: half(public),
-        policy: KeyPolicy { exportable: request.exportable },
+        policy: policy(&request)?,
         tags: request.tags,
         usage_must_fit: true,
     };
     Ok((StatusCode::CREATED, changed(&api, &caller, create).await?))
+}
+
+fn policy(request: &CreateRequest) -> Result<KeyPolicy> {
+    if request.destroy_waiting_days.is_some_and(|days| days > DESTROY_WAITING_DAYS_MAX) {
+        let detail = format!("destroy_waiting_days is 0 to {DESTROY_WAITING_DAYS_MAX}");
+        return Err(Problem::invalid(detail));
+    }
+    Ok(KeyPolicy {
+        exportable: request.exportable,
+        destroy_waiting_days: request.destroy_waiting_days,
+        destroy_at_once: request.destroy_at_once,
+    })
 }
 
 /// `GET /v1/keys?after=&limit=&tag=K=V`: those that the caller may see, by name; `tag` may be repeated.
@@ -101,7 +118,7 @@ pub(super) async fn list(
     let mut list = ListKeys { after: None, limit: LIMIT_DEFAULT, tags: BTreeMap::new() };
     for (name, value) in arguments {
         match name.as_str() {
-            "after" => list.after = Some(cursor(&value)?),
+            "after" => list.after = Some(request::cursor(&value)?),
             "limit" => list.limit = value.parse().map_err(|_| Problem::invalid("limit is not a number"))?,
             "tag" => {
                 let (name, value) =
@@ -116,25 +133,40 @@ pub(super) async fn list(
         }
     }
     let page = api.execute(&caller, list).await?;
-    let next =
-        page.next.map(|hit| URL_SAFE_NO_PAD.encode([hit.id.as_bytes(), &hit.value[..]].concat()).into());
+    let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
     Ok(answer::page("keys", page.keys.iter().map(key).collect(), next))
 }
 
-fn cursor(text: &str) -> Result<IndexHit> {
-    let wrong = || Problem::invalid("after is not what a page before gave as next");
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-    let (id, value) = bytes.split_at_checked(16).ok_or_else(wrong)?;
-    Ok(IndexHit { id: uuid::Uuid::from_slice(id).map_err(|_| wrong())?, value: value.to_vec() })
+/// A point in the past, as a query or a body names it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Past<T> {
+    as_of: T,
 }
 
-/// `GET /v1/keys/{name}`.
+/// `GET /v1/keys/{name}?as_of=`.
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
+    Arguments(past): Arguments<Past<Option<String>>>,
 ) -> Result<Json<Value>> {
-    Ok(Json(self::key(&api.execute(&caller, Show { key }).await?)))
+    let shown = match past.as_of {
+        Some(at) => api.execute(&caller, ShowAsOf { key, at: at.parse()? }).await?,
+        None => api.execute(&caller, Show { key }).await?,
+    };
+    Ok(Json(self::key(&shown)))
+}
+
+/// `POST /v1/keys/{name}/restore`: its metadata as it was; what was destroyed does not come back.
+pub(super) async fn restore(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Body(past): Body<Past<String>>,
+) -> Result<Json<Value>> {
+    let at = past.as_of.parse()?;
+    changed(&api, &caller, RestoreKey { key, at }).await
 }
 
 /// `POST /v1/keys/{name}/rotate`: a new version, Active at once; of a key that is still to be activated, PreActive.
@@ -197,15 +229,6 @@ pub(super) async fn revoke(
     };
     let revocation = Revocation { reason, message: request.message };
     changed(&api, &caller, Revoke { key, revocation, compromise_occurrence: None }).await
-}
-
-/// `POST /v1/keys/{name}/destroy`: all versions; Active ones are deactivated in the same entry.
-pub(super) async fn destroy(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-) -> Result<Json<Value>> {
-    changed(&api, &caller, Destroy { key, deactivate: true }).await
 }
 
 /// Query of `public`.
@@ -337,7 +360,7 @@ pub(super) async fn withdraw(
 }
 
 /// Runs an operation that makes or changes a key, and answers the key as it is then.
-async fn changed<O>(api: &Api, caller: &Caller, operation: O) -> Result<Json<Value>>
+pub(super) async fn changed<O>(api: &Api, caller: &Caller, operation: O) -> Result<Json<Value>>
 where
     O: Operation + 'static,
 {
@@ -356,7 +379,7 @@ fn usage_mask(words: &[String]) -> Result<UsageMask> {
 }
 
 /// A key as `-o json` prints it. Field names are stable.
-fn key(shown: &Shown) -> Value {
+pub(super) fn key(shown: &Shown) -> Value {
     let Shown { key, owner, objects } = shown;
     let object = |id| objects.iter().find(|(object, _)| object.id == id);
     let latest: Vec<_> =
@@ -370,10 +393,12 @@ fn key(shown: &Shown) -> Value {
             "state": state.word(),
             "object_id": version.primary.to_string(),
             "public_object_id": version.public.map(|id| id.to_string()),
-            "created": answer::time(object.dates.initial),
-            "activated": object.dates.activation.filter(|_| *state != ObjectState::PreActive).map(answer::time),
-            "deactivated": object.dates.deactivation.filter(|_| was_deactivated(*state)).map(answer::time),
-            "destroyed": object.dates.destroy.map(answer::time),
+            "created": object.dates.initial.to_string(),
+            "activated": object.dates.activation.filter(|_| *state != ObjectState::PreActive).map(|time| time.to_string()),
+            "deactivated": object.dates.deactivation.filter(|_| was_deactivated(*state)).map(|time| time.to_string()),
+            "destruction": object.dates.destruction.map(|time| time.to_string()),
+            "destroyed": object.dates.destroy.map(|time| time.to_string()),
+            "erasure": object.erasure.map(|id| id.to_string()),
         }))
     };
     json!({
@@ -383,10 +408,12 @@ fn key(shown: &Shown) -> Value {
         "type": type_word(key.object_type),
         "state": key.latest().and_then(|latest| object(latest.primary)).map(|(_, state)| state.word()),
         "owner": owner,
-        "created": answer::time(key.created),
+        "created": key.created.to_string(),
         "tags": key.tags,
         "usage": usage.words(),
         "exportable": key.policy.exportable,
+        "destroy_waiting_days": key.policy.destroy_waiting_days,
+        "destroy_at_once": key.policy.destroy_at_once,
         "version": key.latest().map(|latest| latest.number),
         "versions": key.versions.iter().filter_map(version).collect::<Vec<_>>(),
     })

@@ -30,6 +30,7 @@ use crate::listen::{Connection, Handler, Peer};
 mod answer;
 mod clients;
 mod data;
+mod destruction;
 mod errors;
 mod journal;
 mod keys;
@@ -127,7 +128,11 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/keys/{name}/rotate", post(keys::rotate))
         .route("/v1/keys/{name}/activate", post(keys::activate))
         .route("/v1/keys/{name}/revoke", post(keys::revoke))
-        .route("/v1/keys/{name}/destroy", post(keys::destroy))
+        .route(
+            "/v1/keys/{name}/destroy",
+            post(destruction::destroy).delete(destruction::cancel).get(destruction::show),
+        )
+        .route("/v1/keys/{name}/restore", post(keys::restore))
         .route("/v1/keys/{name}/public", get(keys::public))
         .route("/v1/keys/{name}/export", post(keys::export))
         .route("/v1/keys/{name}/grants/{principal}", put(keys::grant).delete(keys::withdraw))
@@ -137,6 +142,8 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/keys/{name}/verify", post(data::verify))
         .route("/v1/keys/{name}/mac", post(data::mac))
         .route("/v1/keys/{name}/mac/verify", post(data::mac_verify))
+        .route("/v1/erasures", post(destruction::erase).get(destruction::list))
+        .route("/v1/erasures/{id}", get(destruction::erasure))
         .route("/v1/random", post(data::random))
         .route("/v1/journal", get(journal::show))
         .route("/v1/journal/verify", post(journal::verify))

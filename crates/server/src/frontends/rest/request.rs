@@ -16,6 +16,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use keyreeve_core::access::Caller;
+use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Visitor};
@@ -290,4 +291,12 @@ impl<'de> Visitor<'de> for ContextVisitor {
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         once_each(map).map(EncryptionContext)
     }
+}
+
+/// Reads what a page gave as `next`.
+pub(super) fn cursor(text: &str) -> Result<IndexHit> {
+    let wrong = || Problem::invalid("after is not what a page before gave as next");
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
+    let (id, value) = bytes.split_at_checked(16).ok_or_else(wrong)?;
+    Ok(IndexHit { id: uuid::Uuid::from_slice(id).map_err(|_| wrong())?, value: value.to_vec() })
 }

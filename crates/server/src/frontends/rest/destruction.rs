@@ -1,0 +1,240 @@
+//! Destruction over REST: of a key, taken back, watched to its certificate; of all keys with a tag or of a realm. Not
+//! here: how the material is erased (store).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use keyreeve_core::Error;
+use keyreeve_core::access::Caller;
+use keyreeve_core::model::{ErasureId, StoredCertificate};
+use keyreeve_core::operations::Operation;
+use keyreeve_core::operations::cancel_destroy::CancelDestroy;
+use keyreeve_core::operations::destroy::Destroy;
+use keyreeve_core::operations::erase::{Erase, Scope};
+use keyreeve_core::operations::erasures::{
+    Destruction, ErasureStatus, ListErasures, ShowDestruction, ShowErasure,
+};
+use keyreeve_core::operations::then_show::ThenShow;
+use keyreeve_core::record::RecordKey;
+use keyreeve_core::request::Reference;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::errors::{Problem, Result};
+use super::request::{Arguments, Authenticated, Body, NamedKey, Segments, cursor};
+use super::{Api, answer, keys};
+
+/// Erasures in a page where nobody says how many.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Seconds that one request waits for an erasure, at most.
+const WAIT_SECONDS_MAX: u64 = 60;
+
+/// Time between two looks at an erasure that somebody waits for.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Body of `destroy`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DestroyRequest {
+    /// Without the waiting period.
+    #[serde(default)]
+    now: bool,
+}
+
+/// `POST /v1/keys/{name}/destroy`: all versions, after the waiting period; Active ones are deactivated in the same entry.
+pub(super) async fn destroy(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Body(request): Body<DestroyRequest>,
+) -> Result<Json<Value>> {
+    let destroy = Destroy { key, deactivate: true, at_once: request.now };
+    let (_, shown) = api.execute(&caller, ThenShow(destroy)).await?;
+    Ok(Json(keys::key(&shown)))
+}
+
+/// `DELETE /v1/keys/{name}/destroy`: while the key waits for it.
+pub(super) async fn cancel(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    keys::changed(&api, &caller, CancelDestroy { key }).await
+}
+
+/// Query of `show` and `erasure`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wait {
+    /// Answer when nothing is pending, or after so long.
+    #[serde(default)]
+    wait_seconds: u64,
+}
+
+/// `GET /v1/keys/{name}/destroy?wait_seconds=`: how far the destruction of a key has come.
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Arguments(wait): Arguments<Wait>,
+) -> Result<Json<Value>> {
+    let ask = |key: Reference| move || ShowDestruction { key: key.clone() };
+    let pending = |destruction: &Destruction| pending(&destruction.erasures);
+    let Destruction { waits_until, erasures } = wait.of(&api, &caller, ask(key), pending).await?;
+    Ok(Json(json!({
+        "destruction": waits_until.map(|time| time.to_string()),
+        "erasures": erasures.iter().map(status).collect::<Vec<_>>(),
+    })))
+}
+
+/// `GET /v1/erasures/{id}?wait_seconds=`.
+pub(super) async fn erasure(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(id): Segments<String>,
+    Arguments(wait): Arguments<Wait>,
+) -> Result<Json<Value>> {
+    let id: ErasureId = id.parse().map_err(|_| Error::not_found("erasure"))?;
+    let pending = |status: &ErasureStatus| pending(std::slice::from_ref(status));
+    Ok(Json(status(&wait.of(&api, &caller, || ShowErasure { id }, pending).await?)))
+}
+
+impl Wait {
+    /// Asks, and once more when nothing of the answer is pending any longer. Between the two nobody asks for the caller,
+    /// and nothing is told.
+    async fn of<O: Operation + 'static>(
+        &self,
+        api: &Api,
+        caller: &Caller,
+        ask: impl Fn() -> O,
+        pending: impl Fn(&O::Reply) -> Vec<ErasureId>,
+    ) -> Result<O::Reply> {
+        let first = api.execute(caller, ask()).await?;
+        let mut left = pending(&first);
+        let end = Instant::now() + Duration::from_secs(self.wait_seconds.min(WAIT_SECONDS_MAX));
+        if left.is_empty() || self.wait_seconds == 0 {
+            return Ok(first);
+        }
+        while Instant::now() < end && !left.is_empty() {
+            sleep(LOOK).await;
+            let store = api.engine.store();
+            left.retain(|id| !matches!(store.get(&RecordKey::Certificate(*id)), Ok(Some(_))));
+        }
+        api.execute(caller, ask()).await
+    }
+}
+
+fn pending(erasures: &[ErasureStatus]) -> Vec<ErasureId> {
+    erasures.iter().filter(|status| !status.is_complete()).map(ErasureStatus::id).collect()
+}
+
+/// Query of `list`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListArguments {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /v1/erasures?after=&limit=`: those that are not complete, oldest first.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Arguments(arguments): Arguments<ListArguments>,
+) -> Result<Json<Value>> {
+    let after = arguments.after.as_deref().map(cursor).transpose()?;
+    let list = ListErasures { after, limit: arguments.limit.unwrap_or(LIMIT_DEFAULT) };
+    let page = api.execute(&caller, list).await?;
+    let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
+    Ok(answer::page("erasures", page.erasures.iter().map(status).collect(), next))
+}
+
+/// Body of `erase`: a tag or a realm.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EraseRequest {
+    /// `NAME=VALUE`.
+    tag: Option<String>,
+    /// The name of the caller's realm.
+    realm: Option<String>,
+    /// The same in other words, so that no slip erases anything: `tag NAME=VALUE` or `realm NAME`.
+    confirm: String,
+    /// After the waiting period of each key.
+    #[serde(default)]
+    wait_period: bool,
+}
+
+/// `POST /v1/erasures`: destroys all keys with a tag, or of the realm, an entry at a time. Asked again, it does what is
+/// left.
+pub(super) async fn erase(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<EraseRequest>,
+) -> Result<(StatusCode, Json<Value>)> {
+    let scope = scope(&request)?;
+    let (mut erasures, mut keys, mut destroyed, mut waiting) = (Vec::new(), 0, 0, 0);
+    let mut after = None;
+    loop {
+        let erase = Erase { scope: scope.clone(), at_once: !request.wait_period, after };
+        let erased = api.execute(&caller, erase).await?;
+        erasures.extend(erased.erasure.map(|id| id.to_string()));
+        (keys, destroyed, waiting) =
+            (keys + erased.keys, destroyed + erased.destroyed, waiting + erased.waiting);
+        match erased.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let answer = json!({ "erasures": erasures, "keys": keys, "destroyed": destroyed, "waiting": waiting });
+    Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+fn scope(request: &EraseRequest) -> Result<Scope> {
+    let scope = match (&request.tag, &request.realm) {
+        (Some(tag), None) => {
+            let (name, value) =
+                tag.split_once('=').ok_or_else(|| Problem::invalid("tag is not NAME=VALUE"))?;
+            Scope::Tag { name: name.to_owned(), value: value.to_owned() }
+        }
+        (None, Some(realm)) => Scope::Realm(realm.clone()),
+        _ => return Err(Problem::invalid("name either a tag or a realm")),
+    };
+    let wanted = scope.to_string();
+    if request.confirm != wanted {
+        return Err(Problem::invalid(format!(
+            "nothing was done: to erase this, send \"confirm\": {wanted:?}"
+        )));
+    }
+    Ok(scope)
+}
+
+fn status(status: &ErasureStatus) -> Value {
+    match status {
+        ErasureStatus::Pending { erasure, places } => json!({
+            "id": erasure.id.to_string(),
+            "state": "pending",
+            "scope": erasure.scope,
+            "asked": erasure.asked.to_string(),
+            "by": erasure.principal_name,
+            "objects": erasure.objects.len(),
+            "pending": places,
+            "certificate": null,
+        }),
+        ErasureStatus::Complete(found) => json!({
+            "id": found.id.to_string(),
+            "state": "complete",
+            "pending": [],
+            "certificate": certificate(found),
+        }),
+    }
+}
+
+/// The certificate as JSON: its signature is over a canonical form, which reformatting does not break.
+fn certificate(found: &StoredCertificate) -> Value {
+    serde_json::from_str(&found.text).unwrap_or_else(|_| found.text.clone().into())
+}
