@@ -23,8 +23,9 @@ use crate::{
     marks::Marks,
     options::{EngineChoice, StoreError, StoreOptions},
     sealing::{
-        KeyTree, Place, RootFile, RootKeeper, Unlock, UnlockError,
+        Place, RootFile, RootKeeper, Unlock, UnlockError,
         cells::{FileCell, MachineCell},
+        tree::KeyTree,
     },
 };
 

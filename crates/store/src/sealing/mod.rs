@@ -10,7 +10,7 @@ mod root;
 pub(crate) mod shares;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(crate) mod tree;
 mod unlock;
 
 use std::sync::Arc;
@@ -29,7 +29,6 @@ pub(crate) use keeper::RootKeeper;
 pub use keeper::RootStatus;
 pub(crate) use root::{RootFile, RootKey};
 pub use unlock::{Unlock, UnlockError, UnlockKind, new_key_file, new_shares};
-pub(crate) use tree::{EpochKeys, KeyTree, NodeSource, Plan, Rewrite, SLOTS, verify};
 
 const FORMAT: u8 = 1;
 /// HKDF-SHA-256 with AES-256-GCM.

@@ -7,7 +7,7 @@ use keyreeve_core::{
 };
 
 use super::FileCell;
-use crate::sealing::{EpochKeys, Place};
+use crate::sealing::{Place, tree::EpochKeys};
 
 /// A store's own cell, beside its data folder.
 pub(crate) struct MachineCell {

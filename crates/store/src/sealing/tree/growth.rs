@@ -4,7 +4,8 @@
 //! ancestors. So no index is given out twice, whatever was lost in a crash, and what an older leaf node has left is burnt.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
+    ops::Range,
     sync::{Arc, OnceLock, Weak},
     time::{Duration, Instant},
 };
@@ -136,8 +137,8 @@ impl Growth {
     fn pool(&self, realm: RealmId) -> Result<Arc<Pool>> {
         let mut realms = self.realms.lock();
         let of_realm = match realms.entry(realm) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
                 let on_record = match self.ledger()?.record(&RecordKey::Leaves(realm))?.as_deref() {
                     Some(Record::Leaves(leaves)) => Some(*leaves),
                     _ => None,
@@ -157,6 +158,22 @@ impl Growth {
 impl Pool {
     fn of(leaves: RealmLeaves) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Free { leaves: Some(leaves), ..Free::default() })))
+    }
+
+    /// How many leaf nodes to make, and where; `None` where there are enough: another thread may have made them.
+    fn wants(&self, dry: bool) -> Option<(u64, Option<RealmLeaves>)> {
+        let free = self.0.lock();
+        let count = match dry {
+            true => free.nodes.is_empty().then_some((free.batch * 2).clamp(1, BATCH_MAX))?,
+            false => free.is_low().then_some(free.batch)?,
+        };
+        Some((count, free.leaves))
+    }
+
+    fn add(&self, numbers: Range<u64>, batch: u64, leaves: Option<RealmLeaves>) {
+        let mut free = self.0.lock();
+        free.nodes.extend(numbers.map(|number| (number, 0)));
+        (free.batch, free.leaves) = (batch, leaves);
     }
 }
 
@@ -218,28 +235,22 @@ impl KeyTree {
 
     /// Makes leaf nodes for a pool that is low, with all that is missing above them; more where it had run `dry`.
     fn grow(&self, state: &mut State, pool: &Pool, dry: bool) -> Result<()> {
-        let (count, leaves) = {
-            let mut free = pool.0.lock();
-            // Another thread may have grown it meanwhile.
-            if !free.is_low() || dry && !free.nodes.is_empty() {
-                return Ok(());
-            }
-            if dry {
-                free.batch = (free.batch * 2).clamp(1, BATCH_MAX);
-            }
-            (free.batch, free.leaves)
+        let Some((count, leaves)) = pool.wants(dry) else {
+            return Ok(());
         };
         if state.frozen.strong_count() > 0 {
             return Err(unavailable("the key tree is being made anew: try again"));
         }
         let mut batch = Batch::default();
-        let first = match &state.head {
-            Some(_) => None,
-            None => Some(self.first_epoch(&mut batch)?),
-        };
-        let mut head = match (&state.head, &first) {
-            (Some(head), _) => head.clone(),
-            _ => TreeHead { generation: 1, generation_max: 1, leaf_nodes_next: 0, epoch: None },
+        let (first, mut head) = match &state.head {
+            Some(head) => (None, head.clone()),
+            None => {
+                let first = self.first_epoch(&mut batch)?;
+                let generation = first.generation;
+                let head =
+                    TreeHead { generation, generation_max: generation, leaf_nodes_next: 0, epoch: None };
+                (Some(first), head)
+            }
         };
         let (numbers, leaves) = allot(&mut head, leaves, count)?;
         for number in numbers.clone() {
@@ -253,9 +264,7 @@ impl KeyTree {
         state.head = Some(head);
         self.put_in_force(first, nodes);
         self.growth.made.lock().extend(numbers.clone());
-        let mut free = pool.0.lock();
-        free.nodes.extend(numbers.map(|number| (number, 0)));
-        free.leaves = leaves;
+        pool.add(numbers, count, leaves);
         Ok(())
     }
 
@@ -324,7 +333,7 @@ fn allot(
     head: &mut TreeHead,
     leaves: Option<RealmLeaves>,
     count: u64,
-) -> Result<(std::ops::Range<u64>, Option<RealmLeaves>)> {
+) -> Result<(Range<u64>, Option<RealmLeaves>)> {
     let Some(mut leaves) = leaves else {
         return Ok((reserve(head, head.leaf_nodes_next, count)?, None));
     };
@@ -346,7 +355,7 @@ fn allot(
     Ok((numbers, Some(leaves)))
 }
 
-fn reserve(head: &mut TreeHead, from: u64, count: u64) -> Result<std::ops::Range<u64>> {
+fn reserve(head: &mut TreeHead, from: u64, count: u64) -> Result<Range<u64>> {
     let end = from + count;
     if end > LEAF_NODES_MAX {
         let full = "the key tree is full: 4,294,967,296 keys have been made";

@@ -480,14 +480,11 @@ fn a_realm_gets_subtrees_of_its_own_and_what_is_empty_is_dropped_whole() {
 fn a_restored_store_replaces_unused_slots_and_does_not_grow_meanwhile() {
     let old = Machine::new();
     let indexes = old.creates(100);
-    let new = Machine {
-        live: Mutex::new(old.live.lock().clone()),
-        ..Machine::over(old.shelf.copy(), Arc::default())
-    };
     // As a restore does it: the epoch key comes from a cell.
-    let key = || SecretBytes::copy_from(old.cells.keys.lock()[&1].expose());
-    new.cells.keys.lock().insert(1, key());
-    let new = new.restarted();
+    let cells = Arc::new(Cells::default());
+    cells.keys.lock().insert(1, SecretBytes::copy_from(old.cells.keys.lock()[&1].expose()));
+    let live = Mutex::new(old.live.lock().clone());
+    let new = Machine { live, ..Machine::over(old.shelf.copy(), cells) };
     let before = new.path(1, indexes[0]);
     let rewrite = new.rewrite(&[indexes[1]], true);
     assert_eq!(new.tree.take(REALM).err().unwrap().kind(), ErrorKind::Unavailable, "the tree grew meanwhile");
