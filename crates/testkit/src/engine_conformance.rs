@@ -22,6 +22,8 @@ pub fn check(make: impl Fn() -> Box<dyn Engine>) {
     takes_any_bytes(&*make());
     follows_a_map(&*make(), 11);
     shows_readers_whole_batches(&*make());
+    keeps_snapshots_as_they_were(&*make());
+    takes_snapshots_while_others_write(&*make());
 }
 
 /// A batch of these rows, `None` removing them.
@@ -132,5 +134,45 @@ fn shows_readers_whole_batches(engine: &dyn Engine) {
             assert_eq!(engine.get(b"y").unwrap(), Some(vec![number]), "a later read sees what was applied");
         }
         done.store(true, Ordering::Relaxed);
+    });
+}
+
+fn keeps_snapshots_as_they_were(engine: &dyn Engine) {
+    let empty = engine.snapshot().unwrap();
+    engine.apply(&batch(&[(b"a", Some(b"1")), (b"b", Some(b"2"))], b"one")).unwrap();
+    let snapshot = engine.snapshot().unwrap();
+    engine.apply(&batch(&[(b"a", Some(b"9")), (b"b", None), (b"c", Some(b"3"))], b"two")).unwrap();
+    let rows = [(b"a".to_vec(), b"1".to_vec()), (b"b".to_vec(), b"2".to_vec())];
+    assert_eq!(snapshot.scan(b"", b"z", 10).unwrap(), rows);
+    assert_eq!(snapshot.scan(b"", b"z", 1).unwrap(), rows[..1]);
+    assert_eq!(snapshot.scan(b"a\0", b"b\0", 9).unwrap(), rows[1..]);
+    assert!(snapshot.scan(b"z", b"a", 9).unwrap().is_empty());
+    assert_eq!(snapshot.checkpoint().unwrap().as_deref(), Some(b"one".as_slice()));
+    engine.clear().unwrap();
+    assert_eq!(snapshot.scan(b"", b"z", 10).unwrap(), rows, "clearing is a write as well");
+    assert_eq!(empty.checkpoint().unwrap(), None);
+    assert!(empty.scan(b"", b"z", 10).unwrap().is_empty());
+    assert_eq!(engine.snapshot().unwrap().checkpoint().unwrap(), None);
+}
+
+fn takes_snapshots_while_others_write(engine: &dyn Engine) {
+    let row = |number: u16| [b"k".as_slice(), &number.to_be_bytes()].concat();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..400_u16 {
+                let key = row(number);
+                engine.apply(&batch(&[(&key, Some(b""))], &number.to_be_bytes())).unwrap();
+            }
+        });
+        for _ in 0..20 {
+            let snapshot = engine.snapshot().unwrap();
+            let last = snapshot.checkpoint().unwrap();
+            let rows = snapshot.scan(b"k", b"l", 1000).unwrap();
+            assert_eq!(
+                rows.last().map(|(key, _)| key[1..].to_vec()),
+                last,
+                "rows and checkpoint of one moment"
+            );
+        }
     });
 }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
-use super::{Batch, Engine, EngineError, Row};
+use super::{Batch, Engine, EngineError, EngineSnapshot, Row};
 
 const READERS: usize = 4;
 const FORMAT: i32 = 1;
@@ -40,11 +40,8 @@ impl EmbeddedEngine {
         prepare(&writer, path)?;
         let (back, idle) = bounded(READERS);
         for _ in 0..READERS {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let reader = Connection::open_with_flags(path, flags).map_err(told)?;
-            reader.pragma_update(None, "mmap_size", 256_i64 << 20).map_err(told)?;
             // There is room for every connection, and the other end is held here.
-            let _ = back.send(reader);
+            let _ = back.send(open_reader(path).map_err(told)?);
         }
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Pool { idle, back } })
     }
@@ -108,14 +105,7 @@ impl Engine for EmbeddedEngine {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3",
-            )?;
-            let rows = statement.query_map(params![from, to, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            rows.collect()
-        })
+        self.read(|connection| scan(connection, from, to, limit))
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
@@ -141,17 +131,62 @@ impl Engine for EmbeddedEngine {
     }
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
-        self.read(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT value FROM meta WHERE name = 'checkpoint'")?;
-            statement.query_row([], |row| row.get(0)).optional()
-        })
+        self.read(checkpoint)
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn EngineSnapshot>, EngineError> {
+        let begin = || {
+            let connection = open_reader(&self.path)?;
+            connection.execute_batch("BEGIN")?;
+            // The first read fixes what the transaction sees.
+            checkpoint(&connection)?;
+            Ok(connection)
+        };
+        let connection = begin().map_err(|error| tell(&self.path, error))?;
+        Ok(Box::new(EmbeddedSnapshot { path: self.path.clone(), connection }))
     }
 
     fn clear(&self) -> Result<(), EngineError> {
         let cleared = self.writer.lock().execute_batch("BEGIN; DELETE FROM rows; DELETE FROM meta; COMMIT");
         cleared.map_err(|error| tell(&self.path, error))
     }
+}
+
+/// A read transaction on a connection of its own, so that no reader of the pool is missing meanwhile. The WAL cannot
+/// be cut before it ends: it grows by what is written until then.
+struct EmbeddedSnapshot {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl EngineSnapshot for EmbeddedSnapshot {
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
+        checkpoint(&self.connection).map_err(|error| tell(&self.path, error))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        scan(&self.connection, from, to, limit).map_err(|error| tell(&self.path, error))
+    }
+}
+
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    reader.pragma_update(None, "mmap_size", 256_i64 << 20)?;
+    Ok(reader)
+}
+
+fn scan(connection: &Connection, from: &[u8], to: &[u8], limit: usize) -> rusqlite::Result<Vec<Row>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection
+        .prepare_cached("SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3")?;
+    let rows = statement.query_map(params![from, to, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = 'checkpoint'")?;
+    statement.query_row([], |row| row.get(0)).optional()
 }
 
 fn prepare(writer: &Connection, path: &Path) -> Result<(), EngineError> {
@@ -181,8 +216,9 @@ fn tell(path: &Path, error: rusqlite::Error) -> EngineError {
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch)
     );
-    match damaged {
-        true => EngineError::Damaged { at, what: error.to_string() },
-        false => EngineError::Failed { at, what: error.to_string() },
+    match error.sqlite_error_code() {
+        _ if damaged => EngineError::Damaged { at, what: error.to_string() },
+        Some(ErrorCode::DiskFull) => EngineError::Full { at },
+        _ => EngineError::Failed { at, what: error.to_string() },
     }
 }

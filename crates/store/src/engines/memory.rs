@@ -1,18 +1,19 @@
 //! The engine in memory: a `BTreeMap`, for tests and for stores that are rebuilt from their journal on every start.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use parking_lot::RwLock;
 
-use super::{Batch, Engine, EngineError, Row};
+use super::{Batch, Engine, EngineError, EngineSnapshot, Row};
 
 /// The rows in memory; lost with the process.
 #[derive(Debug, Default)]
 pub struct MemoryEngine {
-    content: RwLock<Content>,
+    /// Shared with snapshots; who writes beside one copies first.
+    content: RwLock<Arc<Content>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Content {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
     checkpoint: Option<Vec<u8>>,
@@ -24,16 +25,12 @@ impl Engine for MemoryEngine {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let content = self.content.read();
-        let range = content.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
-        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+        self.content.read().scan(from, to, limit)
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         let mut content = self.content.write();
+        let content = Arc::make_mut(&mut *content);
         for (key, value) in &batch.writes {
             match value {
                 Some(value) => content.rows.insert(key.clone(), value.clone()),
@@ -48,8 +45,26 @@ impl Engine for MemoryEngine {
         Ok(self.content.read().checkpoint.clone())
     }
 
+    fn snapshot(&self) -> Result<Box<dyn EngineSnapshot>, EngineError> {
+        Ok(Box::new(self.content.read().clone()))
+    }
+
     fn clear(&self) -> Result<(), EngineError> {
-        *self.content.write() = Content::default();
+        *self.content.write() = Arc::default();
         Ok(())
+    }
+}
+
+impl EngineSnapshot for Arc<Content> {
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self.checkpoint.clone())
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let range = self.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
+        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 }

@@ -23,6 +23,12 @@ pub enum EngineError {
         /// What is wrong.
         what: String,
     },
+    /// There is no space; once there is, the same may be tried again.
+    #[error("the disk of the index {at} is full")]
+    Full {
+        /// File or table.
+        at: String,
+    },
     /// The engine refused.
     #[error("the index {at} cannot be used: {what}")]
     Failed {
@@ -70,9 +76,32 @@ pub trait Engine: Send + Sync {
     /// As the engine reports.
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError>;
 
+    /// A view of all rows as they are now: no batch that is applied later is seen in it.
+    ///
+    /// Held for long it costs space: an engine may have to keep what is overwritten meanwhile.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn snapshot(&self) -> Result<Box<dyn EngineSnapshot>, EngineError>;
+
     /// Removes everything, the checkpoint included.
     ///
     /// # Errors
     /// As the engine reports.
     fn clear(&self) -> Result<(), EngineError>;
+}
+
+/// An engine's rows at one moment, while batches go on being applied.
+pub trait EngineSnapshot: Send {
+    /// As [`Engine::checkpoint`] at that moment.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError>;
+
+    /// As [`Engine::scan`] at that moment.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError>;
 }

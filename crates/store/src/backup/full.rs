@@ -1,0 +1,418 @@
+//! Full backups: writing the rows of a state as sealed chunks and a manifest, and reading them back. The manifest's
+//! format is in `manifest`; when a full backup is made, kept or removed is decided elsewhere.
+//!
+//! A chunk's object, numbers big-endian:
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 8 | magic `KRVCHUNK` |
+//! | 8 | 4 | format, 1 |
+//! | 12 | 16 | store |
+//! | 28 | 4 | version of the root key that it is sealed under |
+//! | 32 | 32 | salt of the stream |
+//! | 64 | | a sealed stream (`super::sealed`), section 1, owned by the SHA-256 of the 64 bytes before |
+//!
+//! The stream holds rows in the order of their keys: length of the key u32, of the record u32, key, record, both as in
+//! the index (docs/journal-format.md). Where a chunk ends is told by a hash of its last key: after a change the chunks
+//! in front of it and behind it are the same as before, and are not written again.
+
+use std::{
+    collections::HashMap,
+    io::{Read, Write},
+    sync::Arc,
+    vec,
+};
+
+use keyreeve_core::{
+    Error,
+    ports::crypto::Crypto,
+    record::{Record, RecordKey},
+};
+use uuid::Uuid;
+
+use super::{
+    BackupError,
+    manifest::{ChunkRef, FullPoint, Manifest, chunk_name, chunk_path, chunks_prefix},
+    sealed::{ArchiveKey, ArchiveKeys, Binding, SealReader, SealWriter},
+    targets::{PutIf, Target},
+};
+use crate::{
+    engines::{EngineSnapshot, Row},
+    index::{encoding, told},
+    journal::Digest,
+};
+
+const MAGIC: [u8; 8] = *b"KRVCHUNK";
+const FORMAT: u32 = 1;
+const HEADER_LEN: usize = 64;
+const SECTION: u8 = 1;
+const ROW_HEADER_LEN: usize = 8;
+
+/// Bytes of rows in a chunk: no less but in the last, about so many behind that, and no more but for its last row.
+const CHUNK_BYTES_MIN: usize = 1 << 20;
+const CHUNK_BYTES_MORE: u64 = 3 << 20;
+const CHUNK_BYTES_MAX: usize = 8 << 20;
+/// Rows that are fetched at once: little against what a request takes, even of large ones.
+const PAGE_ROWS: usize = 128;
+
+/// How far writing a full backup has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows that lie in chunks at the target.
+    pub rows: u64,
+    /// Bytes of these chunks.
+    pub bytes: u64,
+    /// Of them, bytes that were written now: the others were there.
+    pub bytes_written: u64,
+}
+
+/// An archive: a target with what writing to it and reading from it takes.
+#[derive(Clone)]
+pub(crate) struct Fulls<'a> {
+    pub(crate) target: &'a dyn Target,
+    pub(crate) crypto: Arc<dyn Crypto>,
+    pub(crate) keys: &'a dyn ArchiveKeys,
+}
+
+impl Fulls<'_> {
+    /// Writes the state that `rows` shows, which is the one at `point`. `step` is called after each chunk and may wait,
+    /// or stop by an error.
+    ///
+    /// INVARIANT: the manifest comes last, so a backup that was interrupted is none; what it wrote serves the next one.
+    pub(crate) fn write(
+        &self,
+        point: FullPoint,
+        rows: &dyn EngineSnapshot,
+        step: &mut dyn FnMut(Progress) -> Result<(), BackupError>,
+    ) -> Result<Manifest, BackupError> {
+        let mut writer = ChunkWriter::new(self, point)?;
+        let mut generation = 0;
+        let tree = encoding::encode_key(&RecordKey::Tree);
+        let (mut from, to) = (vec![b'r'], [b'r' + 1]);
+        loop {
+            let page = rows.scan(&from, &to, PAGE_ROWS).map_err(told)?;
+            let Some((last, _)) = page.last() else { break };
+            from = [last.as_slice(), &[0]].concat();
+            for (key, record) in page {
+                if key == tree
+                    && let Record::Tree(head) = encoding::decode_record(&RecordKey::Tree, &record)?
+                {
+                    generation = head.generation;
+                }
+                writer.add(&key, &record, step)?;
+            }
+        }
+        writer.finish_chunk(step)?;
+        let ChunkWriter { key, chunks, progress, .. } = writer;
+        let manifest =
+            Manifest { point, root_version: key.root_version, generation, rows: progress.rows, chunks };
+        self.check_chunks(&manifest)?;
+        self.target.put(&manifest.path(), &manifest.encode(&*self.crypto, &key), PutIf::Always)?;
+        Ok(manifest)
+    }
+
+    /// Reads a manifest without trusting it yet.
+    pub(crate) fn manifest(&self, path: &str) -> Result<(Manifest, Vec<u8>), BackupError> {
+        let (bytes, _) =
+            self.target.get(path)?.ok_or_else(|| BackupError::damaged(path, "it is not there"))?;
+        Ok((Manifest::decode(&*self.crypto, path, &bytes)?, bytes))
+    }
+
+    /// Reads the manifest at `path`, proves who wrote it, and gives all rows, in order, each chunk verified before its
+    /// rows are seen.
+    pub(crate) fn read(&self, path: &str) -> Result<(Manifest, Rows<'_>), BackupError> {
+        let (manifest, bytes) = self.manifest(path)?;
+        let key = self.keys.get(manifest.root_version)?;
+        manifest.authenticate(&*self.crypto, &key, &bytes)?;
+        let rows = Rows {
+            archive: self,
+            key,
+            manifest: manifest.clone(),
+            next_chunk: 0,
+            rows: Vec::new().into_iter(),
+            last_key: Vec::new(),
+            count: 0,
+            failed: false,
+        };
+        Ok((manifest, rows))
+    }
+
+    /// Chunks may have been pruned while the backup was made: without them there is no backup.
+    fn check_chunks(&self, manifest: &Manifest) -> Result<(), BackupError> {
+        let there = chunks_there(self.target, manifest.point.timeline)?;
+        let missing = manifest.chunks.iter().find(|chunk| {
+            !there.get(&chunk.id).is_some_and(|found| found.contains(&(chunk.sha256, chunk.bytes.into())))
+        });
+        match missing {
+            None => Ok(()),
+            Some(chunk) => {
+                Err(BackupError::damaged(&manifest.chunk_path(chunk), "it was removed meanwhile; run again"))
+            }
+        }
+    }
+}
+
+/// Objects of each chunk at the target: hash and length. More than one where two backups wrote at once.
+fn chunks_there(
+    target: &dyn Target,
+    timeline: u32,
+) -> Result<HashMap<[u8; 16], Vec<(Digest, u64)>>, BackupError> {
+    let prefix = chunks_prefix(timeline);
+    let mut there = HashMap::<_, Vec<_>>::new();
+    for listed in target.list(&prefix)? {
+        if let Some((id, sha256)) = listed.path.strip_prefix(&prefix).and_then(chunk_name) {
+            there.entry(id).or_default().push((sha256, listed.bytes));
+        }
+    }
+    Ok(there)
+}
+
+/// Gathers rows into chunks and writes those that are not there.
+struct ChunkWriter<'a> {
+    archive: &'a Fulls<'a>,
+    point: FullPoint,
+    key: ArchiveKey,
+    there: HashMap<[u8; 16], Vec<(Digest, u64)>>,
+    plain: Vec<u8>,
+    rows: u32,
+    chunks: Vec<ChunkRef>,
+    progress: Progress,
+}
+
+impl<'a> ChunkWriter<'a> {
+    fn new(archive: &'a Fulls<'a>, point: FullPoint) -> Result<Self, BackupError> {
+        Ok(Self {
+            archive,
+            point,
+            key: archive.keys.current()?,
+            there: chunks_there(archive.target, point.timeline)?,
+            plain: Vec::new(),
+            rows: 0,
+            chunks: Vec::new(),
+            progress: Progress::default(),
+        })
+    }
+
+    fn add(
+        &mut self,
+        key: &[u8],
+        record: &[u8],
+        step: &mut dyn FnMut(Progress) -> Result<(), BackupError>,
+    ) -> Result<(), BackupError> {
+        for part in [key, record] {
+            let len =
+                u32::try_from(part.len()).map_err(|_| Error::internal("a row of the index is too long"))?;
+            self.plain.extend_from_slice(&len.to_be_bytes());
+        }
+        self.plain.extend_from_slice(key);
+        self.plain.extend_from_slice(record);
+        self.rows += 1;
+        let len = (ROW_HEADER_LEN + key.len() + record.len()) as u64;
+        if self.plain.len() >= CHUNK_BYTES_MAX
+            || (self.plain.len() >= CHUNK_BYTES_MIN && ends_chunk(&*self.archive.crypto, key, len))
+        {
+            self.finish_chunk(step)?;
+        }
+        Ok(())
+    }
+
+    fn finish_chunk(
+        &mut self,
+        step: &mut dyn FnMut(Progress) -> Result<(), BackupError>,
+    ) -> Result<(), BackupError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        let crypto = &*self.archive.crypto;
+        let id_key = self.key.subkey(crypto, b"keyreeve/chunk-id/v1");
+        let mac = crypto.hmac_sha256(id_key.expose(), &[&self.plain]);
+        let mut chunk = ChunkRef {
+            id: std::array::from_fn(|at| mac[at]),
+            sha256: [0; 32],
+            bytes: 0,
+            plain_bytes: length(self.plain.len())?,
+            rows: self.rows,
+        };
+        if !self.is_there(&mut chunk)? {
+            let object = seal(&self.archive.crypto, &self.key, self.point.store, &self.plain)?;
+            chunk.sha256 = crypto.sha256(&[&object]);
+            chunk.bytes = length(object.len())?;
+            let path = chunk_path(self.point.timeline, &chunk);
+            self.archive.target.put(&path, &object, PutIf::Always)?;
+            self.progress.bytes_written += u64::from(chunk.bytes);
+        }
+        self.progress.rows += u64::from(self.rows);
+        self.progress.bytes += u64::from(chunk.bytes);
+        self.chunks.push(chunk);
+        self.plain.clear();
+        self.rows = 0;
+        step(self.progress)
+    }
+
+    /// Whether the target has the chunk. It is read: a new backup must not rest on an old one's damage.
+    fn is_there(&self, chunk: &mut ChunkRef) -> Result<bool, BackupError> {
+        for (sha256, bytes) in self.there.get(&chunk.id).into_iter().flatten() {
+            let Ok(bytes) = u32::try_from(*bytes) else { continue };
+            let found = ChunkRef { sha256: *sha256, bytes, ..*chunk };
+            let Some((object, _)) = self.archive.target.get(&chunk_path(self.point.timeline, &found))? else {
+                continue;
+            };
+            let plain = open(&self.archive.crypto, &self.key, self.point.store, &found, &object);
+            if plain.is_ok_and(|plain| plain == self.plain) {
+                *chunk = found;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// All rows of a full backup, in order. Ends after the first error.
+pub(crate) struct Rows<'a> {
+    archive: &'a Fulls<'a>,
+    key: ArchiveKey,
+    manifest: Manifest,
+    next_chunk: usize,
+    rows: vec::IntoIter<Row>,
+    last_key: Vec<u8>,
+    count: u64,
+    failed: bool,
+}
+
+impl Rows<'_> {
+    fn next_row(&mut self) -> Result<Option<Row>, BackupError> {
+        loop {
+            if let Some(row) = self.rows.next() {
+                return Ok(Some(row));
+            }
+            let Some(chunk) = self.manifest.chunks.get(self.next_chunk).copied() else {
+                let wrong =
+                    || BackupError::damaged(&self.manifest.path(), "it counts other rows than there are");
+                return (self.count == self.manifest.rows).then_some(None).ok_or_else(wrong);
+            };
+            self.next_chunk += 1;
+            let path = self.manifest.chunk_path(&chunk);
+            let damaged = |what: &str| BackupError::damaged(&path, what);
+            let (object, _) = self.archive.target.get(&path)?.ok_or_else(|| damaged("it is not there"))?;
+            let plain = open(&self.archive.crypto, &self.key, self.manifest.point.store, &chunk, &object)
+                .map_err(|what| damaged(&what))?;
+            let rows = parse_rows(&plain, &mut self.last_key).map_err(damaged)?;
+            if rows.len() != chunk.rows as usize {
+                return Err(damaged("it holds another number of rows than its manifest says"));
+            }
+            self.count += rows.len() as u64;
+            self.rows = rows.into_iter();
+        }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<Row, BackupError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let next = self.next_row().transpose();
+        self.failed = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+/// Whether an object is, byte for byte, the one that the manifest names.
+pub(crate) fn check_object(crypto: &dyn Crypto, chunk: &ChunkRef, object: &[u8]) -> Result<(), &'static str> {
+    match object.len() as u64 == u64::from(chunk.bytes) && crypto.sha256(&[object]) == chunk.sha256 {
+        true => Ok(()),
+        false => Err("its hash is not the one in its name"),
+    }
+}
+
+fn seal(
+    crypto: &Arc<dyn Crypto>,
+    key: &ArchiveKey,
+    store: Uuid,
+    plain: &[u8],
+) -> Result<Vec<u8>, BackupError> {
+    let mut salt = [0; 32];
+    crypto.fill(&mut salt)?;
+    let header = header(store, key.root_version, &salt);
+    let binding = Binding { salt, section: SECTION, owner: crypto.sha256(&[&header]) };
+    let seal = || {
+        let mut writer = SealWriter::new(crypto.clone(), key, &binding)?;
+        writer.write_all(plain)?;
+        writer.finish()
+    };
+    let stream = seal().map_err(Error::internal)?;
+    Ok([header.as_slice(), &stream].concat())
+}
+
+/// The rows' bytes of a chunk.
+fn open(
+    crypto: &Arc<dyn Crypto>,
+    key: &ArchiveKey,
+    store: Uuid,
+    chunk: &ChunkRef,
+    object: &[u8],
+) -> Result<Vec<u8>, String> {
+    check_object(&**crypto, chunk, object)?;
+    let (head, stream) = object.split_first_chunk::<HEADER_LEN>().ok_or("it is cut short")?;
+    let salt = std::array::from_fn(|at| head[HEADER_LEN - 32 + at]);
+    if *head != header(store, key.root_version, &salt) {
+        return Err("its header is of another store, root key or format".into());
+    }
+    let binding = Binding { salt, section: SECTION, owner: crypto.sha256(&[head]) };
+    let open = || {
+        let mut plain = Vec::new();
+        let reader = SealReader::new(crypto.clone(), key, &binding, stream)?;
+        reader.take(u64::from(chunk.plain_bytes) + 1).read_to_end(&mut plain)?;
+        Ok::<_, std::io::Error>(plain)
+    };
+    let plain = open().map_err(|error| error.to_string())?;
+    let fits = plain.len() as u64 == u64::from(chunk.plain_bytes);
+    fits.then_some(plain).ok_or_else(|| "it holds more or less than its manifest says".into())
+}
+
+/// Rows of one chunk, whose keys go on behind `last_key`.
+fn parse_rows(plain: &[u8], last_key: &mut Vec<u8>) -> Result<Vec<Row>, &'static str> {
+    let mut rows = Vec::new();
+    let mut rest = plain;
+    while !rest.is_empty() {
+        let (key, record);
+        let mut len = || {
+            let (bytes, behind) = rest.split_first_chunk().ok_or("a row is cut short")?;
+            rest = behind;
+            Ok(u32::from_be_bytes(*bytes) as usize)
+        };
+        let (key_len, record_len) = (len()?, len()?);
+        (key, rest) = rest.split_at_checked(key_len).ok_or("a row is cut short")?;
+        (record, rest) = rest.split_at_checked(record_len).ok_or("a row is cut short")?;
+        if key.first() != Some(&b'r') || key <= last_key.as_slice() {
+            return Err("its rows are not in order");
+        }
+        last_key.clear();
+        last_key.extend_from_slice(key);
+        rows.push((key.to_vec(), record.to_vec()));
+    }
+    Ok(rows)
+}
+
+/// Whether a chunk ends with the row of this key: the longer a row, the likelier, so that chunks get equally long.
+fn ends_chunk(crypto: &dyn Crypto, key: &[u8], len: u64) -> bool {
+    let hash = crypto.sha256(&[key]);
+    let number = u64::from_be_bytes(std::array::from_fn(|at| hash[at]));
+    number % CHUNK_BYTES_MORE < len
+}
+
+fn header(store: Uuid, root_version: u32, salt: &[u8; 32]) -> [u8; HEADER_LEN] {
+    let mut header = [0; HEADER_LEN];
+    header[..8].copy_from_slice(&MAGIC);
+    header[8..12].copy_from_slice(&FORMAT.to_be_bytes());
+    header[12..28].copy_from_slice(store.as_bytes());
+    header[28..32].copy_from_slice(&root_version.to_be_bytes());
+    header[32..].copy_from_slice(salt);
+    header
+}
+
+fn length(len: usize) -> Result<u32, BackupError> {
+    Ok(u32::try_from(len).map_err(|_| Error::internal("a chunk of a backup is too long"))?)
+}
