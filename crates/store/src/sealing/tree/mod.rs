@@ -30,7 +30,7 @@ use self::{
     node::{Address, Node, node_id},
 };
 pub(crate) use self::{
-    node::SLOTS,
+    node::{SLOTS, leaf_node_number},
     rewrite::{Plan, Rewrite},
     verify::verify,
 };
