@@ -42,6 +42,11 @@ impl ArchiveKey {
         let info: [&[u8]; 3] = [b"keyreeve/archive/v1", store.as_bytes(), &root_version.to_be_bytes()];
         Self { root_version, key: crypto.hkdf_sha256(&[], root.expose(), &info) }
     }
+
+    /// A key for another purpose, which `info` names: HKDF-SHA-256(no salt, IKM = archive key, info).
+    pub(crate) fn subkey(&self, crypto: &dyn Crypto, info: &[u8]) -> SecretBytes {
+        crypto.hkdf_sha256(&[], self.key.expose(), &[info])
+    }
 }
 
 /// Gives archive keys, of the root key in force and of retired ones.

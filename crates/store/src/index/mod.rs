@@ -11,6 +11,7 @@ pub(crate) mod secondary;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use keyreeve_core::{
@@ -19,10 +20,17 @@ use keyreeve_core::{
     ports::store::{IndexHit, IndexRange},
     record::{Change, Record, RecordKey},
 };
-use parking_lot::RwLock;
+use parking_lot::{Condvar, Mutex, RwLock};
 use quick_cache::sync::{Cache, GuardResult};
 
-use crate::engines::{Engine, EngineError};
+use crate::{
+    engines::{Engine, EngineError, EngineSnapshot},
+    failure::unavailable,
+};
+
+/// How long a snapshot waits for the engine: so many times so long.
+const SNAPSHOT_WAITS_MAX: u32 = 300;
+const SNAPSHOT_WAIT: Duration = Duration::from_millis(100);
 
 type Found = Option<Arc<Record>>;
 
@@ -33,6 +41,9 @@ pub(crate) struct Index {
     /// INVARIANT: never older than overlay and engine together. Publishing replaces what is cached, and a reader that
     /// filled in the meantime loses: its placeholder is gone.
     cache: Cache<RecordKey, Found, Weigh>,
+    /// The newest entry with changes that was published, and the newest one that the engine holds.
+    progress: Mutex<(Lsn, Lsn)>,
+    applied: Condvar,
 }
 
 /// What the engine does not hold yet. Bounded by the applier's queue.
@@ -56,7 +67,26 @@ impl Index {
     pub(crate) fn new(engine: Arc<dyn Engine>, cache_bytes_max: u64) -> Self {
         let items = usize::try_from(cache_bytes_max / 1024).unwrap_or(usize::MAX).max(64);
         let cache = Cache::with_weighter(items, cache_bytes_max, Weigh);
-        Self { engine, overlay: RwLock::default(), cache }
+        let progress = Mutex::new((Lsn(0), Lsn(0)));
+        Self { engine, overlay: RwLock::default(), cache, progress, applied: Condvar::new() }
+    }
+
+    /// The rows of all records, with everything in it that was published before: waits until the engine has it.
+    ///
+    /// # Errors
+    /// `Unavailable` where that takes too long; what `check` reports; the engine's.
+    pub(crate) fn snapshot(&self, check: impl Fn() -> Result<()>) -> Result<Box<dyn EngineSnapshot>> {
+        let mut progress = self.progress.lock();
+        let wanted = progress.0;
+        for _ in 0..SNAPSHOT_WAITS_MAX {
+            check()?;
+            if progress.1 >= wanted {
+                drop(progress);
+                return self.engine.snapshot().map_err(told);
+            }
+            self.applied.wait_for(&mut progress, SNAPSHOT_WAIT);
+        }
+        Err(unavailable("the index lags behind the journal too far: try again"))
     }
 
     /// The record as of now.
@@ -155,6 +185,7 @@ impl Index {
             published.rows.extend(rows);
             published.records.push((key, new));
         }
+        self.progress.lock().0 = lsn;
         Ok(published)
     }
 
@@ -185,6 +216,10 @@ impl Index {
 
     /// Forgets what the engine holds by now.
     fn forget(&self, applied: &[Published]) {
+        if let Some(last) = applied.last() {
+            self.progress.lock().1 = last.lsn;
+            self.applied.notify_all();
+        }
         let mut overlay = self.overlay.write();
         for published in applied {
             for (key, _) in &published.records {

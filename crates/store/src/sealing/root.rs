@@ -76,16 +76,6 @@ impl RootKey {
         ring.keys.get(&version).cloned().ok_or_else(missing)
     }
 
-    /// The key of archives that were made under this version: HKDF-SHA-256(no salt, root key, "keyreeve/archive/v1" ||
-    /// store 16 || version u32).
-    ///
-    /// # Errors
-    /// As [`RootKey::get`].
-    pub(crate) fn archive_key(&self, crypto: &dyn Crypto, store: Uuid, version: u32) -> Result<SecretBytes> {
-        let info: [&[u8]; 3] = [b"keyreeve/archive/v1", store.as_bytes(), &version.to_be_bytes()];
-        Ok(crypto.hkdf_sha256(&[], self.get(version)?.expose(), &info))
-    }
-
     /// Seals with `key` from now on, for everybody who shares this.
     pub(super) fn advance(&self, version: u32, key: Arc<SecretBytes>) {
         let mut ring = self.0.write();
