@@ -8,6 +8,7 @@ use crate::{
 };
 
 pub mod activate;
+pub mod administer;
 pub mod apply_dates;
 pub mod as_of;
 pub mod cancel_destroy;

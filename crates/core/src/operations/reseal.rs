@@ -2,7 +2,14 @@
 //! puts the former leaves on record for erasure in the same entry. Material and attributes stay what they are. Not here:
 //! replacing the root key, which the store does.
 
-use std::{collections::BTreeSet, ops::Bound, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use super::{
     Operation, Subject,
@@ -54,8 +61,8 @@ pub fn is_pending(store: &dyn Store, root_version: u32) -> Result<bool> {
 }
 
 /// Seals everything anew that is not sealed under this root key, in batches, while others work; `caller` gives the
-/// server itself as the caller of one request. Run again after whatever broke it off, it does what is left. Tells how
-/// many objects it sealed. `server` names the server data that the caller knows of. Not for async tasks.
+/// server itself as the caller of one request. Run again after whatever broke it off, it does what is left. `server`
+/// names the server data that the caller knows of; `sealed` counts the objects. Not for async tasks.
 ///
 /// # Errors
 /// The store's; `Internal` for sealed data that belongs to nothing, and for what does not open: the rest is done then.
@@ -64,15 +71,16 @@ pub fn reseal_all(
     caller: &dyn Fn() -> Result<Caller>,
     root_version: u32,
     server: &[&str],
-) -> Result<u64> {
+    sealed: &AtomicU64,
+) -> Result<()> {
     if !is_pending(&**engine.store(), root_version)? {
-        return Ok(0);
+        return Ok(());
     }
     // INVARIANT: once this entry is durable, everything under former root keys is in the index: the store takes nothing
     // more that is sealed under them.
     engine.execute(&caller()?, &Reseal { root_version, objects: &[], server })?;
     let known = known_server_data(engine.store().as_ref(), server)?;
-    let (mut after, mut sealed, mut failed) = (None, 0, None);
+    let (mut after, mut failed) = (None, None);
     let range = IndexRange {
         realm: RealmId::DEFAULT,
         kind: IndexKind::Leaf,
@@ -84,7 +92,7 @@ pub fn reseal_all(
         let objects = hits.iter().map(|hit| ObjectId(hit.id)).filter(|id| !known.contains(id));
         for batch in outdated(engine.store().as_ref(), objects, root_version)?.chunks(OBJECTS_MAX) {
             match reseal(engine, caller, root_version, batch) {
-                Ok(count) => sealed += count,
+                Ok(count) => drop(sealed.fetch_add(count, Ordering::Relaxed)),
                 Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
                 Err(error) => failed = Some(error),
             }
@@ -96,7 +104,7 @@ pub fn reseal_all(
     }
     match failed {
         Some(error) => Err(error),
-        None => engine.execute(&caller()?, &Resealed { root_version }).map(|()| sealed),
+        None => engine.execute(&caller()?, &Resealed { root_version }),
     }
 }
 
@@ -113,7 +121,9 @@ fn outdated(
             Some(Record::Material(_)) => outdated.push(id),
             Some(other) => return Err(damaged(&RecordKey::Material(id), other)),
             None if store.get(&RecordKey::Object(id))?.is_some() => {}
-            None => return Err(Error::internal(format!("sealed data {id} belongs to nothing that is known"))),
+            None => {
+                return Err(Error::internal(format!("sealed data {id} belongs to nothing that is known")));
+            }
         }
     }
     Ok(outdated)
