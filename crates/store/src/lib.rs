@@ -8,6 +8,7 @@ mod destroy;
 pub mod disk;
 pub mod engines;
 mod failure;
+mod feed;
 mod index;
 pub mod journal;
 mod marks;
@@ -17,6 +18,7 @@ mod restore;
 mod root;
 mod scribe;
 mod sealing;
+pub mod signed;
 mod stage;
 mod store;
 

@@ -32,6 +32,10 @@ pub struct StoreOptions {
     pub dir: PathBuf,
     /// The machine's cell: the file that holds the epoch key, outside of the data folder.
     pub cell: PathBuf,
+    /// How many places must come together for an epoch key, once there is one place more than that; 1: each has it whole.
+    pub cells_threshold: u8,
+    /// Whether threads of the store's own erase what is destroyed; otherwise `Store::keep` does.
+    pub background: bool,
     /// Disk that journal and key files lie on.
     pub disk: Arc<dyn Disk>,
     /// Where the index lies.
@@ -58,6 +62,8 @@ impl StoreOptions {
         Self {
             cell: dir.with_added_extension("cell"),
             dir,
+            cells_threshold: 1,
+            background: true,
             disk: Arc::new(RealDisk),
             engine: EngineChoice::Embedded,
             crypto,

@@ -5,6 +5,7 @@ use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use keyreeve_core::{
     model::{Lsn, Time},
+    ports::cell::Cell,
     record::{Record, RecordKey},
 };
 use serde::{Deserialize, Serialize};
@@ -154,22 +155,36 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     Ok(Recovered { lock, file, root, journal, writer: opened.writer, index, applier, marks, last })
 }
 
+/// The key tree with the cell that its epoch key came from.
+pub(crate) struct OpenTree {
+    pub(crate) tree: Arc<KeyTree>,
+    pub(crate) cell: Arc<dyn Cell>,
+    /// How many shares gave the epoch key.
+    pub(crate) threshold: u8,
+}
+
 /// The key tree that is on record, under the epoch key in the machine's cell; or one that is still to be made.
 pub(crate) fn open_tree(
     options: &StoreOptions,
     place: Place,
     index: &Arc<Index>,
-) -> Result<KeyTree, StoreError> {
-    let StoreOptions { dir, cell, disk, crypto, .. } = options;
+) -> Result<OpenTree, StoreError> {
+    let StoreOptions { dir, cell, disk, crypto, clock, .. } = options;
     let failed = StoreError::KeyTree;
+    let domain = disk.file_system(parent(cell));
     let cell = FileCell::outside(disk.clone(), crypto.clone(), cell.clone(), dir).map_err(failed)?;
-    let cell = Arc::new(MachineCell { cell, place });
-    let tree = KeyTree::new(crypto.clone(), place, index.clone(), cell.clone());
+    let cell: Arc<dyn Cell> = Arc::new(cell);
+    let machine =
+        MachineCell { cell: cell.clone(), place, crypto: crypto.clone(), clock: clock.clone(), domain };
+    let machine = Arc::new(machine);
+    let tree = Arc::new(KeyTree::new(crypto.clone(), place, index.clone(), machine.clone()));
+    let mut threshold = 1;
     if let Some(Record::Tree(head)) = index.get(&RecordKey::Tree).map_err(failed)?.as_deref() {
-        let key = cell.epoch_key(head.generation).map_err(failed)?;
+        let key;
+        (key, threshold) = machine.epoch_key(head.generation, Vec::new).map_err(failed)?;
         tree.open(head, &key).map_err(failed)?;
     }
-    Ok(tree)
+    Ok(OpenTree { tree, cell, threshold })
 }
 
 fn journal(options: &StoreOptions) -> Journal {

@@ -5,6 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::{Context, Poll},
     thread::JoinHandle,
 };
 
@@ -15,19 +16,21 @@ use keyreeve_core::{
         seal::Sealer,
         store::{self as port, Commit, Completion, IndexHit, IndexRange},
     },
-    record::{Entry, Record, RecordKey},
+    record::{Change, Entry, Record, RecordKey},
 };
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::{
+    destroy::{self, Eraser, Places},
     disk::DiskLock,
     failure::{Failure, unavailable},
+    feed::Watchers,
     index::{Index, encoding},
     journal::{self, CommitError, Committer, ENTRY_BYTES_MAX, Journal, JournalError},
     marks::Marks,
     options::{StoreError, StoreOptions},
-    recovery::{self, Recovered},
+    recovery::{self, OpenTree, Recovered},
     scribe::Scribe,
     sealing::{Place, RootKeeper, RootSealer, Unlock},
     stage::{Prepared, Recent, StoreStage},
@@ -46,10 +49,13 @@ pub struct Store {
     index: Arc<Index>,
     failure: Arc<Failure>,
     published: Arc<AtomicU64>,
+    watchers: Arc<Watchers>,
     marks: Arc<Marks>,
     sealer: Arc<RootSealer>,
     pub(crate) root: RootKeeper,
     place: Place,
+    pub(crate) eraser: Arc<Eraser>,
+    erasing: Mutex<Option<JoinHandle<()>>>,
     /// Let go last, after the threads have ended.
     _lock: Box<dyn DiskLock>,
 }
@@ -73,10 +79,11 @@ impl Store {
         let Recovered { lock, file, root, journal, writer, index, applier, marks, last } =
             recovery::open(options, unlock)?;
         let place = file.place();
-        let tree = Arc::new(recovery::open_tree(options, place, &index)?);
+        let OpenTree { tree, cell, threshold } = recovery::open_tree(options, place, &index)?;
         let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root.root().clone(), place.store, tree.clone()));
         let failure = Arc::new(Failure::new(options.on_failure.clone()));
         let published = Arc::new(AtomicU64::new(last.0));
+        let watchers = Arc::new(Watchers::default());
         let thread = StoreError::io("start a thread for", &options.dir);
         let (sender, applier) = applier.start(failure.clone()).map_err(thread)?;
         let stage = StoreStage {
@@ -86,6 +93,7 @@ impl Store {
             applier: sender,
             failure: failure.clone(),
             published: published.clone(),
+            watchers: watchers.clone(),
             marks: marks.clone(),
             recent: Recent::new(last),
             staged: Vec::new(),
@@ -97,12 +105,33 @@ impl Store {
         let committer = Arc::new(Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?);
         let applier = Mutex::new(Some(applier));
         let (clock, crypto) = (options.clock.clone(), options.crypto.clone());
-        let (index_, failure_) = (index.clone(), failure.clone());
-        let scribe = Scribe { index: index_, committer: committer.clone(), clock, crypto, failure: failure_ };
-        tree.start(Arc::new(scribe));
+        let scribe = Scribe {
+            index: index.clone(),
+            committer: committer.clone(),
+            clock,
+            crypto: crypto.clone(),
+            failure: failure.clone(),
+        };
+        let scribe = Arc::new(scribe);
+        tree.start(scribe.clone());
+        let places = Arc::new(Places::new(index.clone(), scribe.clone(), place.timeline, cell));
+        let eraser = Arc::new(Eraser::new(destroy::Parts {
+            here: place,
+            crypto,
+            index: index.clone(),
+            scribe,
+            published: published.clone(),
+            tree,
+            places,
+            threshold_wanted: options.cells_threshold,
+            threshold,
+        }));
+        let thread = StoreError::io("start a thread for", &options.dir);
+        let erasing = options.background.then(|| destroy::start(eraser.clone())).transpose().map_err(thread)?;
+        let erasing = Mutex::new(erasing);
         let thread = StoreError::io("start a thread for", &options.dir);
         verify_older_segments(&journal, last, failure.clone()).map_err(thread)?;
-        Ok(Self { journal, committer, applier, index, failure, published, marks, sealer, root, place, _lock: lock })
+        Ok(Self { journal, committer, applier, index, failure, published, watchers, marks, sealer, root, place, eraser, erasing, _lock: lock })
     }
 
     /// Commits what waits, marks a clean stop and lets the index catch up. Later commits are refused.
@@ -110,6 +139,11 @@ impl Store {
     /// # Errors
     /// `Stop` where the store had failed before, or the stop could not be marked.
     pub fn close(&self) -> Result<(), StoreError> {
+        self.eraser.stop();
+        if let Some(erasing) = self.erasing.lock().take() {
+            // A panic there left something pending; the next start takes it up.
+            let _ = erasing.join();
+        }
         let stopped = self.committer.stop();
         // The committer's end was the last that sent to the applier.
         if let Some(applier) = self.applier.lock().take() {
@@ -144,6 +178,14 @@ impl port::Store for Store {
         Lsn(self.published.load(Ordering::Acquire))
     }
 
+    fn poll_published(&self, after: Lsn, context: &mut Context<'_>) -> Poll<Lsn> {
+        self.watchers.poll(after, || self.published(), context)
+    }
+
+    fn is_full(&self) -> bool {
+        self.committer.is_full()
+    }
+
     fn get(&self, key: &RecordKey) -> Result<Option<Arc<Record>>> {
         self.failure.check()?;
         self.index.get(key)
@@ -160,9 +202,12 @@ impl port::Store for Store {
             Err(error) => return done(Err(error)),
         };
         let failure = self.failure.clone();
+        let erases = |change: &Change| matches!(change, Change::Put(Record::Erasure(_)));
+        let eraser = prepared.changes.iter().any(erases).then(|| self.eraser.clone());
         self.committer.submit(prepared, move |result| {
             // A durable entry that readers cannot see is not answered as done.
             done(result.map_err(refused).and_then(|reply| failure.check().map(|()| reply)));
+            eraser.into_iter().for_each(|eraser| eraser.wake());
         });
     }
 

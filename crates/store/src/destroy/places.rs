@@ -1,7 +1,7 @@
 //! Places: where an epoch key is or was, each with a record, and the door to those that can be reached now.
 //!
-//! INVARIANT: a place is on record before its cell is first written: nothing holds an epoch key that a destruction would
-//! not ask for.
+//! INVARIANT: a place is on record before its cell holds a key that opens anything: nothing holds one that a destruction
+//! would not ask for.
 
 use std::{ops::Bound, sync::Arc};
 
@@ -17,6 +17,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::{
     index::Index,
     scribe::{Note, Scribe},
+    sealing::cells::machine_name,
 };
 
 /// Places that a store may ever have: each has a share of its own.
@@ -87,19 +88,6 @@ impl Places {
             Some(Record::Place(place)) => Ok(Some(place.clone())),
             _ => Ok(None),
         }
-    }
-
-    /// Puts this machine on record, before its cell is written for the first time; `generation` is what comes into it.
-    ///
-    /// # Errors
-    /// Those of the journal.
-    pub(crate) fn register_machine(&self, generation: u64) -> Result<()> {
-        if self.get(&self.machine)?.is_some() {
-            return Ok(());
-        }
-        let (name, domain) = (self.machine.clone(), None);
-        let new = NewPlace { name, kind: PlaceKind::Machine, has_cell: true, domain, confirmed: generation };
-        self.register(Action::Claim, new).map(drop)
     }
 
     /// Puts a place on record, or back on record where it was lost or removed.
@@ -221,11 +209,6 @@ pub(crate) struct NewPlace {
     pub(crate) domain: Option<String>,
     /// The generation that its cell is about to hold; 0 where nothing comes yet.
     pub(crate) confirmed: u64,
-}
-
-/// What the place of a machine is called.
-pub(crate) fn machine_name(timeline: u32) -> String {
-    format!("machine-{timeline}")
 }
 
 fn unreachable(name: &str) -> Error {

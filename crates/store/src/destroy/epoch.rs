@@ -1,0 +1,377 @@
+//! One epoch change: nodes without the destroyed leaves, proven and replicated; the new epoch key in enough cells; and
+//! the entry that puts it in force. Until that entry everything can be taken back, and is, by whoever comes next.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::{Bound, Range},
+    sync::{Arc, atomic::Ordering},
+};
+
+use keyreeve_core::{
+    Error, ErrorKind, Result, SecretBytes,
+    access::Action,
+    model::{EpochChange, Erasure, Lsn, NodeId, Place, PlaceKind, RealmId, ReplacedNodes, SealedNode},
+    ports::{
+        cell::Cell,
+        store::{IndexHit, IndexRange},
+    },
+    record::{Change, Entry, IndexKind, Record, RecordKey},
+};
+
+use super::{eraser::Eraser, places::Replica};
+use crate::{
+    scribe::Note,
+    sealing::{
+        Leaves as _,
+        cells::cell_entry,
+        tree::{NodeSource, Plan, Rewrite, SLOTS, leaf_node_number, verify},
+    },
+};
+
+/// Bytes of nodes in one entry.
+const ENTRY_NODE_BYTES_MAX: usize = 4 << 20;
+/// Leaf nodes whose live leaves are read back in one go.
+const LEAF_NODES_AT_ONCE: usize = 64;
+/// Live leaves read in one step: those of a whole leaf node.
+const LEAVES_AT_ONCE: usize = SLOTS;
+
+/// Where the new epoch key goes before it is in force.
+struct Route {
+    threshold: u8,
+    here: Arc<Place>,
+    /// Targets that can be reached and hold the epoch key in force.
+    targets: Vec<(Arc<Place>, Arc<dyn Replica>)>,
+    /// Cells that must have it, this machine's among them.
+    cells_min: usize,
+    needs_target: bool,
+}
+
+impl Route {
+    fn is_enough(&self, targets: usize) -> bool {
+        targets + 1 >= self.cells_min && (targets > 0 || !self.needs_target)
+    }
+
+    fn too_few() -> Error {
+        let public = "too few places can be reached for a new epoch key; what is destroyed stays pending";
+        Error::new(ErrorKind::Unavailable, public)
+    }
+}
+
+impl Eraser {
+    /// Destroys the leaves of these erasures: nothing that is in force from then on reaches them.
+    ///
+    /// # Errors
+    /// Where it cannot be done now, and nothing has changed.
+    pub(super) fn change_epoch(&self, erasures: &[Arc<Erasure>], fresh_unused: bool) -> Result<()> {
+        let head = self.tree.head().ok_or_else(|| Error::internal("there is no key tree yet"))?;
+        let route = self.route(head.generation)?;
+        let destroyed = self.still_there(erasures)?;
+        let live = |leaves: Range<u64>| Ok(!self.live_leaves(leaves, None, 1)?.is_empty());
+        let generation = head.generation_max + 1;
+        let plan = Plan { generation, destroyed: &destroyed, fresh_unused, live: &live };
+        let rewrite = self.tree.rewrite(&plan)?;
+        let (first, last) = self.prepare(&rewrite, erasures)?;
+        let proven = self
+            .prove(&*self.index, &rewrite.epoch_key, &rewrite.touched, &destroyed)
+            .and_then(|()| self.replicate(&route, &rewrite, &destroyed, (first, last)))
+            .and_then(|targets| self.put(&route, &targets, &rewrite, head.generation));
+        match proven {
+            Ok(()) => self.switch(&route, rewrite, erasures, first),
+            Err(error) => {
+                self.abandon_unfinished()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes back an epoch change that did not come to its end, in this process or an earlier one. Its number is burnt.
+    ///
+    /// # Errors
+    /// Those of the journal.
+    pub(super) fn abandon_unfinished(&self) -> Result<()> {
+        let Some(EpochChange { generation, made, .. }) = self.tree.head().and_then(|head| head.epoch) else {
+            return Ok(());
+        };
+        self.tree.write_head(Action::AbandonEpoch, |head| {
+            head.epoch = None;
+            let changes = made.iter().map(|id| Change::Delete(RecordKey::Node(*id))).collect();
+            Ok(Note { detail: format!("generation {generation} is taken back"), changes, ..Note::default() })
+        })?;
+        // INVARIANT: only now. Were the entry that switches on record after all, this epoch key would be the one in force.
+        let in_force = self.tree.head().map_or(0, |head| head.generation);
+        for place in self.places.all()?.iter().filter(|place| place.confirmed == in_force && place.has_cell) {
+            if let Err(error) = self.forget_others(place, in_force) {
+                tracing::info!(%error, place = place.name, "an epoch key that was taken back is erased there later");
+            }
+        }
+        Ok(())
+    }
+
+    /// Erases in a cell what is not in force. It holds what is: it was read back.
+    fn forget_others(&self, place: &Place, in_force: u64) -> Result<()> {
+        match self.places.replica(&place.name) {
+            None if self.places.is_here(place) => self.places.cell_here().erase_except(Some(in_force)),
+            None => Ok(()),
+            Some(replica) => {
+                replica.check_claim()?;
+                replica.cell().map_or(Ok(()), |cell| cell.erase_except(Some(in_force)))
+            }
+        }
+    }
+
+    /// Whether an epoch change would give the number of shares that is wanted, and there are places for it.
+    pub(super) fn wants_threshold(&self) -> Result<bool> {
+        let Some(head) = self.tree.head() else { return Ok(false) };
+        let in_force = self.threshold.load(Ordering::Acquire);
+        if self.threshold_wanted == in_force || self.places_threshold(&self.places.all()?) == in_force {
+            return Ok(false);
+        }
+        Ok(self.route(head.generation).is_ok())
+    }
+
+    /// The shares that are wanted; where a place more than that is missing, the whole key goes to each.
+    fn places_threshold(&self, places: &[Arc<Place>]) -> u8 {
+        let cells = places.iter().filter(|place| place.has_cell && place.lost.is_none()).count();
+        if cells > usize::from(self.threshold_wanted) { self.threshold_wanted } else { 1 }
+    }
+
+    fn route(&self, in_force: u64) -> Result<Route> {
+        let all = self.places.all()?;
+        let threshold = self.places_threshold(&all);
+        let mut cells = 0;
+        let (mut here, mut targets, mut needs_target) = (None, Vec::new(), false);
+        for place in all.into_iter().filter(|place| place.has_cell && place.lost.is_none()) {
+            cells += 1;
+            needs_target |= place.kind == PlaceKind::Target;
+            if self.places.is_here(&place) {
+                here = Some(place);
+            } else if place.confirmed == in_force
+                && let Some(replica) = self.places.replica(&place.name)
+                && replica.check_claim().is_ok()
+            {
+                targets.push((place, replica));
+            }
+        }
+        let here = here.ok_or_else(|| Error::internal("this machine is no place on record"))?;
+        let cells_min = cells.min(usize::from(threshold) + 1);
+        let route = Route { threshold, here, targets, cells_min, needs_target };
+        if route.is_enough(route.targets.len()) { Ok(route) } else { Err(Route::too_few()) }
+    }
+
+    /// The leaves of erasures that the tree still holds, in order: some may be gone since before a restore.
+    fn still_there(&self, erasures: &[Arc<Erasure>]) -> Result<Vec<u64>> {
+        let objects = erasures.iter().flat_map(|erasure| &erasure.objects);
+        let mut leaves: Vec<u64> = objects.map(|object| object.leaf_index).collect();
+        leaves.sort_unstable();
+        leaves.dedup();
+        let mut there = Vec::with_capacity(leaves.len());
+        for leaf in leaves {
+            match self.tree.get(leaf) {
+                Ok(_) => there.push(leaf),
+                Err(error) if error.kind() == ErrorKind::Destroyed => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(there)
+    }
+
+    /// Puts the nodes on record, not yet in force: the first and the last entry.
+    fn prepare(&self, rewrite: &Rewrite, erasures: &[Arc<Erasure>]) -> Result<(Lsn, Lsn)> {
+        let generation = rewrite.generation;
+        let nodes_max = ENTRY_NODE_BYTES_MAX / rewrite.made.first().map_or(1, |node| node.bytes.len().max(1));
+        let put = |node: &SealedNode| Change::Put(Record::Node(Arc::new(node.clone())));
+        let mut parts = rewrite.made.chunks(nodes_max.max(1)).enumerate().map(|(number, part)| Note {
+            detail: format!("generation {generation}, part {}", number + 1),
+            changes: part.iter().map(put).collect(),
+            ..Note::default()
+        });
+        let nothing = || Error::internal("a new epoch has no node");
+        let begin = parts.next().ok_or_else(nothing)?;
+        // INVARIANT: the first entry names all nodes, so that whatever comes of the others can be taken back.
+        let first = self.tree.write_head(Action::PrepareEpoch, |head| {
+            head.generation_max = generation;
+            head.epoch = Some(EpochChange {
+                generation,
+                erasures: erasures.iter().map(|erasure| erasure.id).collect(),
+                made: rewrite.made.iter().map(|node| node.id).collect(),
+                replaced: rewrite.replaced.clone(),
+            });
+            Ok(begin)
+        })?;
+        let mut last = first;
+        for part in parts {
+            last = self.scribe.write(Action::PrepareEpoch, part)?;
+        }
+        Ok((first, last))
+    }
+
+    /// Opens the new nodes from this source alone: what lives derives, what is destroyed does not.
+    pub(super) fn prove(
+        &self,
+        source: &dyn NodeSource,
+        epoch_key: &SecretBytes,
+        leaf_nodes: &[u64],
+        destroyed: &[u64],
+    ) -> Result<()> {
+        let (crypto, store) = (&*self.crypto, self.here.store);
+        verify(crypto, store, source, epoch_key, [], destroyed)?;
+        for numbers in leaf_nodes.chunks(LEAF_NODES_AT_ONCE) {
+            let mut live = Vec::new();
+            for number in numbers {
+                self.each_live(*number, &mut live)?;
+            }
+            verify(crypto, store, source, epoch_key, live, &[])?;
+        }
+        Ok(())
+    }
+
+    /// The live leaves of a leaf node, with their check values.
+    fn each_live(&self, leaf_node: u64, live: &mut Vec<(u64, [u8; 8])>) -> Result<()> {
+        let slots = SLOTS as u64;
+        let mut after = None;
+        loop {
+            let leaves = leaf_node * slots..(leaf_node + 1) * slots;
+            let hits = self.live_leaves(leaves, after.as_ref(), LEAVES_AT_ONCE)?;
+            for hit in &hits {
+                let (index, check) = hit.value.split_at_checked(8).ok_or_else(malformed)?;
+                let index = index.try_into().map_err(|_| malformed())?;
+                live.push((u64::from_be_bytes(index), check.try_into().map_err(|_| malformed())?));
+            }
+            after = hits.last().cloned();
+            if hits.len() < LEAVES_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn live_leaves(
+        &self,
+        leaves: Range<u64>,
+        after: Option<&IndexHit>,
+        limit: usize,
+    ) -> Result<Vec<IndexHit>> {
+        let from = Bound::Included(leaves.start.to_be_bytes().to_vec());
+        let to = Bound::Excluded(leaves.end.to_be_bytes().to_vec());
+        let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Leaf, from, to };
+        self.index.find(&range, after, limit)
+    }
+
+    /// Brings the nodes to the targets and reads them back there. Gives those where that went well.
+    fn replicate<'a>(
+        &self,
+        route: &'a Route,
+        rewrite: &Rewrite,
+        destroyed: &[u64],
+        (first, last): (Lsn, Lsn),
+    ) -> Result<Vec<&'a (Arc<Place>, Arc<dyn Replica>)>> {
+        let mut good = Vec::new();
+        for target in &route.targets {
+            let replica = &target.1;
+            let read_back = replica.ship(last).and_then(|()| {
+                let nodes = ReadBack::of(&replica.read_back(first, last)?);
+                self.prove(&nodes, &rewrite.epoch_key, &rewrite.touched, destroyed)
+            });
+            match read_back {
+                Ok(()) => good.push(target),
+                Err(error) => tracing::warn!(%error, target = replica.address(), "cannot serve a new epoch"),
+            }
+        }
+        if route.is_enough(good.len()) { Ok(good) } else { Err(Route::too_few()) }
+    }
+
+    /// Puts the new epoch key beside the one in force.
+    fn put(
+        &self,
+        route: &Route,
+        targets: &[&(Arc<Place>, Arc<dyn Replica>)],
+        rewrite: &Rewrite,
+        in_force: u64,
+    ) -> Result<()> {
+        let put = |place: &Place, cell: &dyn Cell| {
+            let key = (rewrite.generation, &rewrite.epoch_key);
+            cell.put(&cell_entry(&*self.crypto, self.here, key, (route.threshold, place.share))?, in_force)
+        };
+        put(&route.here, &**self.places.cell_here())?;
+        let mut put_there = 0;
+        for (place, replica) in targets {
+            let done = replica.check_claim().and_then(|()| {
+                let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
+                put(place, &*cell)
+            });
+            match done {
+                Ok(()) => put_there += 1,
+                Err(error) => tracing::warn!(%error, target = place.name, "cannot take a new epoch key"),
+            }
+        }
+        if route.is_enough(put_there) { Ok(()) } else { Err(Route::too_few()) }
+    }
+
+    /// Puts the new epoch in force. From here on there is only forward.
+    fn switch(
+        &self,
+        route: &Route,
+        rewrite: Rewrite,
+        erasures: &[Arc<Erasure>],
+        prepared: Lsn,
+    ) -> Result<()> {
+        let generation = rewrite.generation;
+        let replaced = ReplacedNodes { generation, prepared, nodes: rewrite.replaced.clone() };
+        let mut changes = vec![Change::Put(Record::Replaced(Arc::new(replaced)))];
+        let (switched, switched_at) = (Some(generation), Some(self.scribe.clock.now()));
+        changes.extend(erasures.iter().map(|erasure| {
+            Change::Put(Record::Erasure(Arc::new(Erasure { switched, switched_at, ..(**erasure).clone() })))
+        }));
+        // A place counts as holding whole keys from the first one on, before it can be read back.
+        let split = self.places.all()?.into_iter().filter(|place| place.threshold > route.threshold);
+        changes.extend(split.map(|place| {
+            Change::Put(Record::Place(Arc::new(Place { threshold: route.threshold, ..(*place).clone() })))
+        }));
+        self.tree.write_head(Action::SwitchEpoch, |head| {
+            (head.generation, head.epoch) = (generation, None);
+            let detail = format!("generation {generation} is in force, {} erasures with it", erasures.len());
+            Ok(Note { detail, changes, ..Note::default() })
+        })?;
+        self.tree.switch(rewrite);
+        self.threshold.store(route.threshold, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// Nodes as a target gave them back.
+pub(super) struct ReadBack(HashMap<NodeId, Arc<SealedNode>>);
+
+impl ReadBack {
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let changes = entries.iter().flat_map(|entry| &entry.draft.changes);
+        let nodes = changes.filter_map(|change| match change {
+            Change::Put(Record::Node(node)) => Some((node.id, node.clone())),
+            _ => None,
+        });
+        Self(nodes.collect())
+    }
+
+    /// The leaf nodes among them that are still on record, by number, in order.
+    pub(super) fn leaf_nodes(&self, on_record: &dyn NodeSource) -> Result<Vec<u64>> {
+        let mut numbers = HashSet::new();
+        for node in self.0.values() {
+            if let Some(number) = leaf_node_number(node)
+                && on_record.node(node.id)?.is_some()
+            {
+                numbers.insert(number);
+            }
+        }
+        let mut numbers: Vec<u64> = numbers.into_iter().collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+}
+
+impl NodeSource for ReadBack {
+    fn node(&self, id: NodeId) -> Result<Option<Arc<SealedNode>>> {
+        Ok(self.0.get(&id).cloned())
+    }
+}
+
+fn malformed() -> Error {
+    Error::internal("the index is damaged: a leaf's row is malformed; remove the index")
+}

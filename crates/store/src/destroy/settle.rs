@@ -1,0 +1,209 @@
+//! Settling: every place that can be reached is brought to the epoch in force, older epoch keys are erased there, and
+//! what is complete by that gets its certificate.
+
+use std::{
+    ops::Bound,
+    sync::{Arc, atomic::Ordering},
+};
+
+use keyreeve_core::{
+    Error, ErrorKind, Result, SecretBytes,
+    access::Action,
+    model::{Erasure, ObjectId, Place, RealmId, ReplacedNodes, StoredCertificate},
+    ports::{
+        cell::{Cell, CellEntry},
+        store::IndexRange,
+    },
+    record::{Change, IndexKind, Record, RecordKey},
+};
+
+use super::{
+    certificate::{self, Facts},
+    epoch::ReadBack,
+    eraser::Eraser,
+    places::Replica,
+};
+use crate::{
+    scribe::Note,
+    sealing::cells::cell_entry,
+};
+
+/// Nodes deleted in one entry, about.
+const NODES_DELETED_MAX: usize = 65_536;
+/// Records of replaced nodes looked at in one step.
+const REPLACED_MAX: usize = 1024;
+
+impl Eraser {
+    /// Brings each place that is behind to the epoch in force. One that cannot be reached stays behind.
+    ///
+    /// # Errors
+    /// Those of the journal and of the index.
+    pub(super) fn settle(&self) -> Result<()> {
+        let Some((generation, key)) = self.tree.epoch_key() else { return Ok(()) };
+        for place in self.places.all()? {
+            if !place.has_cell || place.lost.is_some() || place.confirmed >= generation {
+                continue;
+            }
+            let settled = match self.places.replica(&place.name) {
+                Some(replica) => self.settle_target(&place, &*replica, generation, &key),
+                None if self.places.is_here(&place) => {
+                    self.settle_cell(&place, &**self.places.cell_here(), generation, &key)
+                }
+                None => continue,
+            };
+            if let Err(error) = settled {
+                self.scribe.failure.check()?;
+                tracing::warn!(%error, place = place.name, "older epoch keys cannot be erased there yet");
+            }
+        }
+        self.drop_unneeded()
+    }
+
+    /// INVARIANT: the epoch key comes into a target's cell, and the older one goes, only when the target has what the new
+    /// one opens: read back from there, not believed.
+    fn settle_target(
+        &self,
+        place: &Place,
+        replica: &dyn Replica,
+        generation: u64,
+        key: &SecretBytes,
+    ) -> Result<()> {
+        replica.check_claim()?;
+        let until = self.durable();
+        replica.ship(until)?;
+        let replaced = self.replaced()?.into_iter().find(|replaced| replaced.generation > place.confirmed);
+        if let Some(replaced) = replaced {
+            let nodes = ReadBack::of(&replica.read_back(replaced.prepared, until)?);
+            let leaf_nodes = nodes.leaf_nodes(&*self.index)?;
+            self.prove(&nodes, key, &leaf_nodes, &[])?;
+        }
+        let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
+        replica.check_claim()?;
+        self.settle_cell(place, &*cell, generation, key)
+    }
+
+    /// Puts the epoch key in force, erases all others, and puts on record that nothing else is left.
+    fn settle_cell(&self, place: &Place, cell: &dyn Cell, generation: u64, key: &SecretBytes) -> Result<()> {
+        let threshold = self.threshold.load(Ordering::Acquire);
+        let entry = cell_entry(&*self.crypto, self.here, (generation, key), (threshold, place.share))?;
+        let is_it = |held: &CellEntry| {
+            (held.store, held.generation, held.threshold) == (entry.store, generation, threshold)
+                && self.crypto.equal(held.key.expose(), entry.key.expose())
+        };
+        // What is useful there is not written over: the key in force, or else the one that it was last seen with.
+        let keep = if cell.read()?.iter().any(is_it) { generation } else { place.confirmed };
+        cell.put(&entry, keep)?;
+        cell.erase_except(Some(generation))?;
+        let held = cell.read()?;
+        if held.is_empty() || !held.iter().all(is_it) {
+            let public = format!("the cell {} holds something else than was put there", cell.address());
+            return Err(Error::new(ErrorKind::Unavailable, public));
+        }
+        self.confirm(&place.name, generation, threshold)
+    }
+
+    fn confirm(&self, name: &str, generation: u64, threshold: u8) -> Result<()> {
+        let as_of = self.durable();
+        let Some(place) = self.places.get(name)?.filter(|place| place.lost.is_none()) else {
+            return Err(Error::new(ErrorKind::Conflict, format!("{name} was struck off meanwhile")));
+        };
+        let confirmed_at = Some(self.scribe.clock.now());
+        let place = Place { confirmed: generation, confirmed_at, threshold, ..(*place).clone() };
+        let detail = format!("{name} holds the epoch key of generation {generation} and no other");
+        let (changes, reads) =
+            (vec![Change::Put(Record::Place(Arc::new(place)))], vec![RecordKey::Place(name.into())]);
+        self.scribe.write(Action::EraseCell, Note { detail, changes, as_of, reads }).map(drop)
+    }
+
+    /// What earlier epochs left for places that are behind, oldest first.
+    fn replaced(&self) -> Result<Vec<Arc<ReplacedNodes>>> {
+        let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+        let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Replaced, from, to };
+        let mut all = Vec::new();
+        for hit in self.index.find(&range, None, REPLACED_MAX)? {
+            let generation = hit.value.try_into().map(u64::from_be_bytes);
+            let generation =
+                generation.map_err(|_| Error::internal("a generation in the index is malformed"))?;
+            if let Some(Record::Replaced(found)) =
+                self.index.get(&RecordKey::Replaced(generation))?.as_deref()
+            {
+                all.push(found.clone());
+            }
+        }
+        Ok(all)
+    }
+
+    /// Deletes nodes of older epochs once no place can need them any more.
+    fn drop_unneeded(&self) -> Result<()> {
+        let places = self.places.all()?;
+        let in_use = places.iter().filter(|place| place.has_cell && place.lost.is_none());
+        let Some(oldest) = in_use.map(|place| place.confirmed).min() else { return Ok(()) };
+        let mut changes = Vec::new();
+        for replaced in self.replaced()?.iter().take_while(|replaced| replaced.generation <= oldest) {
+            changes.extend(replaced.nodes.iter().map(|id| Change::Delete(RecordKey::Node(*id))));
+            changes.push(Change::Delete(RecordKey::Replaced(replaced.generation)));
+            if changes.len() > NODES_DELETED_MAX {
+                break;
+            }
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let detail = format!("nodes from before generation {oldest} are dropped");
+        self.scribe.write(Action::EraseCell, Note { detail, changes, ..Note::default() }).map(drop)
+    }
+
+    /// Gives certificates to what every place is clear of, and tells whether something is left.
+    ///
+    /// # Errors
+    /// Those of the journal, of the index and of the signing key.
+    pub(super) fn complete(&self) -> Result<bool> {
+        let places = self.places.all()?;
+        let (mut complete, mut left) = (Vec::new(), false);
+        self.each_erasure(|erasure| {
+            match erasure.switched.filter(|switched| is_clear(&places, *switched)) {
+                Some(_) => complete.push(erasure),
+                None => left = true,
+            }
+            Ok(true)
+        })?;
+        let Some(signer) = self.signer.get() else { return Ok(left || !complete.is_empty()) };
+        for erasure in complete {
+            let facts = Facts {
+                here: self.here,
+                erasure: &erasure,
+                exported: self.exported(&erasure)?,
+                completed: self.scribe.clock.now(),
+                lsn: self.durable(),
+                places: &places,
+            };
+            let text = crate::signed::sign(certificate::KIND, certificate::certificate(&facts)?, &**signer)?;
+            let stored = StoredCertificate { id: erasure.id, realm: erasure.realm, text };
+            let changes = vec![
+                Change::Put(Record::Certificate(Arc::new(stored))),
+                Change::Delete(RecordKey::Erasure(erasure.id)),
+            ];
+            let detail = format!("{} is erased: certificate {}", erasure.scope, erasure.id);
+            self.scribe.write(Action::CompleteErasure, Note { detail, changes, ..Note::default() })?;
+        }
+        Ok(left)
+    }
+
+    fn exported(&self, erasure: &Erasure) -> Result<Vec<u64>> {
+        let count = |object: ObjectId| match self.index.get(&RecordKey::Counts(object))?.as_deref() {
+            Some(Record::Counts(counts)) => Ok(counts.exported),
+            _ => Ok(0),
+        };
+        erasure.objects.iter().map(|object| count(object.object)).collect()
+    }
+}
+
+/// Whether the places together hold no epoch key from before this generation: each is clear, or too few are left for
+/// the shares that one takes.
+fn is_clear(places: &[Arc<Place>], generation: u64) -> bool {
+    let unclear = || places.iter().filter(|place| !place.is_clear_of_older_than(generation));
+    unclear()
+        .map(|place| usize::from(place.threshold))
+        .min()
+        .is_none_or(|threshold| unclear().count() < threshold)
+}

@@ -1,0 +1,54 @@
+//! Destroying as the store's face shows it.
+
+use std::{sync::Arc, time::Duration};
+
+use keyreeve_core::{
+    Result,
+    model::{Attestation, ErasureId, Place, StoredCertificate},
+    ports::crypto::ParsedKey,
+};
+
+use crate::Store;
+
+impl Store {
+    /// Signs certificates of destruction with this Ed25519 private key from now on. Without one, what is destroyed stays
+    /// pending before its certificate.
+    pub fn start_signing(&self, key: Arc<dyn ParsedKey>) {
+        self.eraser.start_signing(key);
+    }
+
+    /// Does what the store's own threads would do, once and in this thread, and tells whether something is left that
+    /// cannot be done now. For stores that were opened without those threads.
+    ///
+    /// # Errors
+    /// `Unavailable` where the store has failed or stops; `Internal` for damage.
+    pub fn keep(&self) -> Result<bool> {
+        self.eraser.pass()
+    }
+
+    /// The certificate of an erasure as soon as it is complete; `None` where that takes longer than `timeout`.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such erasure.
+    pub fn wait_erasure(&self, id: ErasureId, timeout: Duration) -> Result<Option<Arc<StoredCertificate>>> {
+        self.eraser.wait(id, timeout)
+    }
+
+    /// Every place that holds, or held, an epoch key, by name.
+    ///
+    /// # Errors
+    /// `Internal` for a damaged index.
+    pub fn places(&self) -> Result<Vec<Arc<Place>>> {
+        self.eraser.places.all()
+    }
+
+    /// Strikes a place off that is lost or out of reach for good. Without an attestation every destruction waits for one.
+    ///
+    /// # Errors
+    /// `NotFound`; `WrongState` for this machine itself; `InvalidField` for a statement of over 1,024 bytes.
+    pub fn retire_cell(&self, name: &str, attested: Option<Attestation>) -> Result<Arc<Place>> {
+        let place = self.eraser.places.retire(name, attested)?;
+        self.eraser.wake();
+        Ok(place)
+    }
+}
