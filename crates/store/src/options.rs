@@ -9,6 +9,10 @@ use std::{
 use keyreeve_core::ports::{clock::Clock, crypto::Crypto};
 
 use crate::{
+    backup::{
+        ArchiveOptions, BackupError,
+        targets::{KnownTargets, Targets},
+    },
     disk::{Disk, LockError, RealDisk},
     engines::{Engine, EngineError},
     failure::OnFailure,
@@ -36,6 +40,12 @@ pub struct StoreOptions {
     pub cells_threshold: u8,
     /// Whether threads of the store's own erase what is destroyed; otherwise `Store::keep` does.
     pub background: bool,
+    /// Opens backup targets; none: folders on `disk`, and object stores.
+    pub targets: Option<Arc<dyn Targets>>,
+    /// How archives at the targets are kept.
+    pub archive: ArchiveOptions,
+    /// Goes on, and puts it on record, where an anchor shows that the data folder was rolled back.
+    pub accept_rollback: bool,
     /// Disk that journal and key files lie on.
     pub disk: Arc<dyn Disk>,
     /// Where the index lies.
@@ -64,6 +74,9 @@ impl StoreOptions {
             dir,
             cells_threshold: 1,
             background: true,
+            targets: None,
+            archive: ArchiveOptions::default(),
+            accept_rollback: false,
             disk: Arc::new(RealDisk),
             engine: EngineChoice::Embedded,
             crypto,
@@ -73,6 +86,12 @@ impl StoreOptions {
             cache_bytes_max: 64 << 20,
             on_failure: Arc::new(|_| {}),
         }
+    }
+
+    /// What opens backup targets.
+    pub fn opener(&self) -> Arc<dyn Targets> {
+        let known = || Arc::new(KnownTargets::new(self.disk.clone(), self.crypto.clone())) as Arc<dyn Targets>;
+        self.targets.clone().unwrap_or_else(known)
     }
 }
 
@@ -88,6 +107,23 @@ pub enum StoreError {
     /// The folder holds no store.
     #[error("{} holds no store: run init first", .0.display())]
     Missing(PathBuf),
+    /// A restore into the folder was cut off.
+    #[error("the restore into {} has not come to its end: run it again, into the same folder", .0.display())]
+    Unfinished(PathBuf),
+    /// A restore was asked for into a folder that holds something else.
+    #[error("{} is not empty, it holds {name}: restore into a new folder", dir.display())]
+    NotEmpty {
+        /// The folder.
+        dir: PathBuf,
+        /// What is in it.
+        name: String,
+    },
+    /// A backup target, or what lies there, cannot be used.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// What was restored is not what was backed up, or cannot be opened.
+    #[error("cannot restore: {0}")]
+    Restore(keyreeve_core::Error),
     /// The operating system refused.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
@@ -121,6 +157,17 @@ pub enum StoreError {
     /// The key tree did not open.
     #[error("the key tree does not open: {0}")]
     KeyTree(keyreeve_core::Error),
+    /// The store could not read its own records, or write the first of its entries.
+    #[error("the store cannot begin: {0}")]
+    Open(keyreeve_core::Error),
+    /// The data folder is older than what an anchor at a backup target says, or another one.
+    #[error("the data folder was rolled back, as the anchor at {target} shows: {what}; start from the newest copy or restore from the target, or accept the roll-back, which goes on record")]
+    RolledBack {
+        /// The target's address.
+        target: String,
+        /// What does not fit, with both positions.
+        what: String,
+    },
     /// The store did not stop cleanly; what was answered is on disk nevertheless.
     #[error("the store did not stop cleanly: {0}")]
     Stop(String),

@@ -14,7 +14,7 @@ use keyreeve_core::{
     model::Lsn,
     ports::{
         seal::Sealer,
-        store::{self as port, Commit, Completion, IndexHit, IndexRange},
+        store::{self as port, Commit, Committed, Completion, IndexHit, IndexRange},
     },
     record::{Change, Entry, Record, RecordKey},
 };
@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::{
+    backup::{registered::Registered, store as backup},
     destroy::{self, Eraser, Places},
     disk::DiskLock,
     failure::{Failure, unavailable},
@@ -52,7 +53,8 @@ pub struct Store {
     watchers: Arc<Watchers>,
     marks: Arc<Marks>,
     sealer: Arc<RootSealer>,
-    pub(crate) root: RootKeeper,
+    pub(crate) root: Arc<RootKeeper>,
+    pub(crate) targets: Arc<Registered>,
     place: Place,
     pub(crate) eraser: Arc<Eraser>,
     erasing: Mutex<Option<JoinHandle<()>>>,
@@ -79,10 +81,12 @@ impl Store {
         let Recovered { lock, file, root, journal, writer, index, applier, marks, last } =
             recovery::open(options, unlock)?;
         let place = file.place();
+        let published = Arc::new(AtomicU64::new(last.0));
+        let source = backup::source(options, place, &root, (journal.clone(), marks.clone(), published.clone()))?;
+        let rollback = backup::guard(options, &index, &source)?;
         let OpenTree { tree, cell, threshold } = recovery::open_tree(options, place, &index)?;
         let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root.root().clone(), place.store, tree.clone()));
         let failure = Arc::new(Failure::new(options.on_failure.clone()));
-        let published = Arc::new(AtomicU64::new(last.0));
         let watchers = Arc::new(Watchers::default());
         let thread = StoreError::io("start a thread for", &options.dir);
         let (sender, applier) = applier.start(failure.clone()).map_err(thread)?;
@@ -115,6 +119,10 @@ impl Store {
         let scribe = Arc::new(scribe);
         tree.start(scribe.clone());
         let places = Arc::new(Places::new(index.clone(), scribe.clone(), place.timeline, cell));
+        let root = Arc::new(root);
+        let parts = (index.clone(), scribe.clone(), places.clone());
+        let targets = backup::reopen(options, (source, rollback), parts, root.clone());
+        let targets = Arc::new(targets.map_err(StoreError::Open)?);
         let eraser = Arc::new(Eraser::new(destroy::Parts {
             here: place,
             crypto,
@@ -131,7 +139,7 @@ impl Store {
         let erasing = Mutex::new(erasing);
         let thread = StoreError::io("start a thread for", &options.dir);
         verify_older_segments(&journal, last, failure.clone()).map_err(thread)?;
-        Ok(Self { journal, committer, applier, index, failure, published, watchers, marks, sealer, root, place, eraser, erasing, _lock: lock })
+        Ok(Self { journal, committer, applier, index, failure, published, watchers, marks, sealer, root, targets, place, eraser, erasing, _lock: lock })
     }
 
     /// Commits what waits, marks a clean stop and lets the index catch up. Later commits are refused.
@@ -145,6 +153,7 @@ impl Store {
             let _ = erasing.join();
         }
         let stopped = self.committer.stop();
+        self.targets.stop();
         // The committer's end was the last that sent to the applier.
         if let Some(applier) = self.applier.lock().take() {
             // A panic there left the index behind; it is caught up on the next start.
@@ -201,12 +210,22 @@ impl port::Store for Store {
             Ok(prepared) => prepared,
             Err(error) => return done(Err(error)),
         };
+        // Refused before it is on record, where no target could have it.
+        let targets = match prepared.changes.is_empty() || !self.targets.waits() {
+            true => None,
+            false if self.targets.are_well() => Some(self.targets.clone()),
+            false => return done(Err(no_target())),
+        };
         let failure = self.failure.clone();
         let erases = |change: &Change| matches!(change, Change::Put(Record::Erasure(_)));
         let eraser = prepared.changes.iter().any(erases).then(|| self.eraser.clone());
         self.committer.submit(prepared, move |result| {
             // A durable entry that readers cannot see is not answered as done.
-            done(result.map_err(refused).and_then(|reply| failure.check().map(|()| reply)));
+            let reply = result.map_err(refused).and_then(|reply| failure.check().map(|()| reply));
+            match (targets, reply) {
+                (Some(targets), Ok(Committed::Done(lsn))) => targets.answer_at_target(journal::Lsn(lsn.0), done),
+                (_, reply) => done(reply),
+            }
             eraser.into_iter().for_each(|eraser| eraser.wake());
         });
     }
@@ -271,6 +290,10 @@ pub(crate) fn prepare(commit: Commit) -> Result<Prepared> {
     }
     let urgent = draft.is_urgent();
     Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes, urgent })
+}
+
+fn no_target() -> Error {
+    unavailable("no backup target can be reached now, and changes are to be at one before they are answered")
 }
 
 pub(crate) fn refused(error: CommitError) -> Error {

@@ -14,6 +14,7 @@ impl Store {
     /// Signs certificates of destruction with this Ed25519 private key from now on. Without one, what is destroyed stays
     /// pending before its certificate.
     pub fn start_signing(&self, key: Arc<dyn ParsedKey>) {
+        self.targets.start_signing(key.clone());
         self.eraser.start_signing(key);
     }
 
@@ -23,7 +24,9 @@ impl Store {
     /// # Errors
     /// `Unavailable` where the store has failed or stops; `Internal` for damage.
     pub fn keep(&self) -> Result<bool> {
-        self.eraser.pass()
+        let left = self.eraser.pass()?;
+        self.targets.keep();
+        Ok(left)
     }
 
     /// The certificate of an erasure as soon as it is complete; `None` where that takes longer than `timeout`.

@@ -1,0 +1,409 @@
+//! The shipper: one a registered target. Brings what is durable there as it grows, and root key file and anchor with it.
+//!
+//! One pass is `Shipper::keep`; a thread runs it on and on, or whoever drives the store by hand. What cannot be done now is
+//! tried again; only a target that another machine has taken over ends the store.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use keyreeve_core::{
+    Error, ErrorKind, Result,
+    model::{self, Time},
+    ports::{cell::Cell, clock::Clock, crypto::ParsedKey},
+    record::{Entry, Record, RecordKey},
+};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::{
+    BackupError,
+    acknowledge::{Acknowledge, Acknowledger},
+    anchor::{ANCHOR_PATH, Anchor},
+    archive::{Archive, Source},
+    claim::Claim,
+    create::Busy,
+    targets::{PutIf, Target},
+};
+use crate::{destroy::Replica, failure::Failure, index::Index, journal::Lsn};
+
+/// Where the root key's file lies at a target: restoring takes it, and what unlocks it.
+pub(crate) const ROOT_PATH: &str = "root.json";
+const ANCHOR_MS: i64 = 1000;
+/// A target that does not answer is asked again after this long at most.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+
+/// How archives are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct ArchiveOptions {
+    /// New entries wait this long for company before they are shipped, unless somebody waits for them.
+    pub interval: Duration,
+    /// At most this many bytes go to each target in a second, on average; none: no limit.
+    pub bytes_per_second_max: Option<u64>,
+    /// The recovery point objective: a target that is behind for longer is a breach, logged and reported.
+    pub rpo_seconds_max: Option<u32>,
+    /// When a change is answered.
+    pub acknowledge: Acknowledge,
+}
+
+impl Default for ArchiveOptions {
+    fn default() -> Self {
+        let (interval, acknowledge) = (Duration::from_millis(200), Acknowledge::Local);
+        Self { interval, bytes_per_second_max: None, rpo_seconds_max: Some(5), acknowledge }
+    }
+}
+
+/// How a target stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetStatus {
+    /// Its address.
+    pub address: String,
+    /// Whether an epoch key lies there.
+    pub has_cell: bool,
+    /// The first entry of this timeline that is there; a full backup must hold what was before.
+    pub first: model::Lsn,
+    /// The entry up to which all are there.
+    pub shipped: model::Lsn,
+    /// Entries that are not there yet.
+    pub lag_entries: u64,
+    /// For how long the target has been behind, in milliseconds.
+    pub lag_ms: u64,
+    /// The recovery point objective is not met now.
+    pub breached: bool,
+    /// Pieces of this timeline, and their bytes.
+    pub pieces: (u64, u64),
+    /// Why the last pass failed, where it did.
+    pub trouble: Option<String>,
+}
+
+/// What all shippers of a store share.
+pub(crate) struct Shipping {
+    pub(crate) source: Arc<Source>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) failure: Arc<Failure>,
+    /// The bytes of root.json as they are now.
+    pub(crate) root_file: Box<dyn Fn() -> Result<Vec<u8>> + Send + Sync>,
+    /// What anchors are signed with, once the server has given it.
+    pub(crate) signer: OnceLock<Arc<dyn ParsedKey>>,
+    pub(crate) acknowledger: Acknowledger,
+    pub(crate) options: ArchiveOptions,
+    /// Held by who makes a full backup or prunes.
+    pub(crate) busy: Busy,
+}
+
+/// Keeps one target up to date.
+pub(crate) struct Shipper {
+    shared: Arc<Shipping>,
+    target: Arc<dyn Target>,
+    has_cell: bool,
+    work: Mutex<Work>,
+    seen: Mutex<Seen>,
+    shipped: AtomicU64,
+    wake: Condvar,
+    state: Mutex<Thread>,
+}
+
+#[derive(Default)]
+struct Work {
+    archive: Option<Archive>,
+    root_file: Option<Vec<u8>>,
+    anchored: Option<(Lsn, u64)>,
+    anchored_at: Option<Time>,
+}
+
+/// What status tells; its lock is never held while the target is asked.
+#[derive(Default)]
+struct Seen {
+    first: u64,
+    pieces: (u64, u64),
+    /// Since when the target is behind.
+    behind_since: Option<Time>,
+    breached: bool,
+    trouble: Option<String>,
+}
+
+#[derive(Default)]
+struct Thread {
+    stopped: bool,
+    kicked: bool,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Shipper {
+    /// A shipper to a target that this machine has claimed, or had claimed.
+    pub(crate) fn new(shared: Arc<Shipping>, target: Arc<dyn Target>, has_cell: bool) -> Self {
+        Self {
+            shared,
+            target,
+            has_cell,
+            work: Mutex::default(),
+            seen: Mutex::default(),
+            shipped: AtomicU64::new(0),
+            wake: Condvar::new(),
+            state: Mutex::default(),
+        }
+    }
+
+    /// The target itself.
+    pub(crate) fn target(&self) -> &Arc<dyn Target> {
+        &self.target
+    }
+
+    /// Ships in a thread of its own, until `stop`.
+    ///
+    /// # Errors
+    /// The operating system's, where it grants no thread.
+    pub(crate) fn start(self: &Arc<Self>) -> std::io::Result<()> {
+        let shipper = self.clone();
+        let handle = thread::Builder::new().name("ship".into()).spawn(move || shipper.run())?;
+        self.state.lock().handle = Some(handle);
+        Ok(())
+    }
+
+    /// Ends the thread and waits for it; what is durable and not shipped is shipped by the next start.
+    pub(crate) fn stop(&self) {
+        let handle = {
+            let mut state = self.state.lock();
+            state.stopped = true;
+            state.handle.take()
+        };
+        self.wake.notify_all();
+        if let Some(handle) = handle {
+            // A panic there was logged by its own hook; nothing of the archive is lost.
+            let _ = handle.join();
+        }
+    }
+
+    /// Has the thread ship at once.
+    pub(crate) fn kick(&self) {
+        self.state.lock().kicked = true;
+        self.wake.notify_all();
+    }
+
+    /// Ships all that is durable now, and sees to root key file, merging and anchor.
+    ///
+    /// # Errors
+    /// What kept it from that; noted for the status too.
+    pub(crate) fn keep(&self) -> Result<(), BackupError> {
+        while self.pass()?.is_some() {}
+        Ok(())
+    }
+
+    /// Has the next pass look at what is there, since something was removed.
+    pub(crate) fn look_again(&self) {
+        self.work.lock().archive = None;
+    }
+
+    /// Whether the last pass met no trouble.
+    pub(crate) fn is_well(&self) -> bool {
+        self.seen.lock().trouble.is_none()
+    }
+
+    /// How the target stands.
+    pub(crate) fn status(&self) -> TargetStatus {
+        let (last, shipped) = (self.shared.source.last().0, self.shipped.load(Ordering::Acquire));
+        let seen = self.seen.lock();
+        TargetStatus {
+            address: self.target.address().to_owned(),
+            has_cell: self.has_cell,
+            first: model::Lsn(seen.first),
+            shipped: model::Lsn(shipped),
+            lag_entries: last.saturating_sub(shipped),
+            lag_ms: self.lag_ms(&seen),
+            breached: seen.breached,
+            pieces: seen.pieces,
+            trouble: seen.trouble.clone(),
+        }
+    }
+
+    fn run(&self) {
+        let interval = self.shared.options.interval;
+        let mut delay = interval;
+        loop {
+            delay = match self.pass() {
+                Ok(Some(bytes)) => self.pause_after(bytes),
+                Ok(None) => interval,
+                Err(_) => (delay * 2).clamp(interval, RETRY_DELAY_MAX),
+            };
+            let mut state = self.state.lock();
+            if !state.stopped && !state.kicked && !delay.is_zero() {
+                self.wake.wait_for(&mut state, delay);
+            }
+            state.kicked = false;
+            if state.stopped || self.shared.failure.check().is_err() {
+                break;
+            }
+        }
+        if self.is_well() && self.shared.failure.check().is_ok() {
+            // What is missing after trouble now is shipped after the next start.
+            let _ = self.keep();
+        }
+    }
+
+    /// How long to wait after a piece, so that the rate is kept.
+    fn pause_after(&self, bytes: u64) -> Duration {
+        let rate = self.shared.options.bytes_per_second_max.map(|rate| rate.max(1));
+        rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(bytes as f64 / rate as f64))
+    }
+
+    /// Ships one piece, giving its bytes; where nothing is left to ship, does the rest.
+    fn pass(&self) -> Result<Option<u64>, BackupError> {
+        let mut work = self.work.lock();
+        let passed = self.ship_or_tend(&mut work);
+        self.note(&mut work, passed.as_ref().err());
+        passed
+    }
+
+    fn ship_or_tend(&self, work: &mut Work) -> Result<Option<u64>, BackupError> {
+        let until = self.shared.source.last();
+        let archive = self.archive(work)?;
+        if let Some(bytes) = archive.ship_next(until)? {
+            return Ok(Some(bytes));
+        }
+        archive.merge()?;
+        self.put_root_file(work)?;
+        self.put_anchor(work)?;
+        Ok(None)
+    }
+
+    /// The archive, opened where it is not.
+    fn archive<'a>(&self, work: &'a mut Work) -> Result<&'a mut Archive, BackupError> {
+        if work.archive.is_none() {
+            let claim = Claim::resume(self.target.clone(), self.shared.source.claimant)?;
+            work.archive = Some(Archive::open(self.shared.source.clone(), self.target.clone(), claim)?);
+        }
+        work.archive.as_mut().ok_or_else(|| Error::internal("an archive was opened and is not there").into())
+    }
+
+    fn put_root_file(&self, work: &mut Work) -> Result<(), BackupError> {
+        let bytes = (self.shared.root_file)()?;
+        if work.root_file.as_ref() != Some(&bytes) {
+            self.archive(work)?.claim().check()?;
+            self.target.put(ROOT_PATH, &bytes, PutIf::Always)?;
+            work.root_file = Some(bytes);
+        }
+        Ok(())
+    }
+
+    /// Writes an anchor where the last is over a second old and something has changed.
+    fn put_anchor(&self, work: &mut Work) -> Result<(), BackupError> {
+        let Some(signer) = self.shared.signer.get() else { return Ok(()) };
+        let now = self.shared.clock.now();
+        let recent = work.anchored_at.is_some_and(|at| (0..ANCHOR_MS).contains(&now.0.saturating_sub(at.0)));
+        let generation = match self.shared.index.get(&RecordKey::Tree)?.as_deref() {
+            Some(Record::Tree(head)) => head.generation,
+            _ => 0,
+        };
+        let archive = self.archive(work)?;
+        let (last, Some(hash)) = (archive.last(), archive.hash()) else { return Ok(()) };
+        if recent || work.anchored == Some((last, generation)) {
+            return Ok(());
+        }
+        let claimant = self.shared.source.claimant;
+        let (store, timeline) = (claimant.store, claimant.timeline);
+        let anchor = Anchor { store, timeline, generation, lsn: last.0, hash, time: now };
+        let bytes = anchor.sign(&**signer)?;
+        self.archive(work)?.claim().check()?;
+        self.target.put(ANCHOR_PATH, &bytes, PutIf::Always)?;
+        (work.anchored, work.anchored_at) = (Some((last, generation)), Some(now));
+        Ok(())
+    }
+
+    /// Tells those who wait, and the status, how far the target has come; ends the store where it is fenced.
+    fn note(&self, work: &mut Work, error: Option<&BackupError>) {
+        let mut seen = self.seen.lock();
+        if let Some(archive) = &work.archive {
+            self.shipped.store(archive.last().0, Ordering::Release);
+            self.shared.acknowledger.reached(archive.last());
+            (seen.first, seen.pieces) = (archive.first().0, archive.size());
+        }
+        let trouble = error.map(ToString::to_string);
+        if trouble != seen.trouble {
+            match &trouble {
+                Some(trouble) => {
+                    tracing::warn!(target = self.target.address(), %trouble, "archiving has stopped")
+                }
+                None => tracing::info!(target = self.target.address(), "archiving goes on"),
+            }
+        }
+        seen.trouble = trouble;
+        if let Some(BackupError::Fenced { .. }) = error {
+            self.shared.failure.report(seen.trouble.clone().unwrap_or_default());
+        }
+        // Whatever was wrong: what is there is looked at anew, since somebody may have mended it.
+        if error.is_some() {
+            work.archive = None;
+        }
+        let behind = self.shared.source.last().0 > self.shipped.load(Ordering::Acquire);
+        seen.behind_since = behind.then(|| seen.behind_since.unwrap_or_else(|| self.shared.clock.now()));
+        let max_ms = self.shared.options.rpo_seconds_max.map(|seconds| u64::from(seconds) * 1000);
+        let breached = max_ms.is_some_and(|max| self.lag_ms(&seen) > max);
+        if breached && !seen.breached {
+            let lag_ms = self.lag_ms(&seen);
+            tracing::warn!(target = self.target.address(), lag_ms, "the recovery point objective is not met");
+        }
+        seen.breached = breached;
+    }
+
+    fn lag_ms(&self, seen: &Seen) -> u64 {
+        let now = self.shared.clock.now();
+        seen.behind_since.map_or(0, |since| u64::try_from(now.0.saturating_sub(since.0)).unwrap_or(0))
+    }
+
+    /// Does something with the archive, noting how it went.
+    fn with_archive<T>(
+        &self,
+        act: impl FnOnce(&mut Archive) -> Result<T, BackupError>,
+    ) -> Result<T, BackupError> {
+        let mut work: MutexGuard<'_, Work> = self.work.lock();
+        let done = self.archive(&mut work).and_then(act);
+        self.note(&mut work, done.as_ref().err());
+        done
+    }
+}
+
+impl Replica for Shipper {
+    fn address(&self) -> &str {
+        self.target.address()
+    }
+
+    fn check_claim(&self) -> Result<()> {
+        self.with_archive(|archive| archive.claim().check()).map_err(told)
+    }
+
+    fn ship(&self, until: model::Lsn) -> Result<()> {
+        let until = Lsn(until.0);
+        let shipped = self.with_archive(|archive| {
+            // What is durable is shipped by whole frames, so one that ends behind `until` may come along.
+            while archive.ship_next(until)?.is_some() {}
+            Ok(archive.last())
+        });
+        match shipped.map_err(told)? {
+            last if last >= until => Ok(()),
+            last => Err(Error::internal(format!("{} has come to entry {last}, not {until}", self.address()))),
+        }
+    }
+
+    fn read_back(&self, from: model::Lsn, until: model::Lsn) -> Result<Vec<Entry>> {
+        self.with_archive(|archive| archive.entries(Lsn(from.0), Lsn(until.0))).map_err(told)
+    }
+
+    fn cell(&self) -> Option<Arc<dyn Cell>> {
+        // Where the place has come to keep versions since, there is no cell that could be erased: the place is pending.
+        self.has_cell.then(|| self.target.cell().ok()).flatten()
+    }
+}
+
+/// What a backup's failure is to the rest of the store.
+pub(crate) fn told(error: BackupError) -> Error {
+    match error {
+        BackupError::Other(error) => error,
+        BackupError::Journal(error) => Error::internal(error),
+        error => Error::new(ErrorKind::Unavailable, error.to_string()),
+    }
+}
