@@ -3,7 +3,7 @@
 use keyreeve_core::Error;
 
 use super::targets::TargetError;
-use crate::journal::JournalError;
+use crate::{journal::JournalError, sealing::UnlockError};
 
 /// What went wrong between this store and its backups.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ pub enum BackupError {
         /// The timeline that holds the claim.
         timeline: u32,
     },
+    /// The wrapped root key at the target does not open.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+    /// Whoever asked for it wanted no more of it; what was written serves the next attempt.
+    #[error("it was stopped before it was whole")]
+    Stopped,
     /// Keys, randomness or the store itself refused.
     #[error(transparent)]
     Other(#[from] Error),

@@ -152,6 +152,16 @@ impl Fulls<'_> {
     }
 }
 
+/// Reads a manifest without trusting it yet; gives its bytes as well.
+pub(crate) fn manifest_at(
+    target: &dyn Target,
+    crypto: &dyn Crypto,
+    path: &str,
+) -> Result<(Manifest, Vec<u8>), BackupError> {
+    let (bytes, _) = target.get(path)?.ok_or_else(|| BackupError::damaged(path, "it is not there"))?;
+    Ok((Manifest::decode(crypto, path, &bytes)?, bytes))
+}
+
 /// Objects of each chunk at the target: hash and length. More than one where two backups wrote at once.
 fn chunks_there(
     target: &dyn Target,

@@ -5,14 +5,37 @@ use std::sync::Arc;
 use keyreeve_core::{Result, ports::crypto::Crypto};
 use uuid::Uuid;
 
-use super::sealed::{ArchiveKey, ArchiveKeys};
-use crate::sealing::RootKey;
+use super::{
+    BackupError,
+    sealed::{ArchiveKey, ArchiveKeys},
+    shipper::ROOT_PATH,
+    targets::Target,
+};
+use crate::sealing::{RootFile, RootKey, Unlock};
 
 /// Archive keys under the root keys of a store, replaced ones included. Holds secrets.
 pub(crate) struct RootArchiveKeys {
     pub(crate) crypto: Arc<dyn Crypto>,
     pub(crate) store: Uuid,
     pub(crate) root: RootKey,
+}
+
+impl RootArchiveKeys {
+    /// Opens the root keys that lie wrapped at a target.
+    ///
+    /// # Errors
+    /// `Damaged` where there is no root.json, `Unlock` where it does not open, `Target`.
+    pub(crate) fn open(
+        target: &dyn Target,
+        crypto: &Arc<dyn Crypto>,
+        store: Uuid,
+        unlock: &Unlock,
+    ) -> Result<Self, BackupError> {
+        let (bytes, _) =
+            target.get(ROOT_PATH)?.ok_or_else(|| BackupError::damaged(ROOT_PATH, "it is not there"))?;
+        let root = RootFile::parse(&**crypto, &bytes)?.unlock(&**crypto, store, unlock)?;
+        Ok(Self { crypto: crypto.clone(), store, root })
+    }
 }
 
 impl ArchiveKeys for RootArchiveKeys {

@@ -91,10 +91,14 @@ impl Manifest {
         chunk_path(self.point.timeline, chunk)
     }
 
+    /// Length of the manifest itself in bytes.
+    pub fn own_bytes(&self) -> u64 {
+        (HEADER_LEN + self.chunks.len() * CHUNK_LEN + END_LEN) as u64
+    }
+
     /// Bytes of manifest and chunks at the target.
     pub fn bytes(&self) -> u64 {
-        let manifest = HEADER_LEN + self.chunks.len() * CHUNK_LEN + END_LEN;
-        manifest as u64 + self.chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum::<u64>()
+        self.own_bytes() + self.chunks.iter().map(|chunk| u64::from(chunk.bytes)).sum::<u64>()
     }
 
     /// The manifest's bytes, authenticated under the key.
@@ -165,6 +169,25 @@ impl Manifest {
             false => Err(BackupError::damaged(&self.path(), "it was not written with this store's root key")),
         }
     }
+}
+
+/// Whether a path is that of a manifest.
+pub(crate) fn is_manifest(path: &str) -> bool {
+    let parse = || {
+        let (timeline, lsn) = path.strip_prefix('t')?.strip_suffix(".krm")?.split_once("/full/")?;
+        Some(manifest_path(timeline.parse().ok()?, Lsn(lsn.parse().ok()?)) == path)
+    };
+    parse().unwrap_or(false)
+}
+
+/// Whether a path is that of a chunk.
+pub(crate) fn is_chunk(path: &str) -> bool {
+    let parse = || {
+        let (timeline, name) = path.strip_prefix('t')?.split_once("/chunks/")?;
+        let timeline: u32 = timeline.parse().ok()?;
+        Some(chunk_name(name).is_some() && path.starts_with(&chunks_prefix(timeline)))
+    };
+    parse().unwrap_or(false)
 }
 
 /// Where the manifest of a full backup lies.

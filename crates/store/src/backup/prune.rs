@@ -1,0 +1,126 @@
+//! Retention: which full backups and pieces a target keeps. The plan is pure; carrying it out removes and does no more.
+//!
+//! Kept are the newest full backups, those of the last days with the one before, which these days begin with, all of
+//! later timelines, and all pieces behind the oldest that is kept.
+//!
+//! INVARIANT: a state that lies in the time to be kept, or behind the newest full backups, can be restored after pruning
+//! if it could before. A full backup holds every node of the key tree as of its LSN, replaced ones that a place may need
+//! included, so no piece before the oldest one that is kept holds a node that is still reachable.
+
+use std::collections::HashSet;
+
+use keyreeve_core::model::Time;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BackupError,
+    catalogue::{Catalogue, FullBackup},
+    manifest::Manifest,
+    targets::{Listed, Target},
+};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What is kept at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// So many of the newest full backups, at least; 0 counts as 1.
+    pub full_count_min: u32,
+    /// Every state of so many past days.
+    pub days_min: u32,
+}
+
+/// What pruning would remove, and frees in bytes. The objects come in the order of their removal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrunePlan {
+    /// Objects to be removed: manifests first, so that no backup is ever there in part.
+    pub removed: Vec<Listed>,
+    /// The full backups that stay.
+    pub kept_fulls: Vec<Manifest>,
+}
+
+impl PrunePlan {
+    /// Bytes that are freed.
+    pub fn bytes(&self) -> u64 {
+        self.removed.iter().map(|listed| listed.bytes).sum()
+    }
+
+    /// Decides what of a catalogue is no longer needed at `now`.
+    pub fn new(catalogue: &Catalogue, retention: Retention, now: Time) -> Self {
+        let whole: Vec<_> = catalogue.fulls.iter().filter(|full| full.is_whole).collect();
+        let kept = kept(&whole, retention, now);
+        let lsn_min = kept.iter().map(|manifest| manifest.point.lsn).min();
+        // They come by timeline.
+        let timeline_min = kept.first().map(|manifest| manifest.point.timeline);
+        let (Some(lsn_min), Some(timeline_min)) = (lsn_min, timeline_min) else {
+            // Without a full backup every piece is needed, and loose chunks may be the beginning of one.
+            return Self::default();
+        };
+        // Of the present timeline the newest piece stays: archiving goes on behind it.
+        let newest = catalogue.pieces.iter().max_by_key(|piece| (piece.timeline, piece.last));
+        let mut removed = Vec::new();
+        for full in whole.iter().filter(|full| !kept.contains(&&full.manifest)) {
+            removed.push(Listed { path: full.manifest.path(), bytes: full.manifest.own_bytes() });
+        }
+        for piece in &catalogue.pieces {
+            // What a timeline did after the kept ones had left it is no state that can be asked for.
+            let is_past = piece.last <= lsn_min || piece.timeline < timeline_min;
+            if is_past && Some(piece) != newest {
+                removed.push(Listed { path: piece.path.clone(), bytes: piece.bytes });
+            }
+        }
+        removed.extend(unnamed_chunks(catalogue, &kept));
+        removed.extend(catalogue.loose.iter().cloned());
+        Self { removed, kept_fulls: kept.into_iter().cloned().collect() }
+    }
+}
+
+/// Removes what a plan says; `check` is asked before each object, and makes sure that the target is still ours. May be
+/// interrupted: the next plan removes the rest.
+///
+/// # Errors
+/// `Target`, and what `check` reports.
+pub(crate) fn carry_out(
+    plan: &PrunePlan,
+    target: &dyn Target,
+    check: &dyn Fn() -> Result<(), BackupError>,
+) -> Result<(), BackupError> {
+    for listed in &plan.removed {
+        check()?;
+        target.delete(&listed.path)?;
+    }
+    Ok(())
+}
+
+/// The full backups that stay, of those that are whole, which come by timeline and LSN.
+fn kept<'a>(whole: &[&'a FullBackup], retention: Retention, now: Time) -> Vec<&'a Manifest> {
+    let since = Time(now.0.saturating_sub(i64::from(retention.days_min).saturating_mul(DAY_MS)));
+    let count = usize::try_from(retention.full_count_min.max(1)).unwrap_or(usize::MAX);
+    let newest = whole.len().saturating_sub(count);
+    // The last one before the days to be kept is where they begin.
+    let begin = whole.iter().rposition(|full| full.manifest.point.time <= since);
+    let first = newest.min(begin.unwrap_or(0));
+    whole[first..].iter().map(|full| &full.manifest).collect()
+}
+
+/// Chunks that only removed full backups name. Those of full backups that are not whole stay, as these do.
+fn unnamed_chunks(catalogue: &Catalogue, kept: &[&Manifest]) -> Vec<Listed> {
+    let stays = |full: &FullBackup| !full.is_whole || kept.contains(&&full.manifest);
+    let chunks = |full: &FullBackup| {
+        let manifest = full.manifest.clone();
+        let chunks = full.manifest.chunks.clone();
+        chunks.into_iter().map(move |chunk| (manifest.chunk_path(&chunk), u64::from(chunk.bytes)))
+    };
+    let mut named: HashSet<String> =
+        catalogue.fulls.iter().filter(|full| stays(full)).flat_map(chunks).map(|(path, _)| path).collect();
+    let mut unnamed = Vec::new();
+    for full in catalogue.fulls.iter().filter(|full| !stays(full)) {
+        for (path, bytes) in chunks(full) {
+            if named.insert(path.clone()) {
+                unnamed.push(Listed { path, bytes });
+            }
+        }
+    }
+    unnamed
+}

@@ -1,0 +1,184 @@
+//! Verifying an archive, offline and object by object: without keys names, lengths, hashes and the chain; with the root
+//! key every byte; with an epoch key also that every live leaf of the key tree derives from the full backup alone.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    io::{self, ErrorKind},
+    sync::Arc,
+};
+
+use keyreeve_core::{
+    Error, SecretBytes,
+    model::{NodeId, SealedNode},
+    ports::crypto::Crypto,
+    record::Record,
+};
+
+use super::{
+    BackupError,
+    catalogue::{Catalogue, Problem, is_of_object},
+    full::{Fulls, check_object, manifest_at},
+    manifest::Manifest,
+    piece::{Pieces, verify_outside},
+    sealed::ArchiveKeys,
+    targets::Target,
+};
+use crate::{
+    index::encoding,
+    sealing::tree::{NodeSource, verify as verify_tree},
+};
+
+/// What verifying may use.
+pub(crate) struct VerifyWith {
+    pub(crate) crypto: Arc<dyn Crypto>,
+    /// Opens what is sealed; without, only the outside is verified.
+    pub(crate) keys: Option<Arc<dyn ArchiveKeys>>,
+    /// An epoch key with its generation, as a cell holds it.
+    pub(crate) epoch: Option<(u64, SecretBytes)>,
+}
+
+/// How verifying an archive ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// What lies there.
+    pub catalogue: Catalogue,
+    /// Objects that were read.
+    pub objects: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Leaves of the key tree that derived.
+    pub leaves: u64,
+    /// All that is wrong, the catalogue's problems included. Empty: the archive is good as far as was looked.
+    pub problems: Vec<Problem>,
+}
+
+/// Verifies all there is at a target. `told` gets each path before it is read.
+///
+/// # Errors
+/// `Target`, and `Other` where a root key is not held: what is wrong with objects is in the result.
+pub(crate) fn verify(
+    target: &dyn Target,
+    with: &VerifyWith,
+    told: &mut dyn FnMut(&str),
+) -> Result<Verification, BackupError> {
+    let catalogue = Catalogue::read(target, &with.crypto)?;
+    let mut verification = Verification { problems: catalogue.problems.clone(), ..Verification::default() };
+    for piece in &catalogue.pieces {
+        told(&piece.path);
+        let found = verify_piece(target, with, &piece.path);
+        verification.note(&piece.path, found.map(|()| piece.bytes))?;
+    }
+    let mut seen = BTreeSet::new();
+    for full in catalogue.fulls.iter().filter(|full| full.is_whole) {
+        let path = full.manifest.path();
+        told(&path);
+        let found = match &with.keys {
+            None => verify_chunks(target, with, &full.manifest, &mut seen).map(|()| 0),
+            Some(keys) => verify_rows(target, with, keys, &path),
+        };
+        if let Ok(leaves) = found {
+            verification.leaves += leaves;
+        }
+        verification.note(&path, found.map(|_| full.manifest.bytes()))?;
+    }
+    verification.catalogue = catalogue;
+    Ok(verification)
+}
+
+impl Verification {
+    fn note(&mut self, path: &str, found: Result<u64, BackupError>) -> Result<(), BackupError> {
+        self.objects += 1;
+        match found {
+            Ok(bytes) => self.bytes += bytes,
+            Err(error) => {
+                // The damaged chunk rather than the manifest that names it.
+                let at = match &error {
+                    BackupError::Damaged { object, .. } => object.clone(),
+                    _ => path.to_owned(),
+                };
+                let problem = Problem { path: at, what: is_of_object(error)? };
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn verify_piece(target: &dyn Target, with: &VerifyWith, path: &str) -> Result<(), BackupError> {
+    let (bytes, _) = target.get(path)?.ok_or_else(|| BackupError::damaged(path, "it is gone"))?;
+    match &with.keys {
+        Some(keys) => {
+            let pieces = Pieces { crypto: with.crypto.clone(), keys: keys.clone() };
+            pieces.verify(path, &bytes).map(drop)
+        }
+        None => {
+            let crypto = with.crypto.clone();
+            let sha256: crate::journal::Sha256 = Arc::new(move |parts: &[&[u8]]| crypto.sha256(parts));
+            verify_outside(path, &bytes, &sha256).map(drop)
+        }
+    }
+}
+
+/// Checks the hashes of all chunks, each once for all full backups.
+fn verify_chunks(
+    target: &dyn Target,
+    with: &VerifyWith,
+    manifest: &Manifest,
+    seen: &mut BTreeSet<String>,
+) -> Result<(), BackupError> {
+    for chunk in &manifest.chunks {
+        let path = manifest.chunk_path(chunk);
+        if seen.insert(path.clone()) {
+            let damaged = |what: &str| BackupError::damaged(&path, what);
+            let (object, _) = target.get(&path)?.ok_or_else(|| damaged("it is gone"))?;
+            check_object(&*with.crypto, chunk, &object).map_err(damaged)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens all rows of a full backup, and with an epoch key the key tree in it; gives how many leaves derived.
+fn verify_rows(
+    target: &dyn Target,
+    with: &VerifyWith,
+    keys: &Arc<dyn ArchiveKeys>,
+    path: &str,
+) -> Result<u64, BackupError> {
+    let fulls = Fulls { target, crypto: with.crypto.clone(), keys: &**keys };
+    let (manifest, rows) = fulls.read(path)?;
+    let mut tree = Tree::default();
+    let mut leaves = Vec::new();
+    let is_generation = with.epoch.as_ref().filter(|(generation, _)| *generation == manifest.generation);
+    for row in rows {
+        let (key, record) = row?;
+        let record = encoding::decode_row(&key, &record)
+            .map_err(|error| BackupError::damaged(path, format!("a record does not decode: {error}")))?;
+        // Nodes are held in memory only where they are of use: 8.3 KiB for 256 keys.
+        match record {
+            Record::Node(node) if is_generation.is_some() => drop(tree.0.insert(node.id, node)),
+            Record::Material(material) => leaves.push((material.leaf_index, material.leaf_check)),
+            Record::Server(server) => {
+                leaves.extend(server.sealed.iter().map(|sealed| (sealed.leaf_index, sealed.leaf_check)));
+            }
+            _ => {}
+        }
+    }
+    let Some((_, epoch_key)) = is_generation else { return Ok(0) };
+    leaves.sort_unstable();
+    let count = leaves.len() as u64;
+    verify_tree(&*with.crypto, manifest.point.store, &tree, epoch_key, leaves, &[])
+        .map_err(|error| BackupError::damaged(path, error))?;
+    Ok(count)
+}
+
+/// The nodes of one full backup.
+#[derive(Default)]
+struct Tree(HashMap<NodeId, Arc<SealedNode>>);
+
+impl NodeSource for Tree {
+    fn node(&self, id: NodeId) -> keyreeve_core::Result<Option<Arc<SealedNode>>> {
+        Ok(self.0.get(&id).cloned())
+    }
+}
