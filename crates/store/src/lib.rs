@@ -14,7 +14,7 @@ pub mod journal;
 mod marks;
 mod options;
 mod recovery;
-mod restore;
+pub mod restore;
 mod root;
 mod scribe;
 mod sealing;

@@ -23,6 +23,7 @@ use crate::{
     journal::{self, Identity, Journal, Position},
     marks::Marks,
     options::{EngineChoice, StoreError, StoreOptions},
+    restore::{self, Unclaimed},
     sealing::{
         Place, RootFile, RootKeeper, Unlock, UnlockError,
         cells::{FileCell, MachineCell},
@@ -44,9 +45,40 @@ pub(crate) struct StoreFile {
     created: Time,
     /// From 1; a restored store begins a new one.
     timeline: u32,
+    /// The entry behind which a restored store's journal begins: DIR/base holds the state up to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<u64>,
+    /// Until a restored store has claimed its targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unclaimed: Option<Unclaimed>,
 }
 
 impl StoreFile {
+    /// Of a store that was restored behind this entry.
+    pub(crate) fn restored(
+        store: Uuid,
+        timeline: u32,
+        created: Time,
+        base: journal::Lsn,
+        unclaimed: Unclaimed,
+    ) -> Self {
+        Self { format: FORMAT, store, created, timeline, base: Some(base.0), unclaimed: Some(unclaimed) }
+    }
+
+    /// Where a restored store came from, until its targets are claimed.
+    pub(crate) fn unclaimed(&self) -> Option<&Unclaimed> {
+        self.unclaimed.as_ref()
+    }
+
+    /// The file's bytes.
+    pub(crate) fn to_bytes(&self, options: &StoreOptions) -> Result<Vec<u8>, StoreError> {
+        let path = || options.dir.join("store.json");
+        let damaged = |error: serde_json::Error| StoreError::Damaged { path: path(), what: error.to_string() };
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(damaged)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
     pub(crate) fn place(&self) -> Place {
         Place { store: self.store, timeline: self.timeline }
     }
@@ -82,20 +114,19 @@ pub(crate) fn create(options: &StoreOptions, unlocks: &[Unlock]) -> Result<(), S
     if read_if_there(&**disk, &store_path)?.is_some() {
         return Err(StoreError::Exists(dir.clone()));
     }
+    if restore::is_unfinished(&**disk, dir)? {
+        return Err(StoreError::Unfinished(dir.clone()));
+    }
     let now = options.clock.now();
     let mut id = [0; 16];
     crypto.fill(&mut id).map_err(|error| UnlockError::Failed(error.to_string()))?;
     let store = uuid::Builder::from_random_bytes(id).into_uuid();
-    let file = StoreFile { format: FORMAT, store, created: now, timeline: 1 };
+    let file = StoreFile { format: FORMAT, store, created: now, timeline: 1, base: None, unclaimed: None };
     let (root, _) = RootFile::create(&**crypto, store, unlocks)?;
     journal(options).create(file.identity(), u64::try_from(now.0).unwrap_or(0))?;
     let root_path = dir.join("root.json");
     replace_file(&**disk, &root_path, &root.to_bytes(&**crypto)?).map_err(StoreError::io("write", &root_path))?;
-    let damaged =
-        |error: serde_json::Error| StoreError::Damaged { path: store_path.clone(), what: error.to_string() };
-    let mut bytes = serde_json::to_vec_pretty(&file).map_err(damaged)?;
-    bytes.push(b'\n');
-    replace_file(&**disk, &store_path, &bytes).map_err(StoreError::io("write", &store_path))
+    replace_file(&**disk, &store_path, &file.to_bytes(options)?).map_err(StoreError::io("write", &store_path))
 }
 
 /// Locks the folder and unlocks its root key.
@@ -128,8 +159,13 @@ fn read_root_file(options: &StoreOptions) -> Result<RootFile, StoreError> {
 
 fn read_store_file(options: &StoreOptions) -> Result<StoreFile, StoreError> {
     let path = options.dir.join("store.json");
-    let missing = || StoreError::Missing(options.dir.clone());
-    parse_store_file(&path, &read_if_there(&*options.disk, &path)?.ok_or_else(missing)?)
+    match read_if_there(&*options.disk, &path)? {
+        Some(bytes) => parse_store_file(&path, &bytes),
+        None if restore::is_unfinished(&*options.disk, &options.dir)? => {
+            Err(StoreError::Unfinished(options.dir.clone()))
+        }
+        None => Err(StoreError::Missing(options.dir.clone())),
+    }
 }
 
 /// Locks and reads the folder, opens journal and engine, and catches the index up.
@@ -139,18 +175,22 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     let checkpoint = checkpoint(&*engine, file.identity())?;
     let journal = journal(options);
     let position = checkpoint.as_ref().map(|checkpoint| checkpoint.position);
-    let opened = journal.open(options.journal, position, position.map_or(journal::Lsn(0), |at| at.last()))?;
+    let base = journal::Lsn(file.base.unwrap_or(0));
+    let opened = journal.open(options.journal, position, position.map_or(base, |at| at.last()))?;
     if opened.writer.identity() != file.identity() {
         let what = "the journal beside it belongs to another store".to_owned();
         return Err(StoreError::Damaged { path: options.dir.join("store.json"), what });
     }
     let end = opened.writer.position();
+    if position.is_none() && file.base.is_some() {
+        restore::load_base(options, &file, root.root(), base, &*engine)?;
+    }
     let index = Arc::new(Index::new(engine, options.cache_bytes_max));
     let marks = Arc::new(Marks::new());
     let start =
         checkpoint.unwrap_or(Checkpoint { identity: file.identity(), position: end, leaf_index_next: 1 });
     let mut applier = Applier::new(index.clone(), start);
-    catch_up(&journal, &index, &mut applier, &marks, position, end)?;
+    catch_up(&journal, &index, &mut applier, &marks, (position, base), end)?;
     let last = Lsn(end.last().0);
     Ok(Recovered { lock, file, root, journal, writer: opened.writer, index, applier, marks, last })
 }
@@ -187,7 +227,7 @@ pub(crate) fn open_tree(
     Ok(OpenTree { tree, cell, threshold })
 }
 
-fn journal(options: &StoreOptions) -> Journal {
+pub(crate) fn journal(options: &StoreOptions) -> Journal {
     let crypto = options.crypto.clone();
     let sha256 = Arc::new(move |parts: &[&[u8]]| crypto.sha256(parts));
     Journal::new(options.disk.clone(), options.dir.join("journal"), sha256)
@@ -209,7 +249,7 @@ fn parse_store_file(path: &Path, bytes: &[u8]) -> Result<StoreFile, StoreError> 
     }
 }
 
-fn open_engine(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> {
+pub(crate) fn open_engine(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> {
     match &options.engine {
         EngineChoice::Given(engine) => Ok(engine.clone()),
         EngineChoice::Embedded => open_embedded(options),
@@ -243,18 +283,18 @@ fn checkpoint(engine: &dyn Engine, identity: Identity) -> Result<Option<Checkpoi
     Ok(checkpoint)
 }
 
-/// Brings the entries between `from` (or the first one) and `end` into the index.
+/// Brings the entries between `from` (or those behind the base) and `end` into the index.
 fn catch_up(
     journal: &Journal,
     index: &Index,
     applier: &mut Applier,
     marks: &Marks,
-    from: Option<Position>,
+    (from, base): (Option<Position>, journal::Lsn),
     end: Position,
 ) -> Result<(), StoreError> {
     let mut reader = match from {
         Some(position) => journal.read_from(position, end.last())?,
-        None => journal.read(journal::Lsn::FIRST, end.last())?,
+        None => journal.read(base.plus(1), end.last())?,
     };
     from.into_iter().for_each(|position| marks.add(position));
     let mut entries = 0;
@@ -279,7 +319,7 @@ fn catch_up(
         marks.add(frame.end);
         applier.take(Message { published, end: frame.end }).map_err(StoreError::CatchUp)?;
     }
-    if entries > 0 {
+    if entries > 0 || from.is_none() {
         applier.flush().map_err(StoreError::CatchUp)?;
         tracing::info!(entries, lsn = end.last().0, "the index has caught up with the journal");
     }

@@ -115,12 +115,24 @@ pub(crate) fn decode_record(key: &RecordKey, bytes: &[u8]) -> Result<Record> {
             "the index is damaged at {key:?}: {what}; stop, remove the index, and start again: it is rebuilt"
         ))
     };
+    let record = decode_body(bytes).map_err(|what| wrong(&what))?;
+    (record.key() == *key).then_some(record).ok_or_else(|| wrong("it holds another record"))
+}
+
+/// Decodes a record of a backup, where its key is known by its bytes alone.
+///
+/// # Errors
+/// `Internal`, saying which row is wrong.
+pub(crate) fn decode_row(key: &[u8], bytes: &[u8]) -> Result<Record> {
+    let wrong = |what: &str| Error::internal(format!("the record {} is damaged: {what}", hex::encode(key)));
+    let record = decode_body(bytes).map_err(|what| wrong(&what))?;
+    (encode_key(&record.key()) == key).then_some(record).ok_or_else(|| wrong("it holds another record"))
+}
+
+fn decode_body(bytes: &[u8]) -> Result<Record, String> {
     match bytes.split_first() {
-        Some((&RECORD_FORMAT, body)) => {
-            let record: Record = decode(body).map_err(|what| wrong(&what))?;
-            (record.key() == *key).then_some(record).ok_or_else(|| wrong("it holds another record"))
-        }
-        _ => Err(wrong("unknown record format")),
+        Some((&RECORD_FORMAT, body)) => decode(body),
+        _ => Err("unknown record format".into()),
     }
 }
 

@@ -213,6 +213,11 @@ impl RootFile {
         Ok(bytes)
     }
 
+    /// Whose root keys they are.
+    pub(crate) fn store(&self) -> Uuid {
+        self.0.store
+    }
+
     /// Unwraps the root keys of `store`.
     pub(crate) fn unlock(
         &self,

@@ -1,0 +1,370 @@
+//! What a target holds of a store's history, and the way to one of its states: a full backup, then pieces.
+//!
+//! A timeline begins with a full backup of the state that it was restored to, the first one with an empty store. Nothing
+//! is written here, and nothing is trusted that does not open under the store's keys.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Read},
+    sync::Arc,
+};
+
+use keyreeve_core::{
+    model::{self, Time},
+    ports::crypto::Crypto,
+};
+use uuid::Uuid;
+
+use super::load::Loading;
+use crate::{
+    backup::{
+        BackupError, FullPoint,
+        full::Fulls,
+        piece::{HEADER_LEN, PieceHeader, PieceName, Pieces, store_of},
+        sealed::ArchiveKeys,
+        targets::Target,
+    },
+    engines::Engine,
+    index::encoding,
+    journal::{Digest, Lsn},
+};
+
+/// Bytes of a piece that are fetched at once.
+const FETCH_LEN: u64 = 1 << 20;
+
+/// Which state is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointInTime {
+    /// The newest one.
+    Latest,
+    /// As it was once this entry was durable.
+    Lsn(model::Lsn),
+    /// As it was at this time, by the clock of the machine that wrote the journal.
+    Time(Time),
+}
+
+/// A target's archive with what it takes to read it.
+pub(super) struct Archive<'a> {
+    pub(super) target: &'a dyn Target,
+    pub(super) store: Uuid,
+    crypto: Arc<dyn Crypto>,
+    keys: Arc<dyn ArchiveKeys>,
+    timelines: BTreeMap<u32, Timeline>,
+}
+
+#[derive(Default)]
+struct Timeline {
+    fulls: BTreeSet<Lsn>,
+    pieces: Vec<PieceName>,
+}
+
+/// A state in the archive, and how it is put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) timeline: u32,
+    /// The full backup that it begins with; `None` for the empty store.
+    full: Option<Lsn>,
+    pieces: Vec<PieceName>,
+    /// The last entry that is in it.
+    pub(super) lsn: Lsn,
+}
+
+/// Where loading has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) lsn: Lsn,
+    /// Hash of the frame that ends with that entry; of the last frame of its piece where the piece goes on.
+    pub(super) hash: Digest,
+    /// When it was written.
+    pub(super) time: Time,
+    /// Entries that were replayed: those that change the state.
+    pub(super) replayed: u64,
+}
+
+impl<'a> Archive<'a> {
+    /// Looks at what the target has.
+    pub(super) fn read(
+        target: &'a dyn Target,
+        store: Uuid,
+        crypto: Arc<dyn Crypto>,
+        keys: Arc<dyn ArchiveKeys>,
+    ) -> Result<Self, BackupError> {
+        let mut timelines = BTreeMap::<u32, Timeline>::new();
+        for listed in target.list("t")? {
+            if let Some(piece) = PieceName::parse(&listed.path) {
+                timelines.entry(piece.timeline).or_default().pieces.push(piece);
+            } else if let Some((timeline, lsn)) = full_name(&listed.path) {
+                timelines.entry(timeline).or_default().fulls.insert(lsn);
+            }
+        }
+        Ok(Self { target, store, crypto, keys, timelines })
+    }
+
+    /// The highest timeline that has left anything here.
+    pub(super) fn timeline_max(&self) -> u32 {
+        self.timelines.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// The way to the newest state.
+    pub(super) fn head(&self) -> Result<Way, BackupError> {
+        let mut begun = self.timelines.iter().rev().filter(|(number, line)| line.begin(**number).is_some());
+        let (number, line) =
+            begun.next().ok_or_else(|| self.mismatch("it holds no backup of a store".into()))?;
+        Ok(line.way(*number, None))
+    }
+
+    /// The way to the state of then, which is one of the head's own history.
+    pub(super) fn at(&self, head: &Way, to: PointInTime) -> Result<Way, BackupError> {
+        match to {
+            PointInTime::Latest => Ok(head.clone()),
+            PointInTime::Lsn(lsn) if lsn.0 > head.lsn.0 => {
+                Err(self.mismatch(format!("its last entry is {}, there is no entry {lsn}", head.lsn)))
+            }
+            PointInTime::Lsn(lsn) => {
+                let mut end = head.clone();
+                while let Some(begin) = self.begin(&end)? {
+                    if begin.lsn.0 <= lsn.0 {
+                        break;
+                    }
+                    end = self.parent(&begin)?;
+                }
+                self.before(&end, Lsn(lsn.0))
+            }
+            PointInTime::Time(time) => {
+                let mut end = head.clone();
+                while let Some(begin) = self.begin(&end)? {
+                    if begin.time <= time {
+                        break;
+                    }
+                    end = self.parent(&begin)?;
+                }
+                let lsn = self.last_before(&end, time)?;
+                self.before(&end, lsn)
+            }
+        }
+    }
+
+    /// Loads the state at the end of a way into an engine; only records, no index rows.
+    pub(super) fn load(&self, way: &Way, engine: &dyn Engine) -> Result<End, BackupError> {
+        let mut loading = Loading::begin(engine)?;
+        let mut end = End { lsn: Lsn(0), hash: [0; 32], time: Time(0), replayed: 0 };
+        if let Some(lsn) = way.full {
+            let fulls = self.fulls();
+            let (manifest, rows) = fulls.read(&full_path(way.timeline, lsn))?;
+            self.check_store(manifest.point.store)?;
+            let FullPoint { hash, time, .. } = manifest.point;
+            end = End { lsn, hash, time, replayed: 0 };
+            for row in rows {
+                loading.row(row?)?;
+            }
+        }
+        for piece in &way.pieces {
+            self.replay(piece, way.lsn, &mut loading, &mut end)?;
+        }
+        loading.finish()?;
+        Ok(end)
+    }
+
+    fn replay(
+        &self,
+        piece: &PieceName,
+        until: Lsn,
+        loading: &mut Loading<'_>,
+        end: &mut End,
+    ) -> Result<(), BackupError> {
+        let path = piece.path();
+        let header = self.header(piece)?;
+        if piece.first == end.lsn.plus(1) && end.lsn > Lsn(0) && header.previous != end.hash {
+            let what = format!("the entries from {} on do not continue those before", piece.first);
+            return Err(BackupError::damaged(&path, what));
+        }
+        let sealed = Fetching::new(self.target, &path, HEADER_LEN as u64, header.changes.bytes);
+        for entry in self.pieces().changes(&path, &header, sealed)? {
+            let entry = entry?;
+            if entry.lsn > end.lsn && entry.lsn <= until {
+                loading.changes(encoding::decode_changes(model::Lsn(entry.lsn.0), &entry.bytes)?)?;
+                end.replayed += 1;
+            }
+        }
+        *end = End { lsn: piece.last.min(until), hash: header.hash, time: time(header.last_time_ms), ..*end };
+        Ok(())
+    }
+
+    /// The way to an entry that lies on another one.
+    fn before(&self, way: &Way, lsn: Lsn) -> Result<Way, BackupError> {
+        let gone = || self.mismatch(format!("entry {lsn} lies before the oldest full backup: it was pruned"));
+        let line = self.timelines.get(&way.timeline).ok_or_else(gone)?;
+        let found = line.way(way.timeline, Some(lsn.min(way.lsn)));
+        // The empty store before the first entry is a state too.
+        (found.lsn >= lsn.min(way.lsn)).then_some(found).ok_or_else(gone)
+    }
+
+    /// The full backup that a way's timeline began with; `None` for the first one.
+    fn begin(&self, way: &Way) -> Result<Option<FullPoint>, BackupError> {
+        let line = self.timelines.get(&way.timeline);
+        match line.and_then(|line| line.begin(way.timeline)) {
+            Some(Some(lsn)) => Ok(Some(self.fulls().manifest(&full_path(way.timeline, lsn))?.0.point)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The way to where another timeline branched off: on the newest earlier one that came so far.
+    fn parent(&self, begin: &FullPoint) -> Result<Way, BackupError> {
+        let mut earlier = self.timelines.range(..begin.timeline).rev();
+        let way = earlier.find_map(|(number, line)| {
+            let way = line.way(*number, Some(begin.lsn));
+            (way.lsn == begin.lsn).then_some(way)
+        });
+        way.ok_or_else(|| {
+            let what = format!("what lies before timeline {} is not kept here any more", begin.timeline);
+            self.mismatch(what)
+        })
+    }
+
+    /// The last entry with changes on the way that was written no later than this.
+    fn last_before(&self, way: &Way, at: Time) -> Result<Lsn, BackupError> {
+        let line = self.timelines.get(&way.timeline);
+        // All pieces, and not those behind the newest full backup alone.
+        let whole =
+            line.map(|line| line.cover(line.begin(way.timeline).flatten().unwrap_or(Lsn(0)), way.lsn));
+        for piece in whole.unwrap_or_default().iter().rev() {
+            let header = self.header(piece)?;
+            if time(header.first_time_ms) > at {
+                continue;
+            }
+            if time(header.last_time_ms) <= at {
+                return Ok(piece.last.min(way.lsn));
+            }
+            let path = piece.path();
+            let sealed = Fetching::new(self.target, &path, HEADER_LEN as u64, header.changes.bytes);
+            let mut last = Lsn(piece.first.0 - 1);
+            for entry in self.pieces().changes(&path, &header, sealed)? {
+                let entry = entry?;
+                if time(entry.time_ms) <= at && entry.lsn <= way.lsn {
+                    last = entry.lsn;
+                }
+            }
+            return Ok(last);
+        }
+        let begin = line.and_then(|line| line.begin(way.timeline)).flatten();
+        begin.ok_or_else(|| self.mismatch("it holds nothing that old".into()))
+    }
+
+    fn header(&self, piece: &PieceName) -> Result<PieceHeader, BackupError> {
+        let path = piece.path();
+        let missing = || BackupError::damaged(&path, "it is not there");
+        let bytes = self.target.get_range(&path, 0, HEADER_LEN as u64)?.ok_or_else(missing)?;
+        let header = PieceHeader::decode(&bytes, &self.pieces().sha256())
+            .map_err(|what| BackupError::damaged(&path, what))?;
+        self.check_store(store_of(&header))?;
+        let named = (header.identity.timeline, header.first, header.last);
+        match named == (piece.timeline, piece.first, piece.last) {
+            true => Ok(header),
+            false => Err(BackupError::damaged(&path, "its header and its name differ")),
+        }
+    }
+
+    fn check_store(&self, store: Uuid) -> Result<(), BackupError> {
+        match store == self.store {
+            true => Ok(()),
+            false => Err(self.mismatch(format!("it is of store {store}, not of {}", self.store))),
+        }
+    }
+
+    fn fulls(&self) -> Fulls<'_> {
+        Fulls { target: self.target, crypto: self.crypto.clone(), keys: &*self.keys }
+    }
+
+    fn pieces(&self) -> Pieces {
+        Pieces { crypto: self.crypto.clone(), keys: self.keys.clone() }
+    }
+
+    fn mismatch(&self, what: String) -> BackupError {
+        BackupError::Mismatch { target: self.target.address().to_owned(), what }
+    }
+}
+
+impl Way {
+    /// The state of a full backup alone.
+    pub(super) fn full(timeline: u32, lsn: Lsn) -> Self {
+        Self { timeline, full: Some(lsn), pieces: Vec::new(), lsn }
+    }
+}
+
+impl Timeline {
+    /// What it begins with: the empty store (`Some(None)`), or its first full backup. `None`: it has not begun.
+    fn begin(&self, number: u32) -> Option<Option<Lsn>> {
+        let from_nothing = number == 1 && self.pieces.iter().any(|piece| piece.first == Lsn::FIRST);
+        if from_nothing { Some(None) } else { self.fulls.first().map(|lsn| Some(*lsn)) }
+    }
+
+    /// The way to the newest state that is no newer than `until`.
+    fn way(&self, number: u32, until: Option<Lsn>) -> Way {
+        let until = until.unwrap_or(Lsn(u64::MAX));
+        let full = self.fulls.range(..=until).next_back().copied();
+        let pieces = self.cover(full.unwrap_or(Lsn(0)), until);
+        let reached = pieces.last().map_or(full.unwrap_or(Lsn(0)), |piece| piece.last);
+        Way { timeline: number, full, pieces, lsn: reached.min(until) }
+    }
+
+    /// The fewest pieces that go on behind an entry without a gap, as far as they go or are wanted.
+    fn cover(&self, behind: Lsn, until: Lsn) -> Vec<PieceName> {
+        let mut cover = Vec::<PieceName>::new();
+        let mut reached = behind;
+        while reached < until {
+            let next =
+                self.pieces.iter().filter(|piece| piece.first <= reached.plus(1) && piece.last > reached);
+            let Some(next) = next.max_by_key(|piece| (piece.last, piece.first)) else { break };
+            reached = next.last;
+            cover.push(*next);
+        }
+        cover
+    }
+}
+
+/// Reads a range of an object as it is wanted.
+struct Fetching<'a> {
+    target: &'a dyn Target,
+    path: &'a str,
+    at: u64,
+    left: u64,
+    fetched: io::Cursor<Vec<u8>>,
+}
+
+impl<'a> Fetching<'a> {
+    fn new(target: &'a dyn Target, path: &'a str, at: u64, len: u64) -> Self {
+        Self { target, path, at, left: len, fetched: io::Cursor::default() }
+    }
+}
+
+impl Read for Fetching<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.fetched.read(bytes)?;
+        if read > 0 || self.left == 0 || bytes.is_empty() {
+            return Ok(read);
+        }
+        let wanted = self.left.min(FETCH_LEN);
+        let fetched = self.target.get_range(self.path, self.at, wanted).map_err(io::Error::other)?;
+        let fetched = fetched.filter(|bytes| bytes.len() as u64 == wanted);
+        let fetched = fetched.ok_or_else(|| io::Error::other("the object is cut short or gone"))?;
+        self.at += wanted;
+        self.left -= wanted;
+        self.fetched = io::Cursor::new(fetched);
+        self.fetched.read(bytes)
+    }
+}
+
+fn full_path(timeline: u32, lsn: Lsn) -> String {
+    crate::backup::manifest::manifest_path(timeline, lsn)
+}
+
+/// The timeline and LSN of a full backup's manifest, by its path.
+fn full_name(path: &str) -> Option<(u32, Lsn)> {
+    let (timeline, file) = path.strip_prefix('t')?.split_once("/full/")?;
+    let (timeline, lsn) = (timeline.parse().ok()?, Lsn(file.strip_suffix(".krm")?.parse().ok()?));
+    (full_path(timeline, lsn) == path).then_some((timeline, lsn))
+}
+
+fn time(ms: u64) -> Time {
+    Time(i64::try_from(ms).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,355 @@
+//! Restoring a store from a backup target into a new data folder, as it was last or at a point in time.
+//!
+//! `archive` finds the way to a state and `load` fills an engine with it; `state` lets the cell choose the key tree;
+//! `merging` goes over two states by the rules of `point_in_time`; `reset` begins the new timeline; `check` opens
+//! everything. `folder` is the data folder meanwhile, `first_start` what happens before the store serves anybody.
+//!
+//! INVARIANT: a restore changes nothing at the target, and no cell. Only the first start claims and writes.
+
+mod archive;
+mod check;
+mod folder;
+mod load;
+mod merging;
+mod point_in_time;
+mod reset;
+mod state;
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use keyreeve_core::{
+    Error, ErrorKind,
+    model::{Lsn, Time},
+    ports::cell::{Cell, CellEntry},
+    record::{IndexKind, Record, RecordKey},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use self::{
+    archive::PointInTime,
+    check::Verified,
+    point_in_time::{Line, Lines, Preview},
+};
+use self::{
+    archive::{Archive, End, Way},
+    folder::Folder,
+    state::{Epoch, State},
+};
+pub(crate) use self::{
+    folder::{base, is_unfinished},
+    load::settle,
+};
+use crate::{
+    backup::{
+        BackupError, FullPoint, full::Fulls, keys::RootArchiveKeys, shipper::ROOT_PATH, targets::Target,
+    },
+    engines::{Engine, embedded::EmbeddedEngine, memory::MemoryEngine},
+    index::{Index, checkpoint::Checkpoint, told},
+    journal::{self, Identity},
+    options::{EngineChoice, StoreError, StoreOptions},
+    recovery::{self, StoreFile},
+    sealing::{RootFile, RootKey, Unlock, cells::FileCell},
+};
+
+/// What is to be restored.
+pub struct Plan<'a> {
+    /// Where the backups are.
+    pub from: &'a dyn Target,
+    /// Which state.
+    pub to: PointInTime,
+    /// Keep what was made after that.
+    pub keep_new: bool,
+    /// Where the epoch key is, if not in the target's own cell: a file, or the address of another target.
+    pub cell: Option<String>,
+}
+
+/// What was restored, or would be.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The store.
+    pub store: Uuid,
+    /// The timeline that begins.
+    pub timeline: u32,
+    /// The last entry that the state holds.
+    pub lsn: Lsn,
+    /// When it was written.
+    pub time: Time,
+    /// The last entry that the archive holds: the new timeline goes on behind it.
+    pub head: Lsn,
+    /// Entries that were replayed behind a full backup.
+    pub replayed: u64,
+    /// The generation of the epoch key that was found; 0 where nothing was ever sealed.
+    pub generation: u64,
+    /// What was verified.
+    pub verified: Verified,
+    /// What point-in-time recovery takes back and leaves.
+    pub preview: Preview,
+}
+
+/// In store.json of a restored store until its first start has claimed its targets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unclaimed {
+    /// Address of the target that it came from.
+    pub(crate) from: String,
+    /// Timeline there that it goes on from.
+    pub(crate) timeline: u32,
+    /// The last entry that was there.
+    pub(crate) head: u64,
+    /// As in the plan.
+    pub(crate) cell: Option<String>,
+}
+
+/// Restores into the empty or new folder of `options`, which opens as a store then.
+///
+/// # Errors
+/// `Exists` and `NotEmpty` for the folder, `Unlock` for the root key, `Backup` for the target, `Restore` where a key does
+/// not come back. The folder is not a store then; the restore can be run again into it.
+pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Result<Report, StoreError> {
+    let folder = Folder::begin(options)?;
+    let source = Source::open(options, unlock, plan)?;
+    let restored = source.restored(options, plan, true)?;
+    let Restored { state, end, timeline, .. } = &restored;
+    let identity = Identity { store: source.store.into_bytes(), timeline: *timeline };
+    let now = options.clock.now();
+    let journal = recovery::journal(options);
+    journal.create_behind(identity, end.lsn, end.hash, u64::try_from(now.0).unwrap_or(0))?;
+    let point =
+        FullPoint { store: source.store, timeline: *timeline, lsn: end.lsn, hash: end.hash, time: now };
+    let rows = state.engine.snapshot()?;
+    let keys = source.keys(options);
+    Fulls { target: &*base(options)?, crypto: options.crypto.clone(), keys: &keys }.write(
+        point,
+        &*rows,
+        &mut |_| Ok(()),
+    )?;
+    drop(rows);
+    let position = journal.open(options.journal, None, end.lsn)?.writer.position();
+    let checkpoint = Checkpoint { identity, position, leaf_index_next: 0 };
+    settle(&state.engine, checkpoint.encode().map_err(StoreError::Restore)?).map_err(StoreError::Restore)?;
+    folder.write("root.json", &source.root_file)?;
+    let unclaimed = Unclaimed {
+        from: plan.from.address().to_owned(),
+        timeline: source.head.timeline,
+        head: end.lsn.0,
+        cell: plan.cell.clone(),
+    };
+    let file = StoreFile::restored(source.store, *timeline, now, end.lsn, unclaimed);
+    folder.finish(&file.to_bytes(options)?)?;
+    Ok(restored.report)
+}
+
+/// What `restore` would do. Works in the folder of `options`, which must be empty or new, and leaves it empty.
+///
+/// # Errors
+/// As [`restore`].
+pub fn preview(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Result<Report, StoreError> {
+    let folder = Folder::begin(options)?;
+    let previewed = Source::open(options, unlock, plan)
+        .and_then(|source| source.restored(options, plan, false).map(|restored| restored.report));
+    folder.abandon()?;
+    previewed
+}
+
+/// Fills an empty engine with the base of a restored store; its index rows too.
+///
+/// # Errors
+/// `Backup` and `Restore` where the base is damaged.
+pub(crate) fn load_base(
+    options: &StoreOptions,
+    file: &StoreFile,
+    root: &RootKey,
+    lsn: journal::Lsn,
+    engine: &dyn Engine,
+) -> Result<(), StoreError> {
+    let place = file.place();
+    let keys =
+        Arc::new(RootArchiveKeys { crypto: options.crypto.clone(), store: place.store, root: root.clone() });
+    let base = base(options)?;
+    let archive = Archive::read(&*base, place.store, options.crypto.clone(), keys)?;
+    archive.load(&Way::full(place.timeline, lsn), engine)?;
+    load::index_all(engine).map_err(StoreError::Restore)
+}
+
+/// Opens the cell that a plan names: a file, or the cell of a target.
+///
+/// # Errors
+/// `Backup` where it is neither.
+pub(crate) fn open_cell(options: &StoreOptions, place: &str) -> Result<Arc<dyn Cell>, StoreError> {
+    let path = Path::new(place);
+    if options.disk.open(path, crate::disk::OpenMode::Read).is_ok() {
+        return Ok(Arc::new(FileCell::new(options.disk.clone(), options.crypto.clone(), path.to_owned())));
+    }
+    let target = options.opener().open(place).map_err(BackupError::from)?;
+    Ok(target.cell().map_err(BackupError::from)?)
+}
+
+/// A target that is restored from, with the keys that open it. Holds secrets.
+struct Source<'a> {
+    store: Uuid,
+    root: RootKey,
+    root_file: Vec<u8>,
+    archive: Archive<'a>,
+    head: Way,
+}
+
+/// A state that was put together, and what is to be told of it.
+struct Restored {
+    state: State,
+    end: End,
+    timeline: u32,
+    report: Report,
+}
+
+impl<'a> Source<'a> {
+    fn open(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'a>) -> Result<Self, StoreError> {
+        let crypto = &options.crypto;
+        let missing = || BackupError::Mismatch {
+            target: plan.from.address().to_owned(),
+            what: format!("it holds no {ROOT_PATH}, so no backup of a store"),
+        };
+        let (root_file, _) = plan.from.get(ROOT_PATH).map_err(BackupError::from)?.ok_or_else(missing)?;
+        let file = RootFile::parse(&**crypto, &root_file)?;
+        let store = file.store();
+        let root = file.unlock(&**crypto, store, unlock)?;
+        let keys = Arc::new(RootArchiveKeys { crypto: crypto.clone(), store, root: root.clone() });
+        let archive = Archive::read(plan.from, store, crypto.clone(), keys)?;
+        let head = archive.head()?;
+        Ok(Self { store, root, root_file, archive, head })
+    }
+
+    fn keys(&self, options: &StoreOptions) -> RootArchiveKeys {
+        RootArchiveKeys { crypto: options.crypto.clone(), store: self.store, root: self.root.clone() }
+    }
+
+    /// Puts the wanted state together and verifies it. `write`: also all that begins the new timeline.
+    fn restored(&self, options: &StoreOptions, plan: &Plan<'_>, write: bool) -> Result<Restored, StoreError> {
+        let failed = StoreError::Restore;
+        let wanted = self.archive.at(&self.head, plan.to)?;
+        let engine = recovery::open_engine(options)?;
+        let (state, end) = self.load(options, &self.head, engine)?;
+        let entries = self.cell_entries(options, plan, &state)?;
+        let epoch = match state.head().map_err(failed)? {
+            None => None,
+            Some(_) => Some(state.choose_epoch(&entries).map_err(failed)?),
+        };
+        let sealer = state.sealer(&self.root, epoch.as_ref()).map_err(failed)?;
+        let (mut reached, mut preview) = (end, Preview::default());
+        if plan.to != PointInTime::Latest {
+            let scratch = Scratch::open(options)?;
+            reached = self.archive.load(&wanted, &*scratch.engine)?;
+            preview =
+                merging::merge(&*scratch.engine, &state, &*sealer, plan.keep_new, write).map_err(failed)?;
+            scratch.remove()?;
+        }
+        let verified = check::verify_all(&state, &*sealer, write).map_err(failed)?;
+        let timelines = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
+        let timeline = timelines.max().unwrap_or(0).saturating_add(1);
+        if write {
+            let seen = entries.iter().map(|entry| entry.generation).max().unwrap_or(0);
+            let now = options.clock.now();
+            let changes = reset::reset(&state, epoch.as_ref(), timeline, seen, now).map_err(failed)?;
+            state.change(changes).map_err(failed)?;
+        }
+        let report = Report {
+            store: self.store,
+            timeline,
+            lsn: Lsn(reached.lsn.0),
+            time: reached.time,
+            head: Lsn(end.lsn.0),
+            replayed: end.replayed + if plan.to == PointInTime::Latest { 0 } else { reached.replayed },
+            generation: epoch.as_ref().map_or(0, |epoch: &Epoch| epoch.generation),
+            verified,
+            preview,
+        };
+        Ok(Restored { state, end, timeline, report })
+    }
+
+    /// Loads the state at the end of a way, with its index rows.
+    fn load(
+        &self,
+        options: &StoreOptions,
+        way: &Way,
+        engine: Arc<dyn Engine>,
+    ) -> Result<(State, End), StoreError> {
+        let end = self.archive.load(way, &*engine)?;
+        load::index_all(&*engine).map_err(StoreError::Restore)?;
+        let index = Arc::new(Index::new(engine.clone(), options.cache_bytes_max));
+        let (crypto, lsn) = (options.crypto.clone(), Lsn(end.lsn.0));
+        Ok((State { store: self.store, crypto, engine, index, lsn }, end))
+    }
+
+    /// What the cells hold that can be reached: the one that the plan names, or the target's own; and, where that is one
+    /// share of several, those of all other targets on record.
+    fn cell_entries(
+        &self,
+        options: &StoreOptions,
+        plan: &Plan<'_>,
+        state: &State,
+    ) -> Result<Vec<CellEntry>, StoreError> {
+        let cell = match &plan.cell {
+            Some(place) => open_cell(options, place)?,
+            None => plan.from.cell().map_err(BackupError::from)?,
+        };
+        let ours = |entry: &CellEntry| entry.store == self.store;
+        let mut entries: Vec<_> =
+            cell.read().map_err(StoreError::Restore)?.into_iter().filter(ours).collect();
+        if entries.iter().any(|entry| entry.threshold > 1) {
+            for name in target_names(state).map_err(StoreError::Restore)? {
+                let read = options.opener().open(&name).and_then(|target| target.cell());
+                match read.map_err(Error::internal).and_then(|cell| cell.read()) {
+                    Ok(more) => entries.extend(more.into_iter().filter(ours)),
+                    Err(error) => tracing::warn!(%error, target = name, "its share cannot be read"),
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// The targets on record that may hold an epoch key.
+fn target_names(state: &State) -> Result<BTreeSet<String>, Error> {
+    let mut names = BTreeSet::new();
+    state.each(IndexKind::Place, |hit| {
+        let name = String::from_utf8_lossy(&hit.value).into_owned();
+        if let Some(Record::Place(place)) = state.get(&RecordKey::Place(name))?.as_deref()
+            && place.has_cell
+            && place.lost.is_none()
+            && place.kind == keyreeve_core::model::PlaceKind::Target
+        {
+            names.insert(place.name.clone());
+        }
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+/// An engine for the time of a restore.
+struct Scratch {
+    engine: Arc<dyn Engine>,
+    path: Option<std::path::PathBuf>,
+}
+
+impl Scratch {
+    fn open(options: &StoreOptions) -> Result<Self, StoreError> {
+        match options.engine {
+            EngineChoice::Given(_) => Ok(Self { engine: Arc::new(MemoryEngine::default()), path: None }),
+            EngineChoice::Embedded => {
+                let path = options.dir.join("index").join("then.sqlite");
+                EmbeddedEngine::remove(&path)?;
+                Ok(Self { engine: Arc::new(EmbeddedEngine::open(&path)?), path: Some(path) })
+            }
+        }
+    }
+
+    fn remove(self) -> Result<(), StoreError> {
+        drop(self.engine);
+        Ok(self.path.map_or(Ok(()), |path| EmbeddedEngine::remove(&path))?)
+    }
+}
+
+/// Refuses with the reason why something cannot be restored.
+fn refuse(public: String) -> StoreError {
+    StoreError::Restore(Error::new(ErrorKind::WrongState, public))
+}

@@ -1,0 +1,120 @@
+//! What a restore puts on record: the generation that the cell has chosen is in force, what it voids is to be done
+//! again, numbers skip what the lost machine may have given out, and that machine is a place that somebody must clear.
+
+use std::sync::Arc;
+
+use keyreeve_core::{
+    Result,
+    model::{Erasure, Place, PlaceKind, ReplacedNodes, Time, TreeHead},
+    record::{Change, IndexKind, Record, RecordKey},
+};
+
+use super::state::{Epoch, State};
+use crate::sealing::cells::machine_name;
+
+/// Generations and leaf nodes that are left out: the lost machine may have begun some that no backup saw.
+const GENERATIONS_SKIPPED: u64 = 1024;
+const LEAF_NODES_SKIPPED: u64 = 256;
+
+/// The changes that make a state that was loaded the one of a new timeline. `seen`: the highest generation in any cell.
+///
+/// # Errors
+/// The index's.
+pub(super) fn reset(
+    state: &State,
+    epoch: Option<&Epoch>,
+    timeline: u32,
+    seen: u64,
+    now: Time,
+) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    if let (Some(head), Some(epoch)) = (state.head()?, epoch) {
+        tree(state, &head, epoch, seen, &mut changes)?;
+        erasures(state, &head, epoch, &mut changes)?;
+        places(state, epoch, timeline, now, &mut changes)?;
+    }
+    Ok(changes)
+}
+
+fn tree(state: &State, head: &TreeHead, epoch: &Epoch, seen: u64, changes: &mut Vec<Change>) -> Result<()> {
+    if let Some(begun) = &head.epoch {
+        if begun.generation == epoch.generation {
+            // The cell was ahead of the archive: the switch had come, and its entry was lost.
+            let replaced = ReplacedNodes {
+                generation: begun.generation,
+                prepared: state.lsn,
+                nodes: begun.replaced.clone(),
+            };
+            changes.push(Change::Put(Record::Replaced(Arc::new(replaced))));
+        } else {
+            changes.extend(begun.made.iter().map(|id| Change::Delete(RecordKey::Node(*id))));
+        }
+    }
+    // Nodes that a voided switch had replaced are in force again.
+    state.each(IndexKind::Replaced, |hit| {
+        let generation = hit.value.as_slice().try_into().map_or(0, u64::from_be_bytes);
+        if generation > epoch.generation {
+            changes.push(Change::Delete(RecordKey::Replaced(generation)));
+        }
+        Ok(())
+    })?;
+    let begun = head.epoch.as_ref().map_or(0, |begun| begun.generation);
+    let generation_max = head.generation_max.max(seen).max(begun).max(epoch.generation);
+    changes.push(Change::Put(Record::Tree(Arc::new(TreeHead {
+        generation: epoch.generation,
+        generation_max: generation_max.saturating_add(GENERATIONS_SKIPPED),
+        leaf_nodes_next: head.leaf_nodes_next.saturating_add(LEAF_NODES_SKIPPED),
+        epoch: None,
+    }))));
+    Ok(())
+}
+
+fn erasures(state: &State, head: &TreeHead, epoch: &Epoch, changes: &mut Vec<Change>) -> Result<()> {
+    let begun = head.epoch.as_ref().filter(|begun| begun.generation == epoch.generation);
+    state.each(IndexKind::Erasure, |hit| {
+        let key = RecordKey::Erasure(keyreeve_core::model::ErasureId(hit.id));
+        let Some(Record::Erasure(erasure)) = state.get(&key)?.as_deref().cloned() else { return Ok(()) };
+        let switched = match erasure.switched {
+            Some(generation) if generation <= epoch.generation => Some(generation),
+            _ => begun.filter(|begun| begun.erasures.contains(&erasure.id)).map(|begun| begun.generation),
+        };
+        if switched != erasure.switched {
+            let switched_at = switched.and(erasure.switched_at);
+            let erasure = Erasure { switched, switched_at, ..Erasure::clone(&erasure) };
+            changes.push(Change::Put(Record::Erasure(Arc::new(erasure))));
+        }
+        Ok(())
+    })
+}
+
+fn places(state: &State, epoch: &Epoch, timeline: u32, now: Time, changes: &mut Vec<Change>) -> Result<()> {
+    let mut share = 0;
+    state.each(IndexKind::Place, |hit| {
+        let name = String::from_utf8_lossy(&hit.value).into_owned();
+        let Some(Record::Place(place)) = state.get(&RecordKey::Place(name))?.as_deref().cloned() else {
+            return Ok(());
+        };
+        share = share.max(place.share);
+        // Nobody knows what became of the old machine: its cell is pending until somebody says so.
+        let lost = place.lost.or((place.kind == PlaceKind::Machine).then_some(now));
+        let confirmed = place.confirmed.min(epoch.generation);
+        if (lost, confirmed) != (place.lost, place.confirmed) {
+            let place = Place { lost, confirmed, ..Place::clone(&place) };
+            changes.push(Change::Put(Record::Place(Arc::new(place))));
+        }
+        Ok(())
+    })?;
+    changes.push(Change::Put(Record::Place(Arc::new(Place {
+        name: machine_name(timeline),
+        kind: PlaceKind::Machine,
+        has_cell: true,
+        share: share.saturating_add(1),
+        threshold: epoch.threshold,
+        confirmed: epoch.generation,
+        confirmed_at: Some(now),
+        lost: None,
+        attested: None,
+        domain: None,
+    }))));
+    Ok(())
+}
