@@ -7,6 +7,7 @@ mod lag;
 mod life;
 mod model;
 mod records;
+mod root;
 mod staleness;
 
 use std::{
