@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Action,
     model::{
-        AttributeName, Counts, Credential, CredentialId, Erasure, ErasureId, Key, KeyId, Lsn, ManagedObject, NodeId,
-        ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes, RequestId, SealedNode,
-        StoredCertificate, Time, TreeHead,
+        AttributeName, Counts, Credential, CredentialId, Erasure, ErasureId, Key, KeyId, Lsn, ManagedObject,
+        NodeId, ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes, RequestId,
+        SealedNode, StoredCertificate, Time, TreeHead,
     },
     ports::seal::SealedMaterial,
 };
@@ -199,6 +199,15 @@ pub struct EntryDraft {
     pub detail: Option<String>,
     /// Changes of the state, in order.
     pub changes: Vec<Change>,
+}
+
+impl EntryDraft {
+    /// True where a full disk must not keep it from being recorded: it has changes by an action that is urgent, or begins
+    /// an erasure. Refusals are not, so that nobody uses up what is held back by asking for what is not granted.
+    pub fn is_urgent(&self) -> bool {
+        let erases = |change: &Change| matches!(change, Change::Put(Record::Erasure(_)));
+        self.changes.iter().any(|change| self.action.is_urgent() || erases(change))
+    }
 }
 
 /// A journal entry.

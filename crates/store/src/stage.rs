@@ -11,15 +11,14 @@ use std::{
 
 use crossbeam_channel::Sender;
 use keyreeve_core::{
-    access::Action,
-    model::{Lsn, PrincipalId, RealmId, RequestId, Time},
+    model::{Lsn, Time},
     ports::{clock::Clock, store::Committed},
-    record::{Change, EntryDraft, Outcome, RecordKey},
+    record::{Change, RecordKey},
 };
-use uuid::Uuid;
 
 use crate::{
     failure::Failure,
+    feed::Watchers,
     index::{Index, applier::Message, encoding::EncodedEntry},
     journal,
     marks::Marks,
@@ -39,6 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) valid_until: Option<Time>,
     pub(crate) entry: EncodedEntry,
     pub(crate) changes: Vec<Change>,
+    /// Whether it goes on where the disk is full.
+    pub(crate) urgent: bool,
 }
 
 /// The stage of the store's committer.
@@ -49,6 +50,7 @@ pub(crate) struct StoreStage {
     pub(crate) applier: Sender<Message>,
     pub(crate) failure: Arc<Failure>,
     pub(crate) published: Arc<AtomicU64>,
+    pub(crate) watchers: Arc<Watchers>,
     pub(crate) marks: Arc<Marks>,
     pub(crate) recent: Recent,
     /// Changes of entries that are written but not yet durable.
@@ -60,6 +62,10 @@ pub(crate) struct StoreStage {
 impl journal::Stage for StoreStage {
     type Request = Prepared;
     type Reply = Committed;
+
+    fn demand(request: &Prepared) -> journal::Demand {
+        journal::Demand { bytes: request.entry.len(), urgent: request.urgent }
+    }
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.clock.now().0).unwrap_or(0)
@@ -75,13 +81,18 @@ impl journal::Stage for StoreStage {
         let expired = request.valid_until.is_some_and(|until| i128::from(until.0) <= i128::from(time_ms));
         // Once the index has failed, nothing more may be promised; the caller sees the failure.
         let outdated = root::is_outdated(&self.root, &request.changes);
-        if expired || outdated || self.recent.moved(request.as_of, &request.reads) || self.failure.check().is_err() {
+        if expired
+            || outdated
+            || self.recent.moved(request.as_of, &request.reads)
+            || self.failure.check().is_err()
+        {
             return Err(Committed::Stale);
         }
         let lsn = Lsn(lsn.0);
         request.entry.write(lsn, entry);
         if !request.changes.is_empty() {
-            self.recent.record(lsn, request.changes.iter().filter(|change| !change.commutes()).map(Change::key));
+            self.recent
+                .record(lsn, request.changes.iter().filter(|change| !change.commutes()).map(Change::key));
             self.staged.push((lsn, request.changes));
         }
         Ok(Committed::Done(lsn))
@@ -97,6 +108,7 @@ impl journal::Stage for StoreStage {
         }
         self.marks.add(committed.end);
         self.published.store(committed.last.0, Ordering::Release);
+        self.watchers.wake();
         if !published.is_empty() || committed.last.0 - self.told >= UNTOLD_ENTRIES_MAX {
             self.told = committed.last.0;
             if self.applier.send(Message { published, end: committed.end }).is_err() {
@@ -107,30 +119,6 @@ impl journal::Stage for StoreStage {
 
     fn discard(&mut self) {
         self.staged.clear();
-    }
-
-    fn stage_full(&mut self, lsn: journal::Lsn, time_ms: u64, entry: &mut Vec<u8>) {
-        let draft = EntryDraft {
-            time: Time(i64::try_from(time_ms).unwrap_or(i64::MAX)),
-            realm: RealmId::DEFAULT,
-            principal: PrincipalId::SYSTEM,
-            principal_name: "system".into(),
-            protocol: "system".into(),
-            request: RequestId(Uuid::nil()),
-            source: None,
-            action: Action::Stop,
-            key: None,
-            object: None,
-            target: None,
-            others: Vec::new(),
-            outcome: Outcome::Failed,
-            detail: Some("the disk of the journal is full".into()),
-            changes: Vec::new(),
-        };
-        match EncodedEntry::new(&draft) {
-            Ok(encoded) => encoded.write(Lsn(lsn.0), entry),
-            Err(error) => tracing::error!(%error, "the last entry of a full journal cannot be encoded"),
-        }
     }
 }
 

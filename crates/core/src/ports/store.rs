@@ -1,6 +1,10 @@
 //! The store port: read records, find them by index, commit entries, read the journal.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::Bound,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use uuid::Uuid;
 
@@ -60,6 +64,12 @@ pub struct IndexHit {
 pub trait Store: Send + Sync {
     /// Position of the newest entry that reads are sure to see.
     fn published(&self) -> Lsn;
+
+    /// `published` once it is beyond `after`; until then the task is woken when there is more.
+    fn poll_published(&self, after: Lsn, context: &mut Context<'_>) -> Poll<Lsn>;
+
+    /// True while its disk is full: only urgent entries are taken then (`EntryDraft::is_urgent`).
+    fn is_full(&self) -> bool;
 
     /// The record as of now.
     ///

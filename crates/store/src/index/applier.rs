@@ -1,12 +1,22 @@
 //! Carries published changes into the engine, many entries at a time, in a thread of its own.
 
-use std::{collections::BTreeMap, io, sync::Arc, thread};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use keyreeve_core::{Result, record::RecordKey};
 
 use super::{Index, Published, checkpoint::Checkpoint, encoding, told};
-use crate::{engines::Batch, failure::Failure, journal::Position};
+use crate::{
+    engines::{Batch, EngineError},
+    failure::Failure,
+    journal::Position,
+};
 
 /// Messages that wait: beyond that the committer does.
 const QUEUE_MESSAGES_MAX: usize = 64;
@@ -14,6 +24,10 @@ const QUEUE_MESSAGES_MAX: usize = 64;
 const BATCH_ENTRIES_MAX: usize = 4096;
 /// Bytes of journal that are applied at once, about: what waits is held in memory.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of journal that wait for a full disk, at most: more than its reserve, which is all that comes meanwhile.
+const HELD_BYTES_MAX: u64 = 64 << 20;
+/// How often a full disk is tried again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Entries that were published together, and the point in the journal behind them.
 pub(crate) struct Message {
@@ -26,33 +40,61 @@ pub(crate) struct Applier {
     index: Arc<Index>,
     checkpoint: Checkpoint,
     waiting: Vec<Published>,
-    /// Where in the journal the first of what waits may begin.
-    begin: Position,
+    /// Bytes of journal that what waits may have.
+    waiting_bytes: u64,
+    /// When the disk was found to be full, until it no longer is.
+    full_since: Option<Instant>,
 }
 
 impl Applier {
     /// An applier that goes on where the engine is.
     pub(crate) fn new(index: Arc<Index>, checkpoint: Checkpoint) -> Self {
-        let begin = checkpoint.position;
-        Self { index, checkpoint, waiting: Vec::new(), begin }
+        Self { index, checkpoint, waiting: Vec::new(), waiting_bytes: 0, full_since: None }
     }
 
     /// Takes entries; applies them once enough have come.
     pub(crate) fn take(&mut self, message: Message) -> Result<()> {
         self.waiting.extend(message.published);
-        self.checkpoint.position = message.end;
-        let same_segment = self.begin.segment == message.end.segment;
-        let bytes =
-            if same_segment { message.end.offset.saturating_sub(self.begin.offset) } else { u64::MAX };
-        if self.waiting.len() >= BATCH_ENTRIES_MAX || bytes >= BATCH_BYTES_MAX {
+        let (from, to) = (self.checkpoint.position, message.end);
+        let same_segment = from.segment == to.segment;
+        self.waiting_bytes += if same_segment { to.offset.saturating_sub(from.offset) } else { to.offset };
+        self.checkpoint.position = to;
+        if self.waiting.len() >= BATCH_ENTRIES_MAX || self.waiting_bytes >= BATCH_BYTES_MAX {
             self.flush()
         } else {
             Ok(())
         }
     }
 
-    /// Applies what waits, and the position that was reached.
+    /// Applies what waits, and the position that was reached. On a full disk it goes on waiting, in memory, and is tried
+    /// again by a later call.
+    ///
+    /// # Errors
+    /// The engine's; too much waits for a full disk.
     pub(crate) fn flush(&mut self) -> Result<()> {
+        let held = self.full_since.is_some_and(|tried| tried.elapsed() < RETRY_DELAY);
+        if held && self.waiting_bytes < HELD_BYTES_MAX {
+            return Ok(());
+        }
+        let batch = self.batch()?;
+        match self.index.engine.apply(&batch) {
+            Err(error @ EngineError::Full { .. }) if self.waiting_bytes < HELD_BYTES_MAX => {
+                if self.full_since.replace(Instant::now()).is_none() {
+                    tracing::warn!(%error, "the index stays behind the journal until there is space");
+                }
+                return Ok(());
+            }
+            applied => applied.map_err(told)?,
+        }
+        self.full_since = None;
+        self.index.forget(&self.waiting);
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        Ok(())
+    }
+
+    /// What waits, as the engine takes it.
+    fn batch(&mut self) -> Result<Batch> {
         let mut records = BTreeMap::<&RecordKey, _>::new();
         let mut batch = Batch::default();
         for published in &self.waiting {
@@ -70,11 +112,7 @@ impl Applier {
             batch.writes.insert(encoding::encode_key(key), value);
         }
         batch.checkpoint = self.checkpoint.encode()?;
-        self.index.engine.apply(&batch).map_err(told)?;
-        self.index.forget(&self.waiting);
-        self.waiting.clear();
-        self.begin = self.checkpoint.position;
-        Ok(())
+        Ok(batch)
     }
 
     /// How far the engine has come.
@@ -82,7 +120,7 @@ impl Applier {
         &self.checkpoint
     }
 
-    /// Starts the thread; it ends, with everything applied, when the sender is dropped.
+    /// Starts the thread; it ends, with everything applied that the disk has space for, when the sender is dropped.
     ///
     /// # Errors
     /// The operating system's, where it grants no thread.
@@ -100,13 +138,19 @@ impl Applier {
     }
 
     fn run(&mut self, receiver: &Receiver<Message>) -> Result<()> {
-        while let Ok(message) = receiver.recv() {
-            self.take(message)?;
+        loop {
+            let delay = if self.full_since.is_some() { RETRY_DELAY } else { Duration::MAX };
+            match receiver.recv_timeout(delay) {
+                Ok(message) => self.take(message)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
             while let Ok(message) = receiver.try_recv() {
                 self.take(message)?;
             }
             self.flush()?;
         }
-        Ok(())
+        // Tried a last time; what still does not go in is caught up from the journal on the next start.
+        if self.full_since.take().is_some() { self.flush() } else { Ok(()) }
     }
 }

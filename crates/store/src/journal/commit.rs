@@ -1,14 +1,14 @@
 //! Group commit: one thread that gathers what waits, lets the layer above decide it in order, and syncs it at once.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use super::frame::{Builder, Kind};
-use super::write::Space;
+use super::frame::{Builder, ENTRY_PREFIX_LEN, Kind};
 use super::{ENTRY_BYTES_MAX, JournalError, Lsn, Position, Writer};
 
 /// A frame closes when it holds this many bytes; the last entry may bring it over.
@@ -21,12 +21,15 @@ pub trait Stage: Send + 'static {
     /// What callers get back when the request is decided and durable.
     type Reply: Send + 'static;
 
+    /// What a request takes, before it is staged.
+    fn demand(request: &Self::Request) -> Demand;
+
     /// The time, Unix time in milliseconds.
     fn now_ms(&self) -> u64;
 
     /// Decides a request against all that was staged before it, and appends its entry to the empty `entry`.
     ///
-    /// An entry has at most [`ENTRY_BYTES_MAX`] bytes; a longer one stops the committer. The reply leaves when
+    /// An entry has at most as many bytes as were demanded, and [`ENTRY_BYTES_MAX`]; a longer one stops the committer. The reply leaves when
     /// all of the batch is durable, a refusal too, since it may rest on an entry of the same batch.
     ///
     /// # Errors
@@ -44,9 +47,15 @@ pub trait Stage: Send + 'static {
 
     /// The staged entries will never be durable: forget them.
     fn discard(&mut self);
+}
 
-    /// Appends the last entry of a journal whose disk is full to the empty `entry`; it is published when durable.
-    fn stage_full(&mut self, lsn: Lsn, time_ms: u64, entry: &mut Vec<u8>);
+/// What a request takes of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// The length of its entry, at most.
+    pub bytes: usize,
+    /// Whether it goes on into the reserve where the disk is full.
+    pub urgent: bool,
 }
 
 /// A range of entries that became durable together.
@@ -95,8 +104,8 @@ pub enum CommitError {
     /// The journal was stopped.
     #[error("the journal is stopped")]
     Stopped,
-    /// The disk is full; the journal stopped.
-    #[error("the disk of the journal is full: free space and start again")]
+    /// The disk is full: nothing was written of this request. Once there is space, the journal goes on by itself.
+    #[error("the disk of the journal is full: free space")]
     Full,
     /// Writing failed; the journal stopped. Whether the request is durable is known after the next start.
     #[error("the journal failed and stopped: {0}; see to the disk and start again")]
@@ -107,6 +116,7 @@ pub enum CommitError {
 pub struct Committer<S: Stage> {
     sender: RwLock<Option<SyncSender<Submitted<S>>>>,
     ended: Arc<OnceLock<CommitError>>,
+    full: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -123,6 +133,7 @@ impl<S: Stage> Committer<S> {
     ) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(options.queue_requests_max);
         let ended = Arc::new(OnceLock::new());
+        let full = Arc::new(AtomicBool::new(false));
         let ending = Ending { ended: ended.clone(), on_failure: Some(Box::new(on_failure)) };
         let worker = Worker {
             writer,
@@ -133,9 +144,10 @@ impl<S: Stage> Committer<S> {
             entry: Vec::new(),
             waiting: Vec::new(),
             marked: true,
+            full: full.clone(),
         };
         let thread = thread::Builder::new().name("journal".into()).spawn(move || worker.run(ending))?;
-        Ok(Committer { sender: RwLock::new(Some(sender)), ended, thread: Mutex::new(Some(thread)) })
+        Ok(Committer { sender: RwLock::new(Some(sender)), ended, full, thread: Mutex::new(Some(thread)) })
     }
 
     /// Submits a request; `done` is called exactly once, in the commit thread or, on refusal, in this one.
@@ -161,6 +173,11 @@ impl<S: Stage> Committer<S> {
             }
             Ok(()) => {}
         }
+    }
+
+    /// Whether the disk is full: requests that are not urgent get [`CommitError::Full`].
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// Commits what waits, marks a clean stop, and waits for it; further requests get [`CommitError::Stopped`].
@@ -238,9 +255,10 @@ struct Worker<S: Stage> {
     receiver: Receiver<Submitted<S>>,
     builder: Builder,
     entry: Vec<u8>,
-    waiting: Vec<(Waiter<S::Reply>, S::Reply)>,
+    waiting: Vec<(Waiter<S::Reply>, Result<S::Reply, CommitError>)>,
     /// Whether the last frame is named durable by a frame behind it, or is itself such a frame.
     marked: bool,
+    full: Arc<AtomicBool>,
 }
 
 impl<S: Stage> Worker<S> {
@@ -266,7 +284,7 @@ impl<S: Stage> Worker<S> {
     /// Commits batches until all handles are gone.
     fn serve(&mut self) -> Result<(), JournalError> {
         loop {
-            let first = if self.marked {
+            let first = if self.marked && !self.writer.is_full() {
                 self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 self.receiver.recv_timeout(self.options.idle_delay)
@@ -275,8 +293,11 @@ impl<S: Stage> Worker<S> {
                 Ok(first) => self.batch(first)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {
-                    self.writer.mark(&mut self.builder, Kind::Synced, self.stage.now_ms())?;
-                    self.marked = true;
+                    self.writer.refill()?;
+                    self.full.store(self.writer.is_full(), Ordering::Relaxed);
+                    if !std::mem::replace(&mut self.marked, true) {
+                        self.writer.mark(&mut self.builder, Kind::Synced, self.stage.now_ms())?;
+                    }
                 }
             }
         }
@@ -286,32 +307,44 @@ impl<S: Stage> Worker<S> {
         let time_ms = self.stage.now_ms();
         let deadline =
             (!self.options.gather_delay.is_zero()).then(|| Instant::now() + self.options.gather_delay);
-        let begin = self.writer.position().next;
+        self.writer.refill()?;
         self.builder.clear();
         let mut next = Some(first);
         while let Some(Submitted { request, waiter }) = next {
-            self.entry.clear();
-            let lsn = begin.plus(self.builder.count().into());
-            let reply = match self.stage.stage(lsn, time_ms, request, &mut self.entry) {
-                Ok(reply) => {
-                    assert!(self.entry.len() <= ENTRY_BYTES_MAX, "the stage made an entry over the limit");
-                    self.builder.push(&self.entry);
-                    reply
-                }
-                Err(refusal) => refusal,
+            let demand = S::demand(&request);
+            let len = self.builder.frame_len() + ENTRY_PREFIX_LEN + demand.bytes;
+            let answer = match self.writer.has_room(len, demand.urgent)? {
+                true => Ok(self.stage(time_ms, request, demand.bytes)),
+                false => Err(CommitError::Full),
             };
-            self.waiting.push((waiter, reply));
-            let full = self.waiting.len() >= self.options.batch_entries_max
+            self.waiting.push((waiter, answer));
+            let closed = self.waiting.len() >= self.options.batch_entries_max
                 || self.builder.frame_len() >= FRAME_BYTES_TARGET;
-            next = if full { None } else { self.gather(deadline) };
+            next = if closed { None } else { self.gather(deadline) };
         }
         if self.builder.count() > 0 {
-            self.write(time_ms, Space::Ordinary)?;
+            self.write(time_ms)?;
         }
-        for (waiter, reply) in self.waiting.drain(..) {
-            waiter.complete(Ok(reply));
+        // Before anyone is told of it.
+        self.full.store(self.writer.is_full(), Ordering::Relaxed);
+        for (waiter, answer) in self.waiting.drain(..) {
+            waiter.complete(answer);
         }
         Ok(())
+    }
+
+    fn stage(&mut self, time_ms: u64, request: S::Request, bytes_max: usize) -> S::Reply {
+        self.entry.clear();
+        let lsn = self.writer.position().next.plus(self.builder.count().into());
+        match self.stage.stage(lsn, time_ms, request, &mut self.entry) {
+            Ok(reply) => {
+                let within = self.entry.len() <= bytes_max.min(ENTRY_BYTES_MAX);
+                assert!(within, "the stage made an entry over the limit");
+                self.builder.push(&self.entry);
+                reply
+            }
+            Err(refusal) => refusal,
+        }
     }
 
     fn gather(&self, deadline: Option<Instant>) -> Option<Submitted<S>> {
@@ -325,9 +358,9 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    fn write(&mut self, time_ms: u64, space: Space) -> Result<(), JournalError> {
+    fn write(&mut self, time_ms: u64) -> Result<(), JournalError> {
         let first = self.writer.position().next;
-        let end = self.writer.append(&mut self.builder, Kind::Entries, space, time_ms)?;
+        let end = self.writer.append(&mut self.builder, Kind::Entries, time_ms)?;
         self.marked = false;
         self.stage.publish(&Committed { first, last: end.last(), time_ms, end });
         Ok(())
@@ -341,24 +374,10 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    /// Ends after an error: nothing is tried again, but a full disk gets its last entry.
+    /// Ends after an error: nothing is tried again.
     fn stop_after(&mut self, error: JournalError) -> CommitError {
         tracing::error!(%error, "the journal stops");
         self.stage.discard();
-        if !matches!(error, JournalError::Full { .. }) {
-            return CommitError::Failed(error.to_string().into());
-        }
-        let time_ms = self.stage.now_ms();
-        self.entry.clear();
-        self.builder.clear();
-        self.stage.stage_full(self.writer.position().next, time_ms, &mut self.entry);
-        self.builder.push(&self.entry);
-        let written = self
-            .write(time_ms, Space::Reserve)
-            .and_then(|()| self.writer.mark(&mut self.builder, Kind::Stopped, time_ms));
-        if let Err(error) = written {
-            tracing::error!(%error, "the last entry of a full journal could not be written");
-        }
-        CommitError::Full
+        CommitError::Failed(error.to_string().into())
     }
 }

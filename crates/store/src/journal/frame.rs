@@ -17,6 +17,8 @@ pub(super) const END_MARK: [u8; 4] = *b"KRVE";
 pub(super) const HEADER_LEN: usize = 80;
 pub(super) const TRAILER_LEN: usize = 32 + END_MARK.len();
 pub(super) const FRAME_BYTES_MIN: usize = HEADER_LEN + TRAILER_LEN;
+/// The length that stands before an entry.
+pub(super) const ENTRY_PREFIX_LEN: usize = 4;
 
 /// What a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use commit::{CommitError, CommitOptions, Committed, Committer, Stage};
+pub use commit::{CommitError, CommitOptions, Committed, Committer, Demand, Stage};
 pub use error::JournalError;
 pub use frame::{Digest, ENTRY_BYTES_MAX, FRAME_BYTES_MAX, leaf_hash};
 pub use links::{
@@ -85,17 +85,18 @@ impl Position {
 /// How a journal is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// A segment is closed before it grows over this many bytes; one frame may be larger.
+    /// A segment is closed before it grows over this many bytes; one frame may be larger, and so may a segment that has no
+    /// successor since the disk is full.
     pub segment_bytes_max: u64,
     /// Space is allocated ahead of the writes in steps of this many bytes.
     pub preallocate_bytes: u64,
-    /// Allocated bytes that stay free behind the tail, for the last entry of a journal on a full disk.
+    /// Allocated bytes that stay free behind the tail, for urgent entries on a full disk.
     pub reserve_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { segment_bytes_max: 256 << 20, preallocate_bytes: 1 << 20, reserve_bytes: 1 << 20 }
+        Options { segment_bytes_max: 256 << 20, preallocate_bytes: 1 << 20, reserve_bytes: 16 << 20 }
     }
 }
 

@@ -3,9 +3,12 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::frame::{self, Builder, Digest, Kind};
+use super::frame::{self, Builder, Digest, FRAME_BYTES_MIN, Kind};
 use super::{Identity, Journal, JournalError, Lsn, Options, Position, segment};
 use crate::disk::{DiskFile, OpenMode};
+
+/// Bytes of the reserve that no entry takes: marks go there, and the clean stop.
+const MARKS_BYTES: u64 = 1 << 20;
 
 /// The end of an open journal, where the next frame goes.
 ///
@@ -20,15 +23,8 @@ pub struct Writer {
     path: PathBuf,
     allocated: u64,
     position: Position,
-}
-
-/// Which space a frame may take.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Space {
-    /// What leaves the reserve whole; more is allocated where needed.
-    Ordinary,
-    /// The reserve: for markers and for the last entry on a full disk.
-    Reserve,
+    /// Whether more could not be allocated when it was last tried.
+    full: bool,
 }
 
 impl Writer {
@@ -41,7 +37,7 @@ impl Writer {
     ) -> Result<Self, JournalError> {
         let path = segment::path(&journal, position.segment);
         let allocated = file.len().map_err(JournalError::io("measure", &path))?;
-        let mut writer = Writer { journal, options, identity, file, path, allocated, position };
+        let mut writer = Writer { journal, options, identity, file, path, allocated, position, full: false };
         writer.make_room(0)?;
         Ok(writer)
     }
@@ -56,25 +52,73 @@ impl Writer {
         self.position
     }
 
-    /// Writes and syncs what the builder holds as one frame.
+    /// Whether the disk is full: only urgent entries have room then.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether a frame of `len` bytes may be written next. More is allocated where needed; where there is no more, what is
+    /// urgent has the reserve, but for the part of the marks.
     ///
     /// # Errors
-    /// [`JournalError::Full`] before a byte was written; after any other error the writer must not be used.
+    /// I/O errors; after one the writer must not be used.
+    pub(super) fn has_room(&mut self, len: usize, urgent: bool) -> Result<bool, JournalError> {
+        let len = len as u64;
+        if !self.full {
+            match self.make_room(len) {
+                Ok(()) => return Ok(true),
+                Err(error @ JournalError::Full { .. }) => {
+                    tracing::error!(%error, "the disk is full: only what destroys and revokes goes on");
+                    self.full = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let marks = MARKS_BYTES.min(self.options.reserve_bytes / 4);
+        Ok(urgent && len + marks <= self.free())
+    }
+
+    /// Where the disk was full: takes what space there is by now. It is full no longer once the reserve is whole and a
+    /// step more is there.
+    ///
+    /// # Errors
+    /// As [`Writer::has_room`].
+    pub(super) fn refill(&mut self) -> Result<(), JournalError> {
+        let step = self.options.preallocate_bytes.max(1);
+        let wanted = self.position.offset + self.options.reserve_bytes + step;
+        while self.full && self.allocated < wanted {
+            // Step by step: what could be had is kept, so that a try costs little.
+            let len = wanted.min(self.allocated + step);
+            match self.file.preallocate(len) {
+                Ok(()) => self.allocated = len,
+                Err(error) if is_full(&error) => return Ok(()),
+                Err(error) => return Err(JournalError::io("allocate space for", &self.path)(error)),
+            }
+        }
+        if std::mem::take(&mut self.full) {
+            tracing::info!("the disk has space again: all goes on");
+        }
+        Ok(())
+    }
+
+    /// Writes and syncs what the builder holds as one frame, for which [`Writer::has_room`] found room.
+    ///
+    /// # Errors
+    /// I/O errors; after one the writer must not be used.
     pub(super) fn append(
         &mut self,
         builder: &mut Builder,
         kind: Kind,
-        space: Space,
         time_ms: u64,
     ) -> Result<Position, JournalError> {
         let len = builder.frame_len() as u64;
-        if space == Space::Ordinary {
-            let over = self.position.offset + len > self.options.segment_bytes_max;
-            // A segment without entries would bear its successor's name.
-            if over && self.position.next > self.position.segment {
-                self.roll(len, time_ms)?;
-            } else {
-                self.make_room(len)?;
+        let over = self.position.offset + len > self.options.segment_bytes_max;
+        // A segment without entries would bear its successor's name.
+        if over && kind == Kind::Entries && !self.full && self.position.next > self.position.segment {
+            match self.roll(len, time_ms) {
+                // There is room in this one: it grows over its limit.
+                Err(JournalError::Full { .. }) => {}
+                rolled => rolled?,
             }
         }
         let header = frame::Header {
@@ -96,7 +140,7 @@ impl Writer {
         Ok(self.position)
     }
 
-    /// Writes a frame without entries, from the reserve.
+    /// Writes a frame without entries, where there is room for one.
     ///
     /// # Errors
     /// As [`Writer::append`].
@@ -105,9 +149,12 @@ impl Writer {
         builder: &mut Builder,
         kind: Kind,
         time_ms: u64,
-    ) -> Result<Position, JournalError> {
+    ) -> Result<(), JournalError> {
+        if self.free() < FRAME_BYTES_MIN as u64 {
+            return Ok(());
+        }
         builder.clear();
-        self.append(builder, kind, Space::Reserve, time_ms)
+        self.append(builder, kind, time_ms).map(drop)
     }
 
     /// Marks a clean stop and gives back the space behind it.
@@ -118,6 +165,11 @@ impl Writer {
         self.mark(builder, Kind::Stopped, time_ms)?;
         self.trim()?;
         Ok(self.position)
+    }
+
+    /// Allocated bytes behind the tail.
+    fn free(&self) -> u64 {
+        self.allocated.saturating_sub(self.position.offset)
     }
 
     fn trim(&self) -> Result<(), JournalError> {
@@ -169,7 +221,12 @@ pub(super) fn create_segment(
     time_ms: u64,
 ) -> Result<NewSegment, JournalError> {
     let path = segment::path(journal, first);
-    let file = journal.disk.open(&path, OpenMode::CreateNew).map_err(JournalError::io("create", &path))?;
+    let file = match journal.disk.open(&path, OpenMode::CreateNew) {
+        Err(error) if is_full(&error) => {
+            return Err(JournalError::Full { path, bytes: segment::HEADER_LEN as u64 });
+        }
+        opened => opened.map_err(JournalError::io("create", &path))?,
+    };
     let (bytes, hash) = segment::Header { identity, first, time_ms, previous }.seal(&journal.sha256);
     match file.write_at(0, &bytes) {
         Err(error) if is_full(&error) => {

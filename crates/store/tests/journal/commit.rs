@@ -76,31 +76,95 @@ fn a_failed_sync_stops_everything_and_nothing_is_tried_again() {
     running.stop().expect("a clean stop");
 }
 
+/// Puts entries until the disk is full; how many became durable.
+fn fill(running: &Running) -> u64 {
+    let mut durable = 0;
+    loop {
+        match running.put(&[b'x'; 300]) {
+            Ok(answer) => durable = answer.expect("staged").0,
+            Err(error) => {
+                assert_eq!(error, CommitError::Full);
+                return durable;
+            }
+        }
+    }
+}
+
 #[test]
-fn a_full_disk_gets_its_last_entry_and_opens_again_with_space() {
+fn on_a_full_disk_urgent_requests_go_on_into_the_reserve() {
     let disk = new_disk();
     let running = open(&disk).expect("it opens");
     disk.set_capacity(Some(disk.used() + 6000));
-    running.open_gate(); // The last entry asks for the time once more.
-    let mut durable = 0;
-    let error = loop {
-        match running.put(&[b'x'; 300]) {
-            Ok(answer) => durable = answer.expect("staged").0,
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error, CommitError::Full);
-    assert!(durable > 5);
-    assert_eq!(running.failed.recv(), Ok(CommitError::Full));
-    assert_eq!(running.put(b"later"), Err(CommitError::Full));
-    assert_eq!(running.stop(), Err(CommitError::Full));
+    let durable = fill(&running);
+    assert!(durable > 5 && running.committer.is_full());
+
+    let urgent = || Request::Urgent(vec![b'u'; 50]);
+    let answers = running.batch([urgent(), Request::Entry(vec![1]), urgent(), Request::Refuse]);
+    let two = [Ok(Ok(Lsn(durable + 1))), Err(CommitError::Full), Ok(Ok(Lsn(durable + 2)))];
+    assert_eq!(answers[..3], two);
+    let mut last = durable + 2;
+    while let Ok(answer) = running.batch([urgent()]).remove(0) {
+        last = answer.expect("staged").0;
+    }
+    let used = (last - durable) * 174 + 116;
+    assert!(used < SMALL.reserve_bytes, "{used} bytes of the reserve, which leaves room for marks");
+
+    running.stop().expect("a clean stop");
     let crashed = disk.crash(1);
-    let entries = read_all(&journal_on(&crashed), 1, durable + 1).expect("readable");
-    assert_eq!(entries.last(), Some(&(durable + 1, LAST_ENTRY.to_vec())));
-    assert!(matches!(open(&crashed).err(), Some(JournalError::Full { .. })));
+    assert_eq!(
+        read_all(&journal_on(&crashed), durable + 1, last).expect("readable").len() as u64,
+        last - durable
+    );
+    assert!(
+        matches!(open(&crashed).err(), Some(JournalError::Full { .. })),
+        "the reserve must be whole first"
+    );
     crashed.set_capacity(None);
-    let opened = journal_on(&crashed).open(SMALL, None, Lsn(durable + 1)).expect("it opens");
+    let opened = journal_on(&crashed).open(SMALL, None, Lsn(last)).expect("it opens");
     assert!(opened.recovery.clean);
+}
+
+#[test]
+fn a_journal_goes_on_by_itself_once_there_is_space() {
+    let disk = new_disk();
+    let running = open(&disk).expect("it opens");
+    for round in 1..4 {
+        disk.set_capacity(Some(disk.used() + 3000));
+        fill(&running);
+        running.batch([Request::Urgent(vec![b'u'; 50])]).remove(0).expect("durable").expect("staged");
+        // Not enough for the reserve and more: what is there is taken, and the rest still refused.
+        disk.set_capacity(Some(disk.used() + 500));
+        assert_eq!(running.put(b"early"), Err(CommitError::Full));
+        disk.set_capacity(None);
+        let text = format!("round {round}");
+        let lsn = running.put(text.as_bytes()).expect("durable").expect("staged");
+        assert_eq!(
+            read_all(&journal_on(&disk), lsn.0, lsn.0).expect("readable"),
+            [(lsn.0, text.into_bytes())]
+        );
+    }
+    let published = running.published.lock().expect("no panic").last().expect("entries").last;
+    running.stop().expect("a clean stop");
+    let reopened = open(&disk.crash(7)).expect("it opens");
+    assert_eq!(reopened.put(b"next"), Ok(Ok(published.plus(1))));
+    reopened.stop().expect("a clean stop");
+}
+
+#[test]
+fn an_idle_journal_notices_space() {
+    let disk = new_disk();
+    let writer = journal_on(&disk).open(SMALL, None, Lsn(0)).expect("it opens").writer;
+    let running = Running::start(writer, CommitOptions { idle_delay: Duration::from_millis(1), ..quiet() });
+    disk.set_capacity(Some(disk.used()));
+    // Idle marks ask for the time, too.
+    (0..10_000).for_each(|_| running.open_gate());
+    fill(&running);
+    assert!(running.committer.is_full());
+    disk.set_capacity(None);
+    while running.committer.is_full() {
+        std::thread::yield_now();
+    }
+    running.stop().expect("a clean stop");
 }
 
 #[test]

@@ -15,14 +15,13 @@ use std::time::Duration;
 
 use keyreeve_store::disk::Disk;
 use keyreeve_store::journal::{
-    CommitError, CommitOptions, Committed, Committer, Identity, Journal, JournalError, Lsn, Options, Sha256,
+    CommitError, CommitOptions, Committed, Committer, Demand, Identity, Journal, JournalError, Lsn, Options, Sha256,
     Stage, Writer,
 };
 use keyreeve_testkit::disk::FaultyDisk;
 
 const IDENTITY: Identity = Identity { store: [7; 16], timeline: 1 };
 const SMALL: Options = Options { segment_bytes_max: 4096, preallocate_bytes: 1024, reserve_bytes: 1024 };
-const LAST_ENTRY: &[u8] = b"journal full, stopping";
 
 fn sha256() -> Sha256 {
     Arc::new(|parts| {
@@ -40,9 +39,10 @@ fn segment_path(first: u64) -> PathBuf {
     Path::new("/store/journal").join(format!("{first:020}.krj"))
 }
 
-/// What a test submits: an entry, a refusal, or a panic of the stage.
+/// What a test submits: an entry, an urgent one, a refusal, or a panic of the stage.
 enum Request {
     Entry(Vec<u8>),
+    Urgent(Vec<u8>),
     Refuse,
     Panic,
 }
@@ -57,6 +57,14 @@ struct Recorder {
 impl Stage for Recorder {
     type Request = Request;
     type Reply = Result<Lsn, &'static str>;
+
+    fn demand(request: &Request) -> Demand {
+        match request {
+            Request::Entry(bytes) => Demand { bytes: bytes.len(), urgent: false },
+            Request::Urgent(bytes) => Demand { bytes: bytes.len(), urgent: true },
+            Request::Refuse | Request::Panic => Demand { bytes: 0, urgent: false },
+        }
+    }
 
     fn now_ms(&self) -> u64 {
         if let Some(gate) = &self.gate {
@@ -73,7 +81,7 @@ impl Stage for Recorder {
         entry: &mut Vec<u8>,
     ) -> Result<Self::Reply, Self::Reply> {
         match request {
-            Request::Entry(bytes) => {
+            Request::Entry(bytes) | Request::Urgent(bytes) => {
                 entry.extend_from_slice(&bytes);
                 Ok(Ok(lsn))
             }
@@ -87,10 +95,6 @@ impl Stage for Recorder {
     }
 
     fn discard(&mut self) {}
-
-    fn stage_full(&mut self, _: Lsn, _: u64, entry: &mut Vec<u8>) {
-        entry.extend_from_slice(LAST_ENTRY);
-    }
 }
 
 type Answer = Result<Result<Lsn, &'static str>, CommitError>;

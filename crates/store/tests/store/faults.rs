@@ -4,14 +4,15 @@ use std::path::Path;
 
 use keyreeve_core::{
     ErrorKind,
+    access::Action,
     model::{Lsn, State},
-    ports::store::{Committed, Store as _},
-    record::Change,
+    ports::store::{Commit, Committed, Store as _},
+    record::{Change, EntryDraft},
 };
 use keyreeve_store::{Store, StoreError, journal::JournalError};
 use keyreeve_testkit::disk::FaultyDisk;
 
-use crate::{Bench, commit, key_file, put, records};
+use crate::{Bench, commit, commit_whole, key_file, put, records};
 
 const SEGMENT: &str = "/data/journal/00000000000000000001.krj";
 
@@ -118,21 +119,36 @@ fn a_failed_sync_stops_the_store_once() {
 }
 
 #[test]
-fn a_full_disk_stops_the_store_and_says_so_in_the_journal() {
+fn on_a_full_disk_only_a_destroy_goes_on_and_with_space_all_does() {
     let bench = Bench::created();
     let store = bench.open();
     bench.disk.set_capacity(Some(bench.disk.used() + 40_000));
-    let answered =
-        (1..10_000).take_while(|number| commit(&store, Lsn(0), &[], entry(*number)).is_ok()).count();
-    assert!(answered > 10, "{answered}");
-    drop(store);
-    assert_eq!(bench.failures.lock().len(), 1);
+    let refused = (1..10_000).map(|number| commit(&store, Lsn(0), &[], entry(number))).find_map(Result::err);
+    let refused = refused.expect("the disk is full some time");
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.public().contains("the disk is full"), "{refused}");
+    assert!(store.is_full());
+    let full_at = store.published();
+    assert!(full_at > Lsn(10), "{full_at}");
+
+    let destroy = |changes| EntryDraft { action: Action::Destroy, ..records::draft(changes) };
+    let urgent =
+        |entry| commit_whole(&store, Commit { as_of: Lsn(0), reads: vec![], valid_until: None, entry });
+    assert!(urgent(destroy(Vec::new())).is_err(), "a refused destroy takes nothing of what is held back");
+    let destroyed = records::object(3, State::Destroyed, &["gone"]);
+    let done = urgent(destroy(vec![Change::Put(destroyed.clone())])).expect("room is held back for it");
+    assert!(matches!(done, Committed::Done(lsn) if lsn.0 == full_at.0 + 1), "{done:?}");
+    assert_eq!(store.get(&destroyed.key()).unwrap().as_deref(), Some(&destroyed));
+    assert!(commit(&store, Lsn(0), &[], entry(1)).is_err());
+
     bench.disk.set_capacity(None);
-    let store = bench.open();
-    let last = store.journal(Lsn(answered as u64), 10).unwrap().pop().unwrap();
-    assert_eq!(last.draft.detail.as_deref(), Some("the disk of the journal is full"));
-    let after = commit(&store, Lsn(0), &[], entry(1)).unwrap();
-    assert!(matches!(after, Committed::Done(lsn) if lsn > last.lsn));
+    assert_eq!(put(&store, entry(1)).0, full_at.0 + 2);
+    assert_eq!(*bench.failures.lock(), Vec::<String>::new());
+    store.close().unwrap();
+    drop(store);
+    let found = Bench::on(bench.disk.crash(5)).open();
+    assert_eq!(found.published().0, full_at.0 + 2);
+    assert_eq!(found.get(&destroyed.key()).unwrap().as_deref(), Some(&destroyed));
 }
 
 #[test]

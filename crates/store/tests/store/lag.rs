@@ -13,7 +13,7 @@ use keyreeve_core::{
 };
 use keyreeve_store::{
     EngineChoice,
-    engines::{Batch, Engine, EngineError, Row, memory::MemoryEngine},
+    engines::{Batch, Engine, EngineError, EngineSnapshot, Row, memory::MemoryEngine},
 };
 use parking_lot::Mutex;
 
@@ -27,6 +27,7 @@ pub(crate) struct HeldEngine {
     pub(crate) gate: Mutex<()>,
     paused: Mutex<Option<Pause>>,
     broken: Mutex<bool>,
+    full: Mutex<bool>,
 }
 
 struct Pause {
@@ -61,12 +62,19 @@ impl Engine for HeldEngine {
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         self.check()?;
+        if *self.full.lock() {
+            return Err(EngineError::Full { at: "here".into() });
+        }
         let _gate = self.gate.lock();
         self.inner.apply(batch)
     }
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
         self.inner.checkpoint()
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn EngineSnapshot>, EngineError> {
+        self.inner.snapshot()
     }
 
     fn clear(&self) -> Result<(), EngineError> {
@@ -110,6 +118,33 @@ fn an_overtaken_reader_leaves_nothing_old_behind() {
         assert_eq!(reader.join().unwrap().as_deref(), Some(&server(100, 1)));
         assert_eq!(store.get(&RecordKey::Server("s".into())).unwrap().as_deref(), Some(&server(len, 2)));
     }
+}
+
+/// The journal has space, the index has none: it goes on later, at the end at the latest.
+#[test]
+fn an_index_on_a_full_disk_lags_and_nothing_is_refused() {
+    let (bench, engine) = held();
+    let store = bench.open();
+    put(&store, vec![Change::Put(server(100, 1))]);
+    *engine.full.lock() = true;
+    (2..20).for_each(|byte| drop(put(&store, vec![Change::Put(server(100, byte))])));
+    assert_eq!(store.get(&RecordKey::Server("s".into())).unwrap().as_deref(), Some(&server(100, 19)));
+    store.close().unwrap();
+    drop(store);
+    let store = bench.open();
+    assert_eq!(store.get(&RecordKey::Server("s".into())).unwrap().as_deref(), Some(&server(100, 19)));
+    put(&store, vec![Change::Put(server(100, 20))]);
+    *engine.full.lock() = false;
+    store.close().unwrap();
+    assert!(
+        engine
+            .inner
+            .get(b"r\x09s")
+            .unwrap()
+            .unwrap()
+            .ends_with(&[20, 0x66, b's', b'e', b'a', b'l', b'e', b'd', 0xf6])
+    );
+    assert_eq!(*bench.failures.lock(), Vec::<String>::new());
 }
 
 /// A queue that is full slows commits down; nothing is lost.

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     backup::sealed::ArchiveKey,
     disk::RealDisk,
-    journal::{CommitOptions, Committed, Committer, Journal, Options, Position, Stage},
+    journal::{CommitOptions, Committed, Committer, Demand, Journal, Options, Position, Stage},
 };
 
 const IDENTITY: Identity = Identity { store: [3; 16], timeline: 2 };
@@ -38,6 +38,10 @@ impl Stage for Plain {
     type Request = Vec<u8>;
     type Reply = ();
 
+    fn demand(request: &Vec<u8>) -> Demand {
+        Demand { bytes: request.len(), urgent: false }
+    }
+
     fn now_ms(&self) -> u64 {
         self.0
     }
@@ -57,8 +61,6 @@ impl Stage for Plain {
     fn publish(&mut self, _: &Committed) {}
 
     fn discard(&mut self) {}
-
-    fn stage_full(&mut self, _: Lsn, _: u64, _: &mut Vec<u8>) {}
 }
 
 /// Entry `number`: every third one without changes, of growing length.
