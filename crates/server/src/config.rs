@@ -34,6 +34,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("data.dir", "/var/lib/keyreeve", "Folder of journal, index and root key file."),
     setting("unlock.passphrase_file", "", "File whose first line is the passphrase of the root key."),
     setting("unlock.key_file", "", "File with a 32-byte key, in hex or base64, that unlocks the root key."),
+    setting("unlock.share_files", "[]", "Files with recovery shares that unlock the root key, a share a line."),
     setting(
         "tls.names",
         "[\"localhost\", \"127.0.0.1\", \"::1\"]",
@@ -108,7 +109,7 @@ pub struct Data {
     pub dir: PathBuf,
 }
 
-/// Which file unlocks the root key; exactly one must be named.
+/// Which files unlock the root key; exactly one kind must be named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UnlockFile {
@@ -118,6 +119,8 @@ pub struct UnlockFile {
     /// A 32-byte key in hex or base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
+    /// Recovery shares, a line each; lines that begin with `#` are remarks.
+    pub share_files: Vec<PathBuf>,
 }
 
 /// The server's names in its certificate.

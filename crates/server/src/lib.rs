@@ -6,6 +6,8 @@ pub mod execute;
 pub mod frontends;
 pub mod health;
 pub mod listen;
+pub mod offline;
+pub mod reseal;
 pub mod scheduler;
 pub mod server_identity;
 mod source;

@@ -13,12 +13,18 @@ use tracing::warn;
 use crate::authn::request_id;
 use crate::execute::execute;
 use crate::listen::Shutdown;
+use crate::reseal::Resealing;
 use crate::server_identity::ServerIdentity;
 
 const TICK_SECONDS: u64 = 1;
 
 /// Ticks until a shutdown is asked for.
-pub async fn run(engine: Arc<Engine>, identity: Arc<ServerIdentity>, mut shutdown: Shutdown) {
+pub async fn run(
+    engine: Arc<Engine>,
+    identity: Arc<ServerIdentity>,
+    resealing: Arc<Resealing>,
+    mut shutdown: Shutdown,
+) {
     let mut ticks = interval(Duration::from_secs(TICK_SECONDS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -28,6 +34,7 @@ pub async fn run(engine: Arc<Engine>, identity: Arc<ServerIdentity>, mut shutdow
             _ = ticks.tick() => {}
         }
         identity.renew_if_due();
+        resealing.go_on_if_due();
         match apply_dates(&engine).await {
             Ok(()) => {}
             // The store tells of its own failure, and the server stops.

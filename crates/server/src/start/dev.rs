@@ -16,6 +16,7 @@ use super::init::{create_store, found, write_client_files};
 use super::open::Opened;
 use super::serve::{Addresses, StopOn, serve_opened};
 use crate::config::{Config, Data, UnlockFile};
+use crate::offline::unlock::from_files;
 
 /// The root key's file in the folder.
 const ROOT_KEY: &str = "root.key";
@@ -92,13 +93,13 @@ fn open_or_create(config: &mut Config, root_key: Option<&Path>) -> Result<Opened
         root_key.map(|file| std::path::absolute(file).map_err(StartError::io("find", file))).transpose()?;
     let has_own = own.exists();
     let key_file = if has_own { own } else { named.unwrap_or(own) };
-    config.unlock = UnlockFile { passphrase_file: None, key_file: Some(key_file) };
+    config.unlock = UnlockFile { key_file: Some(key_file), ..UnlockFile::default() };
     if dir.join("store.json").exists() {
         return open_existing(config);
     }
     config.unlock.key_file = Some(dir.join(ROOT_KEY));
-    match create_store(config) {
-        Ok(()) | Err(StartError::Store(StoreError::Exists(_))) => open_existing(config),
+    match create_store(config, None) {
+        Ok(_) | Err(StartError::Store(StoreError::Exists(_))) => open_existing(config),
         Err(error) => Err(error),
     }
 }
@@ -107,7 +108,8 @@ fn open_existing(config: &Config) -> Result<Opened, StartError> {
     if config.unlock.key_file.as_deref().is_none_or(|file| !file.exists()) {
         return Err(StartError::NoRootKey { dir: config.data.dir.clone(), name: ROOT_KEY });
     }
-    Opened::open(config)
+    let unlock = from_files(&config.unlock)?.ok_or(StartError::Unlock("none"))?;
+    Opened::open(config, &unlock)
 }
 
 /// What a shell needs. Holds a secret.

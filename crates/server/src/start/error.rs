@@ -13,9 +13,12 @@ use crate::listen::{ListenError, TlsError};
 /// Why a server does not start, or had to stop: what was wrong, where, what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Not exactly one file unlocks the root key.
-    #[error("{0} of unlock.passphrase_file and unlock.key_file are set: set one")]
+    /// Not exactly one kind of file unlocks the root key.
+    #[error("{0} of unlock.passphrase_file, unlock.key_file and unlock.share_files are set: set one")]
     Unlock(&'static str),
+    /// Recovery shares cannot be made as asked, or not from there.
+    #[error("{0}")]
+    Shares(String),
     /// The development server is asked to listen where other machines reach it.
     #[error("dev listens on loopback addresses only, and {0} is none: use 127.0.0.1, or `keyreeve server`")]
     NotLoopback(SocketAddr),
@@ -108,6 +111,7 @@ impl StartError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Unlock(_)
+            | Self::Shares(_)
             | Self::NotLoopback(_)
             | Self::NoRootKey { .. }
             | Self::NotOurs { .. }
@@ -122,12 +126,12 @@ impl StartError {
         }
     }
 
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { doing, path, source }
     }
 
-    pub(super) fn operation(doing: &'static str) -> impl FnOnce(keyreeve_core::Error) -> Self {
+    pub(crate) fn operation(doing: &'static str) -> impl FnOnce(keyreeve_core::Error) -> Self {
         move |source| Self::Operation { doing, source }
     }
 }

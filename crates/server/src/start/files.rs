@@ -15,7 +15,7 @@ use super::error::StartError;
 const UNLOCK_BYTES_MAX: usize = 64 << 10;
 
 /// Makes a folder, and those above it, that only the owner enters; one that is there stays as it is, and must be ours.
-pub(super) fn make_dir(dir: &Path) -> Result<(), StartError> {
+pub(crate) fn make_dir(dir: &Path) -> Result<(), StartError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -26,7 +26,7 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), StartError> {
 
 /// Refuses a data folder that others may write to, or have: its folder, and what lies in it. One that is not there is
 /// nobody's.
-pub(super) fn check_data_dir(dir: &Path) -> Result<(), StartError> {
+pub(crate) fn check_data_dir(dir: &Path) -> Result<(), StartError> {
     let failed = |error| StartError::io("look into", dir)(error);
     check_ours(dir)?;
     let entries = match dir.read_dir() {
@@ -40,7 +40,7 @@ pub(super) fn check_data_dir(dir: &Path) -> Result<(), StartError> {
 }
 
 /// Reads a file that unlocks the root key. Holds a secret.
-pub(super) fn read_unlock(path: &Path) -> Result<SecretBytes, StartError> {
+pub(crate) fn read_unlock(path: &Path) -> Result<SecretBytes, StartError> {
     let failed = |error| StartError::io("read", path)(error);
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -67,7 +67,7 @@ pub(super) fn warn_of_readers(path: &Path) {
 }
 
 /// Writes a file that only the owner reads, in place of one that is there.
-pub(super) fn write_secret(file: &Path, content: &[u8]) -> Result<(), StartError> {
+pub(crate) fn write_secret(file: &Path, content: &[u8]) -> Result<(), StartError> {
     write(file, content, 0o600)
 }
 

@@ -13,46 +13,61 @@ use keyreeve_core::operations::principals::{
 use keyreeve_core::operations::server::{Initialize, PutServerData};
 use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_pki::{CertificateAuthority, CertificateInfo, Issued, pem};
-use keyreeve_store::{Store, new_key_file};
+use keyreeve_store::{Store, Unlock};
 
 use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::files::{check_data_dir, make_dir, write_public, write_secret};
-use super::open::{AUTHORITY, Opened, crypto, store_options, unlock};
+use super::open::{AUTHORITY, Opened, crypto, store_options};
 use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT};
 use crate::authn::{certificate, token};
 use crate::config::Config;
+use crate::offline::root::new_unlocks;
+use crate::offline::shares::Shares;
 
 /// The first administrator.
 const ADMIN: &str = "admin";
 
+/// Recovery shares that are to be made with a store.
+pub struct NewShares<'a> {
+    /// How many.
+    pub count: u8,
+    /// How many of them unlock the root key: 2 to `count`.
+    pub threshold: u8,
+    /// Gives them to people; what they do not get is lost.
+    pub hand_out: &'a dyn Fn(&Shares) -> Result<(), StartError>,
+}
+
 /// Makes the store of the configuration, and in `out` the files `ca.pem`, `client.pem`, `client.key` and `token` of its
-/// first administrator. A key file that is named and missing is made.
+/// first administrator. A key file that is named and missing is made; recovery shares are made where that is asked for.
 ///
 /// # Errors
 /// Where there is a store already, where others may write to its folder, and where anything cannot be written.
-pub fn init(config: &Config, out: &Path) -> Result<(), StartError> {
+pub fn init(config: &Config, out: &Path, shares: Option<&NewShares<'_>>) -> Result<(), StartError> {
     forbid_core_dumps();
     // What is wrong with the folder is found before there is a store.
     make_dir(out)?;
-    create_store(config)?;
-    let opened = Opened::open(config)?;
+    let unlock = create_store(config, shares)?;
+    let opened = Opened::open(config, &unlock)?;
     found(&opened)?;
     write_client_files(&opened, out)?;
     opened.close()
 }
 
-/// Makes the store with its root key, and the root key's file where that is missing.
-pub(super) fn create_store(config: &Config) -> Result<(), StartError> {
+/// Makes the store with its root key, and the root key's file where that is missing; gives what opens it.
+///
+/// INVARIANT: shares are handed out before there is a store that only they open.
+pub(super) fn create_store(config: &Config, shares: Option<&NewShares<'_>>) -> Result<Unlock, StartError> {
     let crypto = crypto()?;
     make_dir(&config.data.dir)?;
     check_data_dir(&config.data.dir)?;
-    if let Some(file) = config.unlock.key_file.as_deref().filter(|file| !file.exists()) {
-        let key = new_key_file(&*crypto).map_err(StartError::operation("make a key file"))?;
-        write_secret(file, key.expose())?;
+    let made = shares.map(|shares| Shares::new(shares.count, shares.threshold)).transpose()?;
+    let mut unlocks = new_unlocks(&config.unlock, made.as_ref())?;
+    if let (Some(shares), Some(made)) = (shares, &made) {
+        (shares.hand_out)(made)?;
     }
-    let unlock = unlock(&config.unlock)?;
-    Ok(Store::create(&store_options(config, crypto), &unlock)?)
+    Store::create(&store_options(config, crypto), &*unlocks)?;
+    Ok(unlocks.swap_remove(0))
 }
 
 /// Makes the realm and the CA where they are missing.

@@ -4,14 +4,14 @@
 mod core_dumps;
 mod dev;
 mod error;
-mod files;
+pub(crate) mod files;
 mod init;
 mod log;
-mod open;
+pub(crate) mod open;
 mod serve;
 
 pub use dev::{DevFolder, dev};
 pub use error::{Blame, StartError};
-pub use init::init;
+pub use init::{NewShares, init};
 pub use log::{Log, LogGuard};
-pub use serve::{Addresses, StopOn, serve};
+pub use serve::{Addresses, StopOn, serve, serve_asking};

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keyreeve_core::SecretBytes;
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::model::Time;
@@ -20,24 +19,27 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::error::StartError;
-use super::files::{check_data_dir, read_unlock, warn_of_readers};
+use super::files::{check_data_dir, warn_of_readers};
 use crate::authn::request_id;
 use crate::config::{Config, UnlockFile};
 
 /// Name of the CA among the server's own data.
 pub(super) const AUTHORITY: &str = "ca";
 
+/// The server's own data that holds secrets: sealed anew with all else when the root key is replaced.
+pub(crate) const SEALED_SERVER_DATA: &[&str] = &[AUTHORITY];
+
 /// A store that is open, with the engine over it.
 pub(super) struct Opened {
     pub(super) engine: Arc<Engine>,
     /// Holds the cause once the store has failed.
     pub(super) failure: watch::Receiver<Option<String>>,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
 }
 
 impl Opened {
     /// Opens the store of the configuration, where nobody else could have written to it; takes its lock.
-    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
+    pub(super) fn open(config: &Config, unlock: &Unlock) -> Result<Self, StartError> {
         check_data_dir(&config.data.dir)?;
         let crypto = crypto()?;
         let (failed, failure) = watch::channel(None);
@@ -45,9 +47,9 @@ impl Opened {
         options.on_failure = Arc::new(move |cause| {
             failed.send_replace(Some(cause.to_owned()));
         });
-        let store = Arc::new(Store::open(&options, &unlock(&config.unlock)?)?);
-        let files = [&config.unlock.passphrase_file, &config.unlock.key_file];
-        files.into_iter().flatten().for_each(|file| warn_of_readers(file));
+        let store = Arc::new(Store::open(&options, unlock)?);
+        let UnlockFile { passphrase_file, key_file, share_files } = &config.unlock;
+        passphrase_file.iter().chain(key_file).chain(share_files).for_each(|file| warn_of_readers(file));
         let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock)
             .with_destroy_waiting_days(config.destroy.waiting_days);
         Ok(Self { engine: Arc::new(engine), failure, store })
@@ -79,30 +81,15 @@ impl Opened {
 }
 
 /// The crypto port, tested.
-pub(super) fn crypto() -> Result<Arc<dyn Crypto>, StartError> {
+pub(crate) fn crypto() -> Result<Arc<dyn Crypto>, StartError> {
     let crypto = SoftwareCrypto::new();
     crypto.self_test().map_err(StartError::operation("trust this machine's cryptography"))?;
     Ok(Arc::new(crypto))
 }
 
 /// What the store of the configuration is opened with.
-pub(super) fn store_options(config: &Config, crypto: Arc<dyn Crypto>) -> StoreOptions {
+pub(crate) fn store_options(config: &Config, crypto: Arc<dyn Crypto>) -> StoreOptions {
     StoreOptions::new(&config.data.dir, crypto, Arc::new(SystemClock))
-}
-
-/// What unlocks the root key, read from the file that the configuration names. Holds a secret.
-pub(super) fn unlock(files: &UnlockFile) -> Result<Unlock, StartError> {
-    match (&files.passphrase_file, &files.key_file) {
-        (Some(file), None) => {
-            let content = read_unlock(file)?;
-            let line = content.expose().split(|byte| *byte == b'\n').next().unwrap_or_default();
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            Ok(Unlock::Passphrase(SecretBytes::copy_from(line)))
-        }
-        (None, Some(file)) => Ok(Unlock::KeyFile(read_unlock(file)?)),
-        (None, None) => Err(StartError::Unlock("neither")),
-        (Some(_), Some(_)) => Err(StartError::Unlock("both")),
-    }
 }
 
 /// The system's clock.

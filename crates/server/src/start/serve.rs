@@ -22,6 +22,11 @@ use crate::health::Health;
 use crate::listen::{
     ClientCertificate, LimitSettings, Limits, Listener, Protection, Shutdown, shutdown_signal,
 };
+use crate::offline::{
+    self,
+    unlock::{Ask, from_files, unlock},
+};
+use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
 
@@ -55,7 +60,23 @@ pub fn serve(
     ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     forbid_core_dumps();
-    serve_opened(&Opened::open(config)?, config, stop, ready)
+    let unlock = from_files(&config.unlock)?.ok_or(StartError::Unlock("none"))?;
+    serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
+}
+
+/// As `serve`; where the configuration names nothing that unlocks the root key, somebody is asked for it.
+///
+/// # Errors
+/// As `serve`.
+pub fn serve_asking(
+    config: &Config,
+    ask: Ask<'_>,
+    stop: StopOn,
+    ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    forbid_core_dumps();
+    let unlock = unlock(&config.unlock, None, &offline::root::status(config)?.unlocked_by, Some(ask))?;
+    serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
 }
 
 /// As `serve`, over a store that is open; closes it.
@@ -91,7 +112,7 @@ async fn run(
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
-    tasks.spawn(scheduler::run(opened.engine.clone(), identity, shutdown));
+    tasks.spawn(scheduler::run(opened.engine.clone(), identity, server.resealing.clone(), shutdown));
     let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
     note(opened, Action::Start, format!("version {version}, REST on {http}, KMIP on {kmip}"))?;
     server.health.set_ready(true);
@@ -118,6 +139,7 @@ struct Server {
     health: Health,
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
+    resealing: Arc<Resealing>,
     /// INVARIANT: each listener makes its own limits of them: strangers on one must not fill another.
     limits: LimitSettings,
 }
@@ -128,6 +150,7 @@ impl Server {
         let failures_max = config.limits.failures_recorded_per_second_max;
         let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
         let health = Health::default();
+        let resealing = Arc::new(Resealing::new(engine.clone(), opened.store.clone()));
         let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
         let rest = Arc::new(Rest::new(Api {
             engine,
@@ -136,8 +159,9 @@ impl Server {
             health: health.clone(),
             started: Instant::now(),
             message_bytes_max: config.limits.message_bytes_max,
+            resealing: resealing.clone(),
         }));
-        Self { health, rest, kmip, limits: config.limits.connections() }
+        Self { health, rest, kmip, resealing, limits: config.limits.connections() }
     }
 
     async fn listen(

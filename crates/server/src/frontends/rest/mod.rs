@@ -26,6 +26,7 @@ use crate::authn::Authenticator;
 use crate::execute::{REQUEST_LOG, execute};
 use crate::health::Health;
 use crate::listen::{Connection, Handler, Peer};
+use crate::reseal::Resealing;
 
 mod answer;
 mod clients;
@@ -35,6 +36,7 @@ mod errors;
 mod journal;
 mod keys;
 mod request;
+mod root;
 mod status;
 
 use errors::{Problem, Untold};
@@ -63,6 +65,8 @@ pub struct Api {
     pub started: Instant,
     /// Largest body, in bytes.
     pub message_bytes_max: usize,
+    /// The root key, and how far what hangs on it is sealed anew.
+    pub resealing: Arc<Resealing>,
 }
 
 impl Api {
@@ -144,6 +148,9 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/keys/{name}/mac/verify", post(data::mac_verify))
         .route("/v1/erasures", post(destruction::erase).get(destruction::list))
         .route("/v1/erasures/{id}", get(destruction::erasure))
+        .route("/v1/root", get(root::show))
+        .route("/v1/root/unlock", post(root::change_unlock))
+        .route("/v1/root/replace", post(root::replace))
         .route("/v1/random", post(data::random))
         .route("/v1/journal", get(journal::show))
         .route("/v1/journal/verify", post(journal::verify))

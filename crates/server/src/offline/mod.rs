@@ -1,0 +1,5 @@
+//! What commands do without a running server: on files that people keep, or on a store that no process has open.
+
+pub mod root;
+pub mod shares;
+pub mod unlock;
