@@ -46,6 +46,9 @@ pub struct StoreOptions {
     pub archive: ArchiveOptions,
     /// Goes on, and puts it on record, where an anchor shows that the data folder was rolled back.
     pub accept_rollback: bool,
+    /// Lets a restored store claim targets that the machine before has written to since: it is fenced there, and what it
+    /// wrote last is left behind.
+    pub take_over: bool,
     /// Disk that journal and key files lie on.
     pub disk: Arc<dyn Disk>,
     /// Where the index lies.
@@ -77,6 +80,7 @@ impl StoreOptions {
             targets: None,
             archive: ArchiveOptions::default(),
             accept_rollback: false,
+            take_over: false,
             disk: Arc::new(RealDisk),
             engine: EngineChoice::Embedded,
             crypto,

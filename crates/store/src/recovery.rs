@@ -23,7 +23,7 @@ use crate::{
     journal::{self, Identity, Journal, Position},
     marks::Marks,
     options::{EngineChoice, StoreError, StoreOptions},
-    restore::{self, Unclaimed},
+    restore::{self, Begin, Unclaimed},
     sealing::{
         Place, RootFile, RootKeeper, Unlock, UnlockError,
         cells::{FileCell, MachineCell},
@@ -45,24 +45,34 @@ pub(crate) struct StoreFile {
     created: Time,
     /// From 1; a restored store begins a new one.
     timeline: u32,
-    /// The entry behind which a restored store's journal begins: DIR/base holds the state up to it.
+    /// Where a restored store's journal begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    base: Option<u64>,
+    begin: Option<Begin>,
     /// Until a restored store has claimed its targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unclaimed: Option<Unclaimed>,
 }
 
 impl StoreFile {
-    /// Of a store that was restored behind this entry.
+    /// Of a store that was restored.
     pub(crate) fn restored(
         store: Uuid,
         timeline: u32,
         created: Time,
-        base: journal::Lsn,
+        begin: Begin,
         unclaimed: Unclaimed,
     ) -> Self {
-        Self { format: FORMAT, store, created, timeline, base: Some(base.0), unclaimed: Some(unclaimed) }
+        Self { format: FORMAT, store, created, timeline, begin: Some(begin), unclaimed: Some(unclaimed) }
+    }
+
+    /// The same, once the targets are claimed.
+    pub(crate) fn claimed(&self) -> Self {
+        Self { unclaimed: None, ..self.clone() }
+    }
+
+    /// Where the journal begins; none where the store was not restored.
+    pub(crate) fn begin(&self) -> Option<Begin> {
+        self.begin
     }
 
     /// Where a restored store came from, until its targets are claimed.
@@ -121,7 +131,7 @@ pub(crate) fn create(options: &StoreOptions, unlocks: &[Unlock]) -> Result<(), S
     let mut id = [0; 16];
     crypto.fill(&mut id).map_err(|error| UnlockError::Failed(error.to_string()))?;
     let store = uuid::Builder::from_random_bytes(id).into_uuid();
-    let file = StoreFile { format: FORMAT, store, created: now, timeline: 1, base: None, unclaimed: None };
+    let file = StoreFile { format: FORMAT, store, created: now, timeline: 1, begin: None, unclaimed: None };
     let (root, _) = RootFile::create(&**crypto, store, unlocks)?;
     journal(options).create(file.identity(), u64::try_from(now.0).unwrap_or(0))?;
     let root_path = dir.join("root.json");
@@ -175,14 +185,14 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     let checkpoint = checkpoint(&*engine, file.identity())?;
     let journal = journal(options);
     let position = checkpoint.as_ref().map(|checkpoint| checkpoint.position);
-    let base = journal::Lsn(file.base.unwrap_or(0));
+    let base = journal::Lsn(file.begin.map_or(0, |begin| begin.lsn));
     let opened = journal.open(options.journal, position, position.map_or(base, |at| at.last()))?;
     if opened.writer.identity() != file.identity() {
         let what = "the journal beside it belongs to another store".to_owned();
         return Err(StoreError::Damaged { path: options.dir.join("store.json"), what });
     }
     let end = opened.writer.position();
-    if position.is_none() && file.base.is_some() {
+    if position.is_none() && file.begin.is_some() {
         restore::load_base(options, &file, root.root(), base, &*engine)?;
     }
     let index = Arc::new(Index::new(engine, options.cache_bytes_max));

@@ -32,6 +32,7 @@ use crate::{
     marks::Marks,
     options::{StoreError, StoreOptions},
     recovery::{self, OpenTree, Recovered},
+    restore,
     scribe::Scribe,
     sealing::{Place, RootKeeper, RootSealer, Unlock},
     stage::{Prepared, Recent, StoreStage},
@@ -83,6 +84,10 @@ impl Store {
         let place = file.place();
         let published = Arc::new(AtomicU64::new(last.0));
         let source = backup::source(options, place, &root, (journal.clone(), marks.clone(), published.clone()))?;
+        let base = restore::Base::of(options, &file)?;
+        if let Some(base) = &base {
+            restore::claim_targets(options, (&file, base), &index, source.claimant)?;
+        }
         let rollback = backup::guard(options, &index, &source)?;
         let OpenTree { tree, cell, threshold } = recovery::open_tree(options, place, &index)?;
         let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root.root().clone(), place.store, tree.clone()));
@@ -121,19 +126,20 @@ impl Store {
         let places = Arc::new(Places::new(index.clone(), scribe.clone(), place.timeline, cell));
         let root = Arc::new(root);
         let parts = (index.clone(), scribe.clone(), places.clone());
-        let targets = backup::reopen(options, (source, rollback), parts, root.clone());
+        let targets = backup::reopen(options, (source, rollback, base), parts, root.clone());
         let targets = Arc::new(targets.map_err(StoreError::Open)?);
         let eraser = Arc::new(Eraser::new(destroy::Parts {
             here: place,
             crypto,
             index: index.clone(),
-            scribe,
+            scribe: scribe.clone(),
             published: published.clone(),
             tree,
             places,
             threshold_wanted: options.cells_threshold,
             threshold,
         }));
+        restore::begin(options, &file, &scribe, &eraser)?;
         let thread = StoreError::io("start a thread for", &options.dir);
         let erasing = options.background.then(|| destroy::start(eraser.clone())).transpose().map_err(thread)?;
         let erasing = Mutex::new(erasing);

@@ -108,7 +108,7 @@ fn read_anchor(
 }
 
 /// The targets that are registered and not lost.
-fn target_places(index: &Index) -> Result<Vec<Arc<Place>>> {
+pub(crate) fn target_places(index: &Index) -> Result<Vec<Arc<Place>>> {
     let (from, to) = (Bound::Unbounded, Bound::Unbounded);
     let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Place, from, to };
     let mut places = Vec::new();

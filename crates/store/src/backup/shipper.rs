@@ -29,7 +29,7 @@ use super::{
     create::Busy,
     targets::{PutIf, Target},
 };
-use crate::{destroy::Replica, failure::Failure, index::Index, journal::Lsn};
+use crate::{destroy::Replica, failure::Failure, index::Index, journal::Lsn, restore::Base};
 
 /// Where the root key's file lies at a target: restoring takes it, and what unlocks it.
 pub(crate) const ROOT_PATH: &str = "root.json";
@@ -83,6 +83,8 @@ pub struct TargetStatus {
 /// What all shippers of a store share.
 pub(crate) struct Shipping {
     pub(crate) source: Arc<Source>,
+    /// What a restored store brings to each target first.
+    pub(crate) base: Option<Arc<Base>>,
     pub(crate) index: Arc<Index>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) failure: Arc<Failure>,
@@ -274,7 +276,11 @@ impl Shipper {
     /// The archive, opened where it is not.
     fn archive<'a>(&self, work: &'a mut Work) -> Result<&'a mut Archive, BackupError> {
         if work.archive.is_none() {
-            let claim = Claim::resume(self.target.clone(), self.shared.source.claimant)?;
+            let claimant = self.shared.source.claimant;
+            let claim = match &self.shared.base {
+                Some(base) => base.claim(&self.target, claimant)?,
+                None => Claim::resume(self.target.clone(), claimant)?,
+            };
             work.archive = Some(Archive::open(self.shared.source.clone(), self.target.clone(), claim)?);
         }
         work.archive.as_mut().ok_or_else(|| Error::internal("an archive was opened and is not there").into())

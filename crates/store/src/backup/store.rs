@@ -23,6 +23,7 @@ use crate::{
     destroy::Places,
     index::Index,
     options::{StoreError, StoreOptions},
+    restore::Base,
     scribe::{Ledger as _, Note, Scribe},
     sealing::RootKeeper,
 };
@@ -95,7 +96,7 @@ pub(crate) fn guard(
 /// Reopens the registered targets.
 pub(crate) fn reopen(
     options: &StoreOptions,
-    (source, rollback): (Arc<Source>, RollbackCheck),
+    (source, rollback, base): (Arc<Source>, RollbackCheck, Option<Arc<Base>>),
     (index, scribe, places): (Arc<Index>, Arc<Scribe>, Arc<Places>),
     root: Arc<RootKeeper>,
 ) -> Result<Registered> {
@@ -105,6 +106,7 @@ pub(crate) fn reopen(
     }
     let shared = Arc::new(Shipping {
         source,
+        base,
         index,
         clock: options.clock.clone(),
         failure: scribe.failure.clone(),

@@ -354,7 +354,7 @@ impl Read for Fetching<'_> {
     }
 }
 
-fn full_path(timeline: u32, lsn: Lsn) -> String {
+pub(super) fn full_path(timeline: u32, lsn: Lsn) -> String {
     crate::backup::manifest::manifest_path(timeline, lsn)
 }
 

@@ -8,6 +8,7 @@
 
 mod archive;
 mod check;
+mod first_start;
 mod folder;
 mod load;
 mod merging;
@@ -18,12 +19,12 @@ mod state;
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use keyreeve_core::{
-    Error, ErrorKind,
+    Error,
     model::{Lsn, Time},
     ports::cell::{Cell, CellEntry},
     record::{IndexKind, Record, RecordKey},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 pub use self::{
@@ -37,6 +38,7 @@ use self::{
     state::{Epoch, State},
 };
 pub(crate) use self::{
+    first_start::{Base, Begin, Unclaimed, begin, claim_targets},
     folder::{base, is_unfinished},
     load::settle,
 };
@@ -45,7 +47,7 @@ use crate::{
         BackupError, FullPoint, full::Fulls, keys::RootArchiveKeys, shipper::ROOT_PATH, targets::Target,
     },
     engines::{Engine, embedded::EmbeddedEngine, memory::MemoryEngine},
-    index::{Index, checkpoint::Checkpoint, told},
+    index::{Index, checkpoint::Checkpoint},
     journal::{self, Identity},
     options::{EngineChoice, StoreError, StoreOptions},
     recovery::{self, StoreFile},
@@ -87,20 +89,6 @@ pub struct Report {
     pub preview: Preview,
 }
 
-/// In store.json of a restored store until its first start has claimed its targets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Unclaimed {
-    /// Address of the target that it came from.
-    pub(crate) from: String,
-    /// Timeline there that it goes on from.
-    pub(crate) timeline: u32,
-    /// The last entry that was there.
-    pub(crate) head: u64,
-    /// As in the plan.
-    pub(crate) cell: Option<String>,
-}
-
 /// Restores into the empty or new folder of `options`, which opens as a store then.
 ///
 /// # Errors
@@ -129,13 +117,9 @@ pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
     let checkpoint = Checkpoint { identity, position, leaf_index_next: 0 };
     settle(&state.engine, checkpoint.encode().map_err(StoreError::Restore)?).map_err(StoreError::Restore)?;
     folder.write("root.json", &source.root_file)?;
-    let unclaimed = Unclaimed {
-        from: plan.from.address().to_owned(),
-        timeline: source.head.timeline,
-        head: end.lsn.0,
-        cell: plan.cell.clone(),
-    };
-    let file = StoreFile::restored(source.store, *timeline, now, end.lsn, unclaimed);
+    let unclaimed = Unclaimed { from: plan.from.address().to_owned(), cell: plan.cell.clone() };
+    let begin = Begin { lsn: end.lsn.0, timeline: source.head.timeline };
+    let file = StoreFile::restored(source.store, *timeline, now, begin, unclaimed);
     folder.finish(&file.to_bytes(options)?)?;
     Ok(restored.report)
 }
@@ -347,9 +331,4 @@ impl Scratch {
         drop(self.engine);
         Ok(self.path.map_or(Ok(()), |path| EmbeddedEngine::remove(&path))?)
     }
-}
-
-/// Refuses with the reason why something cannot be restored.
-fn refuse(public: String) -> StoreError {
-    StoreError::Restore(Error::new(ErrorKind::WrongState, public))
 }

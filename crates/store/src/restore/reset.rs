@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyreeve_core::{
     Result,
-    model::{Erasure, Place, PlaceKind, ReplacedNodes, Time, TreeHead},
+    model::{Erasure, Place, PlaceKind, Time, TreeHead},
     record::{Change, IndexKind, Record, RecordKey},
 };
 
@@ -40,22 +40,22 @@ fn tree(state: &State, head: &TreeHead, epoch: &Epoch, seen: u64, changes: &mut 
     if let Some(begun) = &head.epoch {
         if begun.generation == epoch.generation {
             // The cell was ahead of the archive: the switch had come, and its entry was lost.
-            let replaced = ReplacedNodes {
-                generation: begun.generation,
-                prepared: state.lsn,
-                nodes: begun.replaced.clone(),
-            };
-            changes.push(Change::Put(Record::Replaced(Arc::new(replaced))));
+            changes.extend(begun.replaced.iter().map(|id| Change::Delete(RecordKey::Node(*id))));
         } else {
             changes.extend(begun.made.iter().map(|id| Change::Delete(RecordKey::Node(*id))));
         }
     }
-    // Nodes that a voided switch had replaced are in force again.
     state.each(IndexKind::Replaced, |hit| {
         let generation = hit.value.as_slice().try_into().map_or(0, u64::from_be_bytes);
-        if generation > epoch.generation {
-            changes.push(Change::Delete(RecordKey::Replaced(generation)));
+        let key = RecordKey::Replaced(generation);
+        // Nodes that a voided switch had replaced are in force again. The others served places that were behind, which
+        // have them in what the old timeline left there: the new one begins there with a whole copy of its base.
+        if generation <= epoch.generation
+            && let Some(Record::Replaced(replaced)) = state.get(&key)?.as_deref()
+        {
+            changes.extend(replaced.nodes.iter().map(|id| Change::Delete(RecordKey::Node(*id))));
         }
+        changes.push(Change::Delete(key));
         Ok(())
     })?;
     let begun = head.epoch.as_ref().map_or(0, |begun| begun.generation);
