@@ -3,3 +3,4 @@
 pub mod disk;
 pub mod engine_conformance;
 pub mod random;
+pub mod target_conformance;

@@ -391,7 +391,7 @@ fn parse_rows(plain: &[u8], last_key: &mut Vec<u8>) -> Result<Vec<Row>, &'static
         let mut len = || {
             let (bytes, behind) = rest.split_first_chunk().ok_or("a row is cut short")?;
             rest = behind;
-            Ok(u32::from_be_bytes(*bytes) as usize)
+            Ok::<_, &'static str>(u32::from_be_bytes(*bytes) as usize)
         };
         let (key_len, record_len) = (len()?, len()?);
         (key, rest) = rest.split_at_checked(key_len).ok_or("a row is cut short")?;
@@ -426,3 +426,6 @@ fn header(store: Uuid, root_version: u32, salt: &[u8; 32]) -> [u8; HEADER_LEN] {
 fn length(len: usize) -> Result<u32, BackupError> {
     Ok(u32::try_from(len).map_err(|_| Error::internal("a chunk of a backup is too long"))?)
 }
+
+#[cfg(test)]
+mod tests;

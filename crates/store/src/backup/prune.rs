@@ -124,3 +124,6 @@ fn unnamed_chunks(catalogue: &Catalogue, kept: &[&Manifest]) -> Vec<Listed> {
     }
     unnamed
 }
+
+#[cfg(test)]
+mod tests;

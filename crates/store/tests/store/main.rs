@@ -9,6 +9,7 @@ mod model;
 mod records;
 mod root;
 mod staleness;
+mod targets;
 
 use std::{
     path::PathBuf,

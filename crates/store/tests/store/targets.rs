@@ -1,0 +1,352 @@
+//! Backup targets: the suite over folders, and what shipping, claims, anchors and waiting for a target promise.
+
+use std::{path::Path, sync::Arc};
+
+use keyreeve_core::{
+    ErrorKind,
+    access::Action,
+    model::{Algorithm, KeySpec, Lsn, ObjectType, State},
+    ports::{
+        crypto::{Generated, ParsedKey},
+        store::{Commit, Committed, Store as _},
+    },
+    record::{Change, Record, ServerData},
+};
+use keyreeve_store::{
+    Store, StoreError,
+    backup::{
+        Acknowledge, RollbackCheck,
+        targets::{KnownTargets, PutIf, Target, TargetError, Targets},
+    },
+    disk::{Disk, RealDisk},
+};
+use keyreeve_testkit::{disk::FaultyDisk, target_conformance};
+use parking_lot::Mutex;
+
+use crate::{Bench, crypto, key_file, put, records};
+
+const TARGET: &str = "file:///mnt/keys";
+
+fn folder(disk: &FaultyDisk) -> Arc<dyn Target> {
+    known(disk).open(TARGET).unwrap()
+}
+
+fn known(disk: &FaultyDisk) -> KnownTargets {
+    KnownTargets::new(Arc::new(disk.clone()), crypto())
+}
+
+/// A store that is driven by hand, and a target on a disk of its own.
+fn bench_at(place: &FaultyDisk) -> Bench {
+    let mut bench = Bench::on(FaultyDisk::new());
+    drive(&mut bench, place);
+    Store::create(&bench.options, &key_file()).unwrap();
+    bench
+}
+
+fn drive(bench: &mut Bench, place: &FaultyDisk) {
+    bench.options.background = false;
+    bench.options.targets = Some(Arc::new(known(place)));
+}
+
+/// What another machine finds that got a copy of the data folder.
+fn copy_of(bench: &Bench, place: &FaultyDisk) -> Bench {
+    let mut copy = Bench::on(bench.disk.kill());
+    drive(&mut copy, place);
+    copy
+}
+
+fn entry(number: u64) -> Vec<Change> {
+    vec![Change::Put(records::object(u128::from(number % 7), State::Active, &[&format!("n-{number}")]))]
+}
+
+fn fill(store: &Store, numbers: std::ops::Range<u64>) {
+    numbers.for_each(|number| drop(put(store, entry(number))));
+}
+
+fn signer() -> Arc<dyn ParsedKey> {
+    let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
+    let Ok(Generated::Pair { private, .. }) = crypto().generate(&spec) else { panic!("a pair") };
+    crypto().parse(ObjectType::PrivateKey, Some(&spec), &private).unwrap()
+}
+
+/// Makes a store sign, as a server does in its first start.
+fn start_signing(store: &Store) {
+    let signer = signer();
+    let data = ServerData { name: "signer".into(), data: signer.public_key().unwrap(), sealed: None };
+    put(store, vec![Change::Put(Record::Server(Arc::new(data)))]);
+    store.start_signing(signer);
+}
+
+#[test]
+fn folders_conform() {
+    target_conformance::check(|| folder(&FaultyDisk::new()));
+    let dir = tempfile::tempdir().unwrap();
+    let number = Mutex::new(0);
+    target_conformance::check(|| {
+        *number.lock() += 1;
+        let path = dir.path().join(format!("target-{}", number.lock()));
+        KnownTargets::new(Arc::new(RealDisk), crypto()).open(path.to_str().unwrap()).unwrap()
+    });
+}
+
+#[test]
+fn addresses_have_one_form_and_strange_ones_are_refused() {
+    let disk = FaultyDisk::new();
+    let open = |address: &str| known(&disk).open(address).map(|target| target.address().to_owned());
+    for same in ["/mnt/keys", "/mnt/keys/", "/mnt/./keys", "file:///mnt/keys", "file:///mnt/keys/"] {
+        assert_eq!(open(same).unwrap(), TARGET);
+    }
+    for wrong in ["", "/", "file://keys", "ftp://host/keys"] {
+        assert!(matches!(open(wrong), Err(TargetError::Address { .. })), "{wrong}");
+    }
+    let target = folder(&disk);
+    for path in
+        ["", "/a.json", "a", "../a.json", "t1//a.json", "t.1/a.json", "A.json", "a.new", "t1/..", "swap.lock"]
+    {
+        assert!(target.put(path, b"", PutIf::Always).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn an_object_in_a_folder_is_whole_or_absent_wherever_the_power_fails() {
+    let old = vec![1; 3000];
+    let new = vec![2; 5000];
+    let write = |disk: &FaultyDisk| {
+        let target = folder(disk);
+        let first = target.put("t1/pieces/a.krp", &old, PutIf::Always).is_ok();
+        let second = first && target.put("t1/pieces/a.krp", &new, PutIf::Always).is_ok();
+        let third = second && target.put("claim.json", &new, PutIf::Absent).is_ok_and(|put| put);
+        [first, second, third]
+    };
+    let whole = FaultyDisk::new();
+    assert_eq!(write(&whole), [true; 3]);
+    for change in 1..=whole.changes() {
+        let disk = FaultyDisk::new();
+        disk.fail_power_at(change);
+        let [first, second, third] = write(&disk);
+        for seed in 0..4 {
+            let case = format!("change {change}, seed {seed}");
+            let found = disk.crash(seed * 1000 + change);
+            let Ok(target) = known(&found).open(TARGET) else { panic!() };
+            let piece = target.get("t1/pieces/a.krp").unwrap().map(|(bytes, _)| bytes);
+            let claim = target.get("claim.json").unwrap().map(|(bytes, _)| bytes);
+            match piece {
+                None => assert!(!first, "{case}"),
+                Some(bytes) => assert!(bytes == new || (bytes == old && !second), "{case}"),
+            }
+            assert!(claim.as_ref().map_or(!third, |bytes| *bytes == new), "{case}");
+            // What was left of it keeps nobody from going on.
+            assert_eq!(write(&found)[..2], [true; 2], "{case}");
+        }
+    }
+}
+
+#[test]
+fn what_is_durable_is_shipped_and_small_pieces_are_merged() {
+    let place = FaultyDisk::new();
+    let bench = bench_at(&place);
+    let store = bench.open();
+    fill(&store, 0..5);
+    assert_eq!(store.register_target("/mnt/keys", false, false).unwrap(), TARGET);
+    assert_eq!(store.register_target(TARGET, false, false).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    for number in 5..300 {
+        fill(&store, number..number + 1);
+        store.keep().unwrap();
+    }
+    let status = store.targets().remove(0);
+    assert_eq!((status.shipped, status.lag_entries), (store.published(), 0));
+    assert_eq!((status.first, status.trouble), (Lsn(1), None));
+    assert!(status.pieces.0 < 70, "{:?}", status.pieces);
+    let target = folder(&place);
+    assert_eq!(target.list("t1/pieces/").unwrap().len() as u64, status.pieces.0);
+    assert!(target.get("root.json").unwrap().is_some(), "restoring needs it");
+    store.close().unwrap();
+    drop(store);
+
+    let store = bench.open();
+    fill(&store, 300..310);
+    store.keep().unwrap();
+    let status = store.targets().remove(0);
+    assert_eq!((status.shipped, status.trouble), (store.published(), None), "it goes on after a start");
+}
+
+#[test]
+fn shipping_goes_on_after_the_target_failed_at_any_change() {
+    let whole = FaultyDisk::new();
+    let run = |place: &FaultyDisk| {
+        let bench = bench_at(place);
+        let store = bench.open();
+        let registered = store.register_target(TARGET, false, false).is_ok();
+        for number in 0..4 {
+            fill(&store, number..number + 1);
+            store.keep().unwrap();
+        }
+        store.close().unwrap();
+        (bench, registered)
+    };
+    assert!(run(&whole).1);
+    for change in (1..=whole.changes()).step_by(3) {
+        let place = FaultyDisk::new();
+        place.fail_power_at(change);
+        let (bench, _) = run(&place);
+        let place = place.crash(change);
+        let again = copy_of(&bench, &place);
+        let store = again.open();
+        if store.targets().is_empty() || folder(&place).get("claim.json").unwrap().is_none() {
+            let known = !store.targets().is_empty();
+            assert_eq!(store.register_target(TARGET, false, false).is_err(), known, "change {change}");
+            continue;
+        }
+        fill(&store, 10..12);
+        store.keep().unwrap();
+        let status = store.targets().remove(0);
+        assert_eq!((status.shipped, status.trouble), (store.published(), None), "change {change}");
+    }
+}
+
+#[test]
+fn a_machine_that_was_taken_over_is_fenced_at_its_next_write() {
+    let place = FaultyDisk::new();
+    let bench = bench_at(&place);
+    let old = bench.open();
+    fill(&old, 0..3);
+    old.register_target(TARGET, false, false).unwrap();
+    let copy = copy_of(&bench, &place);
+    copy.disk.remove(Path::new("/data/owner")).unwrap();
+    let new = copy.open();
+    new.keep().unwrap();
+    assert!(copy.failures.lock()[0].contains("another machine has taken over"), "{:?}", copy.failures.lock());
+    drop(new);
+
+    // The one that is meant to go on says so: then it is the other way round.
+    let text = String::from_utf8(folder(&place).get("claim.json").unwrap().unwrap().0).unwrap();
+    let later = text.replace("\"timeline\": 1", "\"timeline\": 2");
+    folder(&place).put("claim.json", later.as_bytes(), PutIf::Always).unwrap();
+    fill(&old, 3..4);
+    old.keep().unwrap();
+    assert!(bench.failures.lock()[0].contains("timeline 2"), "{:?}", bench.failures.lock());
+    assert!(matches!(old.close(), Err(StoreError::Stop(_))));
+    let piece = folder(&place).list("t1/pieces/").unwrap();
+    assert_eq!(piece.len(), 1, "nothing was written after the claim");
+}
+
+#[test]
+fn another_stores_target_is_left_alone() {
+    let place = FaultyDisk::new();
+    let (one, two) = (bench_at(&place), bench_at(&place));
+    let (one, two) = (one.open(), two.open());
+    one.register_target(TARGET, false, false).unwrap();
+    for take_over in [false, true] {
+        let refused = two.register_target(TARGET, false, take_over).unwrap_err();
+        assert!(refused.public().contains("choose another place"), "{refused}");
+    }
+    assert!(two.targets().is_empty() && two.places().unwrap().is_empty());
+}
+
+#[test]
+fn an_older_copy_of_the_data_folder_is_refused() {
+    let place = FaultyDisk::new();
+    let bench = bench_at(&place);
+    let store = bench.open();
+    assert_eq!(store.rollback_check(), RollbackCheck::Unchecked);
+    start_signing(&store);
+    store.register_target(TARGET, false, false).unwrap();
+    let older = copy_of(&bench, &place);
+    fill(&store, 0..3);
+    bench.clock.set(60_000);
+    store.keep().unwrap();
+    let same = copy_of(&bench, &place);
+    drop(store);
+
+    let open = |bench: &Bench| Store::open(&bench.options, &key_file());
+    assert_eq!(open(&same).unwrap().rollback_check(), RollbackCheck::Passed);
+    let refused = open(&older).map(drop).unwrap_err();
+    assert!(matches!(&refused, StoreError::RolledBack { target, .. } if target == TARGET), "{refused}");
+
+    // A copy that has grown by itself since is told by the hash.
+    let mut forked = Bench::on(older.disk.kill());
+    drive(&mut forked, &FaultyDisk::new());
+    let store = forked.open();
+    fill(&store, 10..20);
+    store.close().unwrap();
+    let forked = copy_of(&forked, &place);
+    assert!(matches!(open(&forked).map(drop), Err(StoreError::RolledBack { .. })));
+
+    let mut accepted = older;
+    accepted.options.accept_rollback = true;
+    let store = accepted.open();
+    assert_eq!(store.rollback_check(), RollbackCheck::Accepted);
+    let last = store.journal(Lsn(store.published().0 - 1), 1).unwrap().remove(0);
+    assert_eq!(last.draft.action, Action::AcceptRollback);
+    fill(&store, 30..31);
+    store.keep().unwrap();
+    assert!(
+        store.targets()[0].trouble.as_deref().unwrap().contains("rolled back"),
+        "two histories are never mixed"
+    );
+
+    let unreachable = copy_of(&same, &FaultyDisk::new());
+    assert_eq!(unreachable.open().rollback_check(), RollbackCheck::Unchecked);
+}
+
+#[test]
+fn with_acknowledge_target_a_change_is_answered_when_a_target_has_it() {
+    let place = FaultyDisk::new();
+    let mut bench = bench_at(&place);
+    bench.options.archive.acknowledge = Acknowledge::Target;
+    let store = bench.open();
+    let submit = |number| {
+        let answer = Arc::new(Mutex::new(None));
+        let told = answer.clone();
+        let entry = records::draft(entry(number));
+        let commit = Commit { as_of: Lsn(0), reads: Vec::new(), valid_until: None, entry };
+        store.commit(commit, Box::new(move |result| *told.lock() = Some(result)));
+        answer
+    };
+    let refused = submit(0).lock().take().unwrap().unwrap_err();
+    assert_eq!((refused.kind(), store.published()), (ErrorKind::Unavailable, Lsn(0)), "nothing is on record");
+
+    store.register_target(TARGET, false, false).unwrap();
+    let before = store.published();
+    let answer = submit(1);
+    while store.published() == before {
+        std::thread::yield_now();
+    }
+    assert!(answer.lock().is_none(), "durable here, not there");
+    store.keep().unwrap();
+    assert!(matches!(answer.lock().take(), Some(Ok(Committed::Done(lsn))) if lsn == store.published()));
+
+    place.fail_power_at(1);
+    let answer = submit(2);
+    while store.published().0 < before.0 + 2 {
+        std::thread::yield_now();
+    }
+    store.keep().unwrap();
+    assert!(answer.lock().is_none());
+    let refused = submit(3).lock().take().unwrap().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "no target can be reached");
+    bench.clock.set(100_000);
+    store.keep().unwrap();
+    let late = answer.lock().take().unwrap().unwrap_err();
+    assert!(late.public().contains("on record here"), "{late}");
+}
+
+#[test]
+fn a_removed_target_gets_nothing_more() {
+    let place = FaultyDisk::new();
+    let bench = bench_at(&place);
+    let store = bench.open();
+    store.register_target(TARGET, true, false).unwrap();
+    store.remove_target("/mnt/keys", None).unwrap();
+    assert!(store.targets().is_empty());
+    let before = folder(&place).list("").unwrap();
+    fill(&store, 0..3);
+    store.keep().unwrap();
+    assert_eq!(folder(&place).list("").unwrap(), before);
+    drop(store);
+    let store = bench.open();
+    assert!(store.targets().is_empty());
+    assert_eq!(store.remove_target("/mnt/other", None).unwrap_err().kind(), ErrorKind::NotFound);
+    store.register_target(TARGET, true, false).unwrap();
+    assert_eq!(store.targets()[0].shipped, store.published(), "it may come back");
+}
