@@ -51,6 +51,7 @@ impl House {
         let mut options = StoreOptions::new(PathBuf::from("/data"), crypto, clock.clone());
         options.disk = Arc::new(disk.clone());
         options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        options.background = false;
         options.journal.preallocate_bytes = 16 * 1024;
         options.journal.reserve_bytes = 16 * 1024;
         options.journal.segment_bytes_max = 64 * 1024;

@@ -2,4 +2,5 @@
 
 mod attacks;
 mod bench;
+mod destruction;
 mod simulation;
