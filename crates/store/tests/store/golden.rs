@@ -1,7 +1,8 @@
 //! Golden data folders: one per released format, opened by every later version.
 //!
 //! tests/golden/v1 was written once (`KEYREEVE_WRITE_GOLDEN=1` writes it where it is missing) and is never changed.
-//! What is in it: `entries`, in segments of 4 KiB, sealed under a passphrase.
+//! What is in it: the data folder `data` with `entries`, in segments of 4 KiB, sealed under a passphrase, and its cell
+//! `data.cell` beside it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +22,7 @@ use keyreeve_core::{
         seal::Sealer,
         store::{IndexRange, Store as _},
     },
-    record::{Change, IndexKind, Record, RecordKey, ServerData},
+    record::{Change, Entry, IndexKind, Record, RecordKey, ServerData},
 };
 use keyreeve_store::{Store, StoreOptions, Unlock};
 use uuid::Uuid;
@@ -34,11 +35,12 @@ fn passphrase() -> Unlock {
     Unlock::Passphrase(SecretBytes::copy_from(b"golden passphrase of format 1"))
 }
 
-fn options(dir: &Path) -> StoreOptions {
-    let mut options = StoreOptions::new(dir, crypto(), Arc::new(HandClock::default()));
+fn options(place: &Path) -> StoreOptions {
+    let mut options = StoreOptions::new(place.join("data"), crypto(), Arc::new(HandClock::default()));
     options.journal.segment_bytes_max = 4096;
     options.journal.preallocate_bytes = 1024;
     options.journal.reserve_bytes = 1024;
+    options.background = false;
     options
 }
 
@@ -145,21 +147,22 @@ fn entries(sealer: &dyn Sealer) -> Vec<Vec<Change>> {
     entries
 }
 
-fn write(dir: &Path) {
-    Store::create(&options(dir), &passphrase()).unwrap();
-    let store = Store::open(&options(dir), &passphrase()).unwrap();
+fn write(place: &Path) {
+    std::fs::create_dir(place).unwrap();
+    Store::create(&options(place), &passphrase()).unwrap();
+    let store = Store::open(&options(place), &passphrase()).unwrap();
     for changes in entries(&*store.sealer()) {
         put(&store, changes);
     }
     store.close().unwrap();
     drop(store);
-    std::fs::remove_dir_all(dir.join("index")).unwrap();
-    std::fs::remove_file(dir.join("lock")).unwrap();
+    std::fs::remove_dir_all(place.join("data/index")).unwrap();
+    std::fs::remove_file(place.join("data/lock")).unwrap();
 }
 
-fn check(dir: &Path) {
-    let store = Store::open(&options(dir), &passphrase()).unwrap();
-    assert_eq!(store.published(), Lsn(36));
+fn check(place: &Path) {
+    let store = Store::open(&options(place), &passphrase()).unwrap();
+    let end = store.published();
     let read = |key: &RecordKey| store.get(key).unwrap().as_deref().cloned();
     let there = [rich_object(), key(), records::realm(1, "tenant"), records::key_name("golden", 101)];
     for record in there.into_iter().chain(people()) {
@@ -172,22 +175,26 @@ fn check(dir: &Path) {
         panic!()
     };
     let Some(Record::Server(server)) = read(&RecordKey::Server("ca".into())) else { panic!() };
-    assert_eq!((server.data.as_slice(), material.leaf_index), ([1, 2, 3].as_slice(), 2));
+    assert_eq!((server.data.as_slice(), material.leaf_index), ([1, 2, 3].as_slice(), 1));
     for (object, sealed) in [(100, &*material), (200, server.sealed.as_ref().unwrap())] {
         assert_eq!(sealer.open(&records::binding(object), sealed).unwrap().expose(), SECRET);
     }
     let fresh = sealer.seal(&records::binding(100), &SecretBytes::copy_from(SECRET)).unwrap();
-    assert_eq!(fresh.leaf_index, 3, "leaf indexes go on behind the highest");
+    assert_eq!(fresh.leaf_index, 256, "leaf indexes go on in a new node");
 
     let (from, to) = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
     let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::ObjectName, from, to };
     assert_eq!(store.find(&range, None, 10).unwrap().len(), 2);
-    assert_eq!(store.verify_journal().unwrap().0, Lsn(36));
+    assert_eq!(store.verify_journal().unwrap().0, store.published());
     let journal = store.journal(Lsn(0), 100).unwrap();
-    assert_eq!(journal.len(), 36);
-    assert_eq!(journal[0].draft, records::draft(vec![Change::Put(records::realm(1, "tenant"))]));
-    assert_eq!(journal[35].draft, records::draft(Vec::new()));
-    assert_eq!(put(&store, vec![Change::Put(records::realm(3, "new"))]), Lsn(37), "it goes on where it was");
+    let (own, ours): (Vec<Entry>, Vec<Entry>) =
+        journal.into_iter().partition(|entry| entry.draft.action != records::draft(vec![]).action);
+    assert!(own.iter().any(|entry| entry.lsn < end && entry.draft.action == Action::GrowTree));
+    assert_eq!(ours.len(), 36);
+    assert_eq!(ours[0].draft, records::draft(vec![Change::Put(records::realm(1, "tenant"))]));
+    assert_eq!((ours[35].lsn, &ours[35].draft), (end, &records::draft(Vec::new())));
+    let next = Lsn(store.published().0 + 1);
+    assert_eq!(put(&store, vec![Change::Put(records::realm(3, "new"))]), next, "it goes on where it was");
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -128,7 +128,7 @@ fn a_folder_is_created_once_and_opened_only_if_created() {
 #[test]
 fn a_second_opener_is_told_who_has_it() {
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions::new(folder.path(), crypto(), Arc::new(HandClock::default()));
+    let options = StoreOptions::new(folder.path().join("store"), crypto(), Arc::new(HandClock::default()));
     Store::create(&options, &key_file()).unwrap();
     let store = Store::open(&options, &key_file()).unwrap();
     let Err(StoreError::Lock(LockError::Held { pid, .. })) = Store::open(&options, &key_file()) else {
