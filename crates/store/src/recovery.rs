@@ -4,14 +4,15 @@
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use keyreeve_core::{
-    model::{Lsn, Time},
-    ports::cell::Cell,
+    model::{Lsn, PlaceKind, Time},
+    ports::cell::{Cell, CellEntry},
     record::{Record, RecordKey},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    destroy::places_on_record,
     disk::{Disk, DiskLock, parent, read_file, replace_file},
     engines::{Engine, EngineError, embedded::EmbeddedEngine},
     index::{
@@ -197,8 +198,7 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     }
     let index = Arc::new(Index::new(engine, options.cache_bytes_max));
     let marks = Arc::new(Marks::new());
-    let start =
-        checkpoint.unwrap_or(Checkpoint { identity: file.identity(), position: end, leaf_index_next: 1 });
+    let start = checkpoint.unwrap_or(Checkpoint { identity: file.identity(), position: end });
     let mut applier = Applier::new(index.clone(), start);
     catch_up(&journal, &index, &mut applier, &marks, (position, base), end)?;
     let last = Lsn(end.last().0);
@@ -231,10 +231,19 @@ pub(crate) fn open_tree(
     let mut threshold = 1;
     if let Some(Record::Tree(head)) = index.get(&RecordKey::Tree).map_err(failed)?.as_deref() {
         let key;
-        (key, threshold) = machine.epoch_key(head.generation, Vec::new).map_err(failed)?;
+        (key, threshold) = machine.epoch_key(head.generation, || other_cells(options, index)).map_err(failed)?;
         tree.open(head, &key).map_err(failed)?;
     }
     Ok(OpenTree { tree, cell, threshold })
+}
+
+/// What the cells of backup targets hold, as far as they can be reached.
+fn other_cells(options: &StoreOptions, index: &Index) -> Vec<CellEntry> {
+    let opener = options.opener();
+    let read = |place: &str| Some(opener.open(place).ok()?.cell().ok()?.read().unwrap_or_default());
+    let places = places_on_record(index).unwrap_or_default();
+    let cells = places.iter().filter(|place| place.kind == PlaceKind::Target && place.has_cell);
+    cells.filter_map(|place| read(&place.name)).flatten().collect()
 }
 
 pub(crate) fn journal(options: &StoreOptions) -> Journal {

@@ -173,7 +173,9 @@ pub struct ReplacedNodes {
     pub generation: u64,
     /// The entry with the first of its nodes: a place of an older generation is read back from here on.
     pub prepared: Lsn,
-    /// Their ids.
+    /// The leaf nodes that it made anew, by number: what lives in them is looked for there.
+    pub leaf_nodes: Vec<u64>,
+    /// Ids of the nodes that are kept.
     pub nodes: Vec<NodeId>,
 }
 

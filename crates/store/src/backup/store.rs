@@ -6,10 +6,13 @@ use keyreeve_core::{
     Error, Result,
     access::Action,
     model::{Attestation, Place},
+    ports::{crypto::ParsedKey, store::Store as _},
+    record::{Record, RecordKey},
 };
 
 use super::{
     Acknowledger, RollbackCheck, TargetStatus,
+    anchor::Anchor,
     archive::Source,
     claim::{Claimant, owner_of},
     create::Busy,
@@ -53,6 +56,22 @@ impl Store {
         let place = self.targets.remove(address, attested)?;
         self.eraser.wake();
         Ok(place)
+    }
+
+    /// Says in a signed file how far this store has come, for who keeps it elsewhere; it names the signer of certificates.
+    /// Reads the whole journal.
+    ///
+    /// # Errors
+    /// `CryptoFailed` for a damaged journal; those of the key.
+    pub fn anchor(&self, signer: &dyn ParsedKey) -> Result<Vec<u8>> {
+        let (lsn, hash) = self.verify_journal()?;
+        let generation = match self.get(&RecordKey::Tree)?.as_deref() {
+            Some(Record::Tree(head)) => head.generation,
+            _ => 0,
+        };
+        let crate::sealing::Place { store, timeline } = self.eraser.here;
+        let time = self.eraser.scribe.clock.now();
+        Anchor { store, timeline, generation, lsn: lsn.0, hash, time }.sign(signer)
     }
 
     /// How the registered targets stand.

@@ -2,7 +2,7 @@
 //! the entry that puts it in force. Until that entry everything can be taken back, and is, by whoever comes next.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     ops::{Bound, Range},
     sync::{Arc, atomic::Ordering},
 };
@@ -24,7 +24,7 @@ use crate::{
     sealing::{
         Leaves as _,
         cells::cell_entry,
-        tree::{NodeSource, Plan, Rewrite, SLOTS, leaf_node_number, verify},
+        tree::{NodeSource, Plan, Rewrite, SLOTS, verify},
     },
 };
 
@@ -315,7 +315,8 @@ impl Eraser {
         prepared: Lsn,
     ) -> Result<()> {
         let generation = rewrite.generation;
-        let replaced = ReplacedNodes { generation, prepared, nodes: rewrite.replaced.clone() };
+        let (leaf_nodes, nodes) = (rewrite.touched.clone(), rewrite.replaced.clone());
+        let replaced = ReplacedNodes { generation, prepared, leaf_nodes, nodes };
         let mut changes = vec![Change::Put(Record::Replaced(Arc::new(replaced)))];
         let (switched, switched_at) = (Some(generation), Some(self.scribe.clock.now()));
         changes.extend(erasures.iter().map(|erasure| {
@@ -348,21 +349,6 @@ impl ReadBack {
             _ => None,
         });
         Self(nodes.collect())
-    }
-
-    /// The leaf nodes among them that are still on record, by number, in order.
-    pub(super) fn leaf_nodes(&self, on_record: &dyn NodeSource) -> Result<Vec<u64>> {
-        let mut numbers = HashSet::new();
-        for node in self.0.values() {
-            if let Some(number) = leaf_node_number(node)
-                && on_record.node(node.id)?.is_some()
-            {
-                numbers.insert(number);
-            }
-        }
-        let mut numbers: Vec<u64> = numbers.into_iter().collect();
-        numbers.sort_unstable();
-        Ok(numbers)
     }
 }
 

@@ -42,13 +42,13 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 
 /// What destroys for good. One for each open store.
 pub(crate) struct Eraser {
-    pub(super) here: Here,
+    pub(crate) here: Here,
     pub(super) crypto: Arc<dyn Crypto>,
     pub(super) index: Arc<Index>,
-    pub(super) scribe: Arc<Scribe>,
+    pub(crate) scribe: Arc<Scribe>,
     pub(super) published: Arc<AtomicU64>,
     pub(super) tree: Arc<KeyTree>,
-    pub(super) places: Arc<Places>,
+    pub(crate) places: Arc<Places>,
     /// Shares that are wanted for an epoch key, once there are places enough.
     pub(super) threshold_wanted: u8,
     /// Shares that give the epoch key in force.

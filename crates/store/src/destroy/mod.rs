@@ -19,4 +19,4 @@ mod store;
 mod tests;
 
 pub(crate) use eraser::{Eraser, Parts, start};
-pub(crate) use places::{NewPlace, Places, Replica};
+pub(crate) use places::{NewPlace, Places, Replica, places_on_record};

@@ -69,14 +69,7 @@ impl Places {
     /// # Errors
     /// Those of the index.
     pub(crate) fn all(&self) -> Result<Vec<Arc<Place>>> {
-        let (from, to) = (Bound::Unbounded, Bound::Unbounded);
-        let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Place, from, to };
-        let mut places = Vec::new();
-        for hit in self.index.find(&range, None, PLACES_MAX + 1)? {
-            let name = String::from_utf8(hit.value).map_err(Error::internal)?;
-            places.extend(self.get(&name)?);
-        }
-        Ok(places)
+        places_on_record(&self.index)
     }
 
     /// The place of this name.
@@ -84,10 +77,7 @@ impl Places {
     /// # Errors
     /// Those of the index.
     pub(crate) fn get(&self, name: &str) -> Result<Option<Arc<Place>>> {
-        match self.index.get(&RecordKey::Place(name.to_owned()))?.as_deref() {
-            Some(Record::Place(place)) => Ok(Some(place.clone())),
-            _ => Ok(None),
-        }
+        on_record(&self.index, name)
     }
 
     /// Puts a place on record, or back on record where it was lost or removed.
@@ -194,6 +184,28 @@ impl Places {
         let changes = vec![Change::Put(Record::Place(place.clone()))];
         self.scribe.write(action, Note { detail, changes, ..Note::default() })?;
         Ok(place)
+    }
+}
+
+/// Every place on record, by name.
+///
+/// # Errors
+/// Those of the index.
+pub(crate) fn places_on_record(index: &Index) -> Result<Vec<Arc<Place>>> {
+    let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+    let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Place, from, to };
+    let mut places = Vec::new();
+    for hit in index.find(&range, None, PLACES_MAX + 1)? {
+        let name = String::from_utf8(hit.value).map_err(Error::internal)?;
+        places.extend(on_record(index, &name)?);
+    }
+    Ok(places)
+}
+
+fn on_record(index: &Index, name: &str) -> Result<Option<Arc<Place>>> {
+    match index.get(&RecordKey::Place(name.to_owned()))?.as_deref() {
+        Some(Record::Place(place)) => Ok(Some(place.clone())),
+        _ => Ok(None),
     }
 }
 

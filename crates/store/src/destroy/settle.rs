@@ -2,6 +2,7 @@
 //! what is complete by that gets its certificate.
 
 use std::{
+    collections::BTreeSet,
     ops::Bound,
     sync::{Arc, atomic::Ordering},
 };
@@ -23,10 +24,7 @@ use super::{
     eraser::Eraser,
     places::Replica,
 };
-use crate::{
-    scribe::Note,
-    sealing::cells::cell_entry,
-};
+use crate::{scribe::Note, sealing::cells::cell_entry};
 
 /// Nodes deleted in one entry, about.
 const NODES_DELETED_MAX: usize = 65_536;
@@ -71,11 +69,12 @@ impl Eraser {
         replica.check_claim()?;
         let until = self.durable();
         replica.ship(until)?;
-        let replaced = self.replaced()?.into_iter().find(|replaced| replaced.generation > place.confirmed);
-        if let Some(replaced) = replaced {
-            let nodes = ReadBack::of(&replica.read_back(replaced.prepared, until)?);
-            let leaf_nodes = nodes.leaf_nodes(&*self.index)?;
-            self.prove(&nodes, key, &leaf_nodes, &[])?;
+        let replaced = self.replaced()?;
+        let missed: Vec<_> = replaced.iter().filter(|one| one.generation > place.confirmed).collect();
+        if let Some(first) = missed.first() {
+            let nodes = ReadBack::of(&replica.read_back(first.prepared, until)?);
+            let leaf_nodes: BTreeSet<u64> = missed.iter().flat_map(|one| &one.leaf_nodes).copied().collect();
+            self.prove(&nodes, key, &leaf_nodes.into_iter().collect::<Vec<_>>(), &[])?;
         }
         let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
         replica.check_claim()?;

@@ -1,1 +1,710 @@
+//! Each rule of destroying with a test of its own, over targets that are out of reach, torn, or lie.
 
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+};
+
+use keyreeve_core::{
+    ErrorKind, Result, SecretBytes,
+    access::Action,
+    model::{
+        Algorithm, Attestation, ErasedObject, Erasure, ErasureId, KeyFormat, KeyId, KeySpec, Lsn, NodeId,
+        ObjectId, ObjectType, PlaceKind, PrincipalId, RealmId, SealedNode, Time, TreeHead,
+    },
+    ports::{
+        cell::{Cell, CellEntry},
+        clock::Clock,
+        crypto::{Crypto, Generated, ParsedKey},
+        seal::{SealBinding, SealedMaterial},
+        store::Store as _,
+    },
+    record::{Change, Entry, Record, RecordKey},
+};
+use keyreeve_crypto::SoftwareCrypto;
+use parking_lot::Mutex;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{NewPlace, Replica};
+use crate::{
+    EngineChoice, Store, StoreOptions, Unlock,
+    engines::memory::MemoryEngine,
+    failure::unavailable,
+    scribe::Note,
+    sealing::tree::{NodeSource, verify},
+};
+
+struct StandingClock(AtomicI64);
+
+impl Clock for StandingClock {
+    fn now(&self) -> Time {
+        Time(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A store in a folder of its own, with its targets.
+struct Bench {
+    _dir: tempfile::TempDir,
+    options: StoreOptions,
+    store: Arc<Store>,
+    targets: Vec<Arc<Depot>>,
+}
+
+impl Bench {
+    fn new(targets: usize) -> Self {
+        Self::with(targets, |_| ())
+    }
+
+    /// A store with so many targets that hold its epoch key.
+    fn with(targets: usize, change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(StandingClock(AtomicI64::new(1_700_000_000_000)));
+        let mut options = StoreOptions::new(dir.path().join("data"), crypto(), clock);
+        options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        options.background = false;
+        change(&mut options);
+        Store::create(&options, [key_file()]).unwrap();
+        let store = Arc::new(Store::open(&options, &key_file()).unwrap());
+        store.start_signing(signer());
+        let mut bench = Self { _dir: dir, options, store, targets: Vec::new() };
+        bench.keep_key(1);
+        for number in 0..targets {
+            bench.add_target(&format!("file:///target-{number}"));
+        }
+        bench.store.keep().unwrap();
+        bench
+    }
+
+    fn add_target(&mut self, address: &str) {
+        let depot = Arc::new(Depot::new(address, &self.store));
+        let new = NewPlace {
+            name: address.into(),
+            kind: PlaceKind::Target,
+            has_cell: true,
+            domain: Some(address.into()),
+            confirmed: 0,
+        };
+        self.store.eraser.places.register(Action::RegisterTarget, new).unwrap();
+        self.store.eraser.places.attach(depot.clone());
+        self.targets.push(depot);
+    }
+
+    /// Seals a key and puts it on record.
+    fn keep_key(&self, id: u128) -> SealedMaterial {
+        let sealed = self.store.sealer().seal(&binding(id), &SecretBytes::new(vec![id as u8; 32])).unwrap();
+        self.write(vec![Change::Put(Record::Material(Arc::new(sealed.clone())))]);
+        sealed
+    }
+
+    fn destroy(&self, ids: &[u128]) -> ErasureId {
+        let id = ErasureId(Uuid::from_u128(0xE0 + ids[0]));
+        let material = |id: &u128| self.material(*id).expect("a key to destroy");
+        let objects = ids.iter().map(|id| ErasedObject {
+            object: ObjectId(Uuid::from_u128(*id)),
+            key: KeyId(Uuid::from_u128(*id)),
+            version: 1,
+            object_type: ObjectType::SymmetricKey,
+            leaf_index: material(id).leaf_index,
+        });
+        let erasure = Erasure {
+            id,
+            realm: RealmId::DEFAULT,
+            asked: Time(5),
+            principal: PrincipalId::SYSTEM,
+            principal_name: "alice".into(),
+            scope: "key demo".into(),
+            objects: objects.collect(),
+            switched: None,
+            switched_at: None,
+        };
+        let gone = ids.iter().map(|id| Change::Delete(RecordKey::Material(ObjectId(Uuid::from_u128(*id)))));
+        self.write(gone.chain([Change::Put(Record::Erasure(Arc::new(erasure)))]).collect());
+        id
+    }
+
+    fn write(&self, changes: Vec<Change>) {
+        let note = Note { detail: "test".into(), changes, ..Note::default() };
+        self.store.eraser.scribe.write(Action::Inspect, note).unwrap();
+    }
+
+    fn material(&self, id: u128) -> Option<Arc<SealedMaterial>> {
+        match self.store.get(&RecordKey::Material(ObjectId(Uuid::from_u128(id)))).unwrap().as_deref() {
+            Some(Record::Material(material)) => Some(material.clone()),
+            _ => None,
+        }
+    }
+
+    fn head(&self) -> TreeHead {
+        match self.store.get(&RecordKey::Tree).unwrap().as_deref() {
+            Some(Record::Tree(head)) => (**head).clone(),
+            _ => panic!("a tree"),
+        }
+    }
+
+    fn certificate(&self, id: ErasureId) -> Option<Value> {
+        match self.store.get(&RecordKey::Certificate(id)).unwrap().as_deref() {
+            Some(Record::Certificate(stored)) => {
+                let verified = crate::signed::verify("certificate", stored.text.as_bytes(), &*crypto());
+                Some(verified.expect("a signed certificate").value)
+            }
+            _ => None,
+        }
+    }
+
+    fn machine_cell(&self) -> Arc<dyn Cell> {
+        self.store.eraser.places.cell_here().clone()
+    }
+
+    fn cells(&self) -> Vec<Arc<dyn Cell>> {
+        let targets = self.targets.iter().map(|target| target.cell.clone() as Arc<dyn Cell>);
+        [self.machine_cell()].into_iter().chain(targets).collect()
+    }
+
+    /// Every node that was ever on record.
+    fn all_nodes(&self) -> Nodes {
+        Nodes::of(&self.store.journal(Lsn(0), usize::MAX).unwrap())
+    }
+
+    /// Whether somebody with all that was ever written, and what the cells hold now, derives this key's leaf.
+    fn is_within_reach(&self, sealed: &SealedMaterial) -> bool {
+        let nodes = self.all_nodes();
+        self.cells().iter().any(|cell| opens(&nodes, &**cell, sealed))
+    }
+
+    fn actions(&self) -> Vec<Action> {
+        let own = |action: &Action| {
+            use Action::{AbandonEpoch, CompleteErasure, EraseCell, PrepareEpoch, SwitchEpoch};
+            matches!(action, PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure)
+        };
+        let entries = self.store.journal(Lsn(0), usize::MAX).unwrap();
+        entries.into_iter().map(|entry| entry.draft.action).filter(own).collect()
+    }
+
+    fn pending(&self, id: ErasureId) -> Vec<String> {
+        let Some(record) = self.store.get(&RecordKey::Erasure(id)).unwrap() else { return Vec::new() };
+        let Record::Erasure(erasure) = &*record else { panic!("an erasure") };
+        let generation = erasure.switched.unwrap_or(u64::MAX);
+        let places = self.store.places().unwrap();
+        places
+            .iter()
+            .filter(|place| !place.is_clear_of_older_than(generation))
+            .map(|p| p.name.clone())
+            .collect()
+    }
+}
+
+/// A target in memory, with a cell.
+struct Depot {
+    address: String,
+    store: Weak<Store>,
+    entries: Mutex<Vec<Entry>>,
+    cell: Arc<SlotCell>,
+    online: AtomicBool,
+    /// Gives back a node less of each entry.
+    torn: AtomicBool,
+    /// Gives back nodes that it made up.
+    lies: AtomicBool,
+}
+
+impl Depot {
+    fn new(address: &str, store: &Arc<Store>) -> Self {
+        Self {
+            address: address.into(),
+            store: Arc::downgrade(store),
+            entries: Mutex::default(),
+            cell: Arc::new(SlotCell { store: Arc::downgrade(store), ..SlotCell::default() }),
+            online: AtomicBool::new(true),
+            torn: AtomicBool::default(),
+            lies: AtomicBool::default(),
+        }
+    }
+
+    fn go(&self, online: bool) {
+        self.online.store(online, Ordering::Relaxed);
+    }
+
+    fn reach(&self) -> Result<()> {
+        if self.online.load(Ordering::Relaxed) { Ok(()) } else { Err(unavailable("out of reach")) }
+    }
+}
+
+impl Replica for Depot {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn check_claim(&self) -> Result<()> {
+        self.reach()
+    }
+
+    fn ship(&self, until: Lsn) -> Result<()> {
+        self.reach()?;
+        let store = self.store.upgrade().unwrap();
+        let mut entries = self.entries.lock();
+        let after = entries.last().map_or(Lsn(0), |entry| entry.lsn);
+        entries
+            .extend(store.journal(after, usize::MAX).unwrap().into_iter().filter(|entry| entry.lsn <= until));
+        Ok(())
+    }
+
+    fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Entry>> {
+        self.reach()?;
+        self.cell.note("read back");
+        let entries = self.entries.lock();
+        let asked = entries.iter().filter(|entry| (from..=until).contains(&entry.lsn)).cloned();
+        let mut asked: Vec<Entry> = asked.collect();
+        for change in asked.iter_mut().flat_map(|entry| &mut entry.draft.changes) {
+            if let Change::Put(Record::Node(node)) = change
+                && self.lies.load(Ordering::Relaxed)
+            {
+                let mut bytes = node.bytes.clone();
+                bytes[200] ^= 1;
+                *change = Change::Put(Record::Node(Arc::new(SealedNode { id: node.id, bytes })));
+            }
+        }
+        if self.torn.load(Ordering::Relaxed) {
+            let is_node = |change: &Change| matches!(change, Change::Put(Record::Node(_)));
+            for changes in asked.iter_mut().map(|entry| &mut entry.draft.changes) {
+                changes.iter().position(is_node).map(|at| changes.remove(at));
+            }
+        }
+        Ok(asked)
+    }
+
+    fn cell(&self) -> Option<Arc<dyn Cell>> {
+        Some(self.cell.clone())
+    }
+}
+
+/// A cell in memory that notes what is done to it, and may fail or vanish at a step.
+#[derive(Default)]
+struct SlotCell {
+    store: Weak<Store>,
+    slots: Mutex<[Option<(u64, u8, u8, Vec<u8>)>; 2]>,
+    /// What was done, under which generation.
+    events: Mutex<Vec<(&'static str, u64)>>,
+    refuses_put: AtomicBool,
+    refuses_erase: AtomicBool,
+}
+
+impl SlotCell {
+    fn note(&self, event: &'static str) {
+        let head = self.store.upgrade().unwrap().get(&RecordKey::Tree).unwrap();
+        let Some(Record::Tree(head)) = head.as_deref() else { panic!("a tree") };
+        self.events.lock().push((event, head.generation));
+    }
+
+    fn generations(&self) -> BTreeSet<u64> {
+        self.slots.lock().iter().flatten().map(|slot| slot.0).collect()
+    }
+}
+
+impl Cell for SlotCell {
+    fn read(&self) -> Result<Vec<CellEntry>> {
+        let store = self.store.upgrade().unwrap().id();
+        let entry = |(generation, threshold, share, key): &(u64, u8, u8, Vec<u8>)| CellEntry {
+            store,
+            timeline: 1,
+            generation: *generation,
+            threshold: *threshold,
+            share: *share,
+            key: SecretBytes::copy_from(key),
+        };
+        Ok(self.slots.lock().iter().flatten().map(entry).collect())
+    }
+
+    fn put(&self, entry: &CellEntry, keep: u64) -> Result<()> {
+        if self.refuses_put.load(Ordering::Relaxed) {
+            return Err(unavailable("the cell is read-only"));
+        }
+        self.note("put");
+        let mut slots = self.slots.lock();
+        let at = slots.iter().position(|slot| slot.as_ref().is_none_or(|slot| slot.0 != keep)).unwrap_or(1);
+        slots[at] = Some((entry.generation, entry.threshold, entry.share, entry.key.expose().to_vec()));
+        Ok(())
+    }
+
+    fn erase_except(&self, generation: Option<u64>) -> Result<()> {
+        if self.refuses_erase.load(Ordering::Relaxed) {
+            return Err(unavailable("the cell is read-only"));
+        }
+        self.note("erase");
+        for slot in self.slots.lock().iter_mut() {
+            if slot.as_ref().is_some_and(|slot| Some(slot.0) != generation) {
+                *slot = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn address(&self) -> String {
+        "a cell in memory".into()
+    }
+}
+
+struct Nodes(std::collections::HashMap<NodeId, Arc<SealedNode>>);
+
+impl Nodes {
+    fn of(entries: &[Entry]) -> Self {
+        let changes = entries.iter().flat_map(|entry| &entry.draft.changes);
+        let nodes = changes.filter_map(|change| match change {
+            Change::Put(Record::Node(node)) => Some((node.id, node.clone())),
+            _ => None,
+        });
+        Self(nodes.collect())
+    }
+}
+
+impl NodeSource for Nodes {
+    fn node(&self, id: NodeId) -> Result<Option<Arc<SealedNode>>> {
+        Ok(self.0.get(&id).cloned())
+    }
+}
+
+/// Whether a leaf derives from these nodes with one of the whole epoch keys of a cell.
+fn opens(nodes: &Nodes, cell: &dyn Cell, sealed: &SealedMaterial) -> bool {
+    let leaf = (sealed.leaf_index, sealed.leaf_check);
+    let opens = |entry: &CellEntry| verify(&*crypto(), entry.store, nodes, &entry.key, [leaf], &[]).is_ok();
+    cell.read().unwrap().iter().any(opens)
+}
+
+fn generations(cell: &dyn Cell) -> BTreeSet<u64> {
+    cell.read().unwrap().iter().map(|entry| entry.generation).collect()
+}
+
+fn crypto() -> Arc<dyn Crypto> {
+    Arc::new(SoftwareCrypto::new())
+}
+
+fn key_file() -> Unlock {
+    Unlock::KeyFile(SecretBytes::copy_from(format!("{}\n", "5a".repeat(32)).as_bytes()))
+}
+
+fn signer() -> Arc<dyn ParsedKey> {
+    let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
+    let Ok(Generated::Pair { private, .. }) = crypto().generate(&spec) else { panic!("a pair") };
+    crypto().parse(ObjectType::PrivateKey, Some(&spec), &private).unwrap()
+}
+
+fn binding(id: u128) -> SealBinding {
+    SealBinding {
+        realm: RealmId::DEFAULT,
+        object: ObjectId(Uuid::from_u128(id)),
+        version: 1,
+        object_type: ObjectType::SymmetricKey,
+        algorithm: Some(Algorithm::Aes),
+        length_bits: 256,
+        format: KeyFormat::Raw,
+        sensitive: true,
+        extractable: false,
+    }
+}
+
+fn attestation(generation: u64) -> Attestation {
+    Attestation { by: "bob".into(), statement: "disk shredded".into(), at: Time(9), generation }
+}
+
+#[test]
+fn a_destroyed_key_is_out_of_reach_and_every_other_one_within_it() {
+    let bench = Bench::new(2);
+    let (kept, gone) = (bench.keep_key(2), bench.keep_key(3));
+    let id = bench.destroy(&[3]);
+    assert!(bench.is_within_reach(&gone), "nothing is erased yet");
+    assert!(!bench.store.keep().unwrap(), "nothing is left");
+    assert!(!bench.is_within_reach(&gone) && bench.is_within_reach(&kept));
+    assert_eq!(bench.store.sealer().open(&binding(2), &kept).unwrap().expose(), [2; 32]);
+    let refused = bench.store.sealer().open(&binding(3), &gone).err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Destroyed);
+    let certificate = bench.certificate(id).unwrap();
+    assert_eq!(certificate["grade"], "copyable");
+    assert_eq!(certificate["places"].as_array().unwrap().len(), 3);
+    assert_eq!(certificate["objects"][0]["id"], Uuid::from_u128(3).to_string());
+    // Every place alone, with its own cell, opens what lives.
+    for target in &bench.targets {
+        assert!(opens(&Nodes::of(&target.entries.lock()), &*target.cell, &kept));
+    }
+}
+
+/// Variant keep_old_E of the model.
+#[test]
+fn every_place_is_left_with_the_epoch_key_in_force_and_no_other() {
+    let bench = Bench::new(2);
+    for (generation, key) in [(2, 2), (3, 3), (4, 4)] {
+        bench.keep_key(key);
+        bench.destroy(&[key]);
+        bench.store.keep().unwrap();
+        assert!(bench.cells().iter().all(|cell| generations(&**cell) == BTreeSet::from([generation])));
+    }
+    // What earlier epochs replaced is dropped once nobody needs it.
+    let entries = bench.store.journal(Lsn(0), usize::MAX).unwrap();
+    let on_record = |id: &NodeId| bench.store.get(&RecordKey::Node(*id)).unwrap().is_some();
+    assert_eq!(Nodes::of(&entries).0.keys().filter(|id| on_record(id)).count(), 4, "one path");
+}
+
+/// Variants erase_first and put_before_replicate.
+#[test]
+fn nodes_are_read_back_before_the_key_is_put_and_nothing_is_erased_before_the_switch() {
+    let bench = Bench::new(1);
+    let target = &bench.targets[0];
+    bench.keep_key(2);
+    let id = bench.destroy(&[2]);
+    target.cell.events.lock().clear();
+    target.cell.refuses_erase.store(true, Ordering::Relaxed);
+    assert!(bench.store.keep().unwrap());
+    let steps = [("read back", 1), ("put", 1), ("read back", 2), ("put", 2)];
+    assert_eq!(*target.cell.events.lock(), steps, "nothing is written over under the old generation");
+    use Action::{CompleteErasure, EraseCell, PrepareEpoch, SwitchEpoch};
+    assert_eq!(bench.actions()[1..], [PrepareEpoch, SwitchEpoch, EraseCell]);
+    assert!(bench.certificate(id).is_none(), "it could not be told that the target holds no other key");
+    target.cell.refuses_erase.store(false, Ordering::Relaxed);
+    bench.store.keep().unwrap();
+    assert_eq!(bench.actions().last(), Some(&CompleteErasure));
+}
+
+#[test]
+fn a_target_that_gives_back_something_else_keeps_the_old_epoch_in_force() {
+    for fault in ["lies", "torn"] {
+        let bench = Bench::new(1);
+        let (kept, gone) = (bench.keep_key(2), bench.keep_key(3));
+        let target = &bench.targets[0];
+        let switch = if fault == "lies" { &target.lies } else { &target.torn };
+        switch.store(true, Ordering::Relaxed);
+        let id = bench.destroy(&[3]);
+        assert!(bench.store.keep().unwrap(), "{fault}: it stays pending");
+        assert_eq!((bench.head().generation, bench.head().generation_max), (1, 2), "{fault}");
+        assert!(bench.head().epoch.is_none() && bench.certificate(id).is_none());
+        assert!(bench.cells().iter().all(|cell| generations(&**cell) == BTreeSet::from([1])), "{fault}");
+        assert!(opens(&Nodes::of(&target.entries.lock()), &*target.cell, &kept));
+        switch.store(false, Ordering::Relaxed);
+        assert!(!bench.store.keep().unwrap());
+        assert_eq!(bench.head().generation, 3, "the number of what was taken back is burnt");
+        assert!(bench.certificate(id).is_some() && !bench.is_within_reach(&gone));
+    }
+}
+
+#[test]
+fn without_a_target_in_reach_the_old_epoch_stays_and_nothing_is_burnt() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    bench.targets[0].go(false);
+    let id = bench.destroy(&[2]);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(bench.head().generation_max, 1);
+    assert_eq!(bench.pending(id), ["file:///target-0", "machine-1"]);
+    bench.targets[0].go(true);
+    assert!(!bench.store.keep().unwrap());
+    assert!(bench.certificate(id).is_some());
+}
+
+/// Variants ignore_offline and ignore_offline_if_younger.
+#[test]
+fn a_target_out_of_reach_is_pending_by_name_and_keeps_its_own_tree_until_it_is_back() {
+    let bench = Bench::new(2);
+    let (kept, gone) = (bench.keep_key(2), bench.keep_key(3));
+    bench.store.eraser.places.replica("file:///target-1").unwrap().ship(bench.store.published()).unwrap();
+    bench.targets[1].go(false);
+    // A key that this target never saw is pending all the same.
+    let younger = bench.keep_key(4);
+    let ids = [bench.destroy(&[3]), bench.destroy(&[4])];
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(bench.head().generation, 2);
+    for id in ids {
+        assert_eq!(bench.pending(id), ["file:///target-1"]);
+        assert!(bench.certificate(id).is_none());
+    }
+    assert_eq!(bench.targets[1].cell.generations(), BTreeSet::from([1]));
+    assert!(opens(&Nodes::of(&bench.targets[1].entries.lock()), &*bench.targets[1].cell, &kept));
+    assert!(bench.store.get(&RecordKey::Replaced(2)).unwrap().is_some(), "what it needs is kept");
+    bench.targets[1].go(true);
+    assert!(!bench.store.keep().unwrap());
+    assert!(ids.iter().all(|id| bench.certificate(*id).is_some()));
+    assert!(
+        !bench.is_within_reach(&gone) && !bench.is_within_reach(&younger) && bench.is_within_reach(&kept)
+    );
+    assert!(bench.store.get(&RecordKey::Replaced(2)).unwrap().is_none());
+}
+
+#[test]
+fn a_target_that_was_behind_is_read_back_before_its_old_key_goes() {
+    let bench = Bench::new(2);
+    let kept = bench.keep_key(2);
+    bench.keep_key(3);
+    bench.store.keep().unwrap();
+    bench.targets[1].go(false);
+    bench.destroy(&[3]);
+    bench.store.keep().unwrap();
+    bench.targets[1].go(true);
+    bench.targets[1].torn.store(true, Ordering::Relaxed);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(bench.targets[1].cell.generations(), BTreeSet::from([1]));
+    bench.targets[1].torn.store(false, Ordering::Relaxed);
+    assert!(!bench.store.keep().unwrap());
+    assert_eq!(bench.targets[1].cell.generations(), BTreeSet::from([2]));
+    assert!(opens(&Nodes::of(&bench.targets[1].entries.lock()), &*bench.targets[1].cell, &kept));
+}
+
+/// Variant leave_abandoned.
+#[test]
+fn the_key_of_an_epoch_that_was_taken_back_is_erased_too() {
+    let bench = Bench::new(1);
+    let (kept, gone) = (bench.keep_key(2), bench.keep_key(3));
+    bench.keep_key(4);
+    // The machine has the new key by the time that the target refuses it.
+    bench.targets[0].cell.refuses_put.store(true, Ordering::Relaxed);
+    bench.destroy(&[4]);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(bench.actions().last(), Some(&Action::AbandonEpoch));
+    assert_eq!(generations(&*bench.machine_cell()), BTreeSet::from([1]));
+    bench.targets[0].cell.refuses_put.store(false, Ordering::Relaxed);
+    // One that could not be erased at that time goes with the next: it would open what is destroyed later.
+    let place = bench.store.eraser.places.get("machine-1").unwrap().unwrap();
+    let key = SecretBytes::new(vec![9; 32]);
+    let left = CellEntry {
+        store: bench.store.id(),
+        timeline: 1,
+        generation: 2,
+        threshold: 1,
+        share: place.share,
+        key,
+    };
+    bench.targets[0].cell.put(&left, 1).unwrap();
+    bench.destroy(&[3]);
+    assert!(!bench.store.keep().unwrap());
+    assert!(bench.cells().iter().all(|cell| generations(&**cell) == BTreeSet::from([3])));
+    assert!(!bench.is_within_reach(&gone) && bench.is_within_reach(&kept));
+}
+
+/// Variant forget_lost.
+#[test]
+fn a_lost_machine_is_pending_until_somebody_gives_their_word() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    let new = NewPlace {
+        name: "machine-0".into(),
+        kind: PlaceKind::Machine,
+        has_cell: true,
+        domain: None,
+        confirmed: 1,
+    };
+    bench.store.eraser.places.register(Action::Restored, new).unwrap();
+    bench.store.retire_cell("machine-0", None).unwrap();
+    let id = bench.destroy(&[2]);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(bench.pending(id), ["machine-0"]);
+    bench.store.retire_cell("machine-0", Some(attestation(2))).unwrap();
+    assert!(!bench.store.keep().unwrap());
+    let certificate = bench.certificate(id).unwrap();
+    let told =
+        certificate["places"].as_array().unwrap().iter().find(|place| place["place"] == "machine-0").unwrap();
+    assert_eq!((&told["cleared"], &told["statement"]), (&"attested".into(), &"disk shredded".into()));
+    let refused = bench.store.retire_cell("machine-1", Some(attestation(2))).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::WrongState);
+}
+
+#[test]
+fn a_removed_target_is_erased_and_waited_for_no_more() {
+    let bench = Bench::new(2);
+    bench.keep_key(2);
+    bench.targets[1].go(false);
+    assert_eq!(
+        bench.store.eraser.places.remove("file:///target-1").unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
+    bench.targets[1].go(true);
+    bench.store.eraser.places.remove("file:///target-1").unwrap();
+    assert!(bench.targets[1].cell.generations().is_empty());
+    let id = bench.destroy(&[2]);
+    assert!(!bench.store.keep().unwrap());
+    assert!(bench.certificate(id).is_some());
+    // Registered again, it is another place, with a share of its own.
+    let share = |bench: &Bench| bench.store.eraser.places.get("file:///target-1").unwrap().unwrap().share;
+    let former = share(&bench);
+    let mut bench = bench;
+    bench.add_target("file:///target-1");
+    assert_ne!(share(&bench), former);
+    assert!(!bench.store.keep().unwrap());
+    assert_eq!(bench.targets[2].cell.generations(), BTreeSet::from([2]));
+}
+
+#[test]
+fn destroys_that_wait_are_served_by_one_epoch_change() {
+    let bench = Bench::new(1);
+    let ids: Vec<ErasureId> = (10..40)
+        .map(|key| {
+            bench.keep_key(key);
+            bench.destroy(&[key])
+        })
+        .collect();
+    assert!(!bench.store.keep().unwrap());
+    assert_eq!(bench.head().generation, 2);
+    assert!(ids.iter().all(|id| bench.certificate(*id).is_some()));
+}
+
+#[test]
+fn no_certificate_is_given_without_a_key_to_sign_it() {
+    let bench = Bench::new(0);
+    bench.keep_key(2);
+    let reopened = {
+        let Bench { _dir, options, store, .. } = bench;
+        drop(store);
+        let store = Arc::new(Store::open(&options, &key_file()).unwrap());
+        Bench { _dir, options, store, targets: Vec::new() }
+    };
+    let id = reopened.destroy(&[2]);
+    assert!(reopened.store.keep().unwrap());
+    assert_eq!(reopened.head().generation, 2, "it is erased all the same");
+    reopened.store.start_signing(signer());
+    assert!(!reopened.store.keep().unwrap());
+    assert!(reopened.certificate(id).is_some());
+}
+
+#[test]
+fn a_restored_store_gets_fresh_keys_for_what_was_never_used() {
+    let bench = Bench::new(1);
+    let (kept, gone) = (bench.keep_key(2), bench.keep_key(3));
+    bench.destroy(&[3]);
+    bench.store.eraser.refresh().unwrap();
+    assert!(!bench.is_within_reach(&gone) && bench.is_within_reach(&kept));
+    let later = bench.keep_key(4);
+    assert!(bench.is_within_reach(&later));
+    assert_eq!(bench.store.sealer().open(&binding(4), &later).unwrap().expose(), [4; 32]);
+}
+
+#[test]
+fn split_epoch_keys_leave_too_few_shares_in_a_place_that_is_not_cleared() {
+    let bench = Bench::with(3, |options| options.cells_threshold = 2);
+    // With places enough, the next pass splits the key: fewer than two of them are nothing.
+    assert_eq!(bench.head().generation, 2);
+    let held = |cell: &dyn Cell| cell.read().unwrap().iter().map(|entry| entry.threshold).collect::<Vec<_>>();
+    assert!(bench.cells().iter().all(|cell| held(&**cell).iter().all(|threshold| *threshold == 2)));
+    let (kept, gone) = (bench.keep_key(2), bench.keep_key(3));
+    assert!(!bench.is_within_reach(&kept), "no cell alone opens anything");
+    bench.targets[2].go(false);
+    let id = bench.destroy(&[3]);
+    bench.store.keep().unwrap();
+    let certificate = bench.certificate(id).expect("one share left is no obstacle");
+    let told = |name: &str| {
+        let places = certificate["places"].as_array().unwrap();
+        places.iter().find(|place| place["place"] == name).unwrap()["cleared"].clone()
+    };
+    assert_eq!(told("file:///target-2"), "not cleared");
+    assert_eq!(told("file:///target-1"), "erased and read back");
+    // Two of them are one too many.
+    bench.targets[1].go(false);
+    let id = bench.destroy(&[2]);
+    assert!(bench.store.keep().unwrap());
+    assert!(bench.certificate(id).is_none());
+    let shares: Vec<CellEntry> = bench.cells().iter().flat_map(|cell| cell.read().unwrap()).collect();
+    let in_force = bench.head().generation;
+    let (key, _) = crate::sealing::cells::epoch_key(bench.store.id(), in_force, &shares).unwrap();
+    let nodes = bench.all_nodes();
+    let derives = |sealed: &SealedMaterial| {
+        let leaf = (sealed.leaf_index, sealed.leaf_check);
+        verify(&*crypto(), bench.store.id(), &nodes, &key, [leaf], &[]).is_ok()
+    };
+    assert!(!derives(&gone));
+}

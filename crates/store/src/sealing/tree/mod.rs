@@ -30,7 +30,7 @@ use self::{
     node::{Address, Node, node_id},
 };
 pub(crate) use self::{
-    node::{SLOTS, leaf_node_number},
+    node::SLOTS,
     rewrite::{Plan, Rewrite},
     verify::verify,
 };

@@ -206,12 +206,6 @@ impl Node {
     }
 }
 
-/// The number that a sealed node gives itself, where it says that it is a leaf node; nothing of it is verified.
-pub(crate) fn leaf_node_number(sealed: &SealedNode) -> Option<u64> {
-    let number = sealed.bytes.get(26..34).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-    number.filter(|_| sealed.bytes.len() == NODE_LEN && sealed.bytes[25] == 0)
-}
-
 /// The id of the node that this key seals.
 pub(super) fn node_id(crypto: &dyn Crypto, key: &[u8]) -> NodeId {
     let id = crypto.hkdf_sha256(&[], key, &[b"keyreeve/node-id/v1"]);
