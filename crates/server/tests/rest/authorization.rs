@@ -51,6 +51,8 @@ fn rows() -> Vec<Row> {
     let open = [A; 6];
     let administering = [A, D, D, D, D, D];
     let auditing = [A, D, D, D, D, A];
+    let passphrase = || json!({ "passphrase": "correct horse battery staple" });
+    let unlocking = || json!({ "old": passphrase(), "new": passphrase() });
     let create = |algorithm| json!({ "name": "NEW", "algorithm": algorithm });
     vec![
         row(Action::Create, "POST", "/v1/keys", create("aes-128"), making),
@@ -107,6 +109,9 @@ fn rows() -> Vec<Row> {
         row(Action::ListPrincipals, "GET", "/v1/clients", Value::Null, administering),
         row(Action::RenewCredential, "POST", "/v1/clients/SPARE/renew", Value::Null, administering),
         row(Action::RevokePrincipal, "POST", "/v1/clients/SPARE/revoke", Value::Null, administering),
+        row(Action::Inspect, "GET", "/v1/root", Value::Null, auditing),
+        row(Action::ChangeUnlock, "POST", "/v1/root/unlock", unlocking(), administering),
+        row(Action::ReplaceRoot, "POST", "/v1/root/replace", unlocking(), administering),
     ]
 }
 
@@ -125,13 +130,11 @@ const NOT_OVER_REST: &[Action] = &[
     Action::Initialize,
     Action::Start,
     Action::Stop,
-    Action::Inspect,
     Action::Backup,
     Action::RegisterTarget,
     Action::RemoveTarget,
     Action::RetireCell,
-    Action::ChangeUnlock,
-    Action::ReplaceRoot,
+    Action::Reseal,
     Action::GrowTree,
     Action::PrepareEpoch,
     Action::SwitchEpoch,
