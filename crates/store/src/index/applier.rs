@@ -102,10 +102,6 @@ impl Applier {
             for (row, there) in &published.rows {
                 batch.writes.insert(row.clone(), there.then(Vec::new));
             }
-            if let Some(leaf_index) = published.leaf_index_max {
-                let next = leaf_index.saturating_add(1);
-                self.checkpoint.leaf_index_next = self.checkpoint.leaf_index_next.max(next);
-            }
         }
         for (key, record) in records {
             let value = record.as_deref().map(encoding::encode_record).transpose()?;

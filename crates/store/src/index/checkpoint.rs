@@ -7,7 +7,7 @@ use super::encoding;
 use crate::journal::{Identity, Lsn, Position};
 
 /// Of checkpoint, rows and row values: an index of another format is made anew from the journal.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// What the engine holds, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,6 @@ pub(crate) struct Checkpoint {
     pub(crate) identity: Identity,
     /// The point in it up to which everything is applied.
     pub(crate) position: Position,
-    /// Leaf indexes from here on were never used.
-    pub(crate) leaf_index_next: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,7 +27,6 @@ struct Stored {
     offset: u64,
     next: u64,
     hash: [u8; 32],
-    leaf_index_next: u64,
 }
 
 impl Checkpoint {
@@ -43,7 +40,6 @@ impl Checkpoint {
             offset: position.offset,
             next: position.next.0,
             hash: position.hash,
-            leaf_index_next: self.leaf_index_next,
         };
         let mut bytes = Vec::new();
         encoding::encode_into(&stored, &mut bytes)?;
@@ -62,7 +58,6 @@ impl Checkpoint {
                 next: Lsn(stored.next),
                 hash: stored.hash,
             },
-            leaf_index_next: stored.leaf_index_next,
         })
     }
 }

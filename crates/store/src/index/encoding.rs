@@ -160,16 +160,6 @@ pub(crate) fn encode_key(key: &RecordKey) -> Vec<u8> {
     [&[b'r', kind], parts[0], parts[1]].concat()
 }
 
-/// Highest leaf index that these changes name, where they hold sealed material.
-pub(crate) fn leaf_index_max<'a>(changes: impl Iterator<Item = &'a Change>) -> Option<u64> {
-    let leaf = |change: &Change| match change {
-        Change::Put(Record::Material(material)) => Some(material.leaf_index),
-        Change::Put(Record::Server(server)) => server.sealed.as_ref().map(|sealed| sealed.leaf_index),
-        _ => None,
-    };
-    changes.filter_map(leaf).max()
-}
-
 pub(crate) fn encode_into(value: &impl Serialize, bytes: &mut Vec<u8>) -> Result<()> {
     ciborium::into_writer(value, bytes).map_err(|error| Error::internal(format!("cannot encode: {error}")))
 }

@@ -59,7 +59,6 @@ pub(crate) struct Published {
     records: Vec<(RecordKey, Found)>,
     /// Index rows that come (true) or go.
     rows: Vec<(Vec<u8>, bool)>,
-    leaf_index_max: Option<u64>,
 }
 
 impl Index {
@@ -162,9 +161,7 @@ impl Index {
     ///
     /// INVARIANT: called by one thread at a time, in the order of the entries.
     pub(crate) fn publish(&self, lsn: Lsn, changes: Vec<Change>) -> Result<Published> {
-        let leaf_index_max = encoding::leaf_index_max(changes.iter());
-        let mut published =
-            Published { lsn, records: Vec::with_capacity(changes.len()), rows: Vec::new(), leaf_index_max };
+        let mut published = Published { lsn, records: Vec::with_capacity(changes.len()), rows: Vec::new() };
         for change in changes {
             let (key, new) = match change {
                 Change::Put(record) => (record.key(), Some(Arc::new(record))),

@@ -114,7 +114,7 @@ pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
     )?;
     drop(rows);
     let position = journal.open(options.journal, None, end.lsn)?.writer.position();
-    let checkpoint = Checkpoint { identity, position, leaf_index_next: 0 };
+    let checkpoint = Checkpoint { identity, position };
     settle(&state.engine, checkpoint.encode().map_err(StoreError::Restore)?).map_err(StoreError::Restore)?;
     folder.write("root.json", &source.root_file)?;
     let unclaimed = Unclaimed { from: plan.from.address().to_owned(), cell: plan.cell.clone() };

@@ -60,7 +60,7 @@ impl State {
         let identity = Identity { store: self.store.into_bytes(), timeline: 0 };
         let next = journal::Lsn(self.lsn.0);
         let position = Position { segment: next, offset: 0, next, hash: [0; 32] };
-        let checkpoint = Checkpoint { identity, position, leaf_index_next: 0 };
+        let checkpoint = Checkpoint { identity, position };
         let mut applier = Applier::new(self.index.clone(), checkpoint);
         let published = vec![self.index.publish(self.lsn, changes)?];
         applier.take(Message { published, end: position })?;
