@@ -1,14 +1,19 @@
 //! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
 
+mod certificate;
 mod client;
 mod decrypt;
 mod dev;
 mod encrypt;
+mod erasure;
 mod init;
 mod journal;
 mod key;
 mod random;
+mod root;
+mod realm;
 mod server;
+mod shares;
 mod sign;
 mod status;
 mod verify;
@@ -32,6 +37,8 @@ pub(crate) enum Command {
     Status(status::Status),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Realm(realm::Realm),
     Encrypt(encrypt::Encrypt),
     Decrypt(decrypt::Decrypt),
     Sign(sign::Sign),
@@ -41,6 +48,10 @@ pub(crate) enum Command {
     Journal(journal::Journal),
     #[command(subcommand)]
     Client(client::Client),
+    #[command(subcommand)]
+    Root(root::Root),
+    #[command(subcommand)]
+    Certificate(certificate::Certificate),
 }
 
 /// What every command is run with.
@@ -101,10 +112,11 @@ impl Command {
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Dev(command) => command.run(),
-            Self::Init(command) => command.run(),
+            Self::Init(command) => command.run(session),
             Self::Server(command) => command.run(),
             Self::Status(command) => command.run(session),
             Self::Key(command) => command.run(session),
+            Self::Realm(command) => command.run(session),
             Self::Encrypt(command) => command.run(session),
             Self::Decrypt(command) => command.run(session),
             Self::Sign(command) => command.run(session),
@@ -112,6 +124,8 @@ impl Command {
             Self::Random(command) => command.run(session),
             Self::Journal(command) => command.run(session),
             Self::Client(command) => command.run(session),
+            Self::Root(command) => command.run(session),
+            Self::Certificate(command) => command.run(session),
         }
     }
 }

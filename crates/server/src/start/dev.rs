@@ -122,6 +122,7 @@ fn environment(dir: &Path, key_file: &Path, addresses: &Addresses) -> Result<Zer
         ("KEYREEVE_ADDR", format!("https://{}", addresses.http)),
         ("KEYREEVE_KMIP_ADDR", addresses.kmip.to_string()),
         ("KEYREEVE_CA", path(dir.join("ca.pem"))),
+        ("KEYREEVE_ANCHOR", path(dir.join("anchor.json"))),
         ("KEYREEVE_CLIENT_CERT", path(dir.join("client.pem"))),
         ("KEYREEVE_CLIENT_KEY", path(dir.join("client.key"))),
         ("KEYREEVE_ROOT_KEY", path(key_file.to_owned())),

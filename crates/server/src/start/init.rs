@@ -19,6 +19,7 @@ use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::files::{check_data_dir, make_dir, write_public, write_secret};
 use super::open::{AUTHORITY, Opened, crypto, store_options};
+use super::signer::{self, SIGNER};
 use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT};
 use crate::authn::{certificate, token};
 use crate::config::Config;
@@ -38,8 +39,8 @@ pub struct NewShares<'a> {
     pub hand_out: &'a dyn Fn(&Shares) -> Result<(), StartError>,
 }
 
-/// Makes the store of the configuration, and in `out` the files `ca.pem`, `client.pem`, `client.key` and `token` of its
-/// first administrator. A key file that is named and missing is made; recovery shares are made where that is asked for.
+/// Makes the store of the configuration, and in `out` the files `ca.pem`, `anchor.json`, `client.pem`, `client.key` and
+/// `token` of its first administrator. A key file that is named and missing is made; recovery shares are made where that is asked for.
 ///
 /// # Errors
 /// Where there is a store already, where others may write to its folder, and where anything cannot be written.
@@ -70,7 +71,7 @@ pub(super) fn create_store(config: &Config, shares: Option<&NewShares<'_>>) -> R
     Ok(unlocks.swap_remove(0))
 }
 
-/// Makes the realm and the CA where they are missing.
+/// Makes the realm, the CA and the signing key where they are missing.
 pub(super) fn found(opened: &Opened) -> Result<(), StartError> {
     let missing = |key: RecordKey| {
         let record = opened.engine.store().get(&key).map_err(StartError::operation("read the store"))?;
@@ -85,6 +86,10 @@ pub(super) fn found(opened: &Opened) -> Result<(), StartError> {
         let secret = Some(SecretBytes::copy_from(key.pkcs8_der()));
         let put = PutServerData { name: AUTHORITY.into(), data: certificate.to_vec(), secret };
         opened.execute("keep the certificate authority", &put)?;
+    }
+    if missing(RecordKey::Server(SIGNER.into()))? {
+        signer::create(opened)?;
+        signer::start(opened)?;
     }
     Ok(())
 }
@@ -107,7 +112,7 @@ pub(super) fn write_client_files(opened: &Opened, dir: &Path) -> Result<(), Star
         add_to_admin(opened, credential)?;
         write_secret(&dir.join("token"), token.as_bytes())?;
     }
-    Ok(())
+    signer::write_anchor(opened, dir)
 }
 
 fn write_client_certificate(

@@ -9,6 +9,7 @@ mod init;
 mod log;
 pub(crate) mod open;
 mod serve;
+mod signer;
 
 pub use dev::{DevFolder, dev};
 pub use error::{Blame, StartError};

@@ -11,6 +11,8 @@ use keyreeve_core::operations::Operation;
 use keyreeve_core::operations::server::server_data;
 use keyreeve_core::ports::clock::Clock;
 use keyreeve_core::ports::crypto::Crypto;
+use keyreeve_core::ports::store::Store as _;
+use keyreeve_core::record::RecordKey;
 use keyreeve_crypto::SoftwareCrypto;
 use keyreeve_pki::{CertificateAuthority, PrivateKey};
 use keyreeve_store::{Store, StoreOptions, Unlock};
@@ -20,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::error::StartError;
 use super::files::{check_data_dir, warn_of_readers};
+use super::signer::{self, SIGNER};
 use crate::authn::request_id;
 use crate::config::{Config, UnlockFile};
 
@@ -27,7 +30,7 @@ use crate::config::{Config, UnlockFile};
 pub(super) const AUTHORITY: &str = "ca";
 
 /// The server's own data that holds secrets: sealed anew with all else when the root key is replaced.
-pub(crate) const SEALED_SERVER_DATA: &[&str] = &[AUTHORITY];
+pub(crate) const SEALED_SERVER_DATA: &[&str] = &[AUTHORITY, SIGNER];
 
 /// A store that is open, with the engine over it.
 pub(super) struct Opened {
@@ -52,7 +55,12 @@ impl Opened {
         passphrase_file.iter().chain(key_file).chain(share_files).for_each(|file| warn_of_readers(file));
         let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock)
             .with_destroy_waiting_days(config.destroy.waiting_days);
-        Ok(Self { engine: Arc::new(engine), failure, store })
+        let opened = Self { engine: Arc::new(engine), failure, store };
+        let signer = RecordKey::Server(SIGNER.into());
+        if opened.store.get(&signer).map_err(StartError::operation("read the store"))?.is_some() {
+            signer::start(&opened)?;
+        }
+        Ok(opened)
     }
 
     /// Runs an operation of the server itself, on this thread.
