@@ -10,7 +10,7 @@ use keyreeve_core::{
     ErrorKind, Result, SecretBytes,
     access::Caller,
     engine::Engine,
-    model::{KeyFormat, KeyMaterial, KeyPolicy, ObjectType, RealmId, RequestId},
+    model::{KeyFormat, KeyMaterial, KeyPolicy, Lsn, ObjectId, ObjectType, RealmId, RequestId},
     operations::{
         Template,
         get::{Get, Protection},
@@ -18,7 +18,10 @@ use keyreeve_core::{
         reseal::{is_pending, reseal_all},
         server::{Initialize, PutServerData, server_data},
     },
-    ports::store::{Committed, IndexRange, Store as _},
+    ports::{
+        seal::{SealBinding, SealedMaterial},
+        store::{Committed, IndexRange, Store as _},
+    },
     record::{Change, IndexKind, Record, RecordKey},
     request::Reference,
 };
@@ -61,6 +64,19 @@ fn opens(bench: &Bench, unlock: &Unlock) -> Result<(), UnlockError> {
 
 fn refusal(bench: &Bench, unlock: &Unlock) -> String {
     opens(bench, unlock).unwrap_err().to_string()
+}
+
+/// Surroundings of a store whose own threads do not run.
+fn on(disk: FaultyDisk) -> Bench {
+    let mut bench = Bench::on(disk);
+    bench.options.background = false;
+    bench
+}
+
+fn created() -> Bench {
+    let bench = on(FaultyDisk::new());
+    Store::create(&bench.options, key_file()).unwrap();
+    bench
 }
 
 fn caller() -> Result<Caller> {
@@ -130,7 +146,7 @@ fn sealed(store: &Store) -> BTreeMap<u64, u32> {
     let ca = ca.sealed.clone().unwrap();
     let hits = store.find(&range, None, 100).unwrap();
     let sealed = hits.iter().map(|hit| {
-        let id = keyreeve_core::model::ObjectId(hit.id);
+        let id = ObjectId(hit.id);
         match store.get(&RecordKey::Material(id)).unwrap().as_deref() {
             Some(Record::Material(sealed)) => (sealed.leaf_index, sealed.root_version),
             _ => (ca.leaf_index, ca.root_version),
@@ -139,9 +155,36 @@ fn sealed(store: &Store) -> BTreeMap<u64, u32> {
     sealed.collect()
 }
 
+/// The secrets' sealed material, as somebody may have copied it.
+fn materials(store: &Store) -> Vec<SealedMaterial> {
+    let journal = store.journal(Lsn(0), 1000).unwrap();
+    let changes = journal.iter().flat_map(|entry| &entry.draft.changes);
+    let material = |change: &Change| match change {
+        Change::Put(Record::Material(sealed)) => Some(SealedMaterial::clone(sealed)),
+        _ => None,
+    };
+    changes.filter_map(material).collect()
+}
+
+/// Opens a copy with all that the store holds.
+fn open_copy(store: &Store, sealed: &SealedMaterial) -> Result<(), ErrorKind> {
+    let binding = SealBinding {
+        realm: RealmId::DEFAULT,
+        object: sealed.object,
+        version: 1,
+        object_type: ObjectType::SecretData,
+        algorithm: None,
+        length_bits: 0,
+        format: KeyFormat::Opaque,
+        sensitive: sealed.sensitive,
+        extractable: sealed.extractable,
+    };
+    store.sealer().open(&binding, sealed).map(drop).map_err(|error| error.kind())
+}
+
 /// The leaves that were put on record for erasure, ever.
 fn erased(store: &Store) -> Vec<u64> {
-    let journal = store.journal(keyreeve_core::model::Lsn(0), 1000).unwrap();
+    let journal = store.journal(Lsn(0), 1000).unwrap();
     let changes = journal.iter().flat_map(|entry| &entry.draft.changes);
     let erasures = changes.filter_map(|change| match change {
         Change::Put(Record::Erasure(erasure)) if erasure.switched.is_none() => Some(erasure),
@@ -156,7 +199,7 @@ fn erased(store: &Store) -> Vec<u64> {
 
 #[test]
 fn any_threshold_of_shares_opens_a_store_and_fewer_do_not() {
-    let bench = Bench::on(FaultyDisk::new());
+    let bench = on(FaultyDisk::new());
     let made = shares(5, 3);
     Store::create(&bench.options, all(&made)).unwrap();
     for numbers in [[1, 2, 3], [1, 3, 5], [5, 4, 2]] {
@@ -171,7 +214,7 @@ fn any_threshold_of_shares_opens_a_store_and_fewer_do_not() {
 
 #[test]
 fn a_wrong_share_is_named() {
-    let bench = Bench::on(FaultyDisk::new());
+    let bench = on(FaultyDisk::new());
     let (made, others) = (shares(3, 2), shares(3, 2));
     Store::create(&bench.options, all(&made)).unwrap();
 
@@ -197,7 +240,7 @@ fn a_wrong_share_is_named() {
 /// A share that was made for the same set and number, but is another: somebody forged it with a right checksum.
 #[test]
 fn a_forged_share_is_named() {
-    let bench = Bench::on(FaultyDisk::new());
+    let bench = on(FaultyDisk::new());
     let (made, others) = (shares(3, 2), shares(3, 2));
     Store::create(&bench.options, all(&made)).unwrap();
     let fields = |line: &SecretBytes| -> Vec<String> {
@@ -222,7 +265,7 @@ fn hex(text: &str) -> Vec<u8> {
 fn a_set_with_a_share_missing_or_strange_locks_nothing() {
     let (made, others) = (shares(4, 2), shares(4, 2));
     let refused = |lines: Vec<&SecretBytes>| {
-        let bench = Bench::on(FaultyDisk::new());
+        let bench = on(FaultyDisk::new());
         let unlock = Unlock::Shares(lines.into_iter().map(copy).collect());
         let refused = Store::create(&bench.options, unlock).unwrap_err();
         assert!(matches!(refused, StoreError::Unlock(UnlockError::Shares(_))), "{refused}");
@@ -238,7 +281,7 @@ fn a_set_with_a_share_missing_or_strange_locks_nothing() {
 
 #[test]
 fn a_key_file_and_shares_open_the_same_root_key_side_by_side() {
-    let bench = Bench::on(FaultyDisk::new());
+    let bench = on(FaultyDisk::new());
     let made = shares(3, 2);
     Store::create(&bench.options, [key_file(), all(&made)]).unwrap();
     drop(filled(&bench));
@@ -253,12 +296,12 @@ fn a_key_file_and_shares_open_the_same_root_key_side_by_side() {
     };
     assert!(refusal(&bench, &other_key_file()).contains("wrong key file"));
     let nothing: [Unlock; 0] = [];
-    assert!(Store::create(&Bench::on(FaultyDisk::new()).options, nothing).is_err());
+    assert!(Store::create(&on(FaultyDisk::new()).options, nothing).is_err());
 }
 
 #[test]
 fn a_changed_unlock_opens_and_the_former_does_not() {
-    let bench = Bench::created();
+    let bench = created();
     let (store, _) = filled(&bench);
     let former = bench.disk.kill();
     let made = shares(3, 2);
@@ -277,23 +320,23 @@ fn a_changed_unlock_opens_and_the_former_does_not() {
     assert!(refusal(&bench, &all(&made)).contains("belongs to another set"));
     opens(&bench, &all(&next)).unwrap();
     // Changing the unlock is no protection from who has a copy from before.
-    opens(&Bench::on(former), &key_file()).unwrap();
+    opens(&on(former), &key_file()).unwrap();
 }
 
 #[test]
 fn wherever_the_power_fails_the_old_unlock_opens_or_the_new_one() {
     let changed =
         |bench: &Bench| Store::change_unlock_offline(&bench.options, &key_file(), &[other_key_file()]);
-    let whole = Bench::created();
+    let whole = created();
     let before = whole.disk.changes();
     changed(&whole).unwrap();
     let (mut olds, mut news) = (0, 0);
     for change in 1..=whole.disk.changes() - before {
         for seed in 0..4 {
-            let bench = Bench::created();
+            let bench = created();
             bench.disk.fail_power_at(change);
             let done = changed(&bench).is_ok();
-            let found = Bench::on(bench.disk.crash(seed * 100 + change));
+            let found = on(bench.disk.crash(seed * 100 + change));
             let (old, new) = (opens(&found, &key_file()).is_ok(), opens(&found, &other_key_file()).is_ok());
             assert!(old != new, "change {change}, seed {seed}: old {old}, new {new}");
             assert!(new || !done, "change {change}, seed {seed}: what was answered is lost");
@@ -306,11 +349,12 @@ fn wherever_the_power_fails_the_old_unlock_opens_or_the_new_one() {
 
 #[test]
 fn a_replaced_root_key_leaves_nothing_under_the_former() {
-    let bench = Bench::created();
+    let bench = created();
     let (store, engine_before) = filled(&bench);
     let former = sealed(&store);
     assert!(former.values().all(|version| *version == 1) && former.len() == SECRETS.len() + 1);
     assert!(!is_pending(&*store, 1).unwrap());
+    let copies = materials(&store);
 
     assert_eq!(store.replace_root(&key_file(), &[other_key_file()]).unwrap(), 2);
     assert_eq!(
@@ -328,6 +372,15 @@ fn a_replaced_root_key_leaves_nothing_under_the_former() {
     assert!(!is_pending(&*store, 2).unwrap());
     assert_eq!(reseal(&engine_before, 2).unwrap(), 0, "once is enough");
     assert_all_opens(&engine_before, "sealed anew");
+    assert!(
+        copies.iter().all(|copy| open_copy(&store, copy).is_ok()),
+        "the former leaves are not erased yet"
+    );
+    store.keep().unwrap();
+    for copy in &copies {
+        assert_eq!(open_copy(&store, copy), Err(ErrorKind::Destroyed), "root key 1 opens a copy from before");
+    }
+    assert_all_opens(&engine_before, "the former leaves erased");
     drop((engine_before, store));
 
     assert!(matches!(opens(&bench, &key_file()), Err(UnlockError::Wrong(_))));
@@ -342,7 +395,7 @@ fn a_replaced_root_key_leaves_nothing_under_the_former() {
 
 #[test]
 fn sealed_data_that_nobody_knows_of_keeps_the_replacement_open() {
-    let bench = Bench::created();
+    let bench = created();
     let (store, engine) = filled(&bench);
     store.replace_root(&key_file(), &[key_file()]).unwrap();
     let error = reseal_all(&engine, &caller, 2, &[], &AtomicU64::new(0)).unwrap_err();
@@ -354,14 +407,9 @@ fn sealed_data_that_nobody_knows_of_keeps_the_replacement_open() {
 
 #[test]
 fn what_was_sealed_before_the_root_key_was_replaced_is_not_committed_after() {
-    let bench = Bench::created();
+    let bench = created();
     let (store, _) = filled(&bench);
-    let material = |store: &Store| {
-        let journal = store.journal(keyreeve_core::model::Lsn(0), 1000).unwrap();
-        let mut changes = journal.into_iter().flat_map(|entry| entry.draft.changes);
-        changes.find(|change| matches!(change, Change::Put(Record::Material(_)))).unwrap()
-    };
-    let late = material(&store);
+    let late = Change::Put(Record::Material(Arc::new(materials(&store).remove(0))));
     store.replace_root(&key_file(), &[key_file()]).unwrap();
     let answer = commit(&store, store.published(), &[], vec![late]).unwrap();
     assert!(matches!(answer, Committed::Stale));
@@ -373,7 +421,7 @@ fn wherever_the_power_fails_a_replaced_root_key_loses_nothing() {
         let replaced = store.replace_root(&key_file(), &[other_key_file()]);
         replaced.is_ok() && reseal(engine, 2).is_ok()
     };
-    let whole = Bench::created();
+    let whole = created();
     let (store, whole_engine) = filled(&whole);
     let before = whole.disk.changes();
     assert!(replace(&store, &whole_engine));
@@ -381,11 +429,11 @@ fn wherever_the_power_fails_a_replaced_root_key_loses_nothing() {
     drop((whole_engine, store));
     let mut resumed = 0;
     for change in 1..=changes {
-        let bench = Bench::created();
+        let bench = created();
         let (store, filled_engine) = filled(&bench);
         bench.disk.fail_power_at(change);
         let done = replace(&store, &filled_engine);
-        let found = Bench::on(bench.disk.crash(change));
+        let found = on(bench.disk.crash(change));
         drop((filled_engine, store));
         let case = format!("power fails at change {change}");
         let (store, version) = match Store::open(&found.options, &other_key_file()) {
