@@ -134,13 +134,16 @@ sessions! {
     clients_and_grants
     curl
     denials_and_mistakes
+    destruction
     encryption
     export
     journal
     key_life
     openssl
     output_forms
+    root_key
     signatures
+    the_past
 }
 
 #[test]

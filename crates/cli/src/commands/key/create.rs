@@ -40,6 +40,12 @@ pub(crate) struct Create {
     /// Let its secret or private material leave the server, wrapped by another key
     #[arg(long)]
     exportable: bool,
+    /// Days from `key destroy` to the destruction, 0 to 365; the default is the server's
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(..=365))]
+    waiting_days: Option<u16>,
+    /// Never destroy it without that waiting period
+    #[arg(long)]
+    always_wait: bool,
     /// Do not put it into use yet: it waits for `key activate`
     #[arg(long)]
     inactive: bool,
@@ -58,6 +64,8 @@ impl Create {
             "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
             "exportable": self.exportable,
             "active": !self.inactive,
+            "destroy_waiting_days": self.waiting_days,
+            "destroy_at_once": !self.always_wait,
         });
         print(session, &session.client()?.post("/v1/keys", &body)?)
     }

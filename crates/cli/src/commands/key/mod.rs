@@ -6,6 +6,7 @@ mod destroy;
 mod export;
 mod grant;
 mod list;
+mod restore;
 mod revoke;
 mod rotate;
 mod show;
@@ -28,6 +29,7 @@ pub(crate) enum Key {
     Activate(activate::Activate),
     Revoke(revoke::Revoke),
     Destroy(destroy::Destroy),
+    Restore(restore::Restore),
     Export(export::Export),
     Grant(grant::Grant),
 }
@@ -46,6 +48,7 @@ impl Key {
             Self::Activate(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
             Self::Destroy(command) => command.run(session),
+            Self::Restore(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Grant(command) => command.run(session),
         }
@@ -68,8 +71,11 @@ fn print(session: &Session, key: &Value) -> Result<()> {
     let fields = ["name", "id", "algorithm", "state", "owner", "created", "usage", "exportable", "tags"];
     output::pairs(&fields.map(|field| (field, text(key, field))))?;
     output::line("")?;
-    let headings = ["version", "state", "created", "activated", "deactivated", "destroyed"];
     let versions = key.get("versions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let row = |version: &Value| headings.map(|field| text(version, field)).to_vec();
+    let mut headings = vec!["version", "state", "created", "activated", "deactivated", "destroyed"];
+    if versions.iter().any(|version| !text(version, "destruction").is_empty()) {
+        headings.push("destruction");
+    }
+    let row = |version: &Value| headings.iter().map(|field| text(version, field)).collect();
     output::table(&headings, &versions.iter().map(row).collect::<Vec<_>>())
 }
