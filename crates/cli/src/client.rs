@@ -10,7 +10,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::http::response::Parts;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -30,6 +30,8 @@ use crate::settings::{Address, ClientFiles, Server};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Time for one answer: verifying a long journal is slow.
 const ANSWER: Duration = Duration::from_secs(600);
+/// Time without a byte of a stream: the server gives a sign of life more often.
+const SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of one answer at most.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -121,6 +123,47 @@ impl Client {
     /// As every request.
     pub(crate) fn get_bytes(&mut self, path: &str) -> Result<Bytes> {
         Ok(self.ask(Method::GET, path, None)?.1)
+    }
+
+    /// Hands on line by line what the server sends for as long as it does, on a connection of its own.
+    ///
+    /// # Errors
+    /// As every request; `each`'s own end it. A server that gives no sign of life counts as gone.
+    pub(crate) fn lines(
+        &mut self,
+        path: &str,
+        accept: &'static str,
+        mut each: impl FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
+        let Self { server, runtime, .. } = self;
+        let mut request = request(server, Method::GET, path, None)?;
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+        runtime.block_on(async {
+            let text = format!("no sign of life from {} for {} s", server.address, SILENCE.as_secs());
+            let silent = |_| Failure::new(Kind::Remote, text.clone());
+            let mut open = connect(server).await?;
+            let answer = tokio::time::timeout(SILENCE, open.send_request(request)).await.map_err(silent)?;
+            let (head, mut body) = answer.map_err(|cause| lost(server, &cause))?.into_parts();
+            if !head.status.is_success() {
+                let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+                let body = body.map_err(|cause| lost(server, &*cause))?.to_bytes();
+                return Err(refusal(head.status, &body));
+            }
+            let mut rest = Vec::new();
+            while let Some(frame) = tokio::time::timeout(SILENCE, body.frame()).await.map_err(silent)? {
+                let frame = frame.map_err(|cause| lost(server, &cause))?;
+                rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = rest.drain(..=end).collect();
+                    let line = std::str::from_utf8(&line[..end]);
+                    each(line.map_err(|_| Failure::answer("a line that is no text"))?)?;
+                }
+                if rest.len() > ANSWER_BYTES_MAX {
+                    return Err(Failure::answer("a line without end"));
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Goes through the pages of a list, from `after` on, and hands each item, found under `field`, to `each` until that

@@ -56,6 +56,7 @@ pub const SETTINGS: &[Setting] = &[
         "10",
         "Failed authentications recorded for one source address in a second; the rest are counted.",
     ),
+    setting("limits.feeds_max", "64", "Open feeds of the journal; a principal has 8 of them at most."),
     setting("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
     setting(
         "destroy.waiting_days",
@@ -151,6 +152,8 @@ pub struct LimitsConfig {
     pub message_seconds_max: u64,
     /// Failed authentications on record for one source in a second.
     pub failures_recorded_per_second_max: u32,
+    /// Open feeds of the journal.
+    pub feeds_max: usize,
 }
 
 /// KMIP.
@@ -218,6 +221,7 @@ impl Default for LimitsConfig {
             message_bytes_max: 8 << 20,
             message_seconds_max: 60,
             failures_recorded_per_second_max: 10,
+            feeds_max: 64,
         }
     }
 }
@@ -399,6 +403,7 @@ mod tests {
                     message_bytes_max: 1,
                     message_seconds_max: 1,
                     failures_recorded_per_second_max: 1,
+                    feeds_max: 1,
                 },
                 kmip: Kmip { interop: true, credentials_ignored: false },
                 destroy: DestroyConfig { waiting_days: 1 },

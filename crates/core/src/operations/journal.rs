@@ -1,10 +1,10 @@
-//! Reading and verifying the journal.
+//! Reading, following and verifying the journal.
 
 use super::{Operation, Subject};
 use crate::{
     access::{Action, Permit},
-    error::Result,
-    model::{KeyId, Lsn},
+    error::{Error, ErrorKind, Result},
+    model::{KeyId, Lsn, RealmId},
     record::{Change, Entry, Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
@@ -21,8 +21,38 @@ pub struct ReadJournal {
     pub after: Lsn,
     /// At most so many, 1 to `PAGE_ENTRIES_MAX`.
     pub limit: usize,
-    /// Only entries about this key.
+    /// Which of them.
+    pub filter: EntryFilter,
+}
+
+/// Goes on reading entries of the caller's realm: puts on record that it begins, and gives what to read by.
+pub struct FollowJournal {
+    /// Entries after this position.
+    pub after: Lsn,
+    /// Which of them.
+    pub filter: EntryFilter,
+}
+
+/// Which entries are wanted; each that is said must hold.
+#[derive(Clone, Debug, Default)]
+pub struct EntryFilter {
+    /// About this key.
     pub key: Option<Reference>,
+    /// In the realm of this name or id. Only the caller's own can be read.
+    pub realm: Option<String>,
+    /// By one of these actions; empty: by any.
+    pub actions: Vec<Action>,
+    /// With changes of the state.
+    pub changes_only: bool,
+}
+
+/// The entries that a caller may read and wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    realm: RealmId,
+    key: Option<KeyId>,
+    actions: Vec<Action>,
+    changes_only: bool,
 }
 
 /// One page.
@@ -57,12 +87,7 @@ impl Operation for ReadJournal {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Page> {
-        let key = self
-            .key
-            .as_ref()
-            .map(|reference| context.resolve(reference))
-            .transpose()?
-            .map(|found| found.key.id);
+        let wanted = self.filter.resolve(permit, context)?;
         let limit = self.limit.clamp(1, PAGE_ENTRIES_MAX);
         let (mut entries, mut after, mut looked_at) = (Vec::new(), self.after, 0);
         loop {
@@ -71,7 +96,7 @@ impl Operation for ReadJournal {
             looked_at += batch.len();
             for entry in batch {
                 after = entry.lsn;
-                if entry.draft.realm == permit.realm() && key.is_none_or(|key| is_about(&entry, key)) {
+                if wanted.includes(&entry) {
                     entries.push(entry);
                 }
                 if entries.len() == limit {
@@ -85,6 +110,58 @@ impl Operation for ReadJournal {
                 return Ok(Page { entries, next: Some(after) });
             }
         }
+    }
+}
+
+impl Operation for FollowJournal {
+    type Reply = Wanted;
+
+    fn action(&self) -> Action {
+        Action::ReadJournal
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Wanted> {
+        // A position that is not kept any more is told at once.
+        context.store().journal(self.after, 1)?;
+        context.note_detail(format!("follows the journal after {}", self.after));
+        self.filter.resolve(permit, context)
+    }
+}
+
+impl EntryFilter {
+    fn resolve(&self, permit: &Permit, context: &mut Context<'_>) -> Result<Wanted> {
+        let realm = permit.realm();
+        if let Some(named) = &self.realm {
+            let own = match context.get(RecordKey::Realm(realm))?.as_deref() {
+                Some(Record::Realm(own)) => own.name == *named,
+                _ => false,
+            };
+            if !own && realm.to_string() != *named {
+                return Err(Error::new(ErrorKind::NotFound, "there is no such realm that you may read"));
+            }
+        }
+        let found = self.key.as_ref().map(|reference| context.resolve(reference)).transpose()?;
+        Ok(Wanted {
+            realm,
+            key: found.map(|found| found.key.id),
+            actions: self.actions.clone(),
+            changes_only: self.changes_only,
+        })
+    }
+}
+
+impl Wanted {
+    /// Whether the entry is one of them.
+    pub fn includes(&self, entry: &Entry) -> bool {
+        let draft = &entry.draft;
+        draft.realm == self.realm
+            && (self.actions.is_empty() || self.actions.contains(&draft.action))
+            && !(self.changes_only && draft.changes.is_empty())
+            && self.key.is_none_or(|key| is_about(entry, key))
     }
 }
 

@@ -17,7 +17,7 @@ use super::open::Opened;
 use crate::authn::Authenticator;
 use crate::config::Config;
 use crate::frontends::kmip::{Kmip, Settings};
-use crate::frontends::rest::{Api, Rest};
+use crate::frontends::rest::{Api, Feeds, Rest};
 use crate::health::Health;
 use crate::listen::{
     ClientCertificate, LimitSettings, Limits, Listener, Protection, Shutdown, shutdown_signal,
@@ -160,6 +160,7 @@ impl Server {
             started: Instant::now(),
             message_bytes_max: config.limits.message_bytes_max,
             resealing: resealing.clone(),
+            feeds: Feeds::new(config.limits.feeds_max),
         }));
         Self { health, rest, kmip, resealing, limits: config.limits.connections() }
     }

@@ -1,6 +1,7 @@
 //! `keyreeve journal ...`.
 
 mod show;
+mod tail;
 mod verify;
 
 use clap::Subcommand;
@@ -8,10 +9,11 @@ use clap::Subcommand;
 use super::Session;
 use crate::errors::Result;
 
-/// Read the journal, or have it verified.
+/// Read the journal, follow it, or have it verified.
 #[derive(Subcommand)]
 pub(crate) enum Journal {
     Show(show::Show),
+    Tail(tail::Tail),
     Verify(verify::Verify),
 }
 
@@ -23,6 +25,7 @@ impl Journal {
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Show(command) => command.run(session),
+            Self::Tail(command) => command.run(session),
             Self::Verify(command) => command.run(session),
         }
     }

@@ -54,6 +54,27 @@ impl Show {
     }
 }
 
+/// What stands above the cells of a row.
+pub(super) const HEADINGS: [&str; 8] =
+    ["lsn", "time", "principal", "protocol", "action", "outcome", "target", "detail"];
+
+/// The cells of an entry's row.
+pub(super) fn cells(entry: &Value) -> [String; 8] {
+    let named =
+        || ["target", "object", "key"].iter().map(|field| text(entry, field)).find(|text| !text.is_empty());
+    HEADINGS.map(|name| if name == "target" { named().unwrap_or_default() } else { text(entry, name) })
+}
+
+/// The line of a row, without its end.
+pub(super) fn row(cells: &[String; 8]) -> String {
+    let [lsn, time, principal, protocol, action, outcome, target, detail] =
+        cells.each_ref().map(|cell| printable(cell));
+    let line = format!(
+        "{lsn:>8}  {time:<24}  {principal:<12}  {protocol:<8}  {action:<16}  {outcome:<8}  {target:<24}  {detail}"
+    );
+    line.trim_end().to_owned()
+}
+
 /// Prints entries one by one, since a journal may be longer than the memory: a line each, or one JSON array.
 struct Printer {
     format: Format,
@@ -73,33 +94,9 @@ impl Printer {
             return Ok(write!(self.out, "{}\n{entry}", if first { "[" } else { "," })?);
         }
         if first {
-            self.row(
-                &["lsn", "time", "principal", "protocol", "action", "outcome", "target", "detail"]
-                    .map(str::to_uppercase),
-            )?;
+            writeln!(self.out, "{}", row(&HEADINGS.map(str::to_uppercase)))?;
         }
-        let target =
-            ["target", "object", "key"].iter().map(|field| text(entry, field)).find(|text| !text.is_empty());
-        let field = |name| text(entry, name);
-        self.row(&[
-            field("lsn"),
-            field("time"),
-            field("principal"),
-            field("protocol"),
-            field("action"),
-            field("outcome"),
-            target.unwrap_or_default(),
-            field("detail"),
-        ])
-    }
-
-    fn row(&mut self, cells: &[String; 8]) -> Result<()> {
-        let [lsn, time, principal, protocol, action, outcome, target, detail] =
-            cells.each_ref().map(|cell| printable(cell));
-        let line = format!(
-            "{lsn:>8}  {time:<24}  {principal:<12}  {protocol:<8}  {action:<16}  {outcome:<8}  {target:<24}  {detail}"
-        );
-        Ok(writeln!(self.out, "{}", line.trim_end())?)
+        Ok(writeln!(self.out, "{}", row(&cells(entry)))?)
     }
 
     fn end(&mut self) -> Result<()> {

@@ -1,11 +1,14 @@
-//! The journal over REST: read it, have it verified.
+//! The journal over REST: read it, follow it, have it verified.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use keyreeve_core::access::Action;
 use keyreeve_core::model::Lsn;
-use keyreeve_core::operations::journal::{ReadJournal, VerifyJournal};
+use keyreeve_core::operations::journal::{EntryFilter, FollowJournal, ReadJournal, VerifyJournal};
 use keyreeve_core::record::Entry;
 use keyreeve_core::request::Reference;
 use serde::Deserialize;
@@ -13,7 +16,8 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
-use super::errors::Result;
+use super::errors::{Problem, Result};
+use super::feed::{Feed, Format, Line, Place};
 use super::request::{Arguments, Authenticated};
 
 /// Entries in a page where nobody says how many.
@@ -23,22 +27,81 @@ const LIMIT_DEFAULT: usize = 100;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Show {
-    #[serde(default)]
-    after: u64,
+    after: Option<u64>,
     limit: Option<usize>,
     key: Option<String>,
+    realm: Option<String>,
+    /// Words of actions, with commas between them.
+    kind: Option<String>,
+    #[serde(default)]
+    changes: bool,
+    follow: Option<bool>,
 }
 
-/// `GET /v1/journal?after=&limit=&key=`: entries, oldest first.
+impl Show {
+    fn filter(&self) -> Result<EntryFilter> {
+        let word = |word: &str| {
+            Action::from_word(word.trim())
+                .ok_or_else(|| Problem::invalid(format!("there is no kind of entry called {word:?}")))
+        };
+        Ok(EntryFilter {
+            key: self.key.clone().map(Reference::text),
+            realm: self.realm.clone(),
+            actions: self.kind.iter().flat_map(|kinds| kinds.split(',')).map(word).collect::<Result<_>>()?,
+            changes_only: self.changes,
+        })
+    }
+}
+
+/// `GET /v1/journal?after=&limit=&key=&realm=&kind=&changes=`: entries, oldest first. As a feed where that is asked for,
+/// by `Accept` or by `follow`.
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
+    Extension(line): Extension<Line>,
+    headers: HeaderMap,
     Arguments(show): Arguments<Show>,
-) -> Result<Json<Value>> {
-    let key = show.key.map(Reference::text);
-    let read = ReadJournal { after: Lsn(show.after), limit: show.limit.unwrap_or(LIMIT_DEFAULT), key };
-    let page = api.execute(&caller, read).await?;
-    Ok(answer::page("entries", page.entries.iter().map(entry).collect(), page.next.map(|lsn| lsn.0.into())))
+) -> Result<Response> {
+    let filter = show.filter()?;
+    if let Some(format) = stream_format(&headers, show.follow) {
+        if show.limit.is_some() {
+            return Err(Problem::invalid("a feed takes no limit: read as much of it as you want"));
+        }
+        let after = Lsn(last_event(&headers)?.or(show.after).unwrap_or(0));
+        let place = Place::take(&api, caller.id()).map_err(|cause| {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit_exceeded", cause.to_string())
+        })?;
+        let wanted = api.execute(&caller, FollowJournal { after, filter }).await?;
+        let follow = show.follow.unwrap_or(true);
+        let feed = Feed { place, caller, wanted, after, format, follow, line };
+        let kind = HeaderValue::from_static(format.media_type());
+        let headers =
+            [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        return Ok((headers, feed.start()).into_response());
+    }
+    let (after, limit) = (Lsn(show.after.unwrap_or(0)), show.limit.unwrap_or(LIMIT_DEFAULT));
+    let page = api.execute(&caller, ReadJournal { after, limit, filter }).await?;
+    let entries = page.entries.iter().map(entry_json).collect();
+    Ok(answer::page("entries", entries, page.next.map(|lsn| lsn.0.into())).into_response())
+}
+
+/// How the entries are streamed; `None`: a page is wanted.
+fn stream_format(headers: &HeaderMap, follow: Option<bool>) -> Option<Format> {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let named = accepted.flat_map(|value| value.split(',')).find_map(|range| {
+        let kind = range.split(';').next().unwrap_or(range).trim();
+        [Format::Events, Format::Lines]
+            .into_iter()
+            .find(|format| kind.eq_ignore_ascii_case(format.media_type()))
+    });
+    named.or(follow.unwrap_or(false).then_some(Format::Events))
+}
+
+/// Where a reader of events was cut off.
+fn last_event(headers: &HeaderMap) -> Result<Option<u64>> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
+    parsed.map(Some).ok_or_else(|| Problem::invalid("Last-Event-ID is no position of the journal"))
 }
 
 /// `POST /v1/journal/verify`: checksums and hash chain of the whole journal.
@@ -51,7 +114,8 @@ pub(super) async fn verify(
     Ok(Json(json!({ "valid": true, "lsn": verified.lsn.0, "head": head })))
 }
 
-fn entry(entry: &Entry) -> Value {
+/// An entry as JSON: who, what, when and how it ended. Of its changes only the number, so that nothing sealed gets out.
+pub(super) fn entry_json(entry: &Entry) -> Value {
     let draft = &entry.draft;
     json!({
         "lsn": entry.lsn.0,

@@ -19,6 +19,7 @@ use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::Operation;
 use keyreeve_pki::CertificateAuthority;
+use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use tracing::{debug, error, info};
 
@@ -33,6 +34,7 @@ mod clients;
 mod data;
 mod destruction;
 mod errors;
+mod feed;
 mod journal;
 mod keys;
 mod request;
@@ -40,6 +42,7 @@ mod root;
 mod status;
 
 use errors::{Problem, Untold};
+pub use feed::Feeds;
 
 /// Seconds that a request's head may take, and that a connection is kept without one.
 const HEAD_SECONDS_MAX: u64 = 60;
@@ -67,6 +70,8 @@ pub struct Api {
     pub message_bytes_max: usize,
     /// The root key, and how far what hangs on it is sealed anew.
     pub resealing: Arc<Resealing>,
+    /// Feeds of the journal that are open.
+    pub feeds: Feeds,
 }
 
 impl Api {
@@ -96,11 +101,14 @@ impl Handler for Rest {
         let Connection { stream, peer, mut shutdown } = connection;
         let address = peer.address;
         let unproven = Unproven::default();
+        let hang_up = Arc::new(Notify::new());
+        let line = feed::Line { shutdown: shutdown.clone(), hang_up: Arc::clone(&hang_up) };
         let service =
             self.router.clone().map_request(move |request: hyper::Request<hyper::body::Incoming>| {
                 let mut request = request.map(axum::body::Body::new);
                 request.extensions_mut().insert(peer.clone());
                 request.extensions_mut().insert(unproven.clone());
+                request.extensions_mut().insert(line.clone());
                 request
             });
         let serving = http1::Builder::new()
@@ -109,12 +117,18 @@ impl Handler for Rest {
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let mut serving = std::pin::pin!(serving);
-        let ended = tokio::select! {
-            ended = serving.as_mut() => ended,
-            () = shutdown.requested() => {
-                serving.as_mut().graceful_shutdown();
-                serving.await
+        let served = async {
+            tokio::select! {
+                ended = serving.as_mut() => ended,
+                () = shutdown.requested() => {
+                    serving.as_mut().graceful_shutdown();
+                    serving.await
+                }
             }
+        };
+        let ended = tokio::select! {
+            ended = served => ended,
+            () = hang_up.notified() => Ok(()),
         };
         if let Err(cause) = ended {
             debug!(peer = %address, %cause, "HTTP connection ended");

@@ -20,9 +20,10 @@ pub(super) async fn live() -> Json<Value> {
 
 /// `GET /health/ready`: requests are taken, or not.
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Value>) {
-    match api.health.is_ready() {
-        true => (StatusCode::OK, Json(json!({ "status": "ready" }))),
-        false => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready" }))),
+    match (api.health.is_ready(), api.engine.store().is_full()) {
+        (true, false) => (StatusCode::OK, Json(json!({ "status": "ready" }))),
+        (true, true) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "disk full" }))),
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not ready" }))),
     }
 }
 
