@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::Path;
 
+use keyreeve_server::offline::unlock::Ask;
 use zeroize::Zeroizing;
 
 use crate::errors::{Failure, Result};
@@ -64,6 +65,12 @@ fn typed(prompt: &str) -> Result<Zeroizing<String>> {
         return Err(Failure::usage("the two are empty or not the same; nothing was done"));
     }
     Ok(first)
+}
+
+/// Asks for a secret at the terminal; nothing where there is none.
+pub(crate) fn asker() -> Option<Ask<'static>> {
+    let ask: Ask<'static> = &|text| rpassword::prompt_password(text).map(Zeroizing::new);
+    io::stdin().is_terminal().then_some(ask)
 }
 
 /// Asks for the name of what is about to be lost for ever, unless `yes`.

@@ -97,7 +97,14 @@ pub(crate) fn crypto() -> Result<Arc<dyn Crypto>, StartError> {
 
 /// What the store of the configuration is opened with.
 pub(crate) fn store_options(config: &Config, crypto: Arc<dyn Crypto>) -> StoreOptions {
-    StoreOptions::new(&config.data.dir, crypto, Arc::new(SystemClock))
+    let mut options = StoreOptions::new(&config.data.dir, crypto, Arc::new(SystemClock));
+    if let Some(cell) = &config.sealing.cell {
+        options.cell.clone_from(cell);
+    }
+    options.cells_threshold = config.sealing.cells_threshold;
+    options.archive = config.backup.archive();
+    (options.take_over, options.accept_rollback) = (config.once.take_over, config.once.accept_rollback);
+    options
 }
 
 /// The system's clock.

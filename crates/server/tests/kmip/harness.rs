@@ -54,7 +54,7 @@ impl Server {
         change(&mut config);
         std::fs::write(dir.path().join("root"), "17".repeat(32)).unwrap();
         let files = dir.path().join("client");
-        init(&config, &files).unwrap();
+        init(&config, &files, None).unwrap();
         let (trigger, shutdown) = shutdown_signal();
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {

@@ -61,7 +61,7 @@ impl Server {
         config.limits.drain_seconds_max = 5;
         std::fs::write(dir.path().join("passphrase"), "correct horse battery staple\n").unwrap();
         let files = dir.path().join("client");
-        init(&config, &files).unwrap();
+        init(&config, &files, None).unwrap();
         let (address, running) = run(&config);
         Self { address, files, config, running: Some(running), _dir: dir }
     }
@@ -217,6 +217,40 @@ impl Client {
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    /// Sends a request whose answer goes on for long; its body comes in pieces.
+    pub(crate) async fn open(mut self, request: Request<Bytes>) -> Stream {
+        let mut request = request.map(Full::new);
+        request.headers_mut().insert("host", "localhost".parse().unwrap());
+        let token = self.token.as_ref().expect("streams are opened with a token");
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let (head, body) = self.sender.send_request(request).await.unwrap().into_parts();
+        Stream { status: head.status, headers: head.headers, body, text: String::new(), _client: self }
+    }
+}
+
+/// An answer that goes on.
+pub(crate) struct Stream {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    body: hyper::body::Incoming,
+    text: String,
+    _client: Client,
+}
+
+impl Stream {
+    /// The next part that ends with `end`, without it; `None` when all has come.
+    pub(crate) async fn part(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some((part, rest)) = self.text.split_once(end) {
+                let (part, rest) = (part.to_owned(), rest.to_owned());
+                self.text = rest;
+                return Some(part);
+            }
+            let frame = self.body.frame().await?.unwrap();
+            self.text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
+        }
     }
 }
 
