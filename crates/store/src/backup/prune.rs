@@ -18,6 +18,7 @@ use super::{
     manifest::Manifest,
     targets::{Listed, Target},
 };
+use crate::journal::Lsn;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -49,14 +50,15 @@ impl PrunePlan {
     /// Decides what of a catalogue is no longer needed at `now`.
     pub fn new(catalogue: &Catalogue, retention: Retention, now: Time) -> Self {
         let whole: Vec<_> = catalogue.fulls.iter().filter(|full| full.is_whole).collect();
-        let kept = kept(&whole, retention, now);
-        let lsn_min = kept.iter().map(|manifest| manifest.point.lsn).min();
-        // They come by timeline.
-        let timeline_min = kept.first().map(|manifest| manifest.point.timeline);
-        let (Some(lsn_min), Some(timeline_min)) = (lsn_min, timeline_min) else {
+        let Some(first) = first_kept(&whole, retention, now) else {
             // Without a full backup every piece is needed, and loose chunks may be the beginning of one.
             return Self::default();
         };
+        let kept: Vec<_> = whole[first.unwrap_or(0)..].iter().map(|full| &full.manifest).collect();
+        // Entries up to here are needed no more; none where the days to be kept begin before every full backup.
+        let lsn_min = first.and(kept.iter().map(|manifest| manifest.point.lsn).min()).unwrap_or(Lsn(0));
+        // They come by timeline.
+        let timeline_min = first.and(kept.first()).map_or(0, |manifest| manifest.point.timeline);
         // Of the present timeline the newest piece stays: archiving goes on behind it.
         let newest = catalogue.pieces.iter().max_by_key(|piece| (piece.timeline, piece.last));
         let mut removed = Vec::new();
@@ -93,15 +95,15 @@ pub(crate) fn carry_out(
     Ok(())
 }
 
-/// The full backups that stay, of those that are whole, which come by timeline and LSN.
-fn kept<'a>(whole: &[&'a FullBackup], retention: Retention, now: Time) -> Vec<&'a Manifest> {
+/// The first full backup that stays, with all behind it, of those that are whole, by timeline and LSN. `Some(None)`: all
+/// stay, and what lies before them too. `None`: there is none.
+fn first_kept(whole: &[&FullBackup], retention: Retention, now: Time) -> Option<Option<usize>> {
     let since = Time(now.0.saturating_sub(i64::from(retention.days_min).saturating_mul(DAY_MS)));
     let count = usize::try_from(retention.full_count_min.max(1)).unwrap_or(usize::MAX);
     let newest = whole.len().saturating_sub(count);
     // The last one before the days to be kept is where they begin.
     let begin = whole.iter().rposition(|full| full.manifest.point.time <= since);
-    let first = newest.min(begin.unwrap_or(0));
-    whole[first..].iter().map(|full| &full.manifest).collect()
+    (!whole.is_empty()).then(|| begin.map(|begin| begin.min(newest)))
 }
 
 /// Chunks that only removed full backups name. Those of full backups that are not whole stay, as these do.

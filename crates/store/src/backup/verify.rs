@@ -3,12 +3,11 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    io::{self, ErrorKind},
     sync::Arc,
 };
 
 use keyreeve_core::{
-    Error, SecretBytes,
+    SecretBytes,
     model::{NodeId, SealedNode},
     ports::crypto::Crypto,
     record::Record,
