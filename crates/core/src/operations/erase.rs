@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
-    model::{ERASED_OBJECTS_MAX, ErasureId, Key, KeyId, ObjectId},
+    model::{ERASED_OBJECTS_MAX, ErasureId, Key, KeyId, ObjectId, RealmId},
     ports::store::{IndexHit, IndexRange},
     record::{IndexKind, Record, RecordKey, tag_value},
     request::{Context, Resolved, canonical},
@@ -86,8 +86,7 @@ impl Operation for Erase {
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Erased> {
         context.note_target(&self.scope.to_string());
-        let (kind, from, to) = self.range(context)?;
-        let range = IndexRange { realm: permit.realm(), kind, from, to };
+        let range = self.range(permit.realm(), context)?;
         let mut run =
             Run { id: new_erasure(context)?, bytes: 0, objects: Vec::new(), done: Erased::default() };
         run.done.next = self.walk(context, &range, &mut run)?;
@@ -120,15 +119,17 @@ impl Run {
 }
 
 impl Erase {
-    fn range(&self, context: &mut Context<'_>) -> Result<(IndexKind, Bound<Vec<u8>>, Bound<Vec<u8>>)> {
+    fn range(&self, realm: RealmId, context: &mut Context<'_>) -> Result<IndexRange> {
         match &self.scope {
             Scope::Tag { name, value } => {
                 let value = tag_value(name, value);
-                Ok((IndexKind::KeyTag, Bound::Included(value.clone()), Bound::Included(value)))
+                let (from, to) = (Bound::Included(value.clone()), Bound::Included(value));
+                Ok(IndexRange { realm, kind: IndexKind::KeyTag, from, to })
             }
-            Scope::Realm(name) => match context.get(RecordKey::Realm(context.realm()))?.as_deref() {
-                Some(Record::Realm(realm)) if realm.name == *name => {
-                    Ok((IndexKind::KeyByName, Bound::Unbounded, Bound::Unbounded))
+            Scope::Realm(name) => match context.get(RecordKey::Realm(realm))?.as_deref() {
+                Some(Record::Realm(found)) if found.name == *name => {
+                    let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+                    Ok(IndexRange { realm, kind: IndexKind::KeyByName, from, to })
                 }
                 _ => Err(Error::not_found("realm")),
             },

@@ -55,7 +55,7 @@ impl House {
         options.journal.preallocate_bytes = 16 * 1024;
         options.journal.reserve_bytes = 16 * 1024;
         options.journal.segment_bytes_max = 64 * 1024;
-        Store::create(&options, &unlock()).expect("a new store");
+        Store::create(&options, unlock()).expect("a new store");
         let store = Arc::new(Store::open(&options, &unlock()).expect("opens"));
         let engine = engine(&store, &options);
         engine.execute(&system(), &Initialize).expect("initializes");
