@@ -10,11 +10,10 @@ use keyreeve_core::{
 };
 
 use super::state::{Epoch, State};
-use crate::sealing::cells::machine_name;
+use crate::sealing::{cells::machine_name, tree::SLOTS};
 
-/// Generations and leaf nodes that are left out: the lost machine may have begun some that no backup saw.
+/// Generations that are left out: the lost machine may have begun some that no backup saw.
 const GENERATIONS_SKIPPED: u64 = 1024;
-const LEAF_NODES_SKIPPED: u64 = 256;
 
 /// The changes that make a state that was loaded the one of a new timeline. `seen`: the highest generation in any cell.
 ///
@@ -63,7 +62,8 @@ fn tree(state: &State, head: &TreeHead, epoch: &Epoch, seen: u64, changes: &mut 
     changes.push(Change::Put(Record::Tree(Arc::new(TreeHead {
         generation: epoch.generation,
         generation_max: generation_max.saturating_add(GENERATIONS_SKIPPED),
-        leaf_nodes_next: head.leaf_nodes_next.saturating_add(LEAF_NODES_SKIPPED),
+        // The lost machine may have gone on in the subtree that it was filling: the next one is begun.
+        leaf_nodes_next: head.leaf_nodes_next.next_multiple_of(SLOTS as u64),
         epoch: None,
     }))));
     Ok(())

@@ -292,7 +292,8 @@ impl KeyTree {
             let below = address.child(slot);
             parent = match (batch.nodes.get(&below), &*epoch) {
                 (Some(node), _) => node.clone(),
-                // Leaf nodes are made in order, so that the first one below a node comes before all others.
+                // INVARIANT: leaf nodes are made in order, and where numbers are left out the next is a multiple of 256:
+                // so the first one below any node comes before all others below it.
                 (None, _) if below.leaves().start == index => self.new_node(batch, below, generation, key)?,
                 (None, Some(epoch)) => self.node(epoch, below, key)?,
                 (None, None) => return Err(Error::internal(format!("{below} is missing"))),
