@@ -155,6 +155,11 @@ impl Registered {
         Ok(registered)
     }
 
+    /// See [`crate::Store::open_target`].
+    pub(crate) fn open_target(&self, address: &str) -> Result<Arc<dyn Target>, super::targets::TargetError> {
+        self.opener.open(address)
+    }
+
     /// See [`crate::Store::register_target`].
     pub(crate) fn register(&self, address: &str, cell: bool, take_over: bool) -> Result<String> {
         let invalid = |error: super::targets::TargetError| told(error.into());
@@ -197,25 +202,6 @@ impl Registered {
             self.shippers.write().extract_if(.., |shipper| shipper.target().address() == name).collect();
         gone.iter().for_each(|shipper| shipper.stop());
         Ok(place)
-    }
-
-    /// Claims every target that can be reached, for a store that was restored or takes over; the addresses of those that
-    /// cannot be reached.
-    ///
-    /// # Errors
-    /// `Fenced` and `Mismatch` where a target is another's.
-    pub(crate) fn claim_all(&self, take_over: bool) -> Result<Vec<String>, BackupError> {
-        let mut unreachable = Vec::new();
-        for shipper in self.shippers.read().iter() {
-            match Claim::acquire(shipper.target().clone(), self.shared.source.claimant, take_over) {
-                Err(BackupError::Target(error)) => {
-                    tracing::warn!(%error, "a target is not claimed yet");
-                    unreachable.push(shipper.target().address().to_owned());
-                }
-                claimed => claimed.map(drop)?,
-            }
-        }
-        Ok(unreachable)
     }
 
     /// Signs anchors with this key from now on.

@@ -27,7 +27,7 @@ use crate::{
     index::Index,
     options::{StoreError, StoreOptions},
     restore::Base,
-    scribe::{Ledger as _, Note, Scribe},
+    scribe::{Note, Scribe},
     sealing::RootKeeper,
 };
 
@@ -65,10 +65,7 @@ impl Store {
     /// `CryptoFailed` for a damaged journal; those of the key.
     pub fn anchor(&self, signer: &dyn ParsedKey) -> Result<Vec<u8>> {
         let (lsn, hash) = self.verify_journal()?;
-        let generation = match self.get(&RecordKey::Tree)?.as_deref() {
-            Some(Record::Tree(head)) => head.generation,
-            _ => 0,
-        };
+        let generation = self.generation()?;
         let crate::sealing::Place { store, timeline } = self.eraser.here;
         let time = self.eraser.scribe.clock.now();
         Anchor { store, timeline, generation, lsn: lsn.0, hash, time }.sign(signer)

@@ -1,5 +1,7 @@
 //! The store through its public face: whole life, staleness, faults, rebuilding, sealed material.
 
+mod backup;
+mod destroy;
 mod engines;
 mod faults;
 mod golden;
@@ -8,6 +10,7 @@ mod life;
 mod model;
 mod records;
 mod root;
+mod s3;
 mod staleness;
 mod targets;
 

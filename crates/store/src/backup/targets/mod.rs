@@ -3,6 +3,7 @@
 //! What the objects say does not live here.
 
 mod folder;
+mod s3;
 
 use std::{path::Path, sync::Arc};
 
@@ -124,24 +125,36 @@ pub trait Targets: Send + Sync {
 pub struct KnownTargets {
     disk: Arc<dyn Disk>,
     crypto: Arc<dyn Crypto>,
+    environment: Vec<(String, String)>,
 }
 
 impl KnownTargets {
-    /// Folders lie on `disk`; `crypto` hashes.
+    /// Folders lie on `disk`; `crypto` hashes; object stores take their credentials from this process's environment.
     pub fn new(disk: Arc<dyn Disk>, crypto: Arc<dyn Crypto>) -> Self {
-        Self { disk, crypto }
+        let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment = texts.filter(|(name, _)| name.starts_with("AWS_")).collect();
+        Self { disk, crypto, environment }
+    }
+
+    /// As `new`, with these variables instead of the process's. They hold secrets.
+    pub fn with_environment(self, environment: Vec<(String, String)>) -> Self {
+        Self { environment, ..self }
     }
 }
 
 impl Targets for KnownTargets {
-    /// A path or `file://` is a folder.
+    /// A path or `file://` is a folder, `s3://` a bucket.
     fn open(&self, address: &str) -> Result<Arc<dyn Target>, TargetError> {
         let wrong = |what: &str| TargetError::Address { address: address.to_owned(), what: what.to_owned() };
         let path = match address.split_once("://") {
             None => Path::new(address),
             Some(("file", path)) if path.starts_with('/') => Path::new(path),
             Some(("file", _)) => return Err(wrong("after file:// comes an absolute path")),
-            Some(_) => return Err(wrong("it is no path and no file:// address")),
+            Some(("s3", place)) => {
+                let (bucket, prefix) = place.trim_end_matches('/').split_once('/').unwrap_or((place, ""));
+                return Ok(Arc::new(s3::Bucket::new((bucket, prefix), &self.environment, self.crypto.clone())?));
+            }
+            Some(_) => return Err(wrong("targets are paths, file:// and s3:// addresses")),
         };
         let root = std::path::absolute(path).map_err(|error| wrong(&error.to_string()))?;
         if root.parent().is_none() || root.to_str().is_none() {
