@@ -112,10 +112,11 @@ impl Base {
         }
     }
 
-    /// Copies what is not there; the manifest last, so that a copy that was cut off is no backup.
+    /// Copies what is not there; the manifest last, so that a copy that was cut off is no backup. Where there is a later
+    /// full backup, the base may have been pruned.
     fn bring(&self, target: &dyn Target, claim: &Claim) -> Result<(), BackupError> {
         let manifest = full_path(self.timeline, Lsn(self.begin.lsn));
-        if target.get(&manifest)?.is_some() {
+        if target.list(&format!("t{}/full/", self.timeline))?.iter().any(|full| full.path >= manifest) {
             return Ok(());
         }
         let prefix = format!("t{}/", self.timeline);

@@ -106,18 +106,18 @@ fn sealed_anew(head: &State, sealer: &dyn Sealer, change: Change) -> Result<Chan
 }
 
 /// All records of an engine as it was when the walk began.
-struct Rows<'a> {
+pub(super) struct Rows<'a> {
     view: &'a dyn EngineSnapshot,
     from: Vec<u8>,
     page: vec::IntoIter<Row>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(view: &'a dyn EngineSnapshot) -> Self {
+    pub(super) fn new(view: &'a dyn EngineSnapshot) -> Self {
         Self { view, from: vec![b'r'], page: Vec::new().into_iter() }
     }
 
-    fn next(&mut self) -> Result<Option<Row>> {
+    pub(super) fn next(&mut self) -> Result<Option<Row>> {
         if let Some(row) = self.page.next() {
             return Ok(Some(row));
         }

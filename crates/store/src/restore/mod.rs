@@ -8,6 +8,7 @@
 
 mod archive;
 mod check;
+mod drill;
 mod first_start;
 mod folder;
 mod load;
@@ -30,6 +31,7 @@ use uuid::Uuid;
 pub use self::{
     archive::PointInTime,
     check::Verified,
+    drill::DrillReport,
     point_in_time::{Line, Lines, Preview},
 };
 use self::{
