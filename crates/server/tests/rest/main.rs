@@ -4,5 +4,6 @@
 mod authorization;
 mod bad_input;
 mod dev;
+mod feed;
 mod harness;
 mod key_life;
