@@ -7,14 +7,14 @@ use keyreeve_core::{Error, model::Time};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    BackupError, Catalogue, FullPoint, Progress, PrunePlan, Retention, Verification,
+    BackupError, Catalogue, FullBackup, FullPoint, Progress, PrunePlan, Retention, Verification,
     archive::Archive,
     claim::Claim,
     full::Fulls,
     manifest::Manifest,
     prune::carry_out,
     shipper::{ROOT_PATH, Shipping},
-    targets::{PutIf, Target},
+    targets::{PutIf, Target, TargetError},
     verify::{VerifyWith, verify},
 };
 use crate::{
@@ -101,6 +101,25 @@ impl Store {
         Ok(BackupReport { kind, lsn, progress })
     }
 
+    /// Opens a target, registered or not; touches nothing.
+    ///
+    /// # Errors
+    /// `Address`.
+    pub fn open_target(&self, address: &str) -> Result<Arc<dyn Target>, TargetError> {
+        self.targets.open_target(address)
+    }
+
+    /// The kind of backup that a target wants next: a full one where it holds none of this timeline.
+    ///
+    /// # Errors
+    /// `Target`.
+    pub fn next_kind(&self, target: &dyn Target) -> Result<BackupKind, BackupError> {
+        let source = &self.targets.shared().source;
+        let fulls = Catalogue::read(target, &source.pieces.crypto)?.fulls;
+        let ours = |full: &FullBackup| full.is_whole && full.manifest.point.timeline == source.claimant.timeline;
+        Ok(if fulls.iter().any(ours) { BackupKind::Incremental } else { BackupKind::Full })
+    }
+
     /// Verifies all there is at a target with this store's keys.
     ///
     /// # Errors
@@ -111,7 +130,7 @@ impl Store {
         told: &mut dyn FnMut(&str),
     ) -> Result<Verification, BackupError> {
         let pieces = &self.targets.shared().source.pieces;
-        let with = VerifyWith { crypto: pieces.crypto.clone(), keys: Some(pieces.keys.clone()), epoch: None };
+        let with = VerifyWith { crypto: pieces.crypto.clone(), keys: Some(pieces.keys.clone()) };
         verify(target, &with, told)
     }
 

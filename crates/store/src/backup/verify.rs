@@ -1,5 +1,5 @@
 //! Verifying an archive, offline and object by object: without keys names, lengths, hashes and the chain; with the root
-//! key every byte; with an epoch key also that every live leaf of the key tree derives from the full backup alone.
+//! key every byte; with an epoch key in the target's cell also that every live leaf of the key tree derives from the full backup alone.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,15 +16,19 @@ use keyreeve_core::{
 use super::{
     BackupError,
     catalogue::{Catalogue, Problem, is_of_object},
-    full::{Fulls, check_object, manifest_at},
+    full::{Fulls, check_object},
+    keys::RootArchiveKeys,
     manifest::Manifest,
     piece::{Pieces, verify_outside},
     sealed::ArchiveKeys,
-    targets::Target,
+    targets::{Target, TargetError},
 };
 use crate::{
     index::encoding,
-    sealing::tree::{NodeSource, verify as verify_tree},
+    sealing::{
+        Unlock,
+        tree::{NodeSource, verify as verify_tree},
+    },
 };
 
 /// What verifying may use.
@@ -32,8 +36,6 @@ pub(crate) struct VerifyWith {
     pub(crate) crypto: Arc<dyn Crypto>,
     /// Opens what is sealed; without, only the outside is verified.
     pub(crate) keys: Option<Arc<dyn ArchiveKeys>>,
-    /// An epoch key with its generation, as a cell holds it.
-    pub(crate) epoch: Option<(u64, SecretBytes)>,
 }
 
 /// How verifying an archive ended.
@@ -49,6 +51,26 @@ pub struct Verification {
     pub leaves: u64,
     /// All that is wrong, the catalogue's problems included. Empty: the archive is good as far as was looked.
     pub problems: Vec<Problem>,
+}
+
+/// Verifies all there is at a target without a store; with what unlocks the root key there, also what is sealed.
+///
+/// # Errors
+/// `Unlock` and `Damaged` where root.json does not open; `Mismatch` where there is nothing; `Target`.
+pub fn verify_archive(
+    target: &dyn Target,
+    crypto: &Arc<dyn Crypto>,
+    unlock: Option<&Unlock>,
+    told: &mut dyn FnMut(&str),
+) -> Result<Verification, BackupError> {
+    let nothing = || BackupError::Mismatch {
+        target: target.address().to_owned(),
+        what: "it holds no backup: check the address".to_owned(),
+    };
+    let store = Catalogue::read(target, crypto)?.store().ok_or_else(nothing)?;
+    let keys = unlock.map(|unlock| RootArchiveKeys::open(target, crypto, store, unlock)).transpose()?;
+    let keys = keys.map(|keys| Arc::new(keys) as Arc<dyn ArchiveKeys>);
+    verify(target, &VerifyWith { crypto: crypto.clone(), keys }, told)
 }
 
 /// Verifies all there is at a target. `told` gets each path before it is read.
@@ -67,13 +89,14 @@ pub(crate) fn verify(
         let found = verify_piece(target, with, &piece.path);
         verification.note(&piece.path, found.map(|()| piece.bytes))?;
     }
+    let epochs = epochs(target);
     let mut seen = BTreeSet::new();
     for full in catalogue.fulls.iter().filter(|full| full.is_whole) {
         let path = full.manifest.path();
         told(&path);
         let found = match &with.keys {
             None => verify_chunks(target, with, &full.manifest, &mut seen).map(|()| 0),
-            Some(keys) => verify_rows(target, with, keys, &path),
+            Some(keys) => verify_rows(target, with, keys, &epochs, &path),
         };
         if let Ok(leaves) = found {
             verification.leaves += leaves;
@@ -138,25 +161,37 @@ fn verify_chunks(
     Ok(())
 }
 
+/// The epoch keys in the cell beside an archive, where there is one that holds whole keys, with their generations.
+fn epochs(target: &dyn Target) -> Vec<(u64, SecretBytes)> {
+    let entries = target.cell().and_then(|cell| {
+        let what = |error: keyreeve_core::Error| error.to_string();
+        cell.read()
+            .map_err(|error| TargetError::Unreachable { target: target.address().into(), what: what(error) })
+    });
+    let whole = entries.unwrap_or_default().into_iter().filter(|entry| entry.threshold == 1);
+    whole.map(|entry| (entry.generation, entry.key)).collect()
+}
+
 /// Opens all rows of a full backup, and with an epoch key the key tree in it; gives how many leaves derived.
 fn verify_rows(
     target: &dyn Target,
     with: &VerifyWith,
     keys: &Arc<dyn ArchiveKeys>,
+    epochs: &[(u64, SecretBytes)],
     path: &str,
 ) -> Result<u64, BackupError> {
     let fulls = Fulls { target, crypto: with.crypto.clone(), keys: &**keys };
     let (manifest, rows) = fulls.read(path)?;
     let mut tree = Tree::default();
     let mut leaves = Vec::new();
-    let is_generation = with.epoch.as_ref().filter(|(generation, _)| *generation == manifest.generation);
+    let epoch = epochs.iter().find(|(generation, _)| *generation == manifest.generation);
     for row in rows {
         let (key, record) = row?;
         let record = encoding::decode_row(&key, &record)
             .map_err(|error| BackupError::damaged(path, format!("a record does not decode: {error}")))?;
         // Nodes are held in memory only where they are of use: 8.3 KiB for 256 keys.
         match record {
-            Record::Node(node) if is_generation.is_some() => drop(tree.0.insert(node.id, node)),
+            Record::Node(node) if epoch.is_some() => drop(tree.0.insert(node.id, node)),
             Record::Material(material) => leaves.push((material.leaf_index, material.leaf_check)),
             Record::Server(server) => {
                 leaves.extend(server.sealed.iter().map(|sealed| (sealed.leaf_index, sealed.leaf_check)));
@@ -164,7 +199,7 @@ fn verify_rows(
             _ => {}
         }
     }
-    let Some((_, epoch_key)) = is_generation else { return Ok(0) };
+    let Some((_, epoch_key)) = epoch else { return Ok(0) };
     leaves.sort_unstable();
     let count = leaves.len() as u64;
     verify_tree(&*with.crypto, manifest.point.store, &tree, epoch_key, leaves, &[])

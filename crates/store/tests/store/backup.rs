@@ -2,18 +2,22 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use keyreeve_core::record::{Change, Record, ServerData};
+use keyreeve_core::{
+    SecretBytes,
+    record::{Change, Record, ServerData},
+};
 use keyreeve_store::{
-    Store,
+    Store, Unlock,
     backup::{
         BackupError, BackupKind, BackupOptions, Retention, Verification,
         targets::{KnownTargets, Target, Targets as _},
+        verify_archive,
     },
     journal::Lsn,
 };
 use keyreeve_testkit::disk::FaultyDisk;
 
-use crate::{Bench, crypto, put};
+use crate::{Bench, crypto, key_file, put, records};
 
 fn target(disk: &FaultyDisk) -> Arc<dyn Target> {
     KnownTargets::new(Arc::new(disk.clone()), crypto()).open("/backup").unwrap()
@@ -143,4 +147,32 @@ fn another_store_neither_backs_up_there_nor_prunes() {
     assert!(matches!(other.prune_backups(&target, retention, false), Err(BackupError::Mismatch { .. })));
     assert!(!verified(&other, &target).problems.is_empty(), "it has not the key");
     assert_eq!(verified(&ours, &target).problems, []);
+}
+
+/// Offline: nothing but the target, and what unlocks the root key. The epoch key comes from the target's cell.
+#[test]
+fn an_archive_is_verified_without_its_store() {
+    let mut bench = Bench::created();
+    let disk = FaultyDisk::new();
+    bench.options.targets = Some(Arc::new(KnownTargets::new(Arc::new(disk.clone()), crypto())));
+    bench.options.background = false;
+    let store = bench.open();
+    let target = target(&disk);
+    let nothing = verify_archive(&*target, &crypto(), None, &mut |_| {});
+    assert!(matches!(nothing, Err(BackupError::Mismatch { .. })));
+    let sealed = store.sealer().seal(&records::binding(1), &SecretBytes::new(vec![1; 32])).unwrap();
+    put(&store, vec![Change::Put(Record::Material(Arc::new(sealed)))]);
+    store.register_target("/backup", true, false).unwrap();
+    full(&store, &target).unwrap();
+
+    let outside = verify_archive(&*target, &crypto(), None, &mut |_| {}).unwrap();
+    assert_eq!((outside.problems, outside.leaves), (vec![], 0));
+    let inside = verify_archive(&*target, &crypto(), Some(&key_file()), &mut |_| {}).unwrap();
+    assert_eq!(inside.problems, []);
+    assert!(inside.leaves >= 1, "the key tree of the full backup opens, and every leaf in it derives");
+    let wrong = Unlock::KeyFile(SecretBytes::copy_from("77".repeat(32).as_bytes()));
+    assert!(matches!(
+        verify_archive(&*target, &crypto(), Some(&wrong), &mut |_| {}),
+        Err(BackupError::Unlock(_))
+    ));
 }
