@@ -1,4 +1,4 @@
-//! A full disk and a failed sync: the server stops, says why, and loses nothing that it acknowledged.
+//! A full disk and a failed sync: the server refuses or stops, says why, and loses nothing that it acknowledged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn start(data: &Path, tools: &Path, object: &Path) -> Server {
     server
 }
 
-/// Makes keys until the server stops; how many it acknowledged.
+/// Makes keys until the server refuses or stops; how many it acknowledged.
 fn create_until_refused(server: &Server, prefix: &str) -> usize {
     let tags = (0..TAGS.0).map(|tag| format!("--tag=filler{tag}={}", "x".repeat(TAGS.1)));
     let tags: Vec<String> = tags.collect();
@@ -56,16 +56,26 @@ fn is_whole(data: &Path, prefix: &str, acknowledged: usize) {
 }
 
 #[test]
-fn a_full_disk_stops_the_server_and_loses_nothing() {
+fn on_a_full_disk_the_server_destroys_and_goes_on_once_there_is_space() {
     let (data, tools) = (folder(), folder());
     let object = faulty_disk(tools.path());
     let server = start(data.path(), tools.path(), &object);
-    server.keyreeve(&["key", "create", "full-0", "--algorithm", "aes-128"]);
+    server.keyreeve(&["key", "create", "doomed", "--algorithm", "aes-128"]);
     fs::write(tools.path().join("full"), "").unwrap();
     let acknowledged = create_until_refused(&server, "until-full-");
-    server.wait_for_line("is full");
-    assert_eq!(server.wait(), Some(2));
     assert!(acknowledged > 0, "some room had been allocated ahead");
+    server.wait_for_line("disk is full");
+    let mut refused = server.command(KEYREEVE);
+    let refused = refused.args(["key", "create", "refused", "--algorithm", "aes-128"]).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && told.contains("the disk is full"), "{told}");
+    server.keyreeve(&["key", "revoke", "doomed", "--reason", "superseded"]);
+    server.keyreeve(&["key", "destroy", "doomed", "--yes"]);
+
+    fs::remove_file(tools.path().join("full")).unwrap();
+    server.keyreeve(&["key", "create", "with-space", "--algorithm", "aes-128"]);
+    server.keyreeve(&["journal", "verify"]);
+    assert_eq!(server.stop(), Some(0));
     is_whole(data.path(), "until-full-", acknowledged);
 }
 

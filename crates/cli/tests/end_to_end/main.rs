@@ -12,4 +12,6 @@ mod http;
 mod readme;
 mod server;
 mod session;
+mod shares;
+mod tail;
 mod vectors;
