@@ -1,0 +1,221 @@
+//! Lost machines and living ones; what a restored store is, and does before it serves anybody.
+
+use keyreeve_core::{
+    model::{PlaceKind, State},
+    record::{Change, Record, RecordKey},
+};
+
+use keyreeve_store::backup::{BackupKind, BackupOptions};
+
+use super::*;
+
+fn head_generation(store: &Store) -> u64 {
+    match get(store, &RecordKey::Tree) {
+        Some(Record::Tree(head)) => head.generation,
+        _ => 0,
+    }
+}
+
+#[test]
+fn a_lost_machine_comes_back_whole() {
+    let lost = Machine::new();
+    let store = lost.created();
+    for id in 1..=300 {
+        put(&store, records::create(&store, id, &format!("key {id}")));
+    }
+    put(&store, records::destroy(&store, 7));
+    put(&store, vec![Change::Exported(records::object_id(8), 3)]);
+    keep(&store);
+    let (id, last) = (store.id(), store.published());
+    drop(store);
+
+    let machine = Machine::beside(&lost.targets);
+    let report = machine.restore(PointInTime::Latest, false).unwrap();
+    assert_eq!((report.store, report.timeline, report.head), (id, 2, last));
+    assert_eq!(report.verified.opened, 299);
+    let store = machine.open().unwrap();
+    assert_eq!(store.id(), id);
+    assert!(store.published() > last, "the restore is on record");
+    (1..=300).filter(|id| *id != 7).for_each(|id| records::assert_opens(&store, id));
+    assert_eq!(records::object(&store, 7).unwrap().state, State::Destroyed);
+    assert!(records::material(&store, 7).is_none());
+    assert!(head_generation(&store) > report.generation, "unused slots are fresh");
+    let counts = get(&store, &RecordKey::Counts(records::object_id(8)));
+    assert!(matches!(counts, Some(Record::Counts(counts)) if counts.exported == 3));
+    // The old machine is a place that nobody has answered for.
+    let places = store.places().unwrap();
+    let machines: Vec<_> = places.iter().filter(|place| place.kind == PlaceKind::Machine).collect();
+    assert_eq!(machines.iter().map(|place| place.name.as_str()).collect::<Vec<_>>(), ["machine-1", "machine-2"]);
+    assert!(machines[0].lost.is_some() && machines[0].attested.is_none() && machines[1].lost.is_none());
+    // It goes on like any store, without its index too.
+    put(&store, records::create(&store, 301, "after"));
+    keep(&store);
+    drop(store);
+    let store = machine.open().unwrap();
+    (1..=301).filter(|id| *id != 7).for_each(|id| records::assert_opens(&store, id));
+    drop(store);
+    // And is restored itself, from what it has shipped since.
+    let third = Machine::beside(&lost.targets);
+    assert_eq!(third.restore(PointInTime::Latest, false).unwrap().timeline, 3);
+    let store = third.open().unwrap();
+    (1..=301).filter(|id| *id != 7).for_each(|id| records::assert_opens(&store, id));
+}
+
+#[test]
+fn a_store_that_never_sealed_anything_comes_back() {
+    let lost = Machine::new();
+    let store = lost.created();
+    put(&store, vec![Change::Put(Record::KeyName {
+        realm: keyreeve_core::model::RealmId::DEFAULT,
+        name: "n".into(),
+        key: records::key_id(1),
+    })]);
+    keep(&store);
+    drop(store);
+    let machine = Machine::beside(&lost.targets);
+    assert_eq!(machine.restore(PointInTime::Latest, false).unwrap().generation, 0);
+    let store = machine.open().unwrap();
+    put(&store, records::create(&store, 1, "first"));
+    records::assert_opens(&store, 1);
+}
+
+#[test]
+fn a_machine_that_goes_on_is_noticed_and_fenced_only_by_taking_over() {
+    let old = Machine::new();
+    let alive = old.created();
+    put(&alive, records::create(&alive, 1, "one"));
+    keep(&alive);
+    let machine = Machine::beside(&old.targets);
+    machine.restore(PointInTime::Latest, false).unwrap();
+    put(&alive, records::create(&alive, 2, "two"));
+    keep(&alive);
+    let refused = machine.open().map(drop).unwrap_err().to_string();
+    assert!(refused.contains("the old machine is alive"), "{refused}");
+    // It harmed nobody: the old one still ships.
+    put(&alive, records::create(&alive, 3, "three"));
+    keep(&alive);
+
+    let options = StoreOptions { take_over: true, ..machine.options() };
+    let store = Store::open(&options, &key_file()).unwrap();
+    records::assert_opens(&store, 1);
+    assert!(records::object(&store, 2).is_none(), "it was written after the restore");
+    put(&alive, records::destroy(&alive, 1));
+    let _ = alive.keep();
+    let fenced = alive.get(&RecordKey::Tree).map(drop).unwrap_err();
+    assert!(fenced.to_string().contains("must be started again"), "{fenced}");
+    records::assert_opens(&store, 1);
+}
+
+#[test]
+fn a_destruction_that_no_place_has_settled_is_done_again() {
+    let lost = Machine::new();
+    let store = lost.created();
+    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    keep(&store);
+    let before = head_generation(&store);
+    put(&store, records::destroy(&store, 4));
+    // Shipped, but the epoch is never changed.
+    store.backup(&lost.target(), BackupKind::Incremental, BackupOptions::default()).unwrap();
+    drop(store);
+    let machine = Machine::beside(&lost.targets);
+    machine.restore(PointInTime::Latest, false).unwrap();
+    let store = machine.open().unwrap();
+    assert!(head_generation(&store) > before);
+    assert!(records::material(&store, 4).is_none());
+    (1..=20).filter(|id| *id != 4).for_each(|id| records::assert_opens(&store, id));
+    match get(&store, &RecordKey::Erasure(keyreeve_core::model::ErasureId(uuid::Uuid::from_u128(4)))) {
+        Some(Record::Erasure(erasure)) => assert!(erasure.switched.is_some(), "pending: the lost machine"),
+        _ => panic!("it cannot be complete: nobody has answered for the lost machine"),
+    }
+}
+
+#[test]
+fn a_folder_that_holds_anything_is_refused() {
+    let lost = Machine::new();
+    let store = lost.created();
+    put(&store, records::create(&store, 1, "one"));
+    keep(&store);
+    let refused = lost.restore(PointInTime::Latest, false);
+    assert!(matches!(refused, Err(StoreError::Exists(_))));
+    let machine = Machine::beside(&lost.targets);
+    let disk = &machine.disk;
+    make_dir(disk, "/machine/data");
+    keyreeve_store::disk::replace_file(disk, Path::new("/machine/data/letters.txt"), b"dear").unwrap();
+    let refused = machine.restore(PointInTime::Latest, false);
+    assert!(matches!(refused, Err(StoreError::NotEmpty { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_preview_leaves_nothing_behind() {
+    let lost = Machine::new();
+    let store = lost.created();
+    let first = put(&store, records::create(&store, 1, "one"));
+    put(&store, records::create(&store, 2, "two"));
+    keep(&store);
+    let machine = Machine::beside(&lost.targets);
+    let from = machine.target();
+    let plan = Plan { from: &*from, to: PointInTime::Lsn(first), keep_new: false, cell: None };
+    let report = keyreeve_store::restore::preview(&machine.options(), &key_file(), &plan).unwrap();
+    let gone: Vec<_> = report.preview.disappears.lines.iter().map(|line| line.name.as_str()).collect();
+    assert_eq!(gone, ["two"]);
+    assert!(matches!(machine.open(), Err(StoreError::Missing(_))));
+    machine.restore(PointInTime::Latest, false).unwrap();
+    records::assert_opens(&machine.open().unwrap(), 2);
+}
+
+#[test]
+fn a_cell_ahead_of_the_archive_opens_the_epoch_that_was_prepared() {
+    let lost = Machine::new();
+    let store = lost.created();
+    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    keep(&store);
+    let shipped = store.published();
+    let before = head_generation(&store);
+    put(&store, records::destroy(&store, 4));
+    // The entries up to the nodes of the new epoch, and no further: its switch is lost with the machine.
+    let target = lost.target();
+    keep(&store);
+    let switched = (shipped.0 + 1..=store.published().0)
+        .find(|lsn| {
+            let entries = store.journal(Lsn(lsn - 1), 1).unwrap();
+            entries[0].draft.action == keyreeve_core::access::Action::SwitchEpoch
+        })
+        .expect("the epoch was switched");
+    drop(store);
+    let pieces = target.list("t1/pieces/").unwrap();
+    let late = pieces.iter().filter(|listed| {
+        let last: u64 = listed.path["t1/pieces/".len() + 21..][..20].parse().unwrap();
+        last >= switched
+    });
+    late.for_each(|listed| target.delete(&listed.path).unwrap());
+    let machine = Machine::beside(&lost.targets);
+    let report = machine.restore(PointInTime::Latest, false).unwrap();
+    assert!(report.generation > before && report.head.0 < switched, "{report:?}");
+    let store = machine.open().unwrap();
+    assert!(records::material(&store, 4).is_none());
+    (1..=20).filter(|id| *id != 4).for_each(|id| records::assert_opens(&store, id));
+}
+
+#[test]
+fn a_drill_opens_and_compares_everything_and_changes_nothing() {
+    let machine = Machine::new();
+    let store = machine.created();
+    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    put(&store, records::destroy(&store, 4));
+    keep(&store);
+    let target = machine.target();
+    let before = target.list("").unwrap();
+    put(&store, records::regroup(&store, 5, &["meanwhile"]));
+    let report = store.drill(&*target, Arc::new(MemoryEngine::default())).unwrap();
+    assert_eq!((report.verified.opened, &report.differences), (19, &Vec::new()));
+    assert!(report.compared >= report.verified.records && report.generation.is_some());
+    assert_eq!(target.list("").unwrap(), before);
+    // A record that the target has otherwise is told.
+    let key = RecordKey::Counts(records::object_id(5));
+    put(&store, vec![Change::Exported(records::object_id(5), 1)]);
+    keep(&store);
+    let shipped = store.published();
+    assert!(store.get(&key).unwrap().is_some());
+    let report = store.drill(&*target, Arc::new(MemoryEngine::default())).unwrap();
+    assert_eq!((report.lsn <= shipped, report.differences.len()), (true, 0));
+}
