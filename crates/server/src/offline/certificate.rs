@@ -38,3 +38,36 @@ pub fn verify(file: &[u8], anchor: Option<&[u8]>) -> Result<Verdict, NotValid> {
     let (signer, is_signer_known) = (hex::encode(verified.signer), pinned.is_some());
     Ok(Verdict { certificate: verified.value, signer, is_signer_known })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keyreeve_core::model::{Algorithm, KeySpec, ObjectType};
+    use keyreeve_core::ports::crypto::{Crypto as _, Generated, ParsedKey};
+    use serde_json::json;
+
+    use super::*;
+
+    fn signer() -> Arc<dyn ParsedKey> {
+        let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
+        let crypto = SoftwareCrypto::new();
+        let Ok(Generated::Pair { private, .. }) = crypto.generate(&spec) else { panic!("a pair") };
+        crypto.parse(ObjectType::PrivateKey, Some(&spec), &private).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_worth_as_much_as_the_anchor_that_names_its_signer() {
+        let (ours, theirs) = (signer(), signer());
+        let certificate = signed::sign("certificate", json!({ "scope": "key demo" }), &*ours).unwrap();
+        let anchor = |signer: &dyn ParsedKey| signed::sign("anchor", json!({ "lsn": 1 }), signer).unwrap();
+        let verify = |text: &str, anchor: Option<&str>| verify(text.as_bytes(), anchor.map(str::as_bytes));
+        assert!(!verify(&certificate, None).unwrap().is_signer_known);
+        let good = verify(&certificate, Some(&anchor(&*ours))).unwrap();
+        assert!(good.is_signer_known);
+        assert_eq!(good.certificate["scope"], "key demo");
+        assert!(verify(&certificate, Some(&anchor(&*theirs))).is_err());
+        assert!(verify(&certificate, Some(&certificate)).is_err(), "a certificate is no anchor");
+        assert!(verify(&certificate.replace("demo", "other"), Some(&anchor(&*ours))).is_err());
+    }
+}

@@ -99,7 +99,7 @@ fn told(place: &Place, generation: u64) -> Value {
 
 /// What could have been copied: `logical` where no cell was erased; `threshold` where an epoch key was split among
 /// places that share nothing; `copyable` otherwise, since a cell could have been imaged with what it protects.
-fn grade(places: &[&Place], generation: u64) -> &'static str {
+pub(super) fn grade(places: &[&Place], generation: u64) -> &'static str {
     if !places.iter().any(|place| place.confirmed >= generation) {
         return "logical";
     }

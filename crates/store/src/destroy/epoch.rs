@@ -35,12 +35,15 @@ const LEAF_NODES_AT_ONCE: usize = 64;
 /// Live leaves read in one step: those of a whole leaf node.
 const LEAVES_AT_ONCE: usize = SLOTS;
 
+/// A target that can be reached, as it is on record.
+type Reached = (Arc<Place>, Arc<dyn Replica>);
+
 /// Where the new epoch key goes before it is in force.
 struct Route {
     threshold: u8,
     here: Arc<Place>,
     /// Targets that can be reached and hold the epoch key in force.
-    targets: Vec<(Arc<Place>, Arc<dyn Replica>)>,
+    targets: Vec<Reached>,
     /// Cells that must have it, this machine's among them.
     cells_min: usize,
     needs_target: bool,
@@ -263,7 +266,7 @@ impl Eraser {
         rewrite: &Rewrite,
         destroyed: &[u64],
         (first, last): (Lsn, Lsn),
-    ) -> Result<Vec<&'a (Arc<Place>, Arc<dyn Replica>)>> {
+    ) -> Result<Vec<&'a Reached>> {
         let mut good = Vec::new();
         for target in &route.targets {
             let replica = &target.1;
@@ -280,13 +283,7 @@ impl Eraser {
     }
 
     /// Puts the new epoch key beside the one in force.
-    fn put(
-        &self,
-        route: &Route,
-        targets: &[&(Arc<Place>, Arc<dyn Replica>)],
-        rewrite: &Rewrite,
-        in_force: u64,
-    ) -> Result<()> {
+    fn put(&self, route: &Route, targets: &[&Reached], rewrite: &Rewrite, in_force: u64) -> Result<()> {
         let put = |place: &Place, cell: &dyn Cell| {
             let key = (rewrite.generation, &rewrite.epoch_key);
             cell.put(&cell_entry(&*self.crypto, self.here, key, (route.threshold, place.share))?, in_force)

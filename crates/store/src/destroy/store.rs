@@ -5,9 +5,11 @@ use std::{sync::Arc, time::Duration};
 use keyreeve_core::{
     Result,
     model::{Attestation, ErasureId, Place, StoredCertificate},
-    ports::crypto::ParsedKey,
+    ports::{crypto::ParsedKey, store::Store as _},
+    record::{Record, RecordKey},
 };
 
+use super::certificate::grade;
 use crate::Store;
 
 impl Store {
@@ -35,6 +37,28 @@ impl Store {
     /// `NotFound` where there is no such erasure.
     pub fn wait_erasure(&self, id: ErasureId, timeout: Duration) -> Result<Option<Arc<StoredCertificate>>> {
         self.eraser.wait(id, timeout)
+    }
+
+    /// The generation of the epoch key in force; 0 before anything was sealed.
+    ///
+    /// # Errors
+    /// `Internal` for a damaged index.
+    pub fn generation(&self) -> Result<u64> {
+        Ok(match self.get(&RecordKey::Tree)?.as_deref() {
+            Some(Record::Tree(head)) => head.generation,
+            _ => 0,
+        })
+    }
+
+    /// The grade that a destruction gets with the places as they are now: `copyable`, `threshold`, or `logical` where no
+    /// place has a cell.
+    ///
+    /// # Errors
+    /// `Internal` for a damaged index.
+    pub fn grade(&self) -> Result<&'static str> {
+        let (places, generation) = (self.places()?, self.generation()?);
+        let places: Vec<_> = places.iter().filter(|place| place.has_cell).map(|place| &**place).collect();
+        Ok(grade(&places, generation))
     }
 
     /// Every place that holds, or held, an epoch key, by name.

@@ -167,3 +167,115 @@ fn plain(path: &Path) -> PathBuf {
     }
     plain
 }
+
+#[cfg(test)]
+mod tests {
+    use keyreeve_crypto::SoftwareCrypto;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::disk::RealDisk;
+
+    struct Bench {
+        dir: tempfile::TempDir,
+        cell: FileCell,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("cell");
+            let cell = FileCell::new(Arc::new(RealDisk), Arc::new(SoftwareCrypto::new()), path);
+            Self { dir, cell }
+        }
+
+        fn put(&self, generation: u64, keep: u64) {
+            let key = SecretBytes::new(vec![generation as u8; 32]);
+            let store = Uuid::from_u128(5);
+            self.cell
+                .put(&CellEntry { store, timeline: 1, generation, threshold: 1, share: 1, key }, keep)
+                .unwrap();
+        }
+
+        fn generations(&self) -> Vec<u64> {
+            let mut generations: Vec<u64> = self.cell.read().unwrap().iter().map(|e| e.generation).collect();
+            generations.sort_unstable();
+            generations
+        }
+
+        fn slot(&self, slot: usize) -> Vec<u8> {
+            let bytes = std::fs::read(self.dir.path().join("cell")).unwrap();
+            assert_eq!(bytes.len() as u64, FILE_LEN);
+            bytes[slot * SLOT_LEN..][..SLOT_LEN].to_vec()
+        }
+
+        fn damage(&self, at: usize) {
+            let path = self.dir.path().join("cell");
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[at] ^= 1;
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+
+    /// Variant inplace_cell of the model.
+    #[test]
+    fn the_slot_of_the_key_in_force_is_never_written() {
+        let bench = Bench::new();
+        bench.put(1, 0);
+        let in_force = bench.slot(0);
+        bench.put(2, 1);
+        bench.put(3, 1);
+        bench.put(3, 1);
+        assert!(bench.slot(0) == in_force);
+        assert_eq!(bench.generations(), [1, 3]);
+        // Also not with itself: the copy goes beside it.
+        bench.put(1, 1);
+        assert!(bench.slot(0) == in_force);
+        assert_eq!(bench.generations(), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_erased_is_zeros_in_the_same_place() {
+        let bench = Bench::new();
+        bench.put(1, 0);
+        bench.put(2, 1);
+        bench.cell.erase_except(Some(2)).unwrap();
+        assert!(bench.slot(0) == [0; SLOT_LEN]);
+        assert_eq!(bench.generations(), [2]);
+        bench.cell.erase_except(None).unwrap();
+        assert!(bench.slot(1) == [0; SLOT_LEN]);
+        assert!(Bench::new().cell.erase_except(None).is_ok(), "a cell that was never written holds nothing");
+    }
+
+    #[test]
+    fn a_damaged_slot_is_left_out_and_erased_all_the_same() {
+        for at in [0, 9, 37, 40, 71, 103, 104, SLOT_LEN - 1] {
+            let bench = Bench::new();
+            bench.put(7, 0);
+            bench.damage(at);
+            assert!(bench.generations().is_empty(), "byte {at}");
+            bench.cell.erase_except(Some(7)).unwrap();
+            assert!(bench.slot(0) == [0; SLOT_LEN], "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_cell_is_left_alone() {
+        let bench = Bench::new();
+        std::fs::write(bench.dir.path().join("cell"), vec![7; FILE_LEN as usize + 1]).unwrap();
+        let key = SecretBytes::new(vec![1; 32]);
+        let entry = CellEntry { store: Uuid::nil(), timeline: 1, generation: 1, threshold: 1, share: 1, key };
+        assert_eq!(bench.cell.put(&entry, 0).unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_cell_must_lie_outside_of_what_it_forgets() {
+        let crypto = Arc::new(SoftwareCrypto::new());
+        let outside = |cell: &str| {
+            FileCell::outside(Arc::new(RealDisk), crypto.clone(), cell.into(), Path::new("/data/keys"))
+                .is_ok()
+        };
+        assert!(outside("/data/keys.cell") && outside("/data/keys/../cell"));
+        assert!(!outside("/data/keys/cell") && !outside("/data/./keys/a/b") && !outside("/data/keys"));
+    }
+}
