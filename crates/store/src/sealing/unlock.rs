@@ -308,7 +308,7 @@ fn secret_of_shares(
         found.insert(index, share.share);
     }
     if found.len() < threshold.into() {
-        let what = format!("{} different shares were given, {threshold} are needed", found.len());
+        let what = format!("{threshold} different shares are needed, and {} given", found.len());
         return Err(UnlockError::Shares(what));
     }
     combine(found.values().take(threshold.into())).map_err(failed)

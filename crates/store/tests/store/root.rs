@@ -207,7 +207,7 @@ fn any_threshold_of_shares_opens_a_store_and_fewer_do_not() {
     }
     opens(&bench, &all(&made)).unwrap();
     let text = refusal(&bench, &by_shares(&made, &[2, 4]));
-    assert_eq!(text, "2 different shares were given, 3 are needed");
+    assert_eq!(text, "3 different shares are needed, and 2 given");
     assert_eq!(refusal(&bench, &by_shares(&made, &[2, 4, 4])), text, "the same share twice is one share");
     assert!(refusal(&bench, &key_file()).contains("unlocked by a set of recovery shares (3 of 5, set "));
 }
