@@ -18,7 +18,9 @@ fn serve(folder: &Path, shares: &[&PathBuf]) -> Result<Server, String> {
     let mut command = Command::new(KEYREEVE);
     command.arg("server").arg("--dir").arg(folder.join("data"));
     command.args(["--http", "127.0.0.1:0", "--kmip", "127.0.0.1:0"]);
-    shares.iter().for_each(|share| drop(command.arg("--share-file").arg(share)));
+    for share in shares {
+        command.arg("--share-file").arg(share);
+    }
     Server::start(command)
 }
 
