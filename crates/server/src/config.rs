@@ -10,6 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::listen::LimitSettings;
 
+mod backup;
+
+pub use self::backup::{Ack, Backup, Sealing};
+
 /// One setting as people write it.
 pub struct Setting {
     /// Section and name in the file, such as `listen.http`.
@@ -63,6 +67,17 @@ pub const SETTINGS: &[Setting] = &[
         "7",
         "Days, at most 365, that a key waits for its destruction where its own policy says nothing.",
     ),
+    setting("sealing.cell", "", "File of the machine's epoch key, outside of data.dir; empty: data.dir with .cell behind it."),
+    setting("sealing.cells_threshold", "1", "How many places together give an epoch key; 1: each has it whole."),
+    setting("backup.ack", "\"local\"", "When a change is answered: once it is on this disk (local), or at a target too (target)."),
+    setting("backup.interval_ms", "200", "Milliseconds that new entries wait for company before they are shipped to the targets."),
+    setting("backup.rpo_seconds_max", "5", "Seconds that a target may be behind; longer is a breach, logged and reported."),
+    setting("backup.bytes_per_second_max", "0", "Bytes that go to each target in a second; 0: no cap."),
+    setting("backup.full_every_hours", "24", "Hours between full backups to each registered target; 0: only when asked for."),
+    setting("backup.drill_every_days", "7", "Days between recovery drills; 0: only when asked for."),
+    setting("backup.window", "", "Hours of the day, in UTC, in which full backups and drills begin, such as 22-5; empty: any."),
+    setting("backup.keep_full", "7", "Full backups that pruning keeps at each target, at least."),
+    setting("backup.keep_days", "30", "Days whose every state pruning keeps at each target."),
 ];
 
 const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
@@ -87,6 +102,22 @@ pub struct Config {
     pub kmip: Kmip,
     /// Destruction.
     pub destroy: DestroyConfig,
+    /// Epoch keys.
+    pub sealing: Sealing,
+    /// Backups.
+    pub backup: Backup,
+    /// What a single start allows, so that no file and no variable sets it.
+    #[serde(skip)]
+    pub once: Once,
+}
+
+/// What somebody who starts the server allows for once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Once {
+    /// Take targets over that the machine before still writes to.
+    pub take_over: bool,
+    /// Go on with a data folder that is older than its anchor.
+    pub accept_rollback: bool,
 }
 
 /// Addresses that are listened on.

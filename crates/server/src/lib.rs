@@ -1,7 +1,9 @@
 //! Listeners, TLS, authentication, front-ends, configuration and wiring.
 
 pub mod authn;
+pub mod backups;
 pub mod config;
+pub mod doctor;
 pub mod execute;
 pub mod frontends;
 pub mod health;

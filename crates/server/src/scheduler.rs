@@ -13,6 +13,7 @@ use tracing::warn;
 use crate::authn::request_id;
 use crate::execute::execute;
 use crate::listen::Shutdown;
+use crate::backups::Backups;
 use crate::reseal::Resealing;
 use crate::server_identity::ServerIdentity;
 
@@ -22,7 +23,7 @@ const TICK_SECONDS: u64 = 1;
 pub async fn run(
     engine: Arc<Engine>,
     identity: Arc<ServerIdentity>,
-    resealing: Arc<Resealing>,
+    (resealing, backups): (Arc<Resealing>, Arc<Backups>),
     mut shutdown: Shutdown,
 ) {
     let mut ticks = interval(Duration::from_secs(TICK_SECONDS));
@@ -35,6 +36,7 @@ pub async fn run(
         }
         identity.renew_if_due();
         resealing.go_on_if_due();
+        backups.go_on_if_due();
         match apply_dates(&engine).await {
             Ok(()) => {}
             // The store tells of its own failure, and the server stops.

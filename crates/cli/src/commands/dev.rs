@@ -6,7 +6,8 @@ use clap::Args;
 use keyreeve_server::config::Config;
 use keyreeve_server::start::{self, DevFolder, Log, StopOn};
 
-use super::server::{flag, started};
+use super::server::{OnceFlags, flag, started};
+use super::unlock::root_key_file;
 use crate::errors::{Failure, Result};
 
 const EXAMPLES: &str = "\
@@ -16,7 +17,7 @@ Examples:
   . /tmp/keyreeve/env                         in another shell: where it is, and who you are
 
 Environment:
-  KEYREEVE_ROOT_KEY  root key file of a restored folder that holds none
+  KEYREEVE_ROOT_KEY  root key file, or recovery shares, of a restored folder that holds none
   KEYREEVE_LOG       level of the log on stderr, such as debug";
 
 /// Start a key manager on this machine to try things with: `init` and `server` with defaults.
@@ -38,6 +39,11 @@ pub(crate) struct Dev {
     /// Address of the REST API without TLS, for debugging
     #[arg(long, value_name = "ADDRESS")]
     plain_http: Option<std::net::SocketAddr>,
+    /// File of the machine's epoch key, outside of the folder; without it beside the folder
+    #[arg(long, value_name = "FILE")]
+    cell: Option<PathBuf>,
+    #[command(flatten)]
+    once: OnceFlags,
 }
 
 impl Dev {
@@ -53,8 +59,9 @@ impl Dev {
         let config = Config::load(None, |_| None, flags.into_iter().flatten().collect());
         let mut config = config.map_err(|error| Failure::usage(error.to_string()))?;
         config.listen.plain_http = self.plain_http;
-        let root_key =
-            std::env::var_os("KEYREEVE_ROOT_KEY").filter(|path| !path.is_empty()).map(PathBuf::from);
-        started(start::dev(config, &DevFolder { dir: self.dir, root_key }, StopOn::Signals))
+        config.sealing.cell = self.cell;
+        self.once.apply(&mut config);
+        let folder = DevFolder { dir: self.dir, root_key: root_key_file() };
+        started(start::dev(config, &folder, StopOn::Signals))
     }
 }

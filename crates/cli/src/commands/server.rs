@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keyreeve_server::config::{Config, Override, SETTINGS};
+use keyreeve_server::config::{Config, Once, Override, SETTINGS};
 use keyreeve_server::start::{self, Blame, Log, StartError, StopOn};
 
 use crate::errors::{Failure, Kind, Result};
+use crate::input;
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -23,6 +24,26 @@ point, such as KEYREEVE_LIMITS_CONNECTIONS_MAX. KEYREEVE_LOG is the level of the
 pub(crate) struct Server {
     #[command(flatten)]
     server: ServerFlags,
+    #[command(flatten)]
+    once: OnceFlags,
+}
+
+/// What one start allows.
+#[derive(Args)]
+pub(super) struct OnceFlags {
+    /// Take backup targets over that the machine before still writes to: it is fenced at its next write there
+    #[arg(long)]
+    take_over: bool,
+    /// Go on with a data folder that an anchor shows to be an older copy; this goes on record
+    #[arg(long)]
+    accept_rollback: bool,
+}
+
+impl OnceFlags {
+    pub(super) fn apply(&self, config: &mut Config) {
+        let Self { take_over, accept_rollback } = *self;
+        config.once = Once { take_over, accept_rollback };
+    }
 }
 
 /// What a server and its preparation share: flag, then environment, then file.
@@ -34,6 +55,9 @@ pub(super) struct ServerFlags {
     /// Data folder [data.dir]
     #[arg(long)]
     dir: Option<String>,
+    /// File of the machine's epoch key, outside of the data folder [sealing.cell]
+    #[arg(long, value_name = "FILE")]
+    cell: Option<String>,
     /// Address of the REST API [listen.http]
     #[arg(long, value_name = "ADDRESS")]
     http: Option<String>,
@@ -46,6 +70,9 @@ pub(super) struct ServerFlags {
     /// File with the key that unlocks the root key [unlock.key_file]
     #[arg(long, value_name = "FILE")]
     key_file: Option<String>,
+    /// File with recovery shares that unlock the root key, a share a line; repeat for more [unlock.share_files]
+    #[arg(long = "share-file", value_name = "FILE")]
+    share_files: Vec<String>,
 }
 
 /// The examples, and every setting with its default.
@@ -62,13 +89,18 @@ impl Server {
     /// # Errors
     /// It cannot start, or the store failed.
     pub(super) fn run(self) -> Result<()> {
-        let config = self.server.config()?;
+        let mut config = self.server.config()?;
+        self.once.apply(&mut config);
         let _log = Log::Server.start(std::env::var("KEYREEVE_LOG").ok().as_deref());
-        started(start::serve(&config, StopOn::Signals, |_| {
+        let ready = |_: &start::Addresses| {
             // Whoever started it may have closed stdout, which is no reason not to serve.
             let _ = output::line("keyreeve ready");
             Ok(())
-        }))
+        };
+        started(match input::asker() {
+            Some(ask) => start::serve_asking(&config, ask, StopOn::Signals, ready),
+            None => start::serve(&config, StopOn::Signals, ready),
+        })
     }
 }
 
@@ -78,12 +110,16 @@ impl ServerFlags {
     /// # Errors
     /// `Usage` with file, line or flag.
     pub(super) fn config(&self) -> Result<Config> {
+        let share_files = &self.share_files;
+        let share_files = (!share_files.is_empty()).then(|| toml::Value::from(share_files.clone()).to_string());
         let flags = [
             flag("data.dir", "--dir", self.dir.clone()),
+            flag("sealing.cell", "--cell", self.cell.clone()),
             flag("listen.http", "--http", self.http.clone()),
             flag("listen.kmip", "--kmip", self.kmip.clone()),
             flag("unlock.passphrase_file", "--passphrase-file", self.passphrase_file.clone()),
             flag("unlock.key_file", "--key-file", self.key_file.clone()),
+            flag("unlock.share_files", "--share-file", share_files),
         ];
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         Config::load(self.config.as_deref(), environment, flags.into_iter().flatten().collect())
@@ -96,11 +132,11 @@ pub(super) fn flag(key: &'static str, origin: &str, value: Option<String>) -> Op
     value.map(|value| Override { key, value, origin: origin.to_owned() })
 }
 
-/// The end of a server as a command's result.
+/// What the server's code gave, as a command's result.
 ///
 /// # Errors
 /// Of the kind that is to blame.
-pub(super) fn started(result: Result<(), StartError>) -> Result<()> {
+pub(super) fn started<T>(result: Result<T, StartError>) -> Result<T> {
     result.map_err(|error| {
         let kind = match error.blame() {
             Blame::Usage => Kind::Usage,

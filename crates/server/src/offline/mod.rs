@@ -1,6 +1,8 @@
 //! What commands do without a running server: on files that people keep, or on a store that no process has open.
 
+pub mod backups;
 pub mod certificate;
+pub mod restore;
 pub mod root;
 pub mod shares;
 pub mod unlock;

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use keyreeve_pki::PkiError;
+use keyreeve_store::backup::BackupError;
+use keyreeve_store::backup::targets::TargetError;
 use keyreeve_store::journal::JournalError;
 use keyreeve_store::{StoreError, UnlockError};
 
@@ -19,6 +21,9 @@ pub enum StartError {
     /// Recovery shares cannot be made as asked, or not from there.
     #[error("{0}")]
     Shares(String),
+    /// A value that cannot be accepted.
+    #[error("{0}")]
+    Value(String),
     /// The development server is asked to listen where other machines reach it.
     #[error("dev listens on loopback addresses only, and {0} is none: use 127.0.0.1, or `keyreeve server`")]
     NotLoopback(SocketAddr),
@@ -112,13 +117,28 @@ impl StartError {
         match self {
             Self::Unlock(_)
             | Self::Shares(_)
+            | Self::Value(_)
             | Self::NotLoopback(_)
             | Self::NoRootKey { .. }
             | Self::NotOurs { .. }
             | Self::OthersWrite { .. }
             | Self::Name(_) => Blame::Usage,
-            Self::Store(StoreError::Exists(_) | StoreError::Missing(_)) => Blame::State,
-            Self::Store(StoreError::Unlock(UnlockError::Damaged(_))) => Blame::Damage,
+            Self::Store(StoreError::Backup(BackupError::Target(TargetError::Address { .. }))) => Blame::Usage,
+            Self::Store(
+                StoreError::Exists(_)
+                | StoreError::Missing(_)
+                | StoreError::NotEmpty { .. }
+                | StoreError::Unfinished(_)
+                | StoreError::RolledBack { .. }
+                | StoreError::Backup(BackupError::Mismatch { .. } | BackupError::Fenced { .. }),
+            ) => Blame::State,
+            Self::Store(
+                StoreError::Unlock(UnlockError::Damaged(_))
+                | StoreError::Restore(_)
+                | StoreError::Backup(
+                    BackupError::Damaged { .. } | BackupError::Unlock(UnlockError::Damaged(_)),
+                ),
+            ) => Blame::Damage,
             Self::Store(StoreError::Damaged { .. } | StoreError::Journal(JournalError::Damaged { .. })) => {
                 Blame::Damage
             }

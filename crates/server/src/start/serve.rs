@@ -26,6 +26,7 @@ use crate::offline::{
     self,
     unlock::{Ask, from_files, unlock},
 };
+use crate::backups::Backups;
 use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
@@ -112,7 +113,7 @@ async fn run(
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
-    tasks.spawn(scheduler::run(opened.engine.clone(), identity, server.resealing.clone(), shutdown));
+    tasks.spawn(scheduler::run(opened.engine.clone(), identity, (server.resealing.clone(), server.backups.clone()), shutdown));
     let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
     note(opened, Action::Start, format!("version {version}, REST on {http}, KMIP on {kmip}"))?;
     server.health.set_ready(true);
@@ -140,6 +141,7 @@ struct Server {
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
     resealing: Arc<Resealing>,
+    backups: Arc<Backups>,
     /// INVARIANT: each listener makes its own limits of them: strangers on one must not fill another.
     limits: LimitSettings,
 }
@@ -151,6 +153,9 @@ impl Server {
         let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
         let health = Health::default();
         let resealing = Arc::new(Resealing::new(engine.clone(), opened.store.clone()));
+        let settings = config.backup.settings();
+        let scratch = config.data.dir.join("index").join("drill.sqlite");
+        let backups = Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, scratch));
         let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
         let rest = Arc::new(Rest::new(Api {
             engine,
@@ -160,9 +165,10 @@ impl Server {
             started: Instant::now(),
             message_bytes_max: config.limits.message_bytes_max,
             resealing: resealing.clone(),
+            backups: backups.clone(),
             feeds: Feeds::new(config.limits.feeds_max),
         }));
-        Self { health, rest, kmip, resealing, limits: config.limits.connections() }
+        Self { health, rest, kmip, resealing, backups, limits: config.limits.connections() }
     }
 
     async fn listen(

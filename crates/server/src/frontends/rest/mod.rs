@@ -27,9 +27,11 @@ use crate::authn::Authenticator;
 use crate::execute::{REQUEST_LOG, execute};
 use crate::health::Health;
 use crate::listen::{Connection, Handler, Peer};
+use crate::backups::Backups;
 use crate::reseal::Resealing;
 
 mod answer;
+mod backups;
 mod clients;
 mod data;
 mod destruction;
@@ -37,6 +39,7 @@ mod errors;
 mod feed;
 mod journal;
 mod keys;
+mod places;
 mod request;
 mod root;
 mod status;
@@ -70,6 +73,8 @@ pub struct Api {
     pub message_bytes_max: usize,
     /// The root key, and how far what hangs on it is sealed anew.
     pub resealing: Arc<Resealing>,
+    /// Backups, and how the places of epoch keys stand.
+    pub backups: Arc<Backups>,
     /// Feeds of the journal that are open.
     pub feeds: Feeds,
 }
@@ -162,6 +167,13 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/keys/{name}/mac/verify", post(data::mac_verify))
         .route("/v1/erasures", post(destruction::erase).get(destruction::list))
         .route("/v1/erasures/{id}", get(destruction::erasure))
+        .route("/v1/backups", post(backups::create))
+        .route("/v1/backups/prune", post(backups::prune))
+        .route("/v1/backups/drill", post(backups::drill))
+        .route("/v1/places", get(places::list))
+        .route("/v1/targets/remove", post(places::remove_target))
+        .route("/v1/cells/retire", post(places::retire))
+        .route("/v1/doctor", get(places::doctor))
         .route("/v1/root", get(root::show))
         .route("/v1/root/unlock", post(root::change_unlock))
         .route("/v1/root/replace", post(root::replace))

@@ -9,7 +9,7 @@ use keyreeve_core::access::Action;
 use keyreeve_core::operations::server::Note;
 use serde_json::{Value, json};
 
-use super::Api;
+use super::{Api, places};
 use super::errors::Result;
 use super::request::Authenticated;
 
@@ -34,6 +34,7 @@ pub(super) async fn show(
 ) -> Result<Json<Value>> {
     let note = Note { action: Action::Status, detail: "asked for the status".into(), denied: false };
     api.execute(&caller, note).await?;
+    let targets: Vec<_> = api.backups.store().targets().iter().map(places::archive).collect();
     let roles: Vec<_> = caller.principal().into_iter().flat_map(|principal| &principal.roles).collect();
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -42,5 +43,7 @@ pub(super) async fn show(
         "lsn": api.engine.store().published().0,
         "principal": caller.name(),
         "roles": roles,
+        "disk_full": api.engine.store().is_full(),
+        "archives": targets,
     })))
 }

@@ -1,0 +1,209 @@
+//! Doctor: says in plain words what the present set-up survives, what a destruction would prove, and what is amiss.
+//!
+//! A pure judgement over facts of the store. Not here: mending anything.
+
+use std::sync::Arc;
+
+use keyreeve_core::model::{Place, PlaceKind, Time};
+use keyreeve_store::UnlockKind;
+use keyreeve_store::backup::{Acknowledge, RollbackCheck, TargetStatus};
+use serde_json::{Value, json};
+
+use crate::backups::Last;
+
+/// Days after which a backup or a drill counts as old.
+const OLD_DAYS: i64 = 30;
+
+/// Facts that doctor judges.
+pub struct Facts {
+    /// Places of epoch keys.
+    pub places: Vec<Arc<Place>>,
+    /// Targets as their shippers see them.
+    pub targets: Vec<TargetStatus>,
+    /// Whether this start could tell a roll-back.
+    pub rollback: RollbackCheck,
+    /// What opens the root key.
+    pub unlocks: Vec<UnlockKind>,
+    /// When a change is answered.
+    pub acknowledge: Acknowledge,
+    /// The disk of the journal is full.
+    pub is_full: bool,
+    /// When the last full backup was taken, and the last drill ended well.
+    pub last: Last,
+    /// The present.
+    pub now: Time,
+    /// The grade that a destruction would get.
+    pub grade: &'static str,
+}
+
+/// One thing that doctor says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Something to see to.
+    pub is_warning: bool,
+    /// In plain words.
+    pub text: String,
+}
+
+/// What doctor says, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// See [`Finding`].
+    pub findings: Vec<Finding>,
+    /// The grade that a destruction would get.
+    pub grade: &'static str,
+}
+
+impl Report {
+    /// For REST and scripts.
+    pub fn to_json(&self) -> Value {
+        let findings = self.findings.iter().map(|finding| {
+            json!({ "level": if finding.is_warning { "warning" } else { "fine" }, "text": finding.text })
+        });
+        json!({
+            "fine": !self.findings.iter().any(|finding| finding.is_warning),
+            "grade": self.grade,
+            "findings": findings.collect::<Vec<_>>(),
+        })
+    }
+
+    fn fine(&mut self, text: impl Into<String>) {
+        self.findings.push(Finding { is_warning: false, text: text.into() });
+    }
+
+    fn warn(&mut self, text: impl Into<String>) {
+        self.findings.push(Finding { is_warning: true, text: text.into() });
+    }
+}
+
+/// Judges.
+pub fn judge(facts: &Facts) -> Report {
+    let mut report = Report { grade: facts.grade, ..Report::default() };
+    losses(facts, &mut report);
+    recovery_point(facts, &mut report);
+    root_key(facts, &mut report);
+    destruction(facts, &mut report);
+    rollback(facts, &mut report);
+    if facts.is_full {
+        report.warn("The disk of the journal is full: only destroying and revoking go on. Free space.");
+    }
+    report
+}
+
+/// Which losses are survived.
+fn losses(facts: &Facts, report: &mut Report) {
+    let machine = facts.places.iter().find(|place| place.kind == PlaceKind::Machine && place.lost.is_none());
+    let apart = |target: &&TargetStatus| {
+        let place = facts.places.iter().find(|place| place.name == target.address);
+        let domain = |place: &Arc<Place>| place.domain.clone();
+        let (here, there) = (machine.and_then(domain), place.and_then(domain));
+        here.is_none() || there.is_none() || here != there
+    };
+    if facts.targets.is_empty() {
+        report.warn(
+            "No backup target: losing this machine's disk loses every key. `keyreeve backup create --to TARGET`.",
+        );
+        return;
+    }
+    let whole: Vec<_> = facts.targets.iter().filter(|target| target.has_cell).filter(apart).collect();
+    for target in facts.targets.iter().filter(|target| !apart(target)) {
+        report.warn(format!(
+            "{} lies on the same file system as the data: it does not survive the loss of that disk.",
+            target.address
+        ));
+    }
+    for target in facts.targets.iter().filter(|target| !target.has_cell) {
+        report.warn(format!(
+            "{} holds no epoch key: restoring from it alone needs `--cell PLACE`.",
+            target.address
+        ));
+    }
+    match whole.len() {
+        0 => report.warn("Losing this machine and its cell loses every key: no target off it has a cell."),
+        1 => report.fine(format!(
+            "Survives the loss of this machine (from {}) or of that target, not of both.",
+            whole[0].address
+        )),
+        count => report.fine(format!(
+            "Survives the loss of this machine together with any {} of its {count} targets.",
+            count - 1
+        )),
+    }
+    let old = |last: Option<Time>| last.is_none_or(|last| facts.now.0 - last.0 > OLD_DAYS * 86_400_000);
+    if old(facts.last.full) {
+        report.warn("No full backup in the last 30 days: a restore replays all entries since.");
+    }
+    if old(facts.last.drill) {
+        report.warn("No recovery drill in the last 30 days: `keyreeve backup drill` proves that restoring works.");
+    }
+}
+
+/// How much a loss of the machine would take now.
+fn recovery_point(facts: &Facts, report: &mut Report) {
+    for target in &facts.targets {
+        let lag = format!("{} entries, {} ms", target.lag_entries, target.lag_ms);
+        match (&target.trouble, target.breached) {
+            (Some(trouble), _) => report.warn(format!("{} is behind by {lag}: {trouble}", target.address)),
+            (None, true) => {
+                report.warn(format!("{} is behind by {lag}, more than its objective.", target.address));
+            }
+            (None, false) => report.fine(format!("{} is behind by {lag}.", target.address)),
+        }
+    }
+    match (facts.acknowledge, facts.targets.is_empty()) {
+        (_, true) => {}
+        (Acknowledge::Target, _) => report.fine("Changes are answered once a target has them: none is lost."),
+        (Acknowledge::Local, _) => report.fine(
+            "Changes are answered once this disk has them: losing it loses what no target has yet (backup.ack).",
+        ),
+    }
+}
+
+fn root_key(facts: &Facts, report: &mut Report) {
+    let shares = facts.unlocks.iter().find(|kind| matches!(kind, UnlockKind::Shares { .. }));
+    let others = facts.unlocks.iter().filter(|kind| !matches!(kind, UnlockKind::Shares { .. })).count();
+    match (shares, others) {
+        (Some(UnlockKind::Shares { threshold, count, .. }), others) => {
+            report.fine(format!(
+                "The root key comes back from {threshold} of {count} recovery shares{}.",
+                if others > 0 { ", and opens without them" } else { "" }
+            ));
+        }
+        _ => report.warn(
+            "Only one secret opens the root key: losing it loses every key, backups included. Recovery shares: \
+             `keyreeve root change-unlock`.",
+        ),
+    }
+}
+
+/// What a destruction would prove, and what keeps one from being complete.
+fn destruction(facts: &Facts, report: &mut Report) {
+    report.fine(match facts.grade {
+        "copyable" => {
+            "A destruction gets the grade copyable: a cell may have been imaged before it was erased (one machine, or \
+             places that share a file system or provider)."
+                .to_owned()
+        }
+        grade => format!("A destruction gets the grade {grade}."),
+    });
+    for place in facts.places.iter().filter(|place| place.has_cell && place.lost.is_some()) {
+        if place.attested.is_none() {
+            report.warn(format!(
+                "{} is lost, and its epoch key not accounted for: destructions stay pending. `keyreeve cell retire {} \
+                 --attest TEXT` once you know that it is gone.",
+                place.name, place.name
+            ));
+        }
+    }
+}
+
+fn rollback(facts: &Facts, report: &mut Report) {
+    match facts.rollback {
+        RollbackCheck::Passed => report.fine("An anchor off this machine shows that its disk was not rolled back."),
+        RollbackCheck::Unchecked => report.warn(
+            "Whether this disk was rolled back could not be checked: no anchor off this machine. An older machine \
+             that still runs is not detected either, where no target is shared.",
+        ),
+        RollbackCheck::Accepted => report.warn("This start accepted a data folder older than its anchor."),
+    }
+}

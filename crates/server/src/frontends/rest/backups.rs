@@ -1,0 +1,155 @@
+//! Backups over REST: made and pruned by the running server. Listing, verifying and restoring need no server
+//! (`crate::offline`). Not here: what a backup is (store), and the schedule (`crate::backups`).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use keyreeve_core::access::Action;
+use keyreeve_core::operations::administer::Administer;
+use keyreeve_store::backup::{BackupKind, Retention};
+use keyreeve_store::restore::DrillReport;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::errors::Result;
+use super::request::{Authenticated, Body};
+use crate::backups::{Made, Wanted, told};
+
+/// Body of `create`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BackupRequest {
+    /// Address of the target: a folder of the server's machine, or `s3://bucket/prefix`.
+    to: String,
+    kind: Option<Kind>,
+    #[serde(default = "yes")]
+    cell: bool,
+    #[serde(default)]
+    take_over: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Full,
+    Incremental,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `POST /v1/backups`: the first one registers its target, to which the journal is shipped from then on.
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<BackupRequest>,
+) -> Result<Json<Value>> {
+    let BackupRequest { to, kind, cell, take_over } = request;
+    let kind = kind.map(|kind| match kind {
+        Kind::Full => BackupKind::Full,
+        Kind::Incremental => BackupKind::Incremental,
+    });
+    let backups = Arc::clone(&api.backups);
+    let make = move || {
+        let made = backups.back_up(&Wanted { to, kind, cell, take_over })?;
+        let (kind, lsn) = (word(made.report.kind), made.report.lsn);
+        let detail = format!("{kind} backup to {}, up to entry {lsn}", made.target);
+        Ok((made, detail))
+    };
+    let Made { target, is_new, report } =
+        api.execute(&caller, Administer::new(Action::Backup, make)).await?;
+    Ok(Json(json!({
+        "target": target,
+        "registered": is_new,
+        "kind": word(report.kind),
+        "lsn": report.lsn.0,
+        "rows": report.progress.rows,
+        "bytes": report.progress.bytes,
+        "bytes_written": report.progress.bytes_written,
+    })))
+}
+
+fn word(kind: BackupKind) -> &'static str {
+    match kind {
+        BackupKind::Full => "full",
+        BackupKind::Incremental => "incremental",
+    }
+}
+
+/// Body of `prune`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PruneRequest {
+    from: String,
+    keep_full: u32,
+    keep_days: u32,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /v1/backups/prune`: removes what the retention lets go, or only tells what that is.
+pub(super) async fn prune(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<PruneRequest>,
+) -> Result<Json<Value>> {
+    let backups = Arc::clone(&api.backups);
+    let PruneRequest { from, keep_full, keep_days, dry_run } = request;
+    let prune = move || {
+        let retention = Retention { full_count_min: keep_full, days_min: keep_days };
+        let plan = backups.prune(&from, retention, dry_run)?;
+        let verb = if dry_run { "could prune" } else { "pruned" };
+        let detail = format!("{verb} {} objects of {from}", plan.removed.len());
+        Ok((plan, detail))
+    };
+    let plan = api.execute(&caller, Administer::new(Action::Backup, prune)).await?;
+    Ok(Json(json!({
+        "dry_run": dry_run,
+        "removed": plan.removed.iter().map(|listed| &listed.path).collect::<Vec<_>>(),
+        "bytes": plan.bytes(),
+        "kept_fulls": plan.kept_fulls.iter().map(|full| full.point.lsn.0).collect::<Vec<_>>(),
+    })))
+}
+
+/// Body of `drill`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DrillRequest {
+    /// None: every registered target.
+    from: Option<String>,
+}
+
+/// `POST /v1/backups/drill`: restores into a scratch file, and compares with what is here.
+pub(super) async fn drill(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<DrillRequest>,
+) -> Result<Json<Value>> {
+    let backups = Arc::clone(&api.backups);
+    let drill = move || {
+        let reports = backups.drill(request.from.as_deref())?;
+        let detail = reports.iter().map(told).collect::<Vec<_>>().join("; ");
+        Ok((reports, detail))
+    };
+    let reports = api.execute(&caller, Administer::new(Action::Backup, drill)).await?;
+    let drills: Vec<_> = reports.iter().map(shown).collect();
+    let is_good = reports.iter().all(|report| report.differences.is_empty());
+    Ok(Json(json!({ "good": is_good, "drills": drills })))
+}
+
+fn shown(report: &DrillReport) -> Value {
+    json!({
+        "target": report.target,
+        "time": report.time.to_string(),
+        "lsn": report.lsn,
+        "replayed": report.replayed,
+        "generation": report.generation,
+        "records": report.verified.records,
+        "opened": report.verified.opened,
+        "compared": report.compared,
+        "differences": report.differences,
+    })
+}

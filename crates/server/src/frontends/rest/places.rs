@@ -1,0 +1,136 @@
+//! The places of epoch keys over REST: machines and backup targets, how they stand, and striking off what is lost. Not
+//! here: what happens to their cells (store).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::model::{Attestation, Place, PlaceKind};
+use keyreeve_core::operations::administer::Administer;
+use keyreeve_store::Store;
+use keyreeve_store::backup::TargetStatus;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::errors::Result;
+use super::request::{Authenticated, Body};
+
+/// `GET /v1/places`: every place, and of targets how far they are behind.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>> {
+    let store = Arc::clone(api.backups.store());
+    let look = move || Ok(((store.places()?, store.targets()), "places".to_owned()));
+    let (places, targets) = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;
+    let places: Vec<_> = places
+        .iter()
+        .map(|place| shown(place, targets.iter().find(|target| target.address == place.name)))
+        .collect();
+    Ok(Json(json!({ "places": places })))
+}
+
+/// `GET /v1/doctor`: what the present set-up survives, and what a destruction would prove.
+pub(super) async fn doctor(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>> {
+    let backups = Arc::clone(&api.backups);
+    let look = move || Ok((backups.examine()?, "doctor".to_owned()));
+    let report = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;
+    Ok(Json(report.to_json()))
+}
+
+/// Body of `remove_target` and `retire`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StrikeRequest {
+    /// The place.
+    name: String,
+    /// What the caller knows of its epoch keys: "disk shredded, ticket 17".
+    attest: Option<String>,
+}
+
+/// `POST /v1/targets/remove`: its cell is erased, or attested where it cannot be reached.
+pub(super) async fn remove_target(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<StrikeRequest>,
+) -> Result<Json<Value>> {
+    strike(&api, &caller, Action::RemoveTarget, request, Store::remove_target).await
+}
+
+/// `POST /v1/cells/retire`: a place that is lost or out of reach for good.
+pub(super) async fn retire(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(request): Body<StrikeRequest>,
+) -> Result<Json<Value>> {
+    strike(&api, &caller, Action::RetireCell, request, Store::retire_cell).await
+}
+
+type Strike = fn(&Store, &str, Option<Attestation>) -> keyreeve_core::Result<Arc<Place>>;
+
+async fn strike(
+    api: &Api,
+    caller: &Caller,
+    action: Action,
+    request: StrikeRequest,
+    how: Strike,
+) -> Result<Json<Value>> {
+    let (store, by) = (Arc::clone(api.backups.store()), caller.name().to_owned());
+    let clock = api.engine.clock().clone();
+    let deed = move || {
+        let StrikeRequest { name, attest } = request;
+        let generation = store.generation()?;
+        let detail = match &attest {
+            Some(statement) => format!("{name}, attested: {statement}"),
+            None => name.clone(),
+        };
+        let attested = attest.map(|statement| Attestation { by, statement, at: clock.now(), generation });
+        Ok((how(&store, &name, attested)?, detail))
+    };
+    let place = api.execute(caller, Administer::new(action, deed)).await?;
+    Ok(Json(shown(&place, None)))
+}
+
+fn shown(place: &Place, target: Option<&TargetStatus>) -> Value {
+    let kind = match place.kind {
+        PlaceKind::Machine => "machine",
+        PlaceKind::Target => "target",
+    };
+    let mut value = json!({
+        "name": place.name,
+        "kind": kind,
+        "cell": place.has_cell,
+        "generation": place.confirmed,
+        "confirmed": place.confirmed_at.map(|time| time.to_string()),
+        "lost": place.lost.map(|time| time.to_string()),
+        "attested": place.attested.as_ref().map(|attested| json!({
+            "by": attested.by,
+            "statement": attested.statement,
+            "at": attested.at.to_string(),
+        })),
+    });
+    if let (Some(target), Some(fields)) = (target, value.as_object_mut()) {
+        fields.insert("archive".into(), archive(target));
+    }
+    value
+}
+
+/// How the archive at a target stands.
+pub(super) fn archive(target: &TargetStatus) -> Value {
+    json!({
+        "target": target.address,
+        "cell": target.has_cell,
+        "shipped": target.shipped.0,
+        "lag_entries": target.lag_entries,
+        "lag_ms": target.lag_ms,
+        "breached": target.breached,
+        "pieces": target.pieces.0,
+        "bytes": target.pieces.1,
+        "trouble": target.trouble,
+    })
+}
