@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     State,
     /// A signature, a ciphertext or the journal is not what it should be.
     Verification,
+    /// It was done, and there is something to see to.
+    Warned,
     /// Whoever read our output has seen enough: nothing to complain about.
     ReaderGone,
 }
@@ -94,6 +96,7 @@ impl Failure {
             Kind::Denied => 3,
             Kind::State => 4,
             Kind::Verification => 5,
+            Kind::Warned => 6,
         })
     }
 }

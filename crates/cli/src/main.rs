@@ -31,7 +31,8 @@ Exit codes:
   2  the server cannot be reached or has a fault, or a file cannot be read or written
   3  denied
   4  not found, there already, or in a state that does not allow this
-  5  verification failed: a signature, a ciphertext or the journal is not what it should be";
+  5  verification failed: a signature, a ciphertext, the journal or a backup is not what it should be
+  6  `doctor` has warnings";
 
 /// Keyreeve: an open key management system.
 #[derive(Parser)]

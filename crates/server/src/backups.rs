@@ -138,7 +138,8 @@ impl Backups {
     /// # Errors
     /// What would keep a restore from going well, in words for an administrator; `Conflict` where a drill is under way.
     pub fn drill(&self, from: Option<&str>) -> Result<Vec<DrillReport>> {
-        let busy = || Error::new(ErrorKind::Conflict, "another drill is under way: try again when it has ended");
+        let busy =
+            || Error::new(ErrorKind::Conflict, "another drill is under way: try again when it has ended");
         let scratch = self.scratch.try_lock().ok_or_else(busy)?;
         let addresses = match from {
             Some(address) => vec![address.to_owned()],
@@ -277,7 +278,9 @@ pub fn told(report: &DrillReport) -> String {
     let DrillReport { target, lsn, compared, differences, .. } = report;
     match differences.len() {
         0 => format!("drill from {target} up to entry {lsn}: all {compared} records are what is here"),
-        count => format!("drill from {target} up to entry {lsn}: {count} of {compared} records differ from what is here"),
+        count => format!(
+            "drill from {target} up to entry {lsn}: {count} of {compared} records differ from what is here"
+        ),
     }
 }
 

@@ -1,21 +1,27 @@
 //! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
 
+mod backup;
+mod cell;
 mod certificate;
 mod client;
 mod decrypt;
 mod dev;
+mod doctor;
 mod encrypt;
 mod erasure;
 mod init;
 mod journal;
 mod key;
 mod random;
-mod root;
 mod realm;
+mod restore;
+mod root;
 mod server;
 mod shares;
 mod sign;
 mod status;
+mod target;
+mod unlock;
 mod verify;
 
 use std::path::PathBuf;
@@ -52,6 +58,14 @@ pub(crate) enum Command {
     Root(root::Root),
     #[command(subcommand)]
     Certificate(certificate::Certificate),
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    #[command(subcommand)]
+    Target(target::Target),
+    #[command(subcommand)]
+    Cell(cell::Cell),
+    Doctor(doctor::Doctor),
 }
 
 /// What every command is run with.
@@ -126,6 +140,11 @@ impl Command {
             Self::Client(command) => command.run(session),
             Self::Root(command) => command.run(session),
             Self::Certificate(command) => command.run(session),
+            Self::Backup(command) => command.run(session),
+            Self::Restore(command) => command.run(session),
+            Self::Target(command) => command.run(session),
+            Self::Cell(command) => command.run(session),
+            Self::Doctor(command) => command.run(session),
         }
     }
 }
@@ -181,6 +200,20 @@ fn plain(value: &Value) -> String {
 /// `Remote` where it has not.
 fn required<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
     value.get(field).and_then(Value::as_str).ok_or_else(|| Failure::answer(format!("no {field:?}")))
+}
+
+/// The address of a target, or a file, as it means the same in another process: a path is made absolute.
+///
+/// # Errors
+/// `Usage` for an empty one.
+fn address(text: &str) -> Result<String> {
+    if text.contains("://") {
+        return Ok(text.to_owned());
+    }
+    let path = std::path::absolute(text);
+    let path = path.map_err(|cause| Failure::usage(format!("{text:?} is no address: {cause}")))?;
+    let text = format!("{text:?} is no address: it is no UTF-8 text");
+    path.into_os_string().into_string().map_err(|_| Failure::usage(text))
 }
 
 /// Reads `NAME=VALUE`.

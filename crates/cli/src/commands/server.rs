@@ -111,7 +111,8 @@ impl ServerFlags {
     /// `Usage` with file, line or flag.
     pub(super) fn config(&self) -> Result<Config> {
         let share_files = &self.share_files;
-        let share_files = (!share_files.is_empty()).then(|| toml::Value::from(share_files.clone()).to_string());
+        let share_files =
+            (!share_files.is_empty()).then(|| toml::Value::from(share_files.clone()).to_string());
         let flags = [
             flag("data.dir", "--dir", self.dir.clone()),
             flag("sealing.cell", "--cell", self.cell.clone()),

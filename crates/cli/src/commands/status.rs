@@ -1,6 +1,7 @@
 //! `keyreeve status`.
 
 use clap::Args;
+use serde_json::Value;
 
 use super::{Session, text};
 use crate::errors::Result;
@@ -20,7 +21,18 @@ impl Status {
         if session.format == Format::Json {
             return output::json(&status);
         }
-        let fields = ["version", "ready", "uptime_seconds", "lsn", "principal", "roles"];
-        output::pairs(&fields.map(|field| (field, text(&status, field))))
+        let fields = ["version", "ready", "uptime_seconds", "lsn", "principal", "roles", "disk_full"];
+        let mut pairs = fields.map(|field| (field, text(&status, field))).to_vec();
+        for archive in status.get("archives").and_then(Value::as_array).into_iter().flatten() {
+            let (entries, ms) = (text(archive, "lag_entries"), text(archive, "lag_ms"));
+            let trouble = match text(archive, "trouble") {
+                trouble if trouble.is_empty() => trouble,
+                trouble => format!(": {trouble}"),
+            };
+            let behind =
+                format!("{}, behind by {entries} entries, {ms} ms{trouble}", text(archive, "target"));
+            pairs.push(("archive", behind));
+        }
+        output::pairs(&pairs)
     }
 }

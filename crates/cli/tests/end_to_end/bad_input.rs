@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::server::{KEYREEVE, Server, folder};
+use crate::server::{Folder, KEYREEVE, Server, folder};
 
 /// Algorithms and what each must be able to do on the command line.
 const ALGORITHMS: &[(&str, &[&str])] = &[
@@ -59,7 +59,7 @@ fn keys_of_every_algorithm_live_their_life_on_a_server_with_a_passphrase() {
 }
 
 /// A server made by `init` and run by `server` with a configuration file.
-fn real_server() -> (tempfile::TempDir, Server) {
+fn real_server() -> (Folder, Server) {
     let place = folder();
     let file = |name: &str| place.path().join(name);
     let (http, kmip) = (free_port(), free_port());

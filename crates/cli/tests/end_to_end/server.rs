@@ -16,9 +16,25 @@ pub(crate) const KEYREEVE: &str = env!("CARGO_BIN_EXE_keyreeve");
 /// Time from start to `keyreeve ready`.
 const START: Duration = Duration::from_secs(60);
 
-/// A folder that vanishes with the test.
-pub(crate) fn folder() -> TempDir {
-    tempfile::Builder::new().prefix("keyreeve-test-").tempdir().unwrap()
+/// A folder that vanishes with the test, and with it what lies beside it: a data folder's cell.
+pub(crate) struct Folder {
+    path: PathBuf,
+    _around: TempDir,
+}
+
+impl Folder {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Makes an empty folder.
+pub(crate) fn folder() -> Folder {
+    let around = tempfile::Builder::new().prefix("keyreeve-test-").tempdir().unwrap();
+    let path = around.path().join("data");
+    fs::create_dir(&path).unwrap();
+    Folder { path, _around: around }
 }
 
 /// Repository's root.

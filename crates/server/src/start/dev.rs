@@ -16,7 +16,7 @@ use super::init::{create_store, found, write_client_files};
 use super::open::Opened;
 use super::serve::{Addresses, StopOn, serve_opened};
 use crate::config::{Config, Data, UnlockFile};
-use crate::offline::unlock::from_files;
+use crate::offline::unlock::unlock;
 
 /// The root key's file in the folder.
 const ROOT_KEY: &str = "root.key";
@@ -55,8 +55,10 @@ pub fn dev(config: Config, folder: &DevFolder, stop: StopOn) -> Result<(), Start
                 .permissions(Permissions::from_mode(0o700))
                 .tempdir();
             let dir = dir.map_err(StartError::io("make a folder in", &std::env::temp_dir()))?;
-            let served = dev_in(config, (dir.path(), false), root_key, stop);
             let path = dir.path().to_owned();
+            // One below, so that the cell, which lies beside the data, goes as well.
+            let data = path.join("data");
+            let served = make_dir(&data).and_then(|()| dev_in(config, (&data, false), root_key, stop));
             served.and(dir.close().map_err(StartError::io("remove", &path)))
         }
     }
@@ -108,7 +110,8 @@ fn open_existing(config: &Config) -> Result<Opened, StartError> {
     if config.unlock.key_file.as_deref().is_none_or(|file| !file.exists()) {
         return Err(StartError::NoRootKey { dir: config.data.dir.clone(), name: ROOT_KEY });
     }
-    let unlock = from_files(&config.unlock)?.ok_or(StartError::Unlock("none"))?;
+    // A key file, or recovery shares.
+    let unlock = unlock(&UnlockFile::default(), config.unlock.key_file.as_deref(), &[], None)?;
     Opened::open(config, &unlock)
 }
 

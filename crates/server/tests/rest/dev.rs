@@ -69,31 +69,33 @@ impl Dev {
 
 #[tokio::test]
 async fn a_folder_is_opened_again_with_its_keys() {
-    let dir = tempfile::tempdir().unwrap();
-    let first = start(dir.path(), None).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("data");
+    let first = start(&dir, None).unwrap();
     let key = json!({ "name": "kept", "algorithm": "aes-256" }).to_string();
     assert_eq!(
         first.ask(Request::post("/v1/keys").body(key.into()).unwrap()).await.status,
         StatusCode::CREATED
     );
     for (file, mode) in [("env", 0o600), ("token", 0o600), ("client.key", 0o600), ("root.key", 0o600)] {
-        let permissions = std::fs::metadata(dir.path().join(file)).unwrap().permissions();
+        let permissions = std::fs::metadata(dir.join(file)).unwrap().permissions();
         assert_eq!(permissions.mode() & 0o777, mode, "{file}");
     }
     let token = first.exports["KEYREEVE_TOKEN"].clone();
     first.stop();
-    let second = start(dir.path(), None).unwrap();
+    let second = start(&dir, None).unwrap();
     assert_eq!(second.exports["KEYREEVE_TOKEN"], token, "a token that counts is kept");
     assert!(second.has_key().await);
     second.stop();
-    assert!(dir.path().join("journal").is_dir());
+    assert!(dir.join("journal").is_dir());
 }
 
 #[tokio::test]
 async fn missing_files_are_written_anew_and_the_root_key_is_taken_from_outside() {
-    let dir = tempfile::tempdir().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("data");
     let elsewhere = tempfile::tempdir().unwrap();
-    let first = start(dir.path(), None).unwrap();
+    let first = start(&dir, None).unwrap();
     let key = json!({ "name": "kept", "algorithm": "aes-256" }).to_string();
     assert_eq!(
         first.ask(Request::post("/v1/keys").body(key.into()).unwrap()).await.status,
@@ -102,20 +104,20 @@ async fn missing_files_are_written_anew_and_the_root_key_is_taken_from_outside()
     let old_token = first.exports["KEYREEVE_TOKEN"].clone();
     first.stop();
     for file in ["ca.pem", "client.pem", "client.key", "token", "env"] {
-        std::fs::remove_file(dir.path().join(file)).unwrap();
+        std::fs::remove_file(dir.join(file)).unwrap();
     }
     let root_key = elsewhere.path().join("saved.key");
-    std::fs::rename(dir.path().join("root.key"), &root_key).unwrap();
+    std::fs::rename(dir.join("root.key"), &root_key).unwrap();
 
-    let refused = start(dir.path(), None).err().unwrap();
+    let refused = start(&dir, None).err().unwrap();
     assert!(matches!(refused, StartError::NoRootKey { .. }) && refused.blame() == Blame::Usage, "{refused}");
 
-    let second = start(dir.path(), Some(root_key.clone())).unwrap();
+    let second = start(&dir, Some(root_key.clone())).unwrap();
     assert_eq!(second.exports["KEYREEVE_ROOT_KEY"], root_key.to_str().unwrap());
     assert_ne!(second.exports["KEYREEVE_TOKEN"], old_token);
     assert!(second.has_key().await);
     for file in ["ca.pem", "client.pem", "client.key", "token"] {
-        assert!(dir.path().join(file).exists(), "{file}");
+        assert!(dir.join(file).exists(), "{file}");
     }
     second.stop();
 }
@@ -150,12 +152,13 @@ fn other_machines_do_not_reach_it() {
 
 #[tokio::test]
 async fn a_second_server_on_the_folder_is_told_so() {
-    let dir = tempfile::tempdir().unwrap();
-    let first = start(dir.path(), None).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("data");
+    let first = start(&dir, None).unwrap();
     let config = {
         let mut config = config();
-        config.data.dir = dir.path().to_owned();
-        config.unlock.key_file = Some(dir.path().join("root.key"));
+        config.data.dir = dir.clone();
+        config.unlock.key_file = Some(dir.join("root.key"));
         config
     };
     let (_trigger, shutdown) = shutdown_signal();

@@ -11,7 +11,20 @@ use super::{
     shipper::ROOT_PATH,
     targets::Target,
 };
-use crate::sealing::{RootFile, RootKey, Unlock};
+use crate::sealing::{RootFile, RootKey, RootStatus, Unlock};
+
+/// What is known of the root key that lies wrapped at a target, without opening it.
+///
+/// # Errors
+/// `Mismatch` where there is none, `Unlock` where it is damaged, `Target`.
+pub fn root_status(target: &dyn Target, crypto: &dyn Crypto) -> Result<RootStatus, BackupError> {
+    let missing = || BackupError::Mismatch {
+        target: target.address().to_owned(),
+        what: format!("it holds no {ROOT_PATH}, so no backup of a store"),
+    };
+    let (bytes, _) = target.get(ROOT_PATH)?.ok_or_else(missing)?;
+    Ok(RootFile::parse(crypto, &bytes)?.status())
+}
 
 /// Archive keys under the root keys of a store, replaced ones included. Holds secrets.
 pub(crate) struct RootArchiveKeys {

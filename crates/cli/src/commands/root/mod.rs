@@ -101,7 +101,9 @@ impl Unlocks {
             client.post(path, &started(body)?)
         })?;
         print(session, &answer)?;
-        output::message("before its next start, the server's configuration must name what unlocks the root key now");
+        output::message(
+            "before its next start, the server's configuration must name what unlocks the root key now",
+        );
         Ok(())
     }
 }

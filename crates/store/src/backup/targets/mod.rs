@@ -31,7 +31,7 @@ pub enum TargetError {
         what: String,
     },
     /// It keeps what is overwritten or removed (versions, object lock): no cell can lie there.
-    #[error("the target {target} keeps what is overwritten ({what}): it cannot hold a cell")]
+    #[error("the target {target} keeps what is overwritten ({what}), so it can hold no cell: register it without one (--no-cell)")]
     KeepsVersions {
         /// Its address.
         target: String,

@@ -1,0 +1,118 @@
+//! Restoring a store from a backup target into a new data folder. Nothing is needed but the target and the root key:
+//! the machine that wrote it may be gone. Not here: how a state is put together (store), and the first start (start).
+
+use std::path::{Path, PathBuf};
+
+use keyreeve_core::operations::as_of::AsOf;
+use keyreeve_store::backup::{BackupError, root_status};
+use keyreeve_store::restore::{Plan, PointInTime, Report, preview, restore as fill};
+use keyreeve_store::{StoreError, Unlock};
+use serde_json::{Value, json};
+
+use super::unlock::{Ask, unlock};
+use crate::config::{Config, Data, UnlockFile};
+use crate::start::StartError;
+use crate::start::files::{check_data_dir, make_dir};
+use crate::start::open::{crypto, store_options};
+
+/// What unlocks the root key, by whatever way it is there. Names files, holds no secret.
+pub struct UnlockBy<'a> {
+    /// Files that are named one by one.
+    pub files: UnlockFile,
+    /// The file that KEYREEVE_ROOT_KEY names.
+    pub root_key: Option<PathBuf>,
+    /// Somebody to be asked, where no file is named.
+    pub ask: Option<Ask<'a>>,
+}
+
+impl UnlockBy<'_> {
+    /// What unlocks the root key that lies at a target. Holds secrets.
+    ///
+    /// # Errors
+    /// Where there is no root key, nothing to unlock it, or a file that cannot be read.
+    pub(super) fn unlock_at(
+        &self,
+        target: &dyn keyreeve_store::backup::targets::Target,
+    ) -> Result<Unlock, StartError> {
+        let status = root_status(target, &*crypto()?).map_err(StoreError::from)?;
+        unlock(&self.files, self.root_key.as_deref(), &status.unlocked_by, self.ask)
+    }
+}
+
+/// What is to be restored.
+pub struct Wanted {
+    /// Address of the target.
+    pub from: String,
+    /// A time in RFC 3339 or the LSN of an entry; none: the newest state.
+    pub to: Option<String>,
+    /// The new data folder.
+    pub into: PathBuf,
+    /// Only tell what would come of it.
+    pub is_preview: bool,
+    /// Keep what was made after the point in time.
+    pub keep_new: bool,
+    /// Where the epoch key is, if not at the target.
+    pub cell: Option<String>,
+}
+
+/// Restores, or tells what that would do. Gives what was restored, verified, taken back and left.
+///
+/// # Errors
+/// `Value` for a point in time that is none; where the folder is not new, the target holds no backup, its root key does
+/// not open, or a key does not come back.
+pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>) -> Result<Value, StartError> {
+    let to = wanted.to.as_deref().map_or(Ok(PointInTime::Latest), point)?;
+    let config = Config { data: Data { dir: wanted.into.clone() }, ..Config::default() };
+    let options = store_options(&config, crypto()?);
+    let from = options.opener().open(&wanted.from).map_err(BackupError::from).map_err(StoreError::from)?;
+    let unlock = by.unlock_at(&*from)?;
+    make_dir(&wanted.into)?;
+    check_data_dir(&wanted.into)?;
+    let plan = Plan { from: &*from, to, keep_new: wanted.keep_new, cell: wanted.cell.clone() };
+    let how = if wanted.is_preview { preview } else { fill };
+    Ok(told(&how(&options, &unlock, &plan)?, from.address(), &wanted.into))
+}
+
+fn point(text: &str) -> Result<PointInTime, StartError> {
+    match text.parse() {
+        Ok(AsOf::Lsn(lsn)) => Ok(PointInTime::Lsn(lsn)),
+        Ok(AsOf::Time(time)) => Ok(PointInTime::Time(time)),
+        Err(error) => Err(StartError::Value(format!("{text:?}: {}", error.public()))),
+    }
+}
+
+fn told(report: &Report, from: &str, into: &Path) -> Value {
+    let preview = &report.preview;
+    json!({
+        "from": from,
+        "into": into.to_string_lossy(),
+        "store": report.store,
+        "timeline": report.timeline,
+        "lsn": report.lsn,
+        "time": report.time.to_string(),
+        "head": report.head,
+        "replayed": report.replayed,
+        "generation": report.generation,
+        "verified": report.verified,
+        "appears": preview.appears,
+        "disappears": preview.disappears,
+        "changes": preview.changes,
+        "stays": preview.stays,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use keyreeve_core::model::{Lsn, Time};
+
+    use super::*;
+
+    #[test]
+    fn a_point_in_time_is_a_number_or_a_time() {
+        assert_eq!(point("17").unwrap(), PointInTime::Lsn(Lsn(17)));
+        assert_eq!(point("1970-01-01T00:00:01.5Z").unwrap(), PointInTime::Time(Time(1500)));
+        for wrong in ["", "yesterday", "-1", "2026-01-01"] {
+            assert!(matches!(point(wrong), Err(StartError::Value(_))), "{wrong}");
+        }
+    }
+}
