@@ -145,7 +145,8 @@ impl Store {
             let changes = entries.iter().flat_map(|entry| &entry.draft.changes);
             changed.extend(changes.map(Change::key).map(|key: RecordKey| encoding::encode_key(&key)));
             if changed.len() > CHANGED_MAX {
-                let public = "the store changes faster than the target follows: run the drill at a quieter time";
+                let public =
+                    "the store changes faster than the target follows: run the drill at a quieter time";
                 return Err(Error::new(ErrorKind::Unavailable, public));
             }
         }

@@ -98,7 +98,8 @@ impl Base {
     /// Whether the machine before has gone on.
     fn check_alone(&self, target: &dyn Target) -> Result<(), BackupError> {
         let listed = target.list(&PieceName::folder(self.begin.timeline))?;
-        let last = listed.iter().filter_map(|listed| PieceName::parse(&listed.path)).map(|piece| piece.last).max();
+        let last =
+            listed.iter().filter_map(|listed| PieceName::parse(&listed.path)).map(|piece| piece.last).max();
         match last.filter(|last| last.0 > self.begin.lsn) {
             None => Ok(()),
             Some(last) => Err(BackupError::Mismatch {
@@ -125,13 +126,17 @@ impl Base {
         let chunks = self.target.list(&prefix)?.into_iter().filter(|listed| listed.path != manifest);
         let missing = chunks.filter(|listed| there.get(&listed.path) != Some(&listed.bytes));
         for path in missing.map(|listed| listed.path).chain([manifest.clone()]) {
-            let gone = || BackupError::damaged(&path, "it is missing in the folder \"base\" of the data folder");
+            let gone =
+                || BackupError::damaged(&path, "it is missing in the folder \"base\" of the data folder");
             let (bytes, _) = self.target.get(&path)?.ok_or_else(gone)?;
             claim.check()?;
             target.put(&path, &bytes, PutIf::Always)?;
             let read_back = target.get(&path)?.map(|(bytes, _)| bytes);
             if read_back.as_ref() != Some(&bytes) {
-                return Err(BackupError::damaged(&path, "the target gives back something else than was put there"));
+                return Err(BackupError::damaged(
+                    &path,
+                    "the target gives back something else than was put there",
+                ));
             }
         }
         Ok(())

@@ -5,7 +5,16 @@ use keyreeve_core::{
     record::{Change, Record, RecordKey},
 };
 
-use keyreeve_store::backup::{BackupKind, BackupOptions};
+use std::sync::atomic::AtomicBool;
+
+use keyreeve_core::ports::cell::Cell;
+use keyreeve_store::{
+    backup::{
+        BackupKind, BackupOptions,
+        targets::{Listed, PutIf, TargetError, Version},
+    },
+    engines::{Batch, Engine},
+};
 
 use super::*;
 
@@ -45,7 +54,10 @@ fn a_lost_machine_comes_back_whole() {
     // The old machine is a place that nobody has answered for.
     let places = store.places().unwrap();
     let machines: Vec<_> = places.iter().filter(|place| place.kind == PlaceKind::Machine).collect();
-    assert_eq!(machines.iter().map(|place| place.name.as_str()).collect::<Vec<_>>(), ["machine-1", "machine-2"]);
+    assert_eq!(
+        machines.iter().map(|place| place.name.as_str()).collect::<Vec<_>>(),
+        ["machine-1", "machine-2"]
+    );
     assert!(machines[0].lost.is_some() && machines[0].attested.is_none() && machines[1].lost.is_none());
     // It goes on like any store, without its index too.
     put(&store, records::create(&store, 301, "after"));
@@ -65,11 +77,14 @@ fn a_lost_machine_comes_back_whole() {
 fn a_store_that_never_sealed_anything_comes_back() {
     let lost = Machine::new();
     let store = lost.created();
-    put(&store, vec![Change::Put(Record::KeyName {
-        realm: keyreeve_core::model::RealmId::DEFAULT,
-        name: "n".into(),
-        key: records::key_id(1),
-    })]);
+    put(
+        &store,
+        vec![Change::Put(Record::KeyName {
+            realm: keyreeve_core::model::RealmId::DEFAULT,
+            name: "n".into(),
+            key: records::key_id(1),
+        })],
+    );
     keep(&store);
     drop(store);
     let machine = Machine::beside(&lost.targets);
@@ -210,12 +225,121 @@ fn a_drill_opens_and_compares_everything_and_changes_nothing() {
     assert_eq!((report.verified.opened, &report.differences), (19, &Vec::new()));
     assert!(report.compared >= report.verified.records && report.generation.is_some());
     assert_eq!(target.list("").unwrap(), before);
-    // A record that the target has otherwise is told.
-    let key = RecordKey::Counts(records::object_id(5));
-    put(&store, vec![Change::Exported(records::object_id(5), 1)]);
+}
+
+#[test]
+fn a_drill_tells_a_record_that_the_running_store_has_otherwise() {
+    let machine = Machine::new();
+    let engine = Arc::new(MemoryEngine::default());
+    let options = StoreOptions { engine: EngineChoice::Given(engine.clone()), ..machine.options() };
+    Store::create(&options, [key_file()]).unwrap();
+    let store = Store::open(&options, &key_file()).unwrap();
+    store.register_target(TARGET, true, false).unwrap();
+    (1..=3).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
     keep(&store);
-    let shipped = store.published();
-    assert!(store.get(&key).unwrap().is_some());
-    let report = store.drill(&*target, Arc::new(MemoryEngine::default())).unwrap();
-    assert_eq!((report.lsn <= shipped, report.differences.len()), (true, 0));
+    // A clean stop brings everything into the engine.
+    drop(store);
+    let store = Store::open(&options, &key_file()).unwrap();
+    let rows = engine.scan(b"r\x05", b"r\x06", 9).unwrap();
+    let lost = rows[1].0.clone();
+    let checkpoint = engine.checkpoint().unwrap().unwrap();
+    engine.apply(&Batch { writes: [(lost.clone(), None)].into(), checkpoint }).unwrap();
+    let report = store.drill(&*machine.target(), Arc::new(MemoryEngine::default())).unwrap();
+    assert_eq!(report.differences, [hex::encode(lost)]);
+}
+
+/// A target whose cell cannot be reached while `sulks` is set.
+struct Sulking {
+    target: Arc<dyn Target>,
+    sulks: Arc<AtomicBool>,
+}
+
+impl Target for Sulking {
+    fn address(&self) -> &str {
+        self.target.address()
+    }
+    fn put(&self, path: &str, bytes: &[u8], when: PutIf<'_>) -> Result<bool, TargetError> {
+        self.target.put(path, bytes, when)
+    }
+    fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, TargetError> {
+        self.target.get(path)
+    }
+    fn get_range(&self, path: &str, offset: u64, len: u64) -> Result<Option<Vec<u8>>, TargetError> {
+        self.target.get_range(path, offset, len)
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<Listed>, TargetError> {
+        self.target.list(prefix)
+    }
+    fn delete(&self, path: &str) -> Result<(), TargetError> {
+        self.target.delete(path)
+    }
+    fn cell(&self) -> Result<Arc<dyn Cell>, TargetError> {
+        let target = self.address().to_owned();
+        match self.sulks.load(Ordering::SeqCst) {
+            true => Err(TargetError::Unreachable { target, what: "not now".into() }),
+            false => self.target.cell(),
+        }
+    }
+    fn domain(&self) -> Option<String> {
+        self.target.domain()
+    }
+}
+
+/// Opens folders; the one at `address` may sulk.
+struct SometimesSulking {
+    known: KnownTargets,
+    address: &'static str,
+    sulks: Arc<AtomicBool>,
+}
+
+impl Targets for SometimesSulking {
+    fn open(&self, address: &str) -> Result<Arc<dyn Target>, TargetError> {
+        let target = self.known.open(address)?;
+        let sulks = self.sulks.clone();
+        Ok(if target.address().ends_with(self.address) {
+            Arc::new(Sulking { target, sulks })
+        } else {
+            target
+        })
+    }
+}
+
+#[test]
+fn a_cell_behind_the_journal_voids_the_switch_and_the_destruction_is_done_again() {
+    const BEHIND: &str = "/backups/behind";
+    let lost = Machine::new();
+    let sulks = Arc::new(AtomicBool::new(false));
+    let known = KnownTargets::new(Arc::new(lost.targets.clone()), crypto());
+    let opener = SometimesSulking { known, address: BEHIND, sulks: sulks.clone() };
+    let options = StoreOptions { targets: Some(Arc::new(opener)), ..lost.options() };
+    Store::create(&options, [key_file()]).unwrap();
+    let store = Store::open(&options, &key_file()).unwrap();
+    store.register_target(TARGET, true, false).unwrap();
+    store.register_target(BEHIND, true, false).unwrap();
+    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    keep(&store);
+    let before = head_generation(&store);
+    sulks.store(true, Ordering::SeqCst);
+    put(&store, records::destroy(&store, 4));
+    keep(&store);
+    put(&store, records::create(&store, 21, "under the new epoch"));
+    keep(&store);
+    assert!(head_generation(&store) > before, "the other target was enough");
+    drop(store);
+
+    let machine = Machine::beside(&lost.targets);
+    let from = KnownTargets::new(Arc::new(lost.targets.clone()), crypto()).open(BEHIND).unwrap();
+    let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: None };
+    let report = restore(&machine.options(), &key_file(), &plan).unwrap();
+    assert_eq!(report.generation, before);
+    let store = machine.open().unwrap();
+    assert!(records::material(&store, 4).is_none());
+    (1..=21).filter(|id| *id != 4).for_each(|id| records::assert_opens(&store, id));
+    let id = keyreeve_core::model::ErasureId(uuid::Uuid::from_u128(4));
+    match get(&store, &RecordKey::Erasure(id)) {
+        Some(Record::Erasure(erasure)) => {
+            assert!(erasure.switched.is_some_and(|switched| switched > before + 1))
+        }
+        _ => panic!("the lost machine is not cleared"),
+    }
 }

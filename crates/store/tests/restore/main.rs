@@ -4,6 +4,7 @@ mod crash;
 mod history;
 mod machines;
 mod records;
+mod speed;
 
 use std::{
     path::{Path, PathBuf},

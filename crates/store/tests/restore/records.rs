@@ -7,7 +7,8 @@ use keyreeve_core::{
     access::Action,
     model::{
         Algorithm, Dates, ErasedObject, Erasure, ErasureId, Key, KeyFormat, KeyId, KeyPolicy, KeySpec,
-        KeyVersion, ManagedObject, ObjectId, ObjectType, PrincipalId, RealmId, RequestId, State, Time, UsageMask,
+        KeyVersion, ManagedObject, ObjectId, ObjectType, PrincipalId, RealmId, RequestId, State, Time,
+        UsageMask,
     },
     ports::seal::{SealBinding, SealedMaterial},
     record::{Change, EntryDraft, Outcome, Record, RecordKey},
@@ -174,7 +175,8 @@ pub(crate) fn destroy(store: &Store, id: u128) -> Vec<Change> {
 
 /// Checks that a key is there and that its material opens.
 pub(crate) fn assert_opens(store: &Store, id: u128) {
-    let (object, sealed) = (object(store, id).expect("the object"), material(store, id).expect("its material"));
+    let (object, sealed) =
+        (object(store, id).expect("the object"), material(store, id).expect("its material"));
     let opened = store.sealer().open(&binding(&object), &sealed).expect("it opens");
     assert!(opened.expose() == secret(id).expose());
 }
