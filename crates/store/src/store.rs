@@ -271,6 +271,10 @@ impl port::Store for Store {
 fn read_failure(error: JournalError) -> Error {
     match error {
         JournalError::Damaged { .. } => Error::new(ErrorKind::CryptoFailed, error.to_string()),
+        JournalError::Pruned { first, .. } => {
+            let public = format!("{error}: ask for entries after {}", first.0.saturating_sub(1));
+            Error::new(ErrorKind::Unavailable, public)
+        }
         error => Error::internal(error),
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 fn lost() -> Machine {
     let lost = Machine::new();
     let store = lost.created();
-    (1..=6).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    fill(&store, 1..=6);
     put(&store, records::destroy(&store, 2));
     keep(&store);
     lost

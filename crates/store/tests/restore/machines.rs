@@ -59,6 +59,10 @@ fn a_lost_machine_comes_back_whole() {
         ["machine-1", "machine-2"]
     );
     assert!(machines[0].lost.is_some() && machines[0].attested.is_none() && machines[1].lost.is_none());
+    // What was before lies in the archive, and nobody is told that there was nothing.
+    let pruned = store.journal(Lsn(0), 1).unwrap_err().to_string();
+    assert!(pruned.contains(&format!("ask for entries after {last}")), "{pruned}");
+    assert!(!store.journal(last, 10).unwrap().is_empty());
     // It goes on like any store, without its index too.
     put(&store, records::create(&store, 301, "after"));
     keep(&store);
@@ -125,7 +129,7 @@ fn a_machine_that_goes_on_is_noticed_and_fenced_only_by_taking_over() {
 fn a_destruction_that_no_place_has_settled_is_done_again() {
     let lost = Machine::new();
     let store = lost.created();
-    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    fill(&store, 1..=20);
     keep(&store);
     let before = head_generation(&store);
     put(&store, records::destroy(&store, 4));
@@ -182,7 +186,7 @@ fn a_preview_leaves_nothing_behind() {
 fn a_cell_ahead_of_the_archive_opens_the_epoch_that_was_prepared() {
     let lost = Machine::new();
     let store = lost.created();
-    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    fill(&store, 1..=20);
     keep(&store);
     let shipped = store.published();
     let before = head_generation(&store);
@@ -215,7 +219,7 @@ fn a_cell_ahead_of_the_archive_opens_the_epoch_that_was_prepared() {
 fn a_drill_opens_and_compares_everything_and_changes_nothing() {
     let machine = Machine::new();
     let store = machine.created();
-    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    fill(&store, 1..=20);
     put(&store, records::destroy(&store, 4));
     keep(&store);
     let target = machine.target();
@@ -235,7 +239,7 @@ fn a_drill_tells_a_record_that_the_running_store_has_otherwise() {
     Store::create(&options, [key_file()]).unwrap();
     let store = Store::open(&options, &key_file()).unwrap();
     store.register_target(TARGET, true, false).unwrap();
-    (1..=3).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    fill(&store, 1..=3);
     keep(&store);
     // A clean stop brings everything into the engine.
     drop(store);
@@ -316,7 +320,7 @@ fn a_cell_behind_the_journal_voids_the_switch_and_the_destruction_is_done_again(
     let store = Store::open(&options, &key_file()).unwrap();
     store.register_target(TARGET, true, false).unwrap();
     store.register_target(BEHIND, true, false).unwrap();
-    (1..=20).for_each(|id| drop(put(&store, records::create(&store, id, &format!("key {id}")))));
+    fill(&store, 1..=20);
     keep(&store);
     let before = head_generation(&store);
     sulks.store(true, Ordering::SeqCst);

@@ -7,6 +7,7 @@ mod records;
 mod speed;
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -127,6 +128,13 @@ fn put(store: &Store, changes: Vec<Change>) -> Lsn {
     match receiver.recv().expect("every commit is answered").unwrap() {
         Committed::Done(lsn) => lsn,
         Committed::Stale => panic!("nothing was read"),
+    }
+}
+
+/// Makes keys with these ids.
+fn fill(store: &Store, ids: RangeInclusive<u128>) {
+    for id in ids {
+        put(store, records::create(store, id, &format!("key {id}")));
     }
 }
 
