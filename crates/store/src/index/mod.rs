@@ -247,6 +247,8 @@ impl quick_cache::Weighter<RecordKey, Found> for Weigh {
         };
         let bytes = match found.as_deref() {
             None => 256,
+            Some(Record::Certificate(certificate)) => 512 + certificate.text.len(),
+            Some(Record::Erasure(erasure)) => 512 + 80 * erasure.objects.len(),
             Some(Record::Node(node)) => 256 + node.bytes.len(),
             Some(Record::Material(material)) => 512 + material.ciphertext.len(),
             Some(Record::Server(server)) => 512 + server.data.len(),

@@ -7,9 +7,9 @@ use std::sync::{
 
 use keyreeve_core::{
     ErrorKind,
-    model::Lsn,
+    model::{ErasureId, Lsn, RealmId, StoredCertificate},
     ports::store::Store as _,
-    record::{Change, Record, RecordKey, ServerData},
+    record::{Change, Record, RecordKey},
 };
 use keyreeve_store::{
     EngineChoice,
@@ -89,8 +89,15 @@ fn held() -> (Bench, Arc<HeldEngine>) {
     (bench, engine)
 }
 
-fn server(len: usize, byte: u8) -> Record {
-    Record::Server(Arc::new(ServerData { name: "s".into(), data: vec![byte; len], sealed: None }))
+const ID: ErasureId = ErasureId(uuid::Uuid::from_u128(7));
+
+/// Its key in the engine: `r`, 15, and the id.
+const ROW: [u8; 18] = [b'r', 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+
+/// A record of any size that no index has a row of: publishing it waits for no reader.
+fn certificate(len: usize, byte: u8) -> Record {
+    let text = char::from(byte).to_string().repeat(len);
+    Record::Certificate(Arc::new(StoredCertificate { id: ID, realm: RealmId::DEFAULT, text }))
 }
 
 /// The new record comes, reaches the engine and leaves the overlay while a reader holds the old one in hand.
@@ -100,23 +107,23 @@ fn an_overtaken_reader_leaves_nothing_old_behind() {
     for len in [100, 1 << 20] {
         let (mut bench, engine) = held();
         bench.options.cache_bytes_max = 256 * 1024;
-        put(&bench.open(), vec![Change::Put(server(100, 1))]);
+        put(&bench.open(), vec![Change::Put(certificate(100, 1))]);
         let store = Arc::new(bench.open());
         let (reached, is_reached) = channel();
         let (go_on, may_go_on) = channel();
         *engine.paused.lock() = Some(Pause { reached, go_on: may_go_on });
         let reader = {
             let store = store.clone();
-            std::thread::spawn(move || store.get(&RecordKey::Server("s".into())).unwrap())
+            std::thread::spawn(move || store.get(&RecordKey::Certificate(ID)).unwrap())
         };
         is_reached.recv().unwrap();
-        put(&store, vec![Change::Put(server(len, 2))]);
-        while engine.inner.get(b"r\x09s").unwrap().unwrap().len() < len {
+        put(&store, vec![Change::Put(certificate(len, 2))]);
+        while engine.inner.get(&ROW).unwrap().unwrap().len() < len {
             std::thread::yield_now();
         }
         go_on.send(()).unwrap();
-        assert_eq!(reader.join().unwrap().as_deref(), Some(&server(100, 1)));
-        assert_eq!(store.get(&RecordKey::Server("s".into())).unwrap().as_deref(), Some(&server(len, 2)));
+        assert_eq!(reader.join().unwrap().as_deref(), Some(&certificate(100, 1)));
+        assert_eq!(store.get(&RecordKey::Certificate(ID)).unwrap().as_deref(), Some(&certificate(len, 2)));
     }
 }
 
@@ -125,25 +132,18 @@ fn an_overtaken_reader_leaves_nothing_old_behind() {
 fn an_index_on_a_full_disk_lags_and_nothing_is_refused() {
     let (bench, engine) = held();
     let store = bench.open();
-    put(&store, vec![Change::Put(server(100, 1))]);
+    put(&store, vec![Change::Put(certificate(100, 1))]);
     *engine.full.lock() = true;
-    (2..20).for_each(|byte| drop(put(&store, vec![Change::Put(server(100, byte))])));
-    assert_eq!(store.get(&RecordKey::Server("s".into())).unwrap().as_deref(), Some(&server(100, 19)));
+    (2..20).for_each(|byte| drop(put(&store, vec![Change::Put(certificate(100, byte))])));
+    assert_eq!(store.get(&RecordKey::Certificate(ID)).unwrap().as_deref(), Some(&certificate(100, 19)));
     store.close().unwrap();
     drop(store);
     let store = bench.open();
-    assert_eq!(store.get(&RecordKey::Server("s".into())).unwrap().as_deref(), Some(&server(100, 19)));
-    put(&store, vec![Change::Put(server(100, 20))]);
+    assert_eq!(store.get(&RecordKey::Certificate(ID)).unwrap().as_deref(), Some(&certificate(100, 19)));
+    put(&store, vec![Change::Put(certificate(100, 20))]);
     *engine.full.lock() = false;
     store.close().unwrap();
-    assert!(
-        engine
-            .inner
-            .get(b"r\x09s")
-            .unwrap()
-            .unwrap()
-            .ends_with(&[20, 0x66, b's', b'e', b'a', b'l', b'e', b'd', 0xf6])
-    );
+    assert!(engine.inner.get(&ROW).unwrap().unwrap().ends_with(&[20; 100]));
     assert_eq!(*bench.failures.lock(), Vec::<String>::new());
 }
 
