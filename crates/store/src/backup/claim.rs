@@ -121,10 +121,9 @@ impl Claim {
             };
             let Claimant { store, timeline, owner } = who;
             let file = ClaimFile { format: FORMAT, store, timeline, owner, fence: fence.saturating_add(1) };
-            let mut bytes = serde_json::to_vec_pretty(&file).map_err(Error::internal)?;
-            bytes.push(b'\n');
+            let text = serde_json::to_string_pretty(&file).map_err(Error::internal)? + "\n";
             let when = there.as_ref().map_or(PutIf::Absent, |(_, version)| PutIf::Unchanged(version));
-            if target.put(CLAIM_PATH, &bytes, when)? {
+            if target.put(CLAIM_PATH, text.as_bytes(), when)? {
                 return Ok(Self { target, file });
             }
         }

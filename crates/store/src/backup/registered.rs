@@ -62,7 +62,7 @@ pub(crate) fn check_rollback(
         _ => return Ok(check),
     };
     for place in target_places(index).map_err(StoreError::CatchUp)? {
-        let (anchor, target) = match read_anchor(opener, crypto, &place.name, &signer) {
+        let (anchor, domain) = match read_anchor(opener, crypto, &place.name, &signer) {
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(error) => {
@@ -73,9 +73,7 @@ pub(crate) fn check_rollback(
         let claimant = source.claimant;
         let ours = (claimant.store, claimant.timeline);
         match anchor.fits(ours, source.last(), |lsn| source.hash_at(lsn)) {
-            Ok(()) if target.domain().is_none_or(|domain| Some(domain) != here) => {
-                check = RollbackCheck::Passed
-            }
+            Ok(()) if domain.is_none() || domain != here => check = RollbackCheck::Passed,
             Ok(()) => {}
             Err(what) if accepted => {
                 tracing::warn!(target = place.name, what, "a roll-back of the data folder is accepted");
@@ -90,19 +88,20 @@ pub(crate) fn check_rollback(
     Ok(check)
 }
 
+/// The anchor at a target, signed by `signer`, and what the target shares with other places.
 fn read_anchor(
     opener: &dyn Targets,
     crypto: &dyn Crypto,
     address: &str,
     signer: &[u8],
-) -> Result<Option<(Anchor, Arc<dyn Target>)>, BackupError> {
+) -> Result<Option<(Anchor, Option<String>)>, BackupError> {
     let target = opener.open(address)?;
     let Some((bytes, _)) = target.get(ANCHOR_PATH)? else {
         return Ok(None);
     };
     let (anchor, by) = Anchor::open(crypto, &bytes)?;
     match by == signer {
-        true => Ok(Some((anchor, target))),
+        true => Ok(Some((anchor, target.domain()))),
         false => Err(BackupError::damaged(ANCHOR_PATH, "it is signed by somebody else")),
     }
 }
@@ -165,8 +164,13 @@ impl Registered {
         let invalid = |error: super::targets::TargetError| told(error.into());
         let target = self.opener.open(address).map_err(invalid)?;
         let name = target.address().to_owned();
-        if self.find(&name).is_some() {
-            return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
+        if let Some(shipper) = self.find(&name) {
+            if shipper.is_well() {
+                return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
+            }
+            // Whoever registers it anew means this place, also where its claim is gone.
+            Claim::acquire(target, self.shared.source.claimant, take_over).map_err(told)?;
+            return shipper.keep().map(|()| name).map_err(told);
         }
         if cell {
             // Asked before anything is written: where overwritten objects are kept, there can be no cell.

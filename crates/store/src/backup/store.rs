@@ -7,7 +7,6 @@ use keyreeve_core::{
     access::Action,
     model::{Attestation, Place},
     ports::{crypto::ParsedKey, store::Store as _},
-    record::{Record, RecordKey},
 };
 
 use super::{

@@ -231,6 +231,23 @@ fn a_machine_that_was_taken_over_is_fenced_at_its_next_write() {
 }
 
 #[test]
+fn a_target_that_lost_its_claim_gets_nothing_until_it_is_registered_anew() {
+    let place = FaultyDisk::new();
+    let bench = bench_at(&place);
+    let store = bench.open();
+    store.register_target(TARGET, false, false).unwrap();
+    // As where the disk of the target is not mounted: an empty folder must not be taken for it.
+    folder(&place).delete("claim.json").unwrap();
+    fill(&store, 0..2);
+    store.keep().unwrap();
+    let status = store.targets().remove(0);
+    assert!(status.trouble.unwrap().contains("its claim is gone"));
+    assert_eq!(status.lag_entries, 2);
+    store.register_target(TARGET, false, false).unwrap();
+    assert_eq!((store.targets()[0].lag_entries, store.targets()[0].trouble.as_deref()), (0, None));
+}
+
+#[test]
 fn another_stores_target_is_left_alone() {
     let place = FaultyDisk::new();
     let (one, two) = (bench_at(&place), bench_at(&place));
