@@ -2,5 +2,6 @@
 
 pub mod disk;
 pub mod engine_conformance;
+pub mod moto;
 pub mod random;
 pub mod target_conformance;
