@@ -476,11 +476,7 @@ impl<'e> Context<'e> {
     ///
     /// # Errors
     /// `Internal` where the stored object is not what the server wrote: sealing it anew would launder it.
-    pub(crate) fn reseal(
-        &mut self,
-        id: ObjectId,
-        root_version: u32,
-    ) -> Result<Option<(u32, ErasedObject)>> {
+    pub(crate) fn reseal(&mut self, id: ObjectId, root_version: u32) -> Result<Option<(u32, ErasedObject)>> {
         let (object, material) = (self.get(RecordKey::Object(id))?, self.get(RecordKey::Material(id))?);
         let (Some(Record::Object(object)), Some(Record::Material(former))) =
             (object.as_deref(), material.as_deref())

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
@@ -20,7 +21,7 @@ use keyreeve_store::backup::{
 use keyreeve_store::engines::EngineError;
 use keyreeve_store::engines::embedded::EmbeddedEngine;
 use keyreeve_store::restore::DrillReport;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
@@ -31,6 +32,8 @@ use crate::doctor::{self, Facts};
 const RECORD: &str = "backups";
 /// After a failure the schedule waits so long, in milliseconds, before it tries again.
 const RETRY_MS: i64 = 10 * 60 * 1000;
+/// So long a request waits for another to end.
+const WAIT_MAX: Duration = Duration::from_secs(120);
 
 /// How the store is protected.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +84,9 @@ pub struct Backups {
     engine: Arc<Engine>,
     store: Arc<Store>,
     settings: Settings,
-    /// The file that drills restore into. INVARIANT: held while one does.
-    scratch: Mutex<PathBuf>,
+    /// Held while a backup, a pruning or a drill is under way: pruning takes from a drill what that reads. It holds the
+    /// file that drills restore into.
+    work: Mutex<PathBuf>,
     running: AtomicBool,
     /// The schedule rests until then.
     not_before: Mutex<Option<Time>>,
@@ -92,7 +96,7 @@ impl Backups {
     /// Over this store; drills restore into the file `scratch`, which they make and remove.
     pub fn new(engine: Arc<Engine>, store: Arc<Store>, settings: Settings, scratch: PathBuf) -> Self {
         let (running, not_before) = (AtomicBool::new(false), Mutex::new(None));
-        Self { engine, store, settings, scratch: Mutex::new(scratch), running, not_before }
+        Self { engine, store, settings, work: Mutex::new(scratch), running, not_before }
     }
 
     /// The store.
@@ -100,11 +104,17 @@ impl Backups {
         &self.store
     }
 
+    /// When a change is answered.
+    pub fn acknowledge(&self) -> Acknowledge {
+        self.settings.acknowledge
+    }
+
     /// Makes a backup; the first one to a target registers it.
     ///
     /// # Errors
     /// What keeps it from being made, in words for an administrator.
     pub fn back_up(&self, wanted: &Wanted) -> Result<Made> {
+        let _work = self.begin()?;
         let target = self.store.open_target(&wanted.to).map_err(at_target)?;
         let is_new = !self.store.targets().iter().any(|known| known.address == target.address());
         if is_new {
@@ -128,6 +138,7 @@ impl Backups {
     /// # Errors
     /// What keeps it from being done, in words for an administrator.
     pub fn prune(&self, from: &str, retention: Retention, is_dry_run: bool) -> Result<PrunePlan> {
+        let _work = self.begin()?;
         let target = self.store.open_target(from).map_err(at_target)?;
         self.store.prune_backups(&target, retention, is_dry_run).map_err(refused)
     }
@@ -136,7 +147,7 @@ impl Backups {
     /// everything there and compares it with the running store. What differs is in the reports.
     ///
     /// # Errors
-    /// What would keep a restore from going well, in words for an administrator; `Conflict` where a drill is under way.
+    /// What would keep a restore from going well, in words for an administrator.
     pub fn drill(&self, from: Option<&str>) -> Result<Vec<DrillReport>> {
         let busy =
             || Error::new(ErrorKind::Conflict, "another drill is under way: try again when it has ended");
@@ -195,7 +206,8 @@ impl Backups {
 
     /// Runs what the schedule says in a thread of its own, where something is due and none is at it.
     pub fn go_on_if_due(self: &Arc<Self>) {
-        if self.store.targets().is_empty() || self.not_before.lock().is_some_and(|time| self.now() < time) {
+        let rests = self.not_before.lock().is_some_and(|time| self.now() < time);
+        if rests || self.work.is_locked() || self.store.targets().is_empty() {
             return;
         }
         let is_due = self.last().is_ok_and(|last| {
@@ -214,6 +226,94 @@ impl Backups {
                 this.running.store(false, Ordering::Release);
             });
         }
+    }
+
+    /// Waits for what is under way.
+    fn begin(&self) -> Result<MutexGuard<'_, PathBuf>> {
+        let scratch = self.begin()?;
+        let addresses = match from {
+            Some(address) => vec![address.to_owned()],
+            None => self.store.targets().into_iter().map(|target| target.address).collect(),
+        };
+        if addresses.is_empty() {
+            let public = "no target is registered: make a backup first, or name where one is";
+            return Err(Error::new(ErrorKind::WrongState, public));
+        }
+        let drill = |address: &String| {
+            let target = self.store.open_target(address).map_err(at_target)?;
+            EmbeddedEngine::remove(&scratch).map_err(of_scratch)?;
+            let engine = EmbeddedEngine::open(&scratch).map_err(of_scratch)?;
+            let report = self.store.drill(&*target as &dyn Target, Arc::new(engine));
+            EmbeddedEngine::remove(&scratch).map_err(of_scratch).and(report)
+        };
+        let reports = addresses.iter().map(drill).collect::<Result<Vec<_>>>()?;
+        if reports.iter().all(|report| report.differences.is_empty()) {
+            self.remember(|last, now| last.drill = Some(now))?;
+        }
+        Ok(reports)
+    }
+
+    /// When what is scheduled last ended well.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn last(&self) -> Result<Last> {
+        match server_data(&self.engine, RECORD) {
+            Ok((data, _)) => serde_json::from_slice(&data).map_err(Error::internal),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Last::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Judges the present set-up.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn examine(&self) -> Result<doctor::Report> {
+        Ok(doctor::judge(&Facts {
+            places: self.store.places()?,
+            targets: self.store.targets(),
+            rollback: self.store.rollback_check(),
+            unlocks: self.store.root_status().unlocked_by,
+            acknowledge: self.settings.acknowledge,
+            is_full: self.store.is_full(),
+            last: self.last()?,
+            now: self.engine.clock().now(),
+            grade: self.store.grade()?,
+        }))
+    }
+
+    /// Runs what the schedule says in a thread of its own, where something is due and none is at it.
+    pub fn go_on_if_due(self: &Arc<Self>) {
+        let rests = self.not_before.lock().is_some_and(|time| self.now() < time);
+        if rests || self.work.is_locked() || self.store.targets().is_empty() {
+            return;
+        }
+        let is_due = self.last().is_ok_and(|last| {
+            let due = self.settings.schedule.due(self.now(), last.full, last.drill);
+            due.full || due.drill
+        });
+        if is_due && !self.running.swap(true, Ordering::AcqRel) {
+            let this = Arc::clone(self);
+            tokio::task::spawn_blocking(move || {
+                let ended = this.run_due();
+                let wait = ended.is_err().then(|| Time(this.now().0.saturating_add(RETRY_MS)));
+                *this.not_before.lock() = wait;
+                if let Err(cause) = ended {
+                    error!(%cause, "what the backup schedule asks for failed; it is tried again in ten minutes");
+                }
+                this.running.store(false, Ordering::Release);
+            });
+        }
+    }
+
+    /// Waits for what is under way.
+    fn begin(&self) -> Result<MutexGuard<'_, PathBuf>> {
+        let busy = || {
+            let public = "another backup, pruning or drill is under way: try again when it has ended";
+            Error::new(ErrorKind::Conflict, public)
+        };
+        self.work.try_lock_for(WAIT_MAX).ok_or_else(busy)
     }
 
     /// Does what is due, at each target, whatever becomes of the others.

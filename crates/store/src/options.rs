@@ -94,7 +94,8 @@ impl StoreOptions {
 
     /// What opens backup targets.
     pub fn opener(&self) -> Arc<dyn Targets> {
-        let known = || Arc::new(KnownTargets::new(self.disk.clone(), self.crypto.clone())) as Arc<dyn Targets>;
+        let known =
+            || Arc::new(KnownTargets::new(self.disk.clone(), self.crypto.clone())) as Arc<dyn Targets>;
         self.targets.clone().unwrap_or_else(known)
     }
 }
@@ -165,7 +166,9 @@ pub enum StoreError {
     #[error("the store cannot begin: {0}")]
     Open(keyreeve_core::Error),
     /// The data folder is older than what an anchor at a backup target says, or another one.
-    #[error("the data folder was rolled back, as the anchor at {target} shows: {what}; start from the newest copy or restore from the target, or accept the roll-back, which goes on record")]
+    #[error(
+        "the data folder was rolled back, as the anchor at {target} shows: {what}; start from the newest copy or restore from the target, or accept the roll-back, which goes on record"
+    )]
     RolledBack {
         /// The target's address.
         target: String,

@@ -84,7 +84,8 @@ impl StoreFile {
     /// The file's bytes.
     pub(crate) fn to_bytes(&self, options: &StoreOptions) -> Result<Vec<u8>, StoreError> {
         let path = || options.dir.join("store.json");
-        let damaged = |error: serde_json::Error| StoreError::Damaged { path: path(), what: error.to_string() };
+        let damaged =
+            |error: serde_json::Error| StoreError::Damaged { path: path(), what: error.to_string() };
         let mut bytes = serde_json::to_vec_pretty(self).map_err(damaged)?;
         bytes.push(b'\n');
         Ok(bytes)
@@ -136,7 +137,8 @@ pub(crate) fn create(options: &StoreOptions, unlocks: &[Unlock]) -> Result<(), S
     let (root, _) = RootFile::create(&**crypto, store, unlocks)?;
     journal(options).create(file.identity(), u64::try_from(now.0).unwrap_or(0))?;
     let root_path = dir.join("root.json");
-    replace_file(&**disk, &root_path, &root.to_bytes(&**crypto)?).map_err(StoreError::io("write", &root_path))?;
+    replace_file(&**disk, &root_path, &root.to_bytes(&**crypto)?)
+        .map_err(StoreError::io("write", &root_path))?;
     replace_file(&**disk, &store_path, &file.to_bytes(options)?).map_err(StoreError::io("write", &store_path))
 }
 
@@ -231,7 +233,8 @@ pub(crate) fn open_tree(
     let mut threshold = 1;
     if let Some(Record::Tree(head)) = index.get(&RecordKey::Tree).map_err(failed)?.as_deref() {
         let key;
-        (key, threshold) = machine.epoch_key(head.generation, || other_cells(options, index)).map_err(failed)?;
+        (key, threshold) =
+            machine.epoch_key(head.generation, || other_cells(options, index)).map_err(failed)?;
         tree.open(head, &key).map_err(failed)?;
     }
     Ok(OpenTree { tree, cell, threshold })

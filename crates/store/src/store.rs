@@ -83,14 +83,16 @@ impl Store {
             recovery::open(options, unlock)?;
         let place = file.place();
         let published = Arc::new(AtomicU64::new(last.0));
-        let source = backup::source(options, place, &root, (journal.clone(), marks.clone(), published.clone()))?;
+        let source =
+            backup::source(options, place, &root, (journal.clone(), marks.clone(), published.clone()))?;
         let base = restore::Base::of(options, &file)?;
         if let Some(base) = &base {
             restore::claim_targets(options, (&file, base), &index, source.claimant)?;
         }
         let rollback = backup::guard(options, &index, &source)?;
         let OpenTree { tree, cell, threshold } = recovery::open_tree(options, place, &index)?;
-        let sealer = Arc::new(RootSealer::new(options.crypto.clone(), root.root().clone(), place.store, tree.clone()));
+        let sealer =
+            Arc::new(RootSealer::new(options.crypto.clone(), root.root().clone(), place.store, tree.clone()));
         let failure = Arc::new(Failure::new(options.on_failure.clone()));
         let watchers = Arc::new(Watchers::default());
         let thread = StoreError::io("start a thread for", &options.dir);
@@ -111,7 +113,8 @@ impl Store {
         let failed = failure.clone();
         let on_failure = move |error: &CommitError| failed.report(error.to_string());
         let thread = StoreError::io("start a thread for", &options.dir);
-        let committer = Arc::new(Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?);
+        let committer =
+            Arc::new(Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?);
         let applier = Mutex::new(Some(applier));
         let (clock, crypto) = (options.clock.clone(), options.crypto.clone());
         let scribe = Scribe {
@@ -141,11 +144,28 @@ impl Store {
         }));
         restore::begin(options, &file, &scribe, &eraser)?;
         let thread = StoreError::io("start a thread for", &options.dir);
-        let erasing = options.background.then(|| destroy::start(eraser.clone())).transpose().map_err(thread)?;
+        let erasing =
+            options.background.then(|| destroy::start(eraser.clone())).transpose().map_err(thread)?;
         let erasing = Mutex::new(erasing);
         let thread = StoreError::io("start a thread for", &options.dir);
         verify_older_segments(&journal, last, failure.clone()).map_err(thread)?;
-        Ok(Self { journal, committer, applier, index, failure, published, watchers, marks, sealer, root, targets, place, eraser, erasing, _lock: lock })
+        Ok(Self {
+            journal,
+            committer,
+            applier,
+            index,
+            failure,
+            published,
+            watchers,
+            marks,
+            sealer,
+            root,
+            targets,
+            place,
+            eraser,
+            erasing,
+            _lock: lock,
+        })
     }
 
     /// Commits what waits, marks a clean stop and lets the index catch up. Later commits are refused.
@@ -229,7 +249,9 @@ impl port::Store for Store {
             // A durable entry that readers cannot see is not answered as done.
             let reply = result.map_err(refused).and_then(|reply| failure.check().map(|()| reply));
             match (targets, reply) {
-                (Some(targets), Ok(Committed::Done(lsn))) => targets.answer_at_target(journal::Lsn(lsn.0), done),
+                (Some(targets), Ok(Committed::Done(lsn))) => {
+                    targets.answer_at_target(journal::Lsn(lsn.0), done)
+                }
                 (_, reply) => done(reply),
             }
             eraser.into_iter().for_each(|eraser| eraser.wake());
@@ -310,7 +332,9 @@ pub(crate) fn refused(error: CommitError) -> Error {
     match error {
         CommitError::Busy => unavailable("too many requests wait for the journal: try again"),
         CommitError::Stopped => unavailable("the server is stopping"),
-        CommitError::Full => unavailable("the disk is full: only what destroys or revokes goes on; free space"),
+        CommitError::Full => {
+            unavailable("the disk is full: only what destroys or revokes goes on; free space")
+        }
         CommitError::Failed(_) => unavailable("the server's journal has failed").because(error),
     }
 }

@@ -4,4 +4,5 @@ pub mod disk;
 pub mod engine_conformance;
 pub mod moto;
 pub mod random;
+pub mod recorder;
 pub mod target_conformance;

@@ -21,7 +21,17 @@ impl Status {
         if session.format == Format::Json {
             return output::json(&status);
         }
-        let fields = ["version", "ready", "uptime_seconds", "lsn", "principal", "roles", "disk_full"];
+        let fields = [
+            "version",
+            "ready",
+            "uptime_seconds",
+            "lsn",
+            "principal",
+            "roles",
+            "disk_full",
+            "acknowledged_by",
+            "erasures_pending",
+        ];
         let mut pairs = fields.map(|field| (field, text(&status, field))).to_vec();
         for archive in status.get("archives").and_then(Value::as_array).into_iter().flatten() {
             let (entries, ms) = (text(archive, "lag_entries"), text(archive, "lag_ms"));

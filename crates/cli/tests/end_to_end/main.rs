@@ -10,6 +10,7 @@ mod disk;
 mod garbage;
 mod http;
 mod readme;
+mod recovery;
 mod server;
 mod session;
 mod shares;

@@ -94,7 +94,8 @@ impl Place {
     /// Whether no epoch key older than this generation can be there any more: read back, or on somebody's word.
     pub fn is_clear_of_older_than(&self, generation: u64) -> bool {
         // Nothing is ever written again to a place that is lost: the word for it covers all that comes.
-        let vouched_for = |attestation: &Attestation| self.lost.is_some() || attestation.generation >= generation;
+        let vouched_for =
+            |attestation: &Attestation| self.lost.is_some() || attestation.generation >= generation;
         !self.has_cell || self.confirmed >= generation || self.attested.as_ref().is_some_and(vouched_for)
     }
 }

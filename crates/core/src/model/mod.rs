@@ -16,8 +16,8 @@ mod usage;
 pub use algorithm::{Algorithm, Curve, HashAlgorithm, KeySpec};
 pub use attribute::{AttributeKind, AttributeName, Value};
 pub use erasure::{
-    Attestation, Counts, ERASED_OBJECTS_MAX, EpochChange, ErasedObject, Erasure, ErasureId, NodeId, Place, PlaceKind,
-    RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,
+    Attestation, Counts, ERASED_OBJECTS_MAX, EpochChange, ErasedObject, Erasure, ErasureId, NodeId, Place,
+    PlaceKind, RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,
 };
 pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
 pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion};

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::{
-    AttributeName, CryptoParameters, ErasureId, HashAlgorithm, KeyId, KeySpec, ObjectId, RealmId, State, Time,
-    UsageMask, Value,
+    AttributeName, CryptoParameters, ErasureId, HashAlgorithm, KeyId, KeySpec, ObjectId, RealmId, State,
+    Time, UsageMask, Value,
 };
 use crate::secret::SecretBytes;
 

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn times_are_written_and_read_as_rfc_3339() {
-        for (time, text) in [(0, "1970-01-01T00:00:00.000Z"), (1_700_000_000_123, "2023-11-14T22:13:20.123Z")] {
+        for (time, text) in [(0, "1970-01-01T00:00:00.000Z"), (1_700_000_000_123, "2023-11-14T22:13:20.123Z")]
+        {
             assert_eq!(Time(time).to_string(), text);
             assert_eq!(text.parse::<Time>().unwrap(), Time(time));
         }

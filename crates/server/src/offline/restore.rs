@@ -1,6 +1,8 @@
 //! Restoring a store from a backup target into a new data folder. Nothing is needed but the target and the root key:
 //! the machine that wrote it may be gone. Not here: how a state is put together (store), and the first start (start).
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use keyreeve_core::operations::as_of::AsOf;
@@ -62,15 +64,27 @@ pub struct Wanted {
 /// not open, or a key does not come back.
 pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>) -> Result<Value, StartError> {
     let to = wanted.to.as_deref().map_or(Ok(PointInTime::Latest), point)?;
-    let config = Config { data: Data { dir: wanted.into.clone() }, ..Config::default() };
+    // A preview leaves nothing behind, and nothing where the restore shall go.
+    let scratch = wanted.is_preview.then(|| scratch_beside(&wanted.into)).transpose()?;
+    let into = scratch.as_ref().map_or(&*wanted.into, |scratch| scratch.path());
+    let config = Config { data: Data { dir: into.to_owned() }, ..Config::default() };
     let options = store_options(&config, crypto()?);
     let from = options.opener().open(&wanted.from).map_err(BackupError::from).map_err(StoreError::from)?;
     let unlock = by.unlock_at(&*from)?;
-    make_dir(&wanted.into)?;
-    check_data_dir(&wanted.into)?;
+    make_dir(into)?;
+    check_data_dir(into)?;
     let plan = Plan { from: &*from, to, keep_new: wanted.keep_new, cell: wanted.cell.clone() };
     let how = if wanted.is_preview { preview } else { fill };
     Ok(told(&how(&options, &unlock, &plan)?, from.address(), &wanted.into))
+}
+
+/// A folder that only we read, on the file system that the restore would fill; removed when it is dropped.
+fn scratch_beside(into: &Path) -> Result<tempfile::TempDir, StartError> {
+    let into = std::path::absolute(into).map_err(StartError::io("find", into))?;
+    let parent = into.parent().unwrap_or(&into);
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix(".keyreeve-preview-").permissions(Permissions::from_mode(0o700));
+    builder.tempdir_in(parent).map_err(StartError::io("make a folder in", parent))
 }
 
 fn point(text: &str) -> Result<PointInTime, StartError> {

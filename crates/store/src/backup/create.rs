@@ -116,7 +116,8 @@ impl Store {
     pub fn next_kind(&self, target: &dyn Target) -> Result<BackupKind, BackupError> {
         let source = &self.targets.shared().source;
         let fulls = Catalogue::read(target, &source.pieces.crypto)?.fulls;
-        let ours = |full: &FullBackup| full.is_whole && full.manifest.point.timeline == source.claimant.timeline;
+        let ours =
+            |full: &FullBackup| full.is_whole && full.manifest.point.timeline == source.claimant.timeline;
         Ok(if fulls.iter().any(ours) { BackupKind::Incremental } else { BackupKind::Full })
     }
 

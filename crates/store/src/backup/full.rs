@@ -162,11 +162,10 @@ pub(crate) fn manifest_at(
     Ok((Manifest::decode(crypto, path, &bytes)?, bytes))
 }
 
-/// Objects of each chunk at the target: hash and length. More than one where two backups wrote at once.
-fn chunks_there(
-    target: &dyn Target,
-    timeline: u32,
-) -> Result<HashMap<[u8; 16], Vec<(Digest, u64)>>, BackupError> {
+/// Objects of each chunk at a target, by its id: hash and length. More than one where two backups wrote at once.
+type ChunksThere = HashMap<[u8; 16], Vec<(Digest, u64)>>;
+
+fn chunks_there(target: &dyn Target, timeline: u32) -> Result<ChunksThere, BackupError> {
     let prefix = chunks_prefix(timeline);
     let mut there = HashMap::<_, Vec<_>>::new();
     for listed in target.list(&prefix)? {
@@ -182,7 +181,7 @@ struct ChunkWriter<'a> {
     archive: &'a Fulls<'a>,
     point: FullPoint,
     key: ArchiveKey,
-    there: HashMap<[u8; 16], Vec<(Digest, u64)>>,
+    there: ChunksThere,
     plain: Vec<u8>,
     rows: u32,
     chunks: Vec<ChunkRef>,

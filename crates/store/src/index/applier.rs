@@ -111,11 +111,6 @@ impl Applier {
         Ok(batch)
     }
 
-    /// How far the engine has come.
-    pub(crate) fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
-    }
-
     /// Starts the thread; it ends, with everything applied that the disk has space for, when the sender is dropped.
     ///
     /// # Errors

@@ -210,6 +210,9 @@ struct Submitted<S: Stage> {
 
 type Done<R> = Box<dyn FnOnce(Result<R, CommitError>) + Send>;
 
+/// Who waits, and what the request came to.
+type Waiting<R> = (Waiter<R>, Result<R, CommitError>);
+
 /// Whoever waits for a reply.
 ///
 /// INVARIANT: each is told exactly once, also when the thread ends with it in hand or in the queue.
@@ -255,7 +258,7 @@ struct Worker<S: Stage> {
     receiver: Receiver<Submitted<S>>,
     builder: Builder,
     entry: Vec<u8>,
-    waiting: Vec<(Waiter<S::Reply>, Result<S::Reply, CommitError>)>,
+    waiting: Vec<Waiting<S::Reply>>,
     /// Whether the last frame is named durable by a frame behind it, or is itself such a frame.
     marked: bool,
     full: Arc<AtomicBool>,

@@ -70,15 +70,6 @@ impl<'a> Folder<'a> {
         self.unmark()
     }
 
-    /// Leaves the folder as empty as it was, but for what the next restore replaces.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub(super) fn abandon(self) -> Result<(), StoreError> {
-        self.remove_base()?;
-        self.unmark()
-    }
-
     fn unmark(&self) -> Result<(), StoreError> {
         let StoreOptions { dir, disk, .. } = self.options;
         let mark = dir.join(MARK);

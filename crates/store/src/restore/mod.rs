@@ -126,16 +126,14 @@ pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
     Ok(restored.report)
 }
 
-/// What `restore` would do. Works in the folder of `options`, which must be empty or new, and leaves it empty.
+/// What `restore` would do. Works in the folder of `options`, which must be empty or new, and leaves it as a restore that
+/// was cut off does: restore into it, or remove it.
 ///
 /// # Errors
 /// As [`restore`].
 pub fn preview(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Result<Report, StoreError> {
-    let folder = Folder::begin(options)?;
-    let previewed = Source::open(options, unlock, plan)
-        .and_then(|source| source.restored(options, plan, false).map(|restored| restored.report));
-    folder.abandon()?;
-    previewed
+    let _folder = Folder::begin(options)?;
+    Ok(Source::open(options, unlock, plan)?.restored(options, plan, false)?.report)
 }
 
 /// Fills an empty engine with the base of a restored store; its index rows too.

@@ -4,8 +4,8 @@
 //! here is what is made of a root and a leaf: KEK, AAD, MAC.
 
 mod binding;
-mod keeper;
 pub(crate) mod cells;
+mod keeper;
 mod root;
 pub(crate) mod shares;
 #[cfg(test)]
@@ -130,7 +130,8 @@ impl Sealer for RootSealer {
         let mut nonce = [0; NONCE_LEN];
         self.crypto.fill(&mut nonce)?;
         let kek = self.kek(&root, &leaf, binding, root_version);
-        let aad = binding::material_aad(self.store, binding, &Fields { root_version, leaf_index: leaf.index });
+        let aad =
+            binding::material_aad(self.store, binding, &Fields { root_version, leaf_index: leaf.index });
         let ciphertext = self.crypto.aead_seal(kek.expose(), &nonce, &aad, plaintext.expose())?;
         Ok(SealedMaterial {
             object: binding.object,

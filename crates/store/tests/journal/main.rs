@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use keyreeve_store::disk::Disk;
 use keyreeve_store::journal::{
-    CommitError, CommitOptions, Committed, Committer, Demand, Identity, Journal, JournalError, Lsn, Options, Sha256,
-    Stage, Writer,
+    CommitError, CommitOptions, Committed, Committer, Demand, Identity, Journal, JournalError, Lsn, Options,
+    Sha256, Stage, Writer,
 };
 use keyreeve_testkit::disk::FaultyDisk;
 

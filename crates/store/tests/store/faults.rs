@@ -23,7 +23,7 @@ fn entry(number: u64) -> Vec<Change> {
 
 /// Creates, opens and fills a store until the power fails; how many entries were answered, and whether it was made.
 fn run(bench: &Bench, entries: u64) -> (bool, u64) {
-    if Store::create(&bench.options, &key_file()).is_err() {
+    if Store::create(&bench.options, key_file()).is_err() {
         return (false, 0);
     }
     let Ok(store) = Store::open(&bench.options, &key_file()) else {
@@ -49,7 +49,7 @@ fn nothing_answered_is_lost_wherever_the_power_fails() {
                 Ok(store) => store,
                 Err(StoreError::Missing(_)) if !made => {
                     // What was begun does not keep it from being made.
-                    Store::create(&found.options, &key_file()).expect(&case);
+                    Store::create(&found.options, key_file()).expect(&case);
                     found.open()
                 }
                 Err(error) => panic!("{case}: {error}"),

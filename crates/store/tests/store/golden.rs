@@ -149,7 +149,7 @@ fn entries(sealer: &dyn Sealer) -> Vec<Vec<Change>> {
 
 fn write(place: &Path) {
     std::fs::create_dir(place).unwrap();
-    Store::create(&options(place), &passphrase()).unwrap();
+    Store::create(&options(place), passphrase()).unwrap();
     let store = Store::open(&options(place), &passphrase()).unwrap();
     for changes in entries(&*store.sealer()) {
         put(&store, changes);

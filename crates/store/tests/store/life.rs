@@ -83,7 +83,7 @@ fn the_embedded_index_is_kept_caught_up_and_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("store");
     let options = StoreOptions::new(&dir, crypto(), Arc::new(HandClock::default()));
-    Store::create(&options, &key_file()).unwrap();
+    Store::create(&options, key_file()).unwrap();
     let store = Store::open(&options, &key_file()).unwrap();
     fill(&store);
     check(&store);
@@ -114,14 +114,14 @@ fn an_index_of_another_store_is_not_used() {
 #[test]
 fn a_folder_is_created_once_and_opened_only_if_created() {
     let bench = Bench::created();
-    assert!(matches!(Store::create(&bench.options, &key_file()), Err(StoreError::Exists(_))));
+    assert!(matches!(Store::create(&bench.options, key_file()), Err(StoreError::Exists(_))));
     let empty = Bench::on(Default::default());
     assert!(matches!(Store::open(&empty.options, &key_file()), Err(StoreError::Missing(_))));
     // Entries without a store.json are somebody's: their root key is not overwritten.
     fill(&bench.open());
     bench.disk.remove(Path::new("/data/store.json")).unwrap();
     let root = bench.disk.bytes(Path::new("/data/root.json"));
-    assert!(matches!(Store::create(&bench.options, &key_file()), Err(StoreError::Journal(_))));
+    assert!(matches!(Store::create(&bench.options, key_file()), Err(StoreError::Journal(_))));
     assert_eq!(bench.disk.bytes(Path::new("/data/root.json")), root);
 }
 
@@ -129,7 +129,7 @@ fn a_folder_is_created_once_and_opened_only_if_created() {
 fn a_second_opener_is_told_who_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let options = StoreOptions::new(folder.path().join("store"), crypto(), Arc::new(HandClock::default()));
-    Store::create(&options, &key_file()).unwrap();
+    Store::create(&options, key_file()).unwrap();
     let store = Store::open(&options, &key_file()).unwrap();
     let Err(StoreError::Lock(LockError::Held { pid, .. })) = Store::open(&options, &key_file()) else {
         panic!("opened twice");
@@ -172,9 +172,9 @@ fn a_wrong_unlock_is_told_from_a_damaged_root_key() {
 fn a_passphrase_opens_what_it_closed() {
     let bench = Bench::on(Default::default());
     let passphrase = |text: &str| Unlock::Passphrase(SecretBytes::copy_from(text.as_bytes()));
-    let short = Store::create(&bench.options, &passphrase("short"));
+    let short = Store::create(&bench.options, passphrase("short"));
     assert!(matches!(short, Err(StoreError::Unlock(UnlockError::Malformed(_)))));
-    Store::create(&bench.options, &passphrase("correct horse")).unwrap();
+    Store::create(&bench.options, passphrase("correct horse")).unwrap();
     let wrong = Store::open(&bench.options, &passphrase("correct house")).map(drop);
     assert!(matches!(wrong, Err(StoreError::Unlock(UnlockError::Wrong("passphrase")))));
     Store::open(&bench.options, &passphrase("correct horse")).unwrap();
@@ -194,7 +194,7 @@ fn files_of_a_real_store_are_for_their_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("store");
     let options = StoreOptions::new(&dir, crypto(), Arc::new(HandClock::default()));
-    Store::create(&options, &key_file()).unwrap();
+    Store::create(&options, key_file()).unwrap();
     let _store = Store::open(&options, &key_file()).unwrap();
     for name in ["", "root.json", "store.json", "lock", "journal", "index", "index/index.sqlite"] {
         let mode = std::fs::metadata(dir.join(name)).unwrap().permissions().mode();

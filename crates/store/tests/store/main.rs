@@ -79,7 +79,7 @@ impl Bench {
     /// A new store on a new disk.
     fn created() -> Self {
         let bench = Self::on(FaultyDisk::new());
-        Store::create(&bench.options, &key_file()).unwrap();
+        Store::create(&bench.options, key_file()).unwrap();
         bench
     }
 

@@ -180,7 +180,7 @@ fn random_commits_give_what_a_map_would_on_the_embedded_engine() {
         let mut options =
             StoreOptions::new(folder.path().join("store"), crypto(), Arc::new(HandClock::default()));
         options.engine = EngineChoice::Embedded;
-        Store::create(&options, &key_file()).unwrap();
+        Store::create(&options, key_file()).unwrap();
         let mut model = Model::new();
         for _ in 0..4 {
             let store = Store::open(&options, &key_file()).unwrap();

@@ -72,7 +72,7 @@ fn a_store_archives_to_a_bucket_and_says_when_it_is_gone() {
     let mut bench = Bench::on(FaultyDisk::new());
     bench.options.background = false;
     bench.options.targets = Some(Arc::new(known(&moto)));
-    Store::create(&bench.options, &key_file()).unwrap();
+    Store::create(&bench.options, key_file()).unwrap();
     let store = bench.open();
     let name = store.register_target(&format!("s3://{}/house/keys/", moto.bucket()), true, false).unwrap();
     assert!(name.ends_with("/house/keys"));

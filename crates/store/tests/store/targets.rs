@@ -39,7 +39,7 @@ fn known(disk: &FaultyDisk) -> KnownTargets {
 fn bench_at(place: &FaultyDisk) -> Bench {
     let mut bench = Bench::on(FaultyDisk::new());
     drive(&mut bench, place);
-    Store::create(&bench.options, &key_file()).unwrap();
+    Store::create(&bench.options, key_file()).unwrap();
     bench
 }
 
@@ -382,7 +382,7 @@ fn archiving_costs_little() {
         bench.options.disk = Arc::new(RealDisk);
         bench.options.targets = None;
         bench.options.journal = Default::default();
-        Store::create(&bench.options, &key_file()).unwrap();
+        Store::create(&bench.options, key_file()).unwrap();
         let store = bench.open();
         if archive {
             store.register_target(dir.path().join("target").to_str().unwrap(), false, false).unwrap();

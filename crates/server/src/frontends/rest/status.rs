@@ -1,17 +1,25 @@
 //! Status and health. Health is told to everybody and says nothing else.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use keyreeve_core::access::Action;
+use keyreeve_core::model::RealmId;
 use keyreeve_core::operations::server::Note;
+use keyreeve_core::ports::store::IndexRange;
+use keyreeve_core::record::IndexKind;
+use keyreeve_store::backup::Acknowledge;
 use serde_json::{Value, json};
 
-use super::{Api, places};
-use super::errors::Result;
+use super::errors::{Problem, Result};
 use super::request::Authenticated;
+use super::{Api, places};
+
+/// Erasures under way that are counted.
+const ERASURES_COUNTED_MAX: usize = 1000;
 
 /// `GET /health/live`: the process answers.
 pub(super) async fn live() -> Json<Value> {
@@ -36,6 +44,13 @@ pub(super) async fn show(
     api.execute(&caller, note).await?;
     let targets: Vec<_> = api.backups.store().targets().iter().map(places::archive).collect();
     let roles: Vec<_> = caller.principal().into_iter().flat_map(|principal| &principal.roles).collect();
+    let acknowledged_by = match api.backups.acknowledge() {
+        Acknowledge::Local => "local",
+        Acknowledge::Target => "target",
+    };
+    let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+    let pending = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Erasure, from, to };
+    let pending = api.engine.store().find(&pending, None, ERASURES_COUNTED_MAX).map_err(Problem::told)?;
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "ready": api.health.is_ready(),
@@ -44,6 +59,8 @@ pub(super) async fn show(
         "principal": caller.name(),
         "roles": roles,
         "disk_full": api.engine.store().is_full(),
+        "acknowledged_by": acknowledged_by,
+        "erasures_pending": pending.len(),
         "archives": targets,
     })))
 }

@@ -31,7 +31,9 @@ pub enum TargetError {
         what: String,
     },
     /// It keeps what is overwritten or removed (versions, object lock): no cell can lie there.
-    #[error("the target {target} keeps what is overwritten ({what}), so it can hold no cell: register it without one (--no-cell)")]
+    #[error(
+        "the target {target} keeps what is overwritten ({what}), so it can hold no cell: register it without one (--no-cell)"
+    )]
     KeepsVersions {
         /// Its address.
         target: String,
@@ -131,7 +133,8 @@ pub struct KnownTargets {
 impl KnownTargets {
     /// Folders lie on `disk`; `crypto` hashes; object stores take their credentials from this process's environment.
     pub fn new(disk: Arc<dyn Disk>, crypto: Arc<dyn Crypto>) -> Self {
-        let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let texts = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let environment = texts.filter(|(name, _)| name.starts_with("AWS_")).collect();
         Self { disk, crypto, environment }
     }
@@ -152,7 +155,11 @@ impl Targets for KnownTargets {
             Some(("file", _)) => return Err(wrong("after file:// comes an absolute path")),
             Some(("s3", place)) => {
                 let (bucket, prefix) = place.trim_end_matches('/').split_once('/').unwrap_or((place, ""));
-                return Ok(Arc::new(s3::Bucket::new((bucket, prefix), &self.environment, self.crypto.clone())?));
+                return Ok(Arc::new(s3::Bucket::new(
+                    (bucket, prefix),
+                    &self.environment,
+                    self.crypto.clone(),
+                )?));
             }
             Some(_) => return Err(wrong("targets are paths, file:// and s3:// addresses")),
         };
