@@ -280,11 +280,14 @@ impl Replica for Depot {
     }
 }
 
+/// Generation, threshold, share and key.
+type Slot = Option<(u64, u8, u8, Vec<u8>)>;
+
 /// A cell in memory that notes what is done to it, and may fail or vanish at a step.
 #[derive(Default)]
 struct SlotCell {
     store: Weak<Store>,
-    slots: Mutex<[Option<(u64, u8, u8, Vec<u8>)>; 2]>,
+    slots: Mutex<[Slot; 2]>,
     /// What was done, under which generation.
     events: Mutex<Vec<(&'static str, u64)>>,
     refuses_put: AtomicBool,

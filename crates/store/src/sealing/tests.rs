@@ -35,7 +35,7 @@ fn key_file(byte: &str) -> Unlock {
 
 fn sealer() -> RootSealer {
     let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
-    let (_, root) = RootFile::create(&*crypto, Uuid::from_u128(1), &key_file("11")).unwrap();
+    let (_, root) = RootFile::create(&*crypto, Uuid::from_u128(1), key_file("11")).unwrap();
     sealer_with(&crypto, 1, root)
 }
 
@@ -156,7 +156,7 @@ fn another_store_or_root_opens_nothing() {
     let sealed = sealer().seal(&binding(), &secret()).unwrap();
     assert!(is_refused(&sealer(), &binding(), &sealed), "the same ids under another root key");
     let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
-    let (file, root) = RootFile::create(&*crypto, Uuid::from_u128(1), &key_file("22")).unwrap();
+    let (file, root) = RootFile::create(&*crypto, Uuid::from_u128(1), key_file("22")).unwrap();
     let same = || file.unlock(&*crypto, Uuid::from_u128(1), &key_file("22")).unwrap();
     let at = |store, root| sealer_with(&crypto, store, root);
     let sealed = at(1, root).seal(&binding(), &secret()).unwrap();

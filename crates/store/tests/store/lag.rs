@@ -136,7 +136,9 @@ fn an_index_on_a_full_disk_lags_and_nothing_is_refused() {
     let store = bench.open();
     put(&store, vec![Change::Put(certificate(100, 1))]);
     *engine.full.lock() = true;
-    (2..20).for_each(|byte| drop(put(&store, vec![Change::Put(certificate(100, byte))])));
+    for byte in 2..20 {
+        put(&store, vec![Change::Put(certificate(100, byte))]);
+    }
     assert_eq!(store.get(&RecordKey::Certificate(ID)).unwrap().as_deref(), Some(&certificate(100, 19)));
     store.close().unwrap();
     drop(store);

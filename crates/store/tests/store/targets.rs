@@ -60,7 +60,9 @@ fn entry(number: u64) -> Vec<Change> {
 }
 
 fn fill(store: &Store, numbers: std::ops::Range<u64>) {
-    numbers.for_each(|number| drop(put(store, entry(number))));
+    numbers.for_each(|number| {
+        put(store, entry(number));
+    });
 }
 
 fn signer() -> Arc<dyn ParsedKey> {
@@ -325,7 +327,9 @@ fn with_acknowledge_target_a_change_is_answered_when_a_target_has_it() {
 
     store.register_target(TARGET, false, false).unwrap();
     // Answers come in order, and one without changes does not wait: what was committed before is durable and waits by then.
-    let pass = || drop(put(&store, Vec::new()));
+    let pass = || {
+        put(&store, Vec::new());
+    };
     let answer = submit(1);
     pass();
     assert!(answer.lock().is_none(), "durable here, not there");
@@ -390,7 +394,11 @@ fn archiving_costs_little() {
         let begin = std::time::Instant::now();
         std::thread::scope(|scope| {
             for _ in 0..WRITERS {
-                scope.spawn(|| (0..COMMITS / WRITERS).for_each(|_| drop(put(&store, Vec::new()))));
+                scope.spawn(|| {
+                    (0..COMMITS / WRITERS).for_each(|_| {
+                        put(&store, Vec::new());
+                    })
+                });
             }
         });
         let rate = COMMITS as f64 / begin.elapsed().as_secs_f64();

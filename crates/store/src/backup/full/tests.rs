@@ -49,7 +49,7 @@ impl Target for Depot {
         let fits = match when {
             PutIf::Always => true,
             PutIf::Absent => !objects.contains_key(path),
-            PutIf::Unchanged(version) => objects.get(path).map(version_of).as_ref() == Some(version),
+            PutIf::Unchanged(version) => objects.get(path).is_some_and(|there| version_of(there) == *version),
         };
         if fits {
             objects.insert(path.to_owned(), bytes.to_vec());
@@ -86,7 +86,7 @@ impl Target for Depot {
     }
 }
 
-fn version_of(bytes: &Vec<u8>) -> Version {
+fn version_of(bytes: &[u8]) -> Version {
     Version(hex::encode(SoftwareCrypto::new().sha256(&[bytes])))
 }
 
