@@ -69,7 +69,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("sealing.cell", "", "File of the machine's epoch key, outside of data.dir; empty: data.dir with .cell behind it."),
     setting("sealing.cells_threshold", "1", "How many places together give an epoch key; 1: each has it whole."),
-    setting("backup.ack", "\"local\"", "When a change is answered: once it is on this disk (local), or at a target too (target)."),
+    setting("backup.ack", "local", "When a change is answered: once it is on this disk (local), or at a target too (target)."),
     setting("backup.interval_ms", "200", "Milliseconds that new entries wait for company before they are shipped to the targets."),
     setting("backup.rpo_seconds_max", "5", "Seconds that a target may be behind; longer is a breach, logged and reported."),
     setting("backup.bytes_per_second_max", "0", "Bytes that go to each target in a second; 0: no cap."),
@@ -439,6 +439,19 @@ mod tests {
                 kmip: Kmip { interop: true, credentials_ignored: false },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),
+                sealing: Sealing { cell: None, cells_threshold: 2 },
+                backup: Backup {
+                    ack: Ack::Target,
+                    interval_ms: 1,
+                    rpo_seconds_max: 1,
+                    bytes_per_second_max: 1,
+                    full_every_hours: 1,
+                    drill_every_days: 1,
+                    window: String::new(),
+                    keep_full: 1,
+                    keep_days: 1,
+                },
+                once: Once::default(),
             },
             |config, setting| {
                 let value = setting.default.to_owned();

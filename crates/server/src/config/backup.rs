@@ -52,7 +52,7 @@ pub struct Backup {
     /// Days between drills; 0: none by itself.
     pub drill_every_days: u32,
     /// Hours of the day, in UTC, in which full backups and drills begin: `22-5`; empty: any.
-    #[serde(deserialize_with = "window")]
+    #[serde(deserialize_with = "window", skip_serializing_if = "String::is_empty")]
     pub window: String,
     /// Full backups that are kept.
     pub keep_full: u32,
