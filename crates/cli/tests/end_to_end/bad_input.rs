@@ -50,7 +50,7 @@ fn keys_of_every_algorithm_live_their_life_on_a_server_with_a_passphrase() {
             assert_eq!(said, if *used == "encrypt" { "a message" } else { "valid\n" }, "{algorithm}");
         }
         server.keyreeve(&["key", "revoke", algorithm]);
-        server.keyreeve(&["key", "destroy", algorithm, "--yes"]);
+        server.keyreeve(&["key", "destroy", algorithm, "--yes", "--now"]);
         assert!(text(server.keyreeve(&["key", "show", algorithm])).contains("destroyed"), "{algorithm}");
     }
     assert_eq!(text(server.keyreeve(&["key", "list"])).lines().count(), ALGORITHMS.len() + 1);

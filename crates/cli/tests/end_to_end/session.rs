@@ -131,6 +131,7 @@ macro_rules! sessions {
 }
 
 sessions! {
+    backup
     clients_and_grants
     curl
     denials_and_mistakes
