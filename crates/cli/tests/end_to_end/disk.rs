@@ -10,7 +10,7 @@ use crate::server::{KEYREEVE, Server, folder};
 const TAGS: (usize, usize) = (60, 1000);
 
 /// The shared object that makes the disk faulty, built for this test.
-fn faulty_disk(into: &Path) -> PathBuf {
+pub(crate) fn faulty_disk(into: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/faulty_disk.c");
     let object = into.join("faulty_disk.so");
     let built =

@@ -11,6 +11,7 @@ mod garbage;
 mod http;
 mod readme;
 mod recovery;
+mod runbooks;
 mod server;
 mod session;
 mod shares;

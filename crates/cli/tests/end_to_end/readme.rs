@@ -44,7 +44,7 @@ fn the_commands_of_the_readme_work() {
 }
 
 /// Text of the fenced blocks in this language.
-fn blocks_of(text: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks_of(text: &str, language: &str) -> Vec<String> {
     let begin = format!("```{language}");
     let mut blocks = Vec::new();
     let mut lines = text.lines();
