@@ -253,7 +253,7 @@ impl Shipper {
         rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(bytes as f64 / rate as f64))
     }
 
-    /// Ships one piece, giving its bytes; where nothing is left to ship, does the rest.
+    /// Ships one piece, giving its bytes, or sees to what is there where nothing is left to ship.
     fn pass(&self) -> Result<Option<u64>, BackupError> {
         let mut work = self.work.lock();
         let passed = self.ship_or_tend(&mut work);
@@ -263,14 +263,16 @@ impl Shipper {
 
     fn ship_or_tend(&self, work: &mut Work) -> Result<Option<u64>, BackupError> {
         let until = self.shared.source.last();
-        let archive = self.archive(work)?;
-        if let Some(bytes) = archive.ship_next(until)? {
-            return Ok(Some(bytes));
-        }
-        archive.merge()?;
+        // First: who restores opens with it what is shipped from now on. Neither this nor the anchor waits for a quiet
+        // moment, which a busy store never has.
         self.put_root_file(work)?;
+        let archive = self.archive(work)?;
+        let shipped = archive.ship_next(until)?;
+        if shipped.is_none() {
+            archive.merge()?;
+        }
         self.put_anchor(work)?;
-        Ok(None)
+        Ok(shipped)
     }
 
     /// The archive, opened where it is not.

@@ -52,7 +52,10 @@ impl Store {
     /// # Errors
     /// `NotFound`; `Unavailable` where it cannot be reached and nobody attests.
     pub fn remove_target(&self, address: &str, attested: Option<Attestation>) -> Result<Arc<Place>> {
-        let place = self.targets.remove(address, attested)?;
+        let place = {
+            let _still = self.eraser.pause();
+            self.targets.remove(address, attested)?
+        };
         self.eraser.wake();
         Ok(place)
     }

@@ -20,7 +20,7 @@ use keyreeve_core::{
     },
     record::{IndexKind, Record, RecordKey},
 };
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::places::Places;
 use crate::{
@@ -123,6 +123,9 @@ impl Eraser {
             if (!asked.is_empty() || self.wants_threshold()?) && self.attempt(&asked, false)? {
                 self.settle()?;
             }
+            if asked.is_empty() {
+                self.look_after_cells()?;
+            }
             self.complete()?
         };
         self.signal.lock().passes += 1;
@@ -142,6 +145,12 @@ impl Eraser {
         self.change_epoch(&self.asked()?, true)?;
         self.settle()?;
         self.complete().map(drop)
+    }
+
+    /// Keeps the eraser from working while the result lives: who lets a place go must not meet a pass that still counts it
+    /// in, and brings it an epoch key that nobody would ask for any more.
+    pub(crate) fn pause(&self) -> MutexGuard<'_, ()> {
+        self.pass.lock()
     }
 
     /// An epoch change that what it needs may keep from happening: then nothing has changed, and it is tried later.

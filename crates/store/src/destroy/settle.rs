@@ -57,6 +57,30 @@ impl Eraser {
         self.drop_unneeded()
     }
 
+    /// Puts the epoch key back into targets that held it and do not any more: a medium was swapped, or has rotted. Without
+    /// this nobody would notice before it is needed.
+    ///
+    /// # Errors
+    /// Those of the journal and of the index.
+    pub(super) fn look_after_cells(&self) -> Result<()> {
+        let Some((generation, key)) = self.tree.epoch_key() else { return Ok(()) };
+        for place in self.places.all()? {
+            if !place.has_cell || place.lost.is_some() || place.confirmed != generation {
+                continue;
+            }
+            let Some(replica) = self.places.replica(&place.name) else { continue };
+            let Some(Ok(held)) = replica.cell().map(|cell| cell.read()) else { continue };
+            if held.iter().any(|held| (held.store, held.generation) == (self.here.store, generation)) {
+                continue;
+            }
+            if let Err(error) = self.settle_target(&place, &*replica, generation, &key) {
+                self.scribe.failure.check()?;
+                tracing::warn!(%error, place = place.name, "its cell has lost the epoch key");
+            }
+        }
+        Ok(())
+    }
+
     /// INVARIANT: the epoch key comes into a target's cell, and the older one goes, only when the target has what the new
     /// one opens: read back from there, not believed.
     fn settle_target(

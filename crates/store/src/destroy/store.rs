@@ -74,7 +74,10 @@ impl Store {
     /// # Errors
     /// `NotFound`; `WrongState` for this machine itself; `InvalidField` for a statement of over 1,024 bytes.
     pub fn retire_cell(&self, name: &str, attested: Option<Attestation>) -> Result<Arc<Place>> {
-        let place = self.eraser.places.retire(name, attested)?;
+        let place = {
+            let _still = self.eraser.pause();
+            self.eraser.places.retire(name, attested)?
+        };
         self.eraser.wake();
         Ok(place)
     }

@@ -6,6 +6,8 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use keyreeve_core::{
@@ -292,6 +294,8 @@ struct SlotCell {
     events: Mutex<Vec<(&'static str, u64)>>,
     refuses_put: AtomicBool,
     refuses_erase: AtomicBool,
+    /// Happens when the next key comes, before it is there.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl SlotCell {
@@ -325,6 +329,8 @@ impl Cell for SlotCell {
             return Err(unavailable("the cell is read-only"));
         }
         self.note("put");
+        let meanwhile = self.meanwhile.lock().take();
+        meanwhile.into_iter().for_each(|happens| happens());
         let mut slots = self.slots.lock();
         let at = slots.iter().position(|slot| slot.as_ref().is_none_or(|slot| slot.0 != keep)).unwrap_or(1);
         slots[at] = Some((entry.generation, entry.threshold, entry.share, entry.key.expose().to_vec()));
@@ -631,6 +637,48 @@ fn a_removed_target_is_erased_and_waited_for_no_more() {
     assert_ne!(share(&bench), former);
     assert!(!bench.store.keep().unwrap());
     assert_eq!(bench.targets[2].cell.generations(), BTreeSet::from([2]));
+}
+
+#[test]
+fn a_target_that_is_removed_during_an_epoch_change_is_left_with_no_key() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    let (store, removing) = (bench.store.clone(), Arc::new(Mutex::new(None)));
+    let begun = removing.clone();
+    *bench.targets[0].cell.meanwhile.lock() = Some(Box::new(move || {
+        let removal = thread::spawn(move || store.remove_target("file:///target-0", None).map(drop));
+        // Time enough for it to come between the put and the switch, if it could.
+        (0..20).take_while(|_| !removal.is_finished()).for_each(|_| thread::sleep(Duration::from_millis(10)));
+        *begun.lock() = Some(removal);
+    }));
+    bench.destroy(&[2]);
+    bench.store.keep().unwrap();
+    let removal = removing.lock().take().expect("a key was put");
+    removal.join().unwrap().unwrap();
+    assert!(bench.targets[0].cell.generations().is_empty());
+}
+
+#[test]
+fn a_target_that_lost_its_key_gets_it_back() {
+    let bench = Bench::new(1);
+    let held = bench.targets[0].cell.generations();
+    *bench.targets[0].cell.slots.lock() = [None, None];
+    assert!(!bench.store.keep().unwrap());
+    assert_eq!(bench.targets[0].cell.generations(), held);
+    assert!(!held.is_empty());
+}
+
+#[test]
+fn a_cell_with_the_epoch_key_of_another_store_is_left_alone() {
+    let bench = Bench::new(0);
+    let mut options = bench.options.clone();
+    options.dir = bench._dir.path().join("other");
+    options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+    Store::create(&options, [key_file()]).unwrap();
+    let other = Store::open(&options, &key_file()).unwrap();
+    let refused = other.sealer().seal(&binding(1), &SecretBytes::new(vec![1; 32])).unwrap_err();
+    assert!(refused.public().contains("name another cell"), "{refused}");
+    assert_eq!(generations(&*bench.machine_cell()), BTreeSet::from([1]));
 }
 
 #[test]

@@ -33,7 +33,7 @@ use crate::{
     scribe::{Note, Scribe},
     sealing::{
         Place,
-        cells::{FileCell, cell_entry, epoch_key, machine_name},
+        cells::{FileCell, cell_entry, epoch_key, machine_name, no_others},
     },
 };
 
@@ -188,9 +188,11 @@ fn take_epoch_key(
     let ours = |entry: &CellEntry| {
         (entry.store, entry.timeline, entry.generation) == (place.store, place.timeline, head.generation)
     };
-    if here.read().map_err(failed)?.iter().any(ours) {
+    let held = here.read().map_err(failed)?;
+    if held.iter().any(ours) {
         return Ok(());
     }
+    no_others(&here.address(), &held, |entry| entry.store == place.store).map_err(failed)?;
     let named = match &unclaimed.cell {
         Some(named) => open_cell(options, named)?,
         None => {
@@ -220,9 +222,8 @@ fn take_epoch_key(
         _ => return Err(failed(Error::internal("a restored machine is no place on record"))),
     };
     let entry = cell_entry(&**crypto, place, (head.generation, &key), (threshold, share)).map_err(failed)?;
-    // Whatever an earlier store left in a cell at this path is of no use to this one.
-    here.erase_except(None).map_err(failed)?;
-    here.put(&entry, 0).map_err(failed)
+    // INVARIANT: beside what is there, which may be the only copy of this very key: the new epoch erases it.
+    here.put(&entry, head.generation).map_err(failed)
 }
 
 /// Once the store runs, before it takes requests: puts the restore on record, and begins a new epoch.

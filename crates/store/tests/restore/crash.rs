@@ -1,5 +1,10 @@
 //! Power failures at every change of a restore and of the first start.
 
+use keyreeve_store::{
+    backup::{BackupKind, BackupOptions},
+    disk::OpenMode,
+};
+
 use super::*;
 
 fn lost() -> Machine {
@@ -70,4 +75,43 @@ fn a_first_start_that_was_cut_off_is_made_up_for() {
         }
     }
     assert!(cut > 20, "{cut}");
+}
+
+/// The backup lies where no cell is: the machine's own, which outlived its data folder, is the only one, and stands where
+/// the restored store's own comes to be.
+#[test]
+fn a_cell_that_outlived_its_machine_outlives_the_first_start_too() {
+    let lost = Machine::new();
+    Store::create(&lost.options(), [key_file()]).unwrap();
+    let store = lost.open().unwrap();
+    fill(&store, 1..=6);
+    put(&store, records::destroy(&store, 2));
+    keep(&store);
+    store.backup(&lost.target(), BackupKind::Full, BackupOptions::default()).unwrap();
+    drop(store);
+    let cell = Path::new("/machine/data.cell");
+    let mut bytes = vec![0; 8192];
+    assert_eq!(lost.disk.open(cell, OpenMode::Read).unwrap().read_at(0, &mut bytes).unwrap(), bytes.len());
+
+    let restored = Machine::beside(&lost.targets);
+    let file = restored.disk.open(cell, OpenMode::CreateNew).unwrap();
+    file.write_at(0, &bytes).and_then(|()| file.sync()).unwrap();
+    restored.disk.sync_dir(Path::new("/machine")).unwrap();
+    let from = restored.target();
+    let named = Some("/machine/data.cell".to_owned());
+    let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: named };
+    restore(&restored.options(), &key_file(), &plan).unwrap();
+    for count in 1.. {
+        let targets = restored.targets.kill();
+        let machine = Machine { disk: restored.disk.kill(), targets, clock: restored.clock.clone() };
+        machine.disk.fail_power_at(count);
+        let whole = machine.open().is_ok();
+        let disk = machine.disk.crash(count);
+        let after = Machine { disk, targets: machine.targets.kill(), clock: machine.clock.clone() };
+        let store = after.open().unwrap_or_else(|error| panic!("change {count}: {error}"));
+        assert_whole(&store);
+        if whole {
+            break;
+        }
+    }
 }

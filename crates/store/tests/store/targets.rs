@@ -15,7 +15,7 @@ use keyreeve_core::{
 use keyreeve_store::{
     Store, StoreError,
     backup::{
-        Acknowledge, RollbackCheck,
+        Acknowledge, RollbackCheck, root_status,
         targets::{KnownTargets, PutIf, Target, TargetError, Targets},
     },
     disk::{Disk, RealDisk},
@@ -247,6 +247,34 @@ fn a_target_that_lost_its_claim_gets_nothing_until_it_is_registered_anew() {
     assert_eq!(status.lag_entries, 2);
     store.register_target(TARGET, false, false).unwrap();
     assert_eq!((store.targets()[0].lag_entries, store.targets()[0].trouble.as_deref()), (0, None));
+}
+
+#[test]
+fn nothing_comes_to_a_target_before_the_root_key_that_opens_it() {
+    let mut sealed_anew = 0;
+    for change in 1.. {
+        let place = FaultyDisk::new();
+        let bench = bench_at(&place);
+        let store = bench.open();
+        store.register_target(TARGET, false, false).unwrap();
+        assert_eq!(store.replace_root(&key_file(), &[key_file()]).unwrap(), 2);
+        fill(&store, 0..3);
+        place.fail_power_at(change);
+        store.keep().unwrap();
+        let whole = store.targets()[0].trouble.is_none();
+        let target = folder(&place.crash(change));
+        for piece in target.list("t1/pieces/").unwrap() {
+            let version = target.get_range(&piece.path, 128, 4).unwrap().unwrap();
+            if version == [0, 0, 0, 2] {
+                assert_eq!(root_status(&*target, &*crypto()).unwrap().version, 2, "change {change}");
+                sealed_anew += 1;
+            }
+        }
+        if whole {
+            break;
+        }
+    }
+    assert!(sealed_anew > 0);
 }
 
 #[test]

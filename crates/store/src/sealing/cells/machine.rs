@@ -69,6 +69,8 @@ impl EpochKeys for MachineCell {
     fn put_first(&self, generation: u64, key: &SecretBytes) -> Result<Vec<Change>> {
         let (threshold, share) = (1, FIRST_SHARE);
         let entry = cell_entry(&*self.crypto, self.place, (generation, key), (threshold, share))?;
+        let may_go = |entry: &CellEntry| (entry.store, entry.generation) == (self.place.store, generation);
+        no_others(&self.cell.address(), &self.cell.read()?, may_go)?;
         self.cell.erase_except(None)?;
         self.cell.put(&entry, 0)?;
         let place = keyreeve_core::model::Place {
@@ -85,6 +87,20 @@ impl EpochKeys for MachineCell {
         };
         Ok(vec![Change::Put(Record::Place(Arc::new(place)))])
     }
+}
+
+/// Makes sure that a cell holds nothing but what may be written over: an epoch key is the only way to a whole store.
+///
+/// # Errors
+/// `Unavailable`, naming what to do.
+pub(crate) fn no_others(address: &str, held: &[CellEntry], may_go: impl Fn(&CellEntry) -> bool) -> Result<()> {
+    let Some(other) = held.iter().find(|entry| !may_go(entry)) else { return Ok(()) };
+    let public = format!(
+        "the cell {address} holds the epoch key of store {}, generation {}, which its keys and backups may need: name \
+         another cell, or move that file away",
+        other.store, other.generation
+    );
+    Err(Error::new(ErrorKind::Unavailable, public))
 }
 
 /// What the place of a machine is called.
