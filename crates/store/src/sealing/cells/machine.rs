@@ -93,7 +93,11 @@ impl EpochKeys for MachineCell {
 ///
 /// # Errors
 /// `Unavailable`, naming what to do.
-pub(crate) fn no_others(address: &str, held: &[CellEntry], may_go: impl Fn(&CellEntry) -> bool) -> Result<()> {
+pub(crate) fn no_others(
+    address: &str,
+    held: &[CellEntry],
+    may_go: impl Fn(&CellEntry) -> bool,
+) -> Result<()> {
     let Some(other) = held.iter().find(|entry| !may_go(entry)) else { return Ok(()) };
     let public = format!(
         "the cell {address} holds the epoch key of store {}, generation {}, which its keys and backups may need: name \
