@@ -165,7 +165,7 @@ fn a_folder_that_holds_anything_is_refused() {
 }
 
 #[test]
-fn a_preview_leaves_nothing_behind() {
+fn a_preview_leaves_no_store_and_a_restore_goes_on_there() {
     let lost = Machine::new();
     let store = lost.created();
     let first = put(&store, records::create(&store, 1, "one"));
@@ -177,7 +177,7 @@ fn a_preview_leaves_nothing_behind() {
     let report = keyreeve_store::restore::preview(&machine.options(), &key_file(), &plan).unwrap();
     let gone: Vec<_> = report.preview.disappears.lines.iter().map(|line| line.name.as_str()).collect();
     assert_eq!(gone, ["two"]);
-    assert!(matches!(machine.open(), Err(StoreError::Missing(_))));
+    assert!(matches!(machine.open(), Err(StoreError::Unfinished(_))));
     machine.restore(PointInTime::Latest, false).unwrap();
     records::assert_opens(&machine.open().unwrap(), 2);
 }
