@@ -3,6 +3,7 @@
 mod artefacts;
 mod attacks;
 mod bench;
+mod crashes;
 mod destruction;
 mod simulation;
 mod solver;
