@@ -336,7 +336,7 @@ fn a_store_that_only_shares_unlock_comes_back_by_enough_of_them() {
         let mut command = Command::new(KEYREEVE);
         command.args(["server", "--dir", dir, "--kmip", "127.0.0.1:0", "--http"]);
         command.arg(format!("127.0.0.1:{port}"));
-        with.iter().for_each(|at| drop(command.args(["--share-file", file(*at)])));
+        command.args(with.iter().flat_map(|at| ["--share-file", file(*at)]));
         let mut server = Server::start(command).unwrap();
         let admin = |name: &str| Path::new(&admin).join(name);
         let token = fs::read_to_string(admin("token")).unwrap();
