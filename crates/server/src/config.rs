@@ -38,7 +38,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("data.dir", "/var/lib/keyreeve", "Folder of journal, index and root key file."),
     setting("unlock.passphrase_file", "", "File whose first line is the passphrase of the root key."),
     setting("unlock.key_file", "", "File with a 32-byte key, in hex or base64, that unlocks the root key."),
-    setting("unlock.share_files", "[]", "Files with recovery shares that unlock the root key, a share a line."),
+    setting(
+        "unlock.share_files",
+        "[]",
+        "Files with recovery shares that unlock the root key, a share a line.",
+    ),
     setting(
         "tls.names",
         "[\"localhost\", \"127.0.0.1\", \"::1\"]",
@@ -67,15 +71,43 @@ pub const SETTINGS: &[Setting] = &[
         "7",
         "Days, at most 365, that a key waits for its destruction where its own policy says nothing.",
     ),
-    setting("sealing.cell", "", "File of the machine's epoch key, outside of data.dir; empty: data.dir with .cell behind it."),
-    setting("sealing.cells_threshold", "1", "How many places together give an epoch key; 1: each has it whole."),
-    setting("backup.ack", "local", "When a change is answered: once it is on this disk (local), or at a target too (target)."),
-    setting("backup.interval_ms", "200", "Milliseconds that new entries wait for company before they are shipped to the targets."),
-    setting("backup.rpo_seconds_max", "5", "Seconds that a target may be behind; longer is a breach, logged and reported."),
+    setting(
+        "sealing.cell",
+        "",
+        "File of the machine's epoch key, outside of data.dir; empty: data.dir with .cell behind it.",
+    ),
+    setting(
+        "sealing.cells_threshold",
+        "1",
+        "How many places together give an epoch key; 1: each has it whole.",
+    ),
+    setting(
+        "backup.ack",
+        "local",
+        "When a change is answered: once it is on this disk (local), or at a target too (target).",
+    ),
+    setting(
+        "backup.interval_ms",
+        "200",
+        "Milliseconds that new entries wait for company before they are shipped to the targets.",
+    ),
+    setting(
+        "backup.rpo_seconds_max",
+        "5",
+        "Seconds that a target may be behind; longer is a breach, logged and reported.",
+    ),
     setting("backup.bytes_per_second_max", "0", "Bytes that go to each target in a second; 0: no cap."),
-    setting("backup.full_every_hours", "24", "Hours between full backups to each registered target; 0: only when asked for."),
+    setting(
+        "backup.full_every_hours",
+        "24",
+        "Hours between full backups to each registered target; 0: only when asked for.",
+    ),
     setting("backup.drill_every_days", "7", "Days between recovery drills; 0: only when asked for."),
-    setting("backup.window", "", "Hours of the day, in UTC, in which full backups and drills begin, such as 22-5; empty: any."),
+    setting(
+        "backup.window",
+        "",
+        "Hours of the day, in UTC, in which full backups and drills begin, such as 22-5; empty: any.",
+    ),
     setting("backup.keep_full", "7", "Full backups that pruning keeps at each target, at least."),
     setting("backup.keep_days", "30", "Days whose every state pruning keeps at each target."),
 ];

@@ -134,7 +134,9 @@ fn losses(facts: &Facts, report: &mut Report) {
         report.warn("No full backup in the last 30 days: a restore replays all entries since.");
     }
     if old(facts.last.drill) {
-        report.warn("No recovery drill in the last 30 days: `keyreeve backup drill` proves that restoring works.");
+        report.warn(
+            "No recovery drill in the last 30 days: `keyreeve backup drill` proves that restoring works.",
+        );
     }
 }
 

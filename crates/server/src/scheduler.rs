@@ -11,9 +11,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
 
 use crate::authn::request_id;
+use crate::backups::Backups;
 use crate::execute::execute;
 use crate::listen::Shutdown;
-use crate::backups::Backups;
 use crate::reseal::Resealing;
 use crate::server_identity::ServerIdentity;
 

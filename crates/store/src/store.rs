@@ -27,14 +27,14 @@ use crate::{
     disk::DiskLock,
     failure::{Failure, unavailable},
     feed::Watchers,
-    index::{Index, encoding},
-    journal::{self, CommitError, Committer, ENTRY_BYTES_MAX, Journal, JournalError},
+    index::{Index, applier::Applier, encoding},
+    journal::{self, CommitError, Committer, ENTRY_BYTES_MAX, Journal, JournalError, Writer},
     marks::Marks,
     options::{StoreError, StoreOptions},
     recovery::{self, OpenTree, Recovered},
     restore,
     scribe::Scribe,
-    sealing::{Place, RootKeeper, RootSealer, Unlock},
+    sealing::{Place, RootKeeper, RootKey, RootSealer, Unlock},
     stage::{Prepared, Recent, StoreStage},
 };
 
@@ -93,29 +93,9 @@ impl Store {
         let OpenTree { tree, cell, threshold } = recovery::open_tree(options, place, &index)?;
         let sealer =
             Arc::new(RootSealer::new(options.crypto.clone(), root.root().clone(), place.store, tree.clone()));
-        let failure = Arc::new(Failure::new(options.on_failure.clone()));
-        let watchers = Arc::new(Watchers::default());
-        let thread = StoreError::io("start a thread for", &options.dir);
-        let (sender, applier) = applier.start(failure.clone()).map_err(thread)?;
-        let stage = StoreStage {
-            root: root.root().clone(),
-            clock: options.clock.clone(),
-            index: index.clone(),
-            applier: sender,
-            failure: failure.clone(),
-            published: published.clone(),
-            watchers: watchers.clone(),
-            marks: marks.clone(),
-            recent: Recent::new(last),
-            staged: Vec::new(),
-            told: last.0,
-        };
-        let failed = failure.clone();
-        let on_failure = move |error: &CommitError| failed.report(error.to_string());
-        let thread = StoreError::io("start a thread for", &options.dir);
-        let committer =
-            Arc::new(Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?);
-        let applier = Mutex::new(Some(applier));
+        let shown = Shown { index: index.clone(), published: published.clone(), marks: marks.clone() };
+        let Running { committer, applier, failure, watchers } =
+            start_threads(options, (writer, applier, last), &shown, root.root().clone())?;
         let (clock, crypto) = (options.clock.clone(), options.crypto.clone());
         let scribe = Scribe {
             index: index.clone(),
@@ -152,7 +132,7 @@ impl Store {
         Ok(Self {
             journal,
             committer,
-            applier,
+            applier: Mutex::new(Some(applier)),
             index,
             failure,
             published,
@@ -287,6 +267,51 @@ impl port::Store for Store {
         let verified = self.journal.verify(journal::Lsn(self.published().0)).map_err(read_failure)?;
         Ok((Lsn(verified.end.last().0), verified.end.hash))
     }
+}
+
+/// What readers see of what is committed.
+struct Shown {
+    index: Arc<Index>,
+    published: Arc<AtomicU64>,
+    marks: Arc<Marks>,
+}
+
+/// The threads that commit, and that carry what is committed into the index.
+struct Running {
+    committer: Arc<Committer<StoreStage>>,
+    applier: JoinHandle<()>,
+    failure: Arc<Failure>,
+    watchers: Arc<Watchers>,
+}
+
+fn start_threads(
+    options: &StoreOptions,
+    (writer, applier, last): (Writer, Applier, Lsn),
+    shown: &Shown,
+    root: RootKey,
+) -> Result<Running, StoreError> {
+    let failure = Arc::new(Failure::new(options.on_failure.clone()));
+    let watchers = Arc::new(Watchers::default());
+    let thread = StoreError::io("start a thread for", &options.dir);
+    let (sender, applier) = applier.start(failure.clone()).map_err(thread)?;
+    let stage = StoreStage {
+        root,
+        clock: options.clock.clone(),
+        index: shown.index.clone(),
+        applier: sender,
+        failure: failure.clone(),
+        published: shown.published.clone(),
+        watchers: watchers.clone(),
+        marks: shown.marks.clone(),
+        recent: Recent::new(last),
+        staged: Vec::new(),
+        told: last.0,
+    };
+    let failed = failure.clone();
+    let on_failure = move |error: &CommitError| failed.report(error.to_string());
+    let thread = StoreError::io("start a thread for", &options.dir);
+    let committer = Committer::start(writer, stage, options.commit, on_failure).map_err(thread)?;
+    Ok(Running { committer: Arc::new(committer), applier, failure, watchers })
 }
 
 /// Damage is told to whoever may read the journal, with its place; all else is for the log.

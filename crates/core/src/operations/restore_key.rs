@@ -81,7 +81,11 @@ fn restore_policy(context: &mut Context<'_>, key: &Key, past: &Key) -> Result<()
     let now = context.key(key.id)?;
     let policy = KeyPolicy {
         exportable: past.policy.exportable && now.policy.exportable,
-        destroy_waiting_days: past.policy.destroy_waiting_days,
+        // The longer period, and the server's own where either says nothing: a restore makes no destruction quicker.
+        destroy_waiting_days: match (past.policy.destroy_waiting_days, now.policy.destroy_waiting_days) {
+            (Some(past), Some(now)) => Some(past.max(now)),
+            (_, now) => now,
+        },
         destroy_at_once: past.policy.destroy_at_once && now.policy.destroy_at_once,
     };
     let restored = Key { policy, tags: past.tags.clone(), ..Key::clone(&now) };

@@ -100,10 +100,25 @@ fn open_or_create(config: &mut Config, root_key: Option<&Path>) -> Result<Opened
         return open_existing(config);
     }
     config.unlock.key_file = Some(dir.join(ROOT_KEY));
+    set_aside_cell(config)?;
     match create_store(config, None) {
         Ok(_) | Err(StartError::Store(StoreError::Exists(_))) => open_existing(config),
         Err(error) => Err(error),
     }
+}
+
+/// A folder that somebody removed leaves its cell beside it, and no other store writes over that. Whoever tries things out
+/// makes the folder anew; the old epoch key is kept under another name, since backups may need it.
+fn set_aside_cell(config: &Config) -> Result<(), StartError> {
+    let cell = config.sealing.cell.clone().unwrap_or_else(|| config.data.dir.with_added_extension("cell"));
+    if !cell.exists() || config.data.dir.join("journal").exists() {
+        return Ok(());
+    }
+    let free = (1..).map(|number: u32| cell.with_added_extension(format!("{number}.old")));
+    let Some(aside) = free.into_iter().find(|path| !path.exists()) else { return Ok(()) };
+    std::fs::rename(&cell, &aside).map_err(StartError::io("set aside", &cell))?;
+    tracing::warn!("{} belongs to an earlier store; it is kept as {}", cell.display(), aside.display());
+    Ok(())
 }
 
 fn open_existing(config: &Config) -> Result<Opened, StartError> {

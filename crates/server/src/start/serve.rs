@@ -15,6 +15,7 @@ use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::open::Opened;
 use crate::authn::Authenticator;
+use crate::backups::Backups;
 use crate::config::Config;
 use crate::frontends::kmip::{Kmip, Settings};
 use crate::frontends::rest::{Api, Feeds, Rest};
@@ -26,7 +27,6 @@ use crate::offline::{
     self,
     unlock::{Ask, from_files, unlock},
 };
-use crate::backups::Backups;
 use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
@@ -113,7 +113,12 @@ async fn run(
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
-    tasks.spawn(scheduler::run(opened.engine.clone(), identity, (server.resealing.clone(), server.backups.clone()), shutdown));
+    tasks.spawn(scheduler::run(
+        opened.engine.clone(),
+        identity,
+        (server.resealing.clone(), server.backups.clone()),
+        shutdown,
+    ));
     let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
     note(opened, Action::Start, format!("version {version}, REST on {http}, KMIP on {kmip}"))?;
     server.health.set_ready(true);

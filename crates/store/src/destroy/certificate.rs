@@ -14,7 +14,7 @@ use crate::sealing::Place as Here;
 /// The kind of statement.
 pub(super) const KIND: &str = "certificate";
 const FORMAT: u32 = 1;
-const METHOD: &str = "Cryptographic erase (NIST SP 800-88 rev. 1, section 2.6 and appendix A): the material was encrypted \
+const METHOD: &str = "Cryptographic erase (NIST SP 800-88 rev. 1, section 2.6 and appendix D): the material was encrypted \
 with AES-256-GCM under a key derived from the root key and a leaf key. The leaf key was left out of a new key tree, and \
 the epoch key that still reached it was overwritten in place and read back in every place listed as erased. Backups, \
 journals and archives hold the material only encrypted.";

@@ -95,6 +95,17 @@ impl Places {
         if self.get(&name)?.is_some_and(|place| place.lost.is_none()) {
             return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
         }
+        let unaccounted =
+            |place: &Arc<Place>| place.has_cell && place.lost.is_some() && place.attested.is_none();
+        if self.get(&name)?.as_ref().is_some_and(unaccounted) {
+            // INVARIANT: a place that is lost stays pending until somebody speaks for it. Under the same name a new one
+            // would clear it without a word.
+            let public = format!(
+                "{name} is lost, and its epoch key not accounted for: retire it with an attestation first, or take another \
+                 address"
+            );
+            return Err(Error::new(ErrorKind::Conflict, public));
+        }
         let shares = self.all()?.iter().map(|place| place.share).max().unwrap_or(0);
         let share = shares.checked_add(1).ok_or_else(|| {
             Error::new(ErrorKind::LimitExceeded, format!("a store may ever have {PLACES_MAX} places"))

@@ -48,6 +48,7 @@ use crate::{
     backup::{
         BackupError, FullPoint, full::Fulls, keys::RootArchiveKeys, shipper::ROOT_PATH, targets::Target,
     },
+    disk::parent,
     engines::{Engine, embedded::EmbeddedEngine, memory::MemoryEngine},
     index::{Index, checkpoint::Checkpoint},
     journal::{self, Identity},
@@ -232,8 +233,9 @@ impl<'a> Source<'a> {
         let timeline = timelines.max().unwrap_or(0).saturating_add(1);
         if write {
             let seen = entries.iter().map(|entry| entry.generation).max().unwrap_or(0);
-            let now = options.clock.now();
-            let changes = reset::reset(&state, epoch.as_ref(), timeline, seen, now).map_err(failed)?;
+            let domain = options.disk.file_system(parent(&options.cell));
+            let machine = reset::Machine { timeline, now: options.clock.now(), domain };
+            let changes = reset::reset(&state, epoch.as_ref(), &machine, seen).map_err(failed)?;
             state.change(changes).map_err(failed)?;
         }
         let report = Report {

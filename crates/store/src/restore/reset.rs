@@ -15,6 +15,16 @@ use crate::sealing::{cells::machine_name, tree::SLOTS};
 /// Generations that are left out: the lost machine may have begun some that no backup saw.
 const GENERATIONS_SKIPPED: u64 = 1024;
 
+/// The machine that is restored to.
+pub(super) struct Machine {
+    /// The timeline that begins.
+    pub(super) timeline: u32,
+    /// When.
+    pub(super) now: Time,
+    /// The file system of its cell, where that is known.
+    pub(super) domain: Option<String>,
+}
+
 /// The changes that make a state that was loaded the one of a new timeline. `seen`: the highest generation in any cell.
 ///
 /// # Errors
@@ -22,15 +32,14 @@ const GENERATIONS_SKIPPED: u64 = 1024;
 pub(super) fn reset(
     state: &State,
     epoch: Option<&Epoch>,
-    timeline: u32,
+    machine: &Machine,
     seen: u64,
-    now: Time,
 ) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     if let (Some(head), Some(epoch)) = (state.head()?, epoch) {
         tree(state, &head, epoch, seen, &mut changes)?;
         erasures(state, &head, epoch, &mut changes)?;
-        places(state, epoch, timeline, now, &mut changes)?;
+        places(state, epoch, machine, &mut changes)?;
     }
     Ok(changes)
 }
@@ -87,7 +96,8 @@ fn erasures(state: &State, head: &TreeHead, epoch: &Epoch, changes: &mut Vec<Cha
     })
 }
 
-fn places(state: &State, epoch: &Epoch, timeline: u32, now: Time, changes: &mut Vec<Change>) -> Result<()> {
+fn places(state: &State, epoch: &Epoch, machine: &Machine, changes: &mut Vec<Change>) -> Result<()> {
+    let Machine { timeline, now, domain } = machine;
     let mut share = 0;
     state.each(IndexKind::Place, |hit| {
         let name = String::from_utf8_lossy(&hit.value).into_owned();
@@ -96,7 +106,7 @@ fn places(state: &State, epoch: &Epoch, timeline: u32, now: Time, changes: &mut 
         };
         share = share.max(place.share);
         // Nobody knows what became of the old machine: its cell is pending until somebody says so.
-        let lost = place.lost.or((place.kind == PlaceKind::Machine).then_some(now));
+        let lost = place.lost.or((place.kind == PlaceKind::Machine).then_some(*now));
         let confirmed = place.confirmed.min(epoch.generation);
         if (lost, confirmed) != (place.lost, place.confirmed) {
             let place = Place { lost, confirmed, ..Place::clone(&place) };
@@ -105,16 +115,16 @@ fn places(state: &State, epoch: &Epoch, timeline: u32, now: Time, changes: &mut 
         Ok(())
     })?;
     changes.push(Change::Put(Record::Place(Arc::new(Place {
-        name: machine_name(timeline),
+        name: machine_name(*timeline),
         kind: PlaceKind::Machine,
         has_cell: true,
         share: share.saturating_add(1),
         threshold: epoch.threshold,
         confirmed: epoch.generation,
-        confirmed_at: Some(now),
+        confirmed_at: Some(*now),
         lost: None,
         attested: None,
-        domain: None,
+        domain: domain.clone(),
     }))));
     Ok(())
 }

@@ -59,8 +59,7 @@ pub(super) async fn create(
         let detail = format!("{kind} backup to {}, up to entry {lsn}", made.target);
         Ok((made, detail))
     };
-    let Made { target, is_new, report } =
-        api.execute(&caller, Administer::new(Action::Backup, make)).await?;
+    let Made { target, is_new, report } = api.execute(&caller, Administer::new(Action::Backup, make)).await?;
     Ok(Json(json!({
         "target": target,
         "registered": is_new,

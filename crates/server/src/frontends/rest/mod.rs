@@ -24,10 +24,10 @@ use tower::ServiceExt as _;
 use tracing::{debug, error, info};
 
 use crate::authn::Authenticator;
+use crate::backups::Backups;
 use crate::execute::{REQUEST_LOG, execute};
 use crate::health::Health;
 use crate::listen::{Connection, Handler, Peer};
-use crate::backups::Backups;
 use crate::reseal::Resealing;
 
 mod answer;
