@@ -7,3 +7,4 @@ mod crashes;
 mod destruction;
 mod simulation;
 mod solver;
+mod variants;

@@ -1,0 +1,294 @@
+//! Deliberately broken surroundings, to prove that the checks of this house would notice: a disk that skips syncs loses
+//! what was acknowledged, and a cell that keeps an old epoch key brings destroyed keys back. Each stands beside the same
+//! check over honest surroundings, where nothing is lost and nothing comes back.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use keyreeve_core::{
+    SecretBytes,
+    engine::Engine,
+    model::{KeyPolicy, KeySpec},
+    operations::{
+        Activation, Template,
+        create::Create,
+        decrypt::Decrypt,
+        destroy::Destroy,
+        encrypt::{Encrypt, Form},
+    },
+    request::Reference,
+};
+use keyreeve_store::{
+    EngineChoice, Store, StoreOptions,
+    backup::targets::{KnownTargets, Targets as _},
+    disk::{Disk, DiskFile, DiskLock, LockError, OpenMode},
+    engines::memory::MemoryEngine,
+    restore::{Plan, PointInTime, restore},
+};
+use keyreeve_testkit::disk::FaultyDisk;
+
+use super::bench::{House, engine, system, unlock};
+
+const CELL: &str = "/data.cell";
+const TARGET: &str = "/backups/keys";
+
+/// What a disk does wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Syncs are answered and not done.
+    SkipSync,
+    /// What is overwritten in a cell stays, though it is read back as overwritten.
+    KeepCell,
+}
+
+/// What cells pretend to hold.
+type Pretended = Arc<Mutex<BTreeMap<PathBuf, Vec<u8>>>>;
+
+/// A disk with one fault.
+struct BrokenDisk {
+    disk: FaultyDisk,
+    fault: Fault,
+    pretended: Pretended,
+}
+
+impl BrokenDisk {
+    fn new(disk: &FaultyDisk, fault: Fault) -> Self {
+        Self { disk: disk.clone(), fault, pretended: Arc::default() }
+    }
+}
+
+impl Disk for BrokenDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn DiskFile>> {
+        let (file, pretended) = (self.disk.open(path, mode)?, self.pretended.clone());
+        Ok(Box::new(BrokenFile { file, path: path.to_owned(), fault: self.fault, pretended }))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk.create_dir(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        if self.fault == Fault::SkipSync { Ok(()) } else { self.disk.sync_dir(dir) }
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, LockError> {
+        self.disk.lock(path)
+    }
+}
+
+struct BrokenFile {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    fault: Fault,
+    pretended: Pretended,
+}
+
+impl BrokenFile {
+    fn clings(&self) -> bool {
+        self.fault == Fault::KeepCell && self.path == Path::new(CELL)
+    }
+
+    fn pretended(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Vec<u8>>> {
+        self.pretended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All bytes that are there.
+    fn bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.file.len()?).map_err(io::Error::other)?];
+        let read = self.file.read_at(0, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+}
+
+impl DiskFile for BrokenFile {
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.pretended().get(&self.path) {
+            Some(pretended) => {
+                let from = usize::try_from(offset).map_err(io::Error::other)?;
+                let there = pretended.get(from..).unwrap_or_default();
+                let len = there.len().min(bytes.len());
+                bytes[..len].copy_from_slice(&there[..len]);
+                Ok(len)
+            }
+            None => self.file.read_at(offset, bytes),
+        }
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if !self.clings() {
+            return self.file.write_at(offset, bytes);
+        }
+        let from = usize::try_from(offset).map_err(io::Error::other)?;
+        let there = self.bytes()?;
+        let mut pretended = self.pretended();
+        let pretended = pretended.entry(self.path.clone()).or_insert_with(|| there.clone());
+        pretended[from..from + bytes.len()].copy_from_slice(bytes);
+        // What was zero may be written; what was there stays.
+        let is_free = there[from..from + bytes.len()].iter().all(|byte| *byte == 0);
+        if is_free { self.file.write_at(offset, bytes) } else { Ok(()) }
+    }
+
+    fn preallocate(&self, len: u64) -> io::Result<()> {
+        self.file.preallocate(len)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.file.truncate(len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if self.fault == Fault::SkipSync { Ok(()) } else { self.file.sync() }
+    }
+}
+
+/// A house whose disk has a fault from now on, or none.
+fn house(fault: Option<Fault>) -> (FaultyDisk, StoreOptions) {
+    let House { disk, mut options, store, engine, .. } = House::new();
+    create(&engine, "before");
+    store.close().expect("closes");
+    drop((store, engine));
+    options.background = false;
+    if let Some(fault) = fault {
+        options.disk = Arc::new(BrokenDisk::new(&disk, fault));
+    }
+    (disk, options)
+}
+
+fn open(options: &StoreOptions) -> Option<(Arc<Store>, Arc<Engine>)> {
+    let mut options = options.clone();
+    options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+    let store = Arc::new(Store::open(&options, &unlock()).ok()?);
+    let engine = engine(&store, &options);
+    Some((store, engine))
+}
+
+fn on(disk: FaultyDisk, options: &StoreOptions) -> StoreOptions {
+    StoreOptions { disk: Arc::new(disk), ..options.clone() }
+}
+
+fn create(engine: &Engine, name: &str) -> Vec<u8> {
+    let create = Create {
+        name: Some(name.into()),
+        spec: KeySpec::from_name("aes-256").expect("known"),
+        template: Template { activation: Activation::Now, ..Template::default() },
+        public: Template::default(),
+        policy: KeyPolicy::default(),
+        tags: BTreeMap::new(),
+        usage_must_fit: true,
+    };
+    engine.execute(&system(), &create).expect("makes a key");
+    let (form, plaintext) = (Form::Envelope { context: Vec::new() }, SecretBytes::copy_from(b"secret"));
+    let encrypt = Encrypt { key: Reference::text(name), version: None, form, plaintext };
+    engine.execute(&system(), &encrypt).expect("encrypts").ciphertext.data
+}
+
+fn decrypts(engine: &Engine, name: &str, ciphertext: &[u8]) -> bool {
+    let decrypt = Decrypt {
+        key: Reference::text(name),
+        version: None,
+        form: Form::Envelope { context: Vec::new() },
+        ciphertext: ciphertext.to_vec(),
+        tag: None,
+    };
+    engine.execute(&system(), &decrypt).is_ok()
+}
+
+/// In how many of twenty power failures an acknowledged key is lost.
+fn losses(fault: Option<Fault>) -> usize {
+    (0..20)
+        .filter(|seed| {
+            let (disk, options) = house(fault);
+            let (store, engine) = open(&options).expect("opens");
+            let ciphertext = create(&engine, "acknowledged");
+            let crashed = on(disk.crash(*seed), &options);
+            drop((store, engine));
+            open(&crashed).is_none_or(|(_, engine)| !decrypts(&engine, "acknowledged", &ciphertext))
+        })
+        .count()
+}
+
+#[test]
+fn a_skipped_sync_loses_what_was_acknowledged() {
+    assert_eq!(losses(None), 0);
+    assert!(losses(Some(Fault::SkipSync)) > 0, "nobody would notice");
+}
+
+/// In how many of ten power failures of a target, with the machine lost as well, a key that was shipped is lost.
+fn shipped_losses(fault: Option<Fault>) -> usize {
+    (0..10)
+        .filter(|seed| {
+            let (target, (_, mut options)) = (FaultyDisk::new(), house(None));
+            target.create_dir(Path::new("/backups")).expect("a folder");
+            target.sync_dir(Path::new("/")).expect("synced");
+            let disk: Arc<dyn Disk> = match fault {
+                Some(fault) => Arc::new(BrokenDisk::new(&target, fault)),
+                None => Arc::new(target.clone()),
+            };
+            options.targets = Some(Arc::new(KnownTargets::new(disk, options.crypto.clone())));
+            let (store, engine) = open(&options).expect("opens");
+            store.register_target(TARGET, true, false).expect("is reached");
+            let ciphertext = create(&engine, "shipped");
+            store.keep().expect("keeps");
+            let crashed: Arc<dyn Disk> = Arc::new(target.crash(*seed));
+            let targets = KnownTargets::new(crashed, options.crypto.clone());
+            let machine = StoreOptions {
+                engine: EngineChoice::Given(Arc::new(MemoryEngine::default())),
+                ..on(FaultyDisk::new(), &options)
+            };
+            let from = targets.open(TARGET).expect("an address");
+            let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: None };
+            let machine = StoreOptions { targets: Some(Arc::new(targets)), ..machine };
+            restore(&machine, &unlock(), &plan).is_err()
+                || open(&machine).is_none_or(|(_, engine)| !decrypts(&engine, "shipped", &ciphertext))
+        })
+        .count()
+}
+
+#[test]
+fn a_target_that_skips_syncs_loses_what_was_shipped() {
+    assert_eq!(shipped_losses(None), 0);
+    assert!(shipped_losses(Some(Fault::SkipSync)) > 0, "nobody would notice");
+}
+
+/// Whether an old copy of the disk, with the cell as it is now, gives a destroyed key back.
+fn comes_back(fault: Option<Fault>) -> bool {
+    let (disk, options) = house(fault);
+    let (store, engine) = open(&options).expect("opens");
+    let ciphertext = create(&engine, "doomed");
+    let copy = disk.kill();
+    let destroy = Destroy { key: Reference::text("doomed"), deactivate: true, at_once: true };
+    engine.execute(&system(), &destroy).expect("may");
+    for _ in 0..4 {
+        store.keep().expect("keeps");
+    }
+    let cell = copy.open(Path::new(CELL), OpenMode::Write).expect("is there");
+    cell.write_at(0, &disk.bytes(Path::new(CELL))).expect("is written");
+    open(&on(copy, &options)).is_some_and(|(_, engine)| decrypts(&engine, "doomed", &ciphertext))
+}
+
+#[test]
+fn a_cell_that_keeps_an_old_epoch_key_brings_destroyed_keys_back() {
+    assert!(!comes_back(None), "old copies are of no use");
+    assert!(comes_back(Some(Fault::KeepCell)), "nobody would notice");
+}
