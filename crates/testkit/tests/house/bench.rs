@@ -1,6 +1,7 @@
 //! A whole house in memory, below the front-ends: store, sealing, crypto, engine, and a clock that stands still.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc,
@@ -12,8 +13,10 @@ use keyreeve_core::{
     SecretBytes,
     access::Caller,
     engine::Engine,
-    model::{CredentialId, CredentialKind, PrincipalId, RequestId, Role, Time},
+    model::{CredentialId, CredentialKind, KeyPolicy, KeySpec, PrincipalId, RequestId, Role, Time},
     operations::{
+        Activation, Template,
+        create::Create,
         principals::{CreatePrincipal, NewCredential, authenticate},
         server::Initialize,
     },
@@ -99,4 +102,17 @@ pub(crate) fn principal(engine: &Engine, name: &str, roles: &[Role]) -> Caller {
 pub(crate) fn known(engine: &Engine, name: &str) -> Caller {
     let principal = authenticate(&**engine.store(), proof(name), engine.clock().now()).expect("is known");
     Caller::authenticated(principal, "test", None, RequestId(Uuid::nil()))
+}
+
+/// Makes an AES key that is active at once.
+pub(crate) fn active_key(name: &str) -> Create {
+    Create {
+        name: Some(name.into()),
+        spec: KeySpec::from_name("aes-256").expect("known"),
+        template: Template { activation: Activation::Now, ..Template::default() },
+        public: Template::default(),
+        policy: KeyPolicy::default(),
+        tags: BTreeMap::new(),
+        usage_must_fit: true,
+    }
 }

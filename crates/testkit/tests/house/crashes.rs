@@ -15,10 +15,8 @@ use keyreeve_core::{
     Error, ErrorKind, SecretBytes,
     access::Caller,
     engine::Engine,
-    model::{Algorithm, ErasureId, KeyPolicy, KeySpec, ObjectType, Role},
+    model::{Algorithm, ErasureId, KeySpec, ObjectType, Role},
     operations::{
-        Activation, Template,
-        create::Create,
         decrypt::Decrypt,
         destroy::Destroy,
         encrypt::{Encrypt, Form},
@@ -46,7 +44,7 @@ use keyreeve_store::{
 };
 use keyreeve_testkit::{disk::FaultyDisk, random::Random};
 
-use super::bench::{HandClock, engine, known, principal, system, unlock};
+use super::bench::{HandClock, active_key, engine, known, principal, system, unlock};
 
 const TARGET: &str = "/backups/keys";
 const SECRET: &[u8] = b"attack at dawn";
@@ -108,16 +106,7 @@ fn other_unlock() -> Unlock {
 
 impl Opened {
     fn create(&self, name: &str) -> Result<(), Error> {
-        let operation = Create {
-            name: Some(name.into()),
-            spec: KeySpec::from_name("aes-256").expect("known"),
-            template: Template { activation: Activation::Now, ..Template::default() },
-            public: Template::default(),
-            policy: KeyPolicy::default(),
-            tags: BTreeMap::new(),
-            usage_must_fit: true,
-        };
-        self.engine.execute(&self.admin, &operation).map(drop)
+        self.engine.execute(&self.admin, &active_key(name)).map(drop)
     }
 
     fn encrypt(&self, name: &str) -> Result<Paper, Error> {

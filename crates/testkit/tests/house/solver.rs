@@ -13,8 +13,8 @@ use std::{
 use keyreeve_core::{
     access::Caller,
     engine::Engine,
-    model::{Algorithm, Attestation, ErasureId, KeyPolicy, KeySpec, ObjectId, ObjectType, Role},
-    operations::{Activation, Template, create::Create, destroy::Destroy, rekey::Rekey, server::Initialize},
+    model::{Algorithm, Attestation, ErasureId, KeySpec, ObjectId, ObjectType, Role},
+    operations::{destroy::Destroy, rekey::Rekey, server::Initialize},
     ports::{
         crypto::{Crypto, Generated, ParsedKey},
         store::Store as _,
@@ -40,7 +40,7 @@ use keyreeve_testkit::{
 
 use super::{
     artefacts::{Sealed, Solver, epoch_keys, is_cell, root_keys},
-    bench::{HandClock, engine, known, principal, system, unlock},
+    bench::{HandClock, active_key, engine, known, principal, system, unlock},
 };
 
 const TARGETS: [&str; 2] = ["/backups/near", "/backups/far"];
@@ -145,16 +145,7 @@ impl Watched {
 
     fn create(&mut self) {
         let name = format!("key {}", self.sealed.len());
-        let operation = Create {
-            name: Some(name.clone()),
-            spec: KeySpec::from_name("aes-256").expect("known"),
-            template: Template { activation: Activation::Now, ..Template::default() },
-            public: Template::default(),
-            policy: KeyPolicy::default(),
-            tags: BTreeMap::new(),
-            usage_must_fit: true,
-        };
-        let made = self.engine.execute(&self.admin, &operation).expect("makes a key");
+        let made = self.engine.execute(&self.admin, &active_key(&name)).expect("makes a key");
         self.note(&name, made.primary);
     }
 

@@ -12,10 +12,7 @@ use std::{
 use keyreeve_core::{
     SecretBytes,
     engine::Engine,
-    model::{KeyPolicy, KeySpec},
     operations::{
-        Activation, Template,
-        create::Create,
         decrypt::Decrypt,
         destroy::Destroy,
         encrypt::{Encrypt, Form},
@@ -31,7 +28,7 @@ use keyreeve_store::{
 };
 use keyreeve_testkit::disk::FaultyDisk;
 
-use super::bench::{House, engine, system, unlock};
+use super::bench::{House, active_key, engine, system, unlock};
 
 const CELL: &str = "/data.cell";
 const TARGET: &str = "/backups/keys";
@@ -188,16 +185,7 @@ fn on(disk: FaultyDisk, options: &StoreOptions) -> StoreOptions {
 }
 
 fn create(engine: &Engine, name: &str) -> Vec<u8> {
-    let create = Create {
-        name: Some(name.into()),
-        spec: KeySpec::from_name("aes-256").expect("known"),
-        template: Template { activation: Activation::Now, ..Template::default() },
-        public: Template::default(),
-        policy: KeyPolicy::default(),
-        tags: BTreeMap::new(),
-        usage_must_fit: true,
-    };
-    engine.execute(&system(), &create).expect("makes a key");
+    engine.execute(&system(), &active_key(name)).expect("makes a key");
     let (form, plaintext) = (Form::Envelope { context: Vec::new() }, SecretBytes::copy_from(b"secret"));
     let encrypt = Encrypt { key: Reference::text(name), version: None, form, plaintext };
     engine.execute(&system(), &encrypt).expect("encrypts").ciphertext.data
