@@ -7,7 +7,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -360,16 +360,22 @@ fn fail_everywhere(site: &Site, work: Work, seed: u64) -> u64 {
 #[test]
 fn no_acknowledged_change_is_lost_wherever_the_power_fails() {
     let wanted = if std::env::var_os("KEYREEVE_LONG").is_some() { 100_000 } else { 2_000 };
-    let mut points = 0;
-    for seed in 0.. {
-        let site = Site::new(seed);
-        let found = WORKS.map(|work| fail_everywhere(&site, work, seed));
-        assert!(found.iter().all(|found| *found > 0), "seed {seed}: {found:?}");
-        points += found.iter().sum::<u64>();
-        if points >= wanted {
-            break;
+    // Seeds are independent of one another: each core takes the next one until there are points enough.
+    let (next, points) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while points.load(Ordering::SeqCst) < wanted {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    let site = Site::new(seed);
+                    let found = WORKS.map(|work| fail_everywhere(&site, work, seed));
+                    assert!(found.iter().all(|found| *found > 0), "seed {seed}: {found:?}");
+                    points.fetch_add(found.iter().sum::<u64>(), Ordering::SeqCst);
+                }
+            });
         }
-    }
+    });
+    let points = points.into_inner();
     eprintln!("{points} crash points, no acknowledged change lost");
     assert!(points >= wanted);
 }
