@@ -13,10 +13,6 @@ use crate::{
 pub enum Move {
     /// Activate, or the activation date came.
     Activate,
-    /// Set aside.
-    Suspend,
-    /// Take back into use.
-    Resume,
     /// Revoke for any reason but compromise, or the deactivation date came.
     Deactivate,
     /// Revoke for compromise.
@@ -25,7 +21,8 @@ pub enum Move {
     Destroy,
 }
 
-/// The one transition table: state and move to next state. Everything that is not here is refused.
+/// The one transition table: state and move to next state. Everything that is not here is refused. Suspended is not in it:
+/// it lies over the state that an object has (`Dates::suspended`), so that nothing of that is forgotten meanwhile.
 const TABLE: &[(State, Move, State)] = {
     use Move::*;
     use State::*;
@@ -33,12 +30,8 @@ const TABLE: &[(State, Move, State)] = {
         (PreActive, Activate, Active),
         (PreActive, Compromise, Compromised),
         (PreActive, Destroy, Destroyed),
-        (Active, Suspend, Suspended),
         (Active, Deactivate, Deactivated),
         (Active, Compromise, Compromised),
-        (Suspended, Resume, Active),
-        (Suspended, Deactivate, Deactivated),
-        (Suspended, Compromise, Compromised),
         (Deactivated, Compromise, Compromised),
         (Deactivated, Destroy, Destroyed),
         (Compromised, Compromise, Compromised),
@@ -58,8 +51,6 @@ pub fn next_state(from: State, by: Move) -> Result<State> {
     }
     let verb = match by {
         Move::Activate => "activated",
-        Move::Suspend => "suspended",
-        Move::Resume => "resumed",
         Move::Deactivate => "deactivated",
         Move::Compromise => "marked as compromised",
         Move::Destroy if from.is_destroyed() => "destroyed again",
@@ -69,14 +60,22 @@ pub fn next_state(from: State, by: Move) -> Result<State> {
     Err(Error::new(kind, format!("an object that is {} cannot be {verb}", from.word())))
 }
 
-/// The state at `now`: the recorded state and what the dates have done since.
+/// The state at `now` as others see it: Suspended while the object is disabled, else as its life goes.
+pub fn shown_at(object: &ManagedObject, now: Time) -> State {
+    match state_at(object, now) {
+        state if state.is_destroyed() || object.dates.suspended.is_none() => state,
+        _ => State::Suspended,
+    }
+}
+
+/// The state at `now` by which its life goes on: the recorded state and what the dates have done since. Never Suspended.
 pub fn state_at(object: &ManagedObject, now: Time) -> State {
     let reached = |date: Option<Time>| date.is_some_and(|date| date <= now);
     let mut state = object.state;
     if state == State::PreActive && reached(object.dates.activation) {
         state = State::Active;
     }
-    if matches!(state, State::Active | State::Suspended) && reached(object.dates.deactivation) {
+    if state == State::Active && reached(object.dates.deactivation) {
         state = State::Deactivated;
     }
     state
@@ -87,7 +86,7 @@ pub fn next_move(object: &ManagedObject) -> Option<Time> {
     let dates = &object.dates;
     let by_state = match object.state {
         State::PreActive => dates.activation,
-        State::Active | State::Suspended => dates.deactivation,
+        State::Active => dates.deactivation,
         _ => None,
     };
     let destruction = dates.destruction.filter(|_| !object.state.is_destroyed());
@@ -113,7 +112,7 @@ pub fn require_protect(object: &ManagedObject, now: Time) -> Result<()> {
     if !state.may_protect() {
         return Err(refuse(object, state, "protect new data"));
     }
-    require_not_waiting(object)?;
+    require_serving(object)?;
     if object.dates.protect_stop.is_some_and(|stop| stop <= now) {
         return Err(wrong(
             "its protect stop date has passed: it only processes (decrypts, verifies, unwraps)",
@@ -131,18 +130,23 @@ pub fn require_process(object: &ManagedObject, now: Time) -> Result<()> {
     if !state.may_process() {
         return Err(refuse(object, state, "process data"));
     }
-    require_not_waiting(object)?;
+    require_serving(object)?;
     if object.dates.process_start.is_some_and(|start| start > now) {
         return Err(wrong("its process start date has not come"));
     }
     Ok(())
 }
 
-/// Refuses every use of an object that waits for its destruction, whatever its state.
+/// Refuses every use of an object that is disabled or waits for its destruction, whatever its state.
 ///
 /// # Errors
 /// `WrongState` with the date and the way out.
-pub fn require_not_waiting(object: &ManagedObject) -> Result<()> {
+pub fn require_serving(object: &ManagedObject) -> Result<()> {
+    if let Some(since) = object.dates.suspended.filter(|_| !object.state.is_destroyed()) {
+        return Err(wrong(&format!(
+            "it is disabled since {since}; `keyreeve key enable NAME` takes it into use again"
+        )));
+    }
     match object.dates.destruction {
         Some(date) if !object.state.is_destroyed() => Err(wrong(&format!(
             "it waits for its destruction on {date}; `keyreeve key destroy NAME --cancel` takes it back"
@@ -165,8 +169,7 @@ mod tests {
     use super::{Move, TABLE, next_state};
     use crate::{error::ErrorKind, model::State};
 
-    const MOVES: [Move; 6] =
-        [Move::Activate, Move::Suspend, Move::Resume, Move::Deactivate, Move::Compromise, Move::Destroy];
+    const MOVES: [Move; 4] = [Move::Activate, Move::Deactivate, Move::Compromise, Move::Destroy];
 
     #[test]
     fn every_state_and_move_is_decided_by_the_table() {

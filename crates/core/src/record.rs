@@ -10,7 +10,7 @@ use crate::{
     model::{
         AttributeName, Counts, Credential, CredentialId, Erasure, ErasureId, Key, KeyId, Lsn, ManagedObject,
         NodeId, ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes, RequestId,
-        SealedNode, StoredCertificate, Time, TreeHead,
+        SealedNode, State, StoredCertificate, Time, TreeHead, UseKind, Uses,
     },
     ports::seal::SealedMaterial,
 };
@@ -52,6 +52,8 @@ pub enum RecordKey {
     Place(String),
     /// Counters of an object.
     Counts(ObjectId),
+    /// How often an object served.
+    Uses(ObjectId),
 }
 
 /// A realm (tenant).
@@ -85,9 +87,20 @@ pub enum Record {
     Object(Arc<ManagedObject>),
     Material(Arc<SealedMaterial>),
     Key(Arc<Key>),
-    KeyName { realm: RealmId, name: String, key: KeyId },
+    KeyName {
+        realm: RealmId,
+        name: String,
+        key: KeyId,
+        /// A further name, which can be moved to another key.
+        #[serde(default, skip_serializing_if = "is_false")]
+        alias: bool,
+    },
     Principal(Arc<Principal>),
-    PrincipalName { realm: RealmId, name: String, principal: PrincipalId },
+    PrincipalName {
+        realm: RealmId,
+        name: String,
+        principal: PrincipalId,
+    },
     Credential(Arc<Credential>),
     Server(Arc<ServerData>),
     Tree(Arc<TreeHead>),
@@ -98,6 +111,7 @@ pub enum Record {
     Certificate(Arc<StoredCertificate>),
     Place(Arc<Place>),
     Counts(Counts),
+    Uses(Uses),
 }
 
 impl Record {
@@ -121,8 +135,13 @@ impl Record {
             Self::Certificate(certificate) => RecordKey::Certificate(certificate.id),
             Self::Place(place) => RecordKey::Place(place.name.clone()),
             Self::Counts(counts) => RecordKey::Counts(counts.object),
+            Self::Uses(uses) => RecordKey::Uses(uses.object),
         }
     }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One change of the state.
@@ -135,12 +154,22 @@ pub enum Change {
     /// The secret material of an object left the server so many times more. Adds up in the order of the journal and
     /// never makes another request stale.
     Exported(ObjectId, u64),
+    /// Units of an object's usage limits were used up. Adds up as `Exported` does; the committer refuses it where fewer are
+    /// left.
+    Spent {
+        /// The object.
+        object: ObjectId,
+        /// How many, at least 1.
+        units: u64,
+        /// Of how many in all, as its attribute said.
+        of: u64,
+    },
 }
 
 impl Change {
     /// True where it holds whatever others change meanwhile, so that nothing that read the record becomes stale.
     pub fn commutes(&self) -> bool {
-        matches!(self, Self::Exported(..))
+        matches!(self, Self::Exported(..) | Self::Spent { .. })
     }
 
     /// Address of what changes.
@@ -148,8 +177,22 @@ impl Change {
         match self {
             Self::Put(record) => record.key(),
             Self::Delete(key) => key.clone(),
-            Self::Exported(object, _) => RecordKey::Counts(*object),
+            Self::Exported(object, _) | Self::Spent { object, .. } => RecordKey::Counts(*object),
         }
+    }
+
+    /// The counters of `object` with what this change adds to them; `before`: its record, where there is one.
+    pub fn counted(&self, object: ObjectId, before: Option<&Record>) -> Counts {
+        let mut counts = match before {
+            Some(Record::Counts(counts)) => *counts,
+            _ => Counts::none(object),
+        };
+        match self {
+            Self::Exported(_, by) => counts.exported = counts.exported.saturating_add(*by),
+            Self::Spent { units, .. } => counts.spent = counts.spent.saturating_add(*units),
+            Self::Put(_) | Self::Delete(_) => {}
+        }
+        counts
     }
 }
 
@@ -202,6 +245,12 @@ pub struct EntryDraft {
 }
 
 impl EntryDraft {
+    /// The object that served, and for what, where the entry is a use of one that succeeded.
+    pub fn used(&self) -> Option<(ObjectId, UseKind)> {
+        let kind = self.action.use_kind().filter(|_| self.outcome == Outcome::Success)?;
+        Some((self.object?, kind))
+    }
+
     /// True where a full disk must not keep it from being recorded: it has changes by an action that is urgent, or begins
     /// an erasure. Refusals are not, so that nobody uses up what is held back by asking for what is not granted.
     pub fn is_urgent(&self) -> bool {
@@ -254,6 +303,8 @@ pub enum IndexKind {
     /// Nodes that are kept for a place of an older generation, by the generation that replaced them, as 8 bytes; in the
     /// default realm.
     Replaced = 19,
+    /// An alias of a key, by itself.
+    Alias = 20,
 }
 
 /// One index row that a record gives rise to.
@@ -283,6 +334,10 @@ pub fn index_terms(record: &Record) -> Vec<IndexTerm> {
             terms
                 .extend(key.tags.iter().map(|(name, value)| term(IndexKind::KeyTag, tag_value(name, value))));
             terms
+        }
+        Record::KeyName { realm, name, key, alias: true } => {
+            let value = cut(name.clone().into_bytes());
+            vec![IndexTerm { realm: *realm, kind: IndexKind::Alias, value, id: key.0 }]
         }
         Record::Principal(principal) => vec![IndexTerm {
             realm: principal.realm,
@@ -326,7 +381,8 @@ fn object_terms(object: &ManagedObject) -> Vec<IndexTerm> {
     };
     add(IndexKind::Object, Vec::new());
     add(IndexKind::ObjectType, vec![object.object_type as u8]);
-    add(IndexKind::State, vec![object.state as u8]);
+    let state = if object.dates.suspended.is_some() { State::Suspended } else { object.state };
+    add(IndexKind::State, vec![state as u8]);
     if let Some(spec) = &object.spec {
         add(IndexKind::Algorithm, algorithm_value(spec.algorithm));
     }

@@ -242,12 +242,17 @@ impl<'e> Context<'e> {
 
     /// The key that has this name now, if any.
     pub fn key_named(&mut self, name: &str) -> Result<Option<KeyId>> {
+        Ok(self.name_held(name)?.map(|(key, _)| key))
+    }
+
+    /// The key that has this name now, if any, and whether it is an alias.
+    pub fn name_held(&mut self, name: &str) -> Result<Option<(KeyId, bool)>> {
         if name.len() > NAME_BYTES_MAX {
             return Ok(None);
         }
         let address = RecordKey::KeyName(self.realm(), name.to_owned());
         match self.get(address.clone())?.as_deref() {
-            Some(Record::KeyName { key, .. }) => Ok(Some(*key)),
+            Some(Record::KeyName { key, alias, .. }) => Ok(Some((*key, *alias))),
             Some(other) => Err(damaged(&address, other)),
             None => Ok(None),
         }

@@ -64,6 +64,12 @@ actions! {
     Check "check" Read;
     Activate "activate" Manage;
     Revoke "revoke" Manage;
+    Disable "disable" Manage;
+    Enable "enable" Manage;
+    Tag "tag" Manage;
+    SetAlias "set-alias" Manage;
+    RemoveAlias "remove-alias" Manage;
+    ListAliases "list-aliases" Open;
     Destroy "destroy" Manage;
     CancelDestroy "cancel-destroy" Manage;
     RestoreKey "restore-key" Manage;
@@ -78,6 +84,7 @@ actions! {
     MacVerify "mac-verify" Use;
     Wrap "wrap" Use;
     Unwrap "unwrap" Use;
+    Derive "derive" Use;
     Hash "hash" Open;
     Random "random" Open;
     Query "query" Open;
@@ -86,6 +93,7 @@ actions! {
     ListPrincipals "list-principals" Administer;
     RevokePrincipal "revoke-principal" Administer;
     RenewCredential "renew-credential" Administer;
+    RevokeCredential "revoke-credential" Administer;
     ReadJournal "read-journal" Audit;
     VerifyJournal "verify-journal" Audit;
     Status "status" Open;
@@ -117,15 +125,17 @@ impl Action {
     /// keep it from being done.
     pub fn is_urgent(self) -> bool {
         use Action::{
-            AbandonEpoch, CompleteErasure, Destroy, Erase, EraseCell, PrepareEpoch, Revoke, RevokePrincipal,
-            SwitchEpoch,
+            AbandonEpoch, CompleteErasure, Destroy, Disable, Erase, EraseCell, PrepareEpoch, Revoke,
+            RevokeCredential, RevokePrincipal, SwitchEpoch,
         };
         matches!(
             self,
             Revoke
+                | Disable
                 | Destroy
                 | Erase
                 | RevokePrincipal
+                | RevokeCredential
                 | PrepareEpoch
                 | SwitchEpoch
                 | AbandonEpoch

@@ -46,12 +46,13 @@ fn row(action: Action) -> Row {
     use Action::*;
     match action {
         Create | CreateKeyPair | Register => MAKE,
-        Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Get => USE,
+        Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Derive | Get => USE,
         GetPublic | GetAttributes | Check => READ,
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
+        Disable | Enable | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant => SHARE,
-        Locate | ListKeys | Hash | Random | Query | Status => OPEN,
-        CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | Erase => ADMINISTER,
+        Locate | ListKeys | ListAliases | Hash | Random | Query | Status => OPEN,
+        CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => ADMINISTER,
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect => AUDIT,
         ApplyDates | Authenticate | Initialize | Start | Stop => NOBODY,

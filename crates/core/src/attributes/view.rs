@@ -54,7 +54,7 @@ impl View<'_> {
                 Some(Value::Bytes(self.crypto.sha256(&[object.id.to_string().as_bytes()]).to_vec()))
             }
             AttributeKind::ObjectType => Some(Value::Enumeration(object.object_type.code())),
-            AttributeKind::State => Some(Value::Enumeration(lifecycle::state_at(object, self.now).code())),
+            AttributeKind::State => Some(Value::Enumeration(lifecycle::shown_at(object, self.now).code())),
             AttributeKind::CryptographicAlgorithm => {
                 object.spec.map(|spec| Value::Enumeration(spec.algorithm.code()))
             }

@@ -155,6 +155,9 @@ pub struct Dates {
     /// End of the waiting period, while the object waits for its destruction and serves nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destruction: Option<Time>,
+    /// Disabled since, while it is: it serves nobody until it is enabled, whatever happens to it meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Time>,
     /// Compromise is believed to have happened.
     pub compromise_occurrence: Option<Time>,
     /// Compromise became known.

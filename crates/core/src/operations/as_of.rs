@@ -63,7 +63,7 @@ impl Operation for ShowAsOf {
         let past = past(context, subject(resolved)?.key.id, self.at)?;
         let known = past.key.objects().filter_map(|id| past.objects.get(&id));
         let objects =
-            known.map(|object| (Arc::clone(object), lifecycle::state_at(object, past.time))).collect();
+            known.map(|object| (Arc::clone(object), lifecycle::shown_at(object, past.time))).collect();
         let owner = name_of(context, past.key.owner)?;
         context.note_detail(format!("as of LSN {}", past.lsn));
         Ok(Shown { key: past.key, owner, objects })

@@ -40,7 +40,7 @@ impl Operation for Check {
         if lifecycle::state_at(&object, context.now()).is_destroyed() {
             return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
         }
-        lifecycle::require_not_waiting(&object)?;
+        lifecycle::require_serving(&object)?;
         if let Some(wanted) = self.usage.filter(|wanted| !object.usage.allows(*wanted)) {
             let public = format!("the usage mask of this key does not allow: {}", wanted.words().join(", "));
             return Err(Error::new(ErrorKind::WrongUsage, public));

@@ -103,7 +103,7 @@ pub(super) fn put_version(
     template: &Template,
     public_template: &Template,
 ) -> Result<KeyVersion> {
-    let (fitting, fitting_public) = context.crypto().fitting_usage(&series.spec);
+    let (fitting, fitting_public) = context.crypto().default_usage(&series.spec);
     let primary = context.new_object_id()?;
     let place = |context: &Context<'_>, id, object_type| Place {
         id,
@@ -138,7 +138,7 @@ pub(super) fn put_version(
 }
 
 /// Refuses uses that no half of the key can serve.
-fn check_usage(wanted: UsageMask, fitting: UsageMask, spec: &KeySpec) -> Result<()> {
+pub(super) fn check_usage(wanted: UsageMask, fitting: UsageMask, spec: &KeySpec) -> Result<()> {
     let odd = UsageMask(wanted.0 & !fitting.0);
     if odd == UsageMask::NONE {
         return Ok(());
@@ -173,16 +173,17 @@ pub(super) fn claim_names(
 /// `AlreadyExists` where another key has it, `InvalidField` where it is no name.
 pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> Result<()> {
     check_name(name)?;
-    match context.key_named(name)? {
-        Some(holder) if holder == key => return Ok(()),
-        Some(holder) if !may_inherit(context, holder)? => {
+    match context.name_held(name)? {
+        // An alias of its own becomes a name like others.
+        Some((holder, alias)) if holder == key && !alias => return Ok(()),
+        Some((holder, _)) if holder != key && !may_inherit(context, holder)? => {
             let public = format!("a key named {name:?} exists; choose another name");
             return Err(Error::new(ErrorKind::AlreadyExists, public));
         }
         _ => {}
     }
     let realm = context.realm();
-    context.put(Record::KeyName { realm, name: name.to_owned(), key });
+    context.put(Record::KeyName { realm, name: name.to_owned(), key, alias: false });
     Ok(())
 }
 
@@ -236,7 +237,7 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<()> {
 }
 
 /// Names are 1 to 1,024 bytes of UTF-8 without control characters.
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
         return Err(Error::new(
             ErrorKind::InvalidField,

@@ -106,7 +106,7 @@ pub(super) fn destroyed(
 ) -> Result<ManagedObject> {
     let mut object = object.clone();
     let mut state = lifecycle::state_at(&object, now);
-    if deactivate && matches!(state, State::Active | State::Suspended) {
+    if deactivate && state == State::Active {
         state = lifecycle::next_state(state, Move::Deactivate)?;
         object.dates.deactivation = Some(now);
         let reason = RevocationReason::CessationOfOperation;
@@ -114,7 +114,7 @@ pub(super) fn destroyed(
     }
     object.state = lifecycle::next_state(state, Move::Destroy)?;
     object.dates.destroy = Some(now);
-    object.dates.destruction = None;
+    (object.dates.destruction, object.dates.suspended) = (None, None);
     object.erasure = Some(erasure);
     Ok(object)
 }

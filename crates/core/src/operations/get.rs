@@ -70,7 +70,7 @@ impl Operation for Get {
         if state.is_destroyed() {
             return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
         }
-        lifecycle::require_not_waiting(&object)?;
+        lifecycle::require_serving(&object)?;
         let plain = matches!(self.protection, Protection::Plain);
         let public_of_private = self.public && object.object_type == ObjectType::PrivateKey;
         if self.public && !public_of_private && !is_public(object.object_type) {

@@ -9,13 +9,16 @@ use crate::{
 
 pub mod activate;
 pub mod administer;
+pub mod aliases;
 pub mod apply_dates;
 pub mod as_of;
 pub mod cancel_destroy;
 pub mod check;
 pub mod create;
 pub mod decrypt;
+pub mod derive_key;
 pub mod destroy;
+pub mod disable;
 pub mod encrypt;
 pub mod erase;
 pub mod erasures;
@@ -38,7 +41,9 @@ pub mod revoke;
 pub mod server;
 pub mod show;
 pub mod sign;
+pub mod tag;
 pub mod then_show;
+pub mod tokens;
 pub mod undone;
 pub mod verify;
 pub mod wrap;

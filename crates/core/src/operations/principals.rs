@@ -58,7 +58,12 @@ pub struct ListPrincipals {
     pub after: Option<String>,
     /// At most so many.
     pub limit: usize,
+    /// Only the one of this name.
+    pub only: Option<String>,
 }
+
+/// Credentials of one principal at most.
+const CREDENTIALS_MAX: usize = 1024;
 
 /// A principal with its credentials.
 #[derive(Clone, Debug)]
@@ -131,6 +136,7 @@ impl Operation for AddCredential {
         if self.replace {
             revoke_credentials(context, &principal, |kind| same_kind(kind, &self.credential.kind))?;
         }
+        forget_old(context, &mut principal)?;
         put_credential(context, principal.id, &self.credential)?;
         principal.credentials.push(self.credential.id);
         let principal = Arc::new(principal);
@@ -177,21 +183,29 @@ impl Operation for ListPrincipals {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Vec<Listed>> {
+        if let Some(name) = &self.only {
+            let principal = principal_named(context, name)?;
+            return Ok(vec![listed(context, principal)?]);
+        }
         let from = match &self.after {
             Some(name) => Bound::Excluded(name.clone().into_bytes()),
             None => Bound::Unbounded,
         };
         let range =
             IndexRange { realm: permit.realm(), kind: IndexKind::Principal, from, to: Bound::Unbounded };
-        let mut listed = Vec::new();
+        let mut page = Vec::new();
         for hit in context.find(&range, None, self.limit.clamp(1, 1000))? {
             let principal = principal(context, PrincipalId(hit.id))?;
-            let credentials =
-                principal.credentials.iter().map(|id| credential(context, *id)).collect::<Result<_>>()?;
-            listed.push(Listed { principal, credentials });
+            page.push(listed(context, principal)?);
         }
-        Ok(listed)
+        Ok(page)
     }
+}
+
+fn listed(context: &mut Context<'_>, principal: Arc<Principal>) -> Result<Listed> {
+    let credentials =
+        principal.credentials.iter().map(|id| own_credential(context, *id)).collect::<Result<_>>()?;
+    Ok(Listed { principal, credentials })
 }
 
 /// The principal that a proof belongs to, if the proof counts now. The caller has checked the proof itself.
@@ -249,7 +263,7 @@ pub(super) fn name_of(context: &mut Context<'_>, id: PrincipalId) -> Result<Stri
     }
 }
 
-fn principal(context: &mut Context<'_>, id: PrincipalId) -> Result<Arc<Principal>> {
+pub(super) fn principal(context: &mut Context<'_>, id: PrincipalId) -> Result<Arc<Principal>> {
     let address = RecordKey::Principal(id);
     match context.get(address.clone())?.as_deref() {
         Some(Record::Principal(principal)) if principal.realm == context.realm() => Ok(Arc::clone(principal)),
@@ -258,13 +272,45 @@ fn principal(context: &mut Context<'_>, id: PrincipalId) -> Result<Arc<Principal
     }
 }
 
-fn credential(context: &mut Context<'_>, id: CredentialId) -> Result<Arc<Credential>> {
+/// The credential of this id, of whatever realm.
+pub(super) fn credential(context: &mut Context<'_>, id: CredentialId) -> Result<Option<Arc<Credential>>> {
     let address = RecordKey::Credential(id);
     match context.get(address.clone())?.as_deref() {
-        Some(Record::Credential(credential)) => Ok(Arc::clone(credential)),
+        Some(Record::Credential(credential)) => Ok(Some(Arc::clone(credential))),
         Some(other) => Err(damaged(&address, other)),
-        None => Err(Error::internal("a principal names a credential that is missing")),
+        None => Ok(None),
     }
+}
+
+/// A credential that a principal names.
+fn own_credential(context: &mut Context<'_>, id: CredentialId) -> Result<Arc<Credential>> {
+    let missing = || Error::internal("a principal names a credential that is missing");
+    credential(context, id)?.ok_or_else(missing)
+}
+
+/// Forgets credentials that no longer count, once there are so many that a principal's record would grow without end.
+///
+/// # Errors
+/// `LimitExceeded` where all of them count.
+fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -> Result<()> {
+    if principal.credentials.len() < CREDENTIALS_MAX {
+        return Ok(());
+    }
+    let mut kept = Vec::new();
+    for id in &principal.credentials {
+        let known = own_credential(context, *id)?;
+        if known.revoked.is_some() || known.expires.is_some_and(|expires| expires <= context.now()) {
+            context.delete(RecordKey::Credential(*id));
+        } else {
+            kept.push(*id);
+        }
+    }
+    principal.credentials = kept;
+    if principal.credentials.len() < CREDENTIALS_MAX {
+        return Ok(());
+    }
+    let public = format!("{} has {CREDENTIALS_MAX} credentials; revoke some of them first", principal.name);
+    Err(Error::new(ErrorKind::LimitExceeded, public))
 }
 
 fn put_credential(context: &mut Context<'_>, principal: PrincipalId, new: &NewCredential) -> Result<()> {
@@ -292,7 +338,7 @@ fn revoke_credentials(
     which: impl Fn(&CredentialKind) -> bool,
 ) -> Result<()> {
     for id in &principal.credentials {
-        let known = credential(context, *id)?;
+        let known = own_credential(context, *id)?;
         if known.revoked.is_none() && which(&known.kind) {
             let revoked = Some(context.now());
             context.put(Record::Credential(Arc::new(Credential { revoked, ..Credential::clone(&known) })));

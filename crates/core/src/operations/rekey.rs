@@ -96,7 +96,7 @@ impl Rekey {
         if state.is_destroyed() {
             return Err(Error::new(ErrorKind::Destroyed, "a destroyed key cannot be given a new version"));
         }
-        lifecycle::require_not_waiting(old)
+        lifecycle::require_serving(old)
     }
 
     /// The new object's attributes: the old one's, with what the client gave in their place.

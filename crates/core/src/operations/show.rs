@@ -50,7 +50,7 @@ pub(super) fn shown(context: &mut Context<'_>, key: Arc<Key>) -> Result<Shown> {
     let mut objects = Vec::new();
     for id in key.objects() {
         let object = context.object(id)?;
-        let state = lifecycle::state_at(&object, context.now());
+        let state = lifecycle::shown_at(&object, context.now());
         objects.push((object, state));
     }
     let owner = super::principals::name_of(context, key.owner)?;

@@ -14,6 +14,8 @@ use keyreeve_core::{
 };
 use serde::Serialize;
 
+use crate::faults::{Fault, breaks};
+
 /// Lines of one list that are told; all are counted.
 const LINES_MAX: usize = 10_000;
 
@@ -160,7 +162,7 @@ impl Merge<'_> {
             &key.name,
             "its name belongs to another key: it is named by its id",
         );
-        let name = Record::KeyName { realm: key.realm, name: renamed.name.clone(), key: key.id };
+        let name = Record::KeyName { realm: key.realm, name: renamed.name.clone(), key: key.id, alias: false };
         Ok(vec![Change::Put(Record::Key(Arc::new(renamed))), Change::Put(name)])
     }
 
@@ -208,7 +210,7 @@ impl Merge<'_> {
         let mut merged = ManagedObject::clone(then);
         let revoked = head.revocation.is_some() && head.revocation != then.revocation;
         let compromised = head.state == State::Compromised && then.state != State::Compromised;
-        if revoked || compromised {
+        if (revoked || compromised) && !breaks(Fault::DropRevocations) {
             stay("was revoked since");
             (merged.state, merged.revocation) = (head.state, head.revocation.clone());
             merged.dates = head.dates;
@@ -218,12 +220,18 @@ impl Merge<'_> {
         }
         // Also where it was cancelled since: a restore destroys nothing.
         merged.dates.destruction = head.dates.destruction;
+        if head.dates.suspended.is_some() && then.dates.suspended.is_none() {
+            stay("was disabled since");
+            merged.dates.suspended = head.dates.suspended;
+        }
         merged.erasure = head.erasure;
         // What has happened does not unhappen.
         merged.fresh &= head.fresh;
         merged.always_sensitive &= head.always_sensitive;
         merged.never_extractable &= head.never_extractable;
-        lower_limits(&mut merged, head);
+        if !breaks(Fault::CountersFromPast) {
+            lower_limits(&mut merged, head);
+        }
         let same = ManagedObject { revision: head.revision, mac: head.mac.clone(), ..merged.clone() };
         if same == **head {
             return Ok(Vec::new());

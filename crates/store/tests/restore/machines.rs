@@ -87,6 +87,7 @@ fn a_store_that_never_sealed_anything_comes_back() {
             realm: keyreeve_core::model::RealmId::DEFAULT,
             name: "n".into(),
             key: records::key_id(1),
+            alias: false,
         })],
     );
     keep(&store);

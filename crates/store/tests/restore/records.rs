@@ -110,7 +110,7 @@ pub(crate) fn create(store: &Store, id: u128, name: &str) -> Vec<Change> {
         grants: Vec::new(),
     };
     vec![
-        Change::Put(Record::KeyName { realm: key.realm, name: key.name.clone(), key: key.id }),
+        Change::Put(Record::KeyName { realm: key.realm, name: key.name.clone(), key: key.id, alias: false }),
         Change::Put(Record::Key(Arc::new(key))),
         Change::Put(Record::Object(revised(&*store.sealer(), object.clone(), &object, &sealed).unwrap())),
         Change::Put(Record::Material(Arc::new(sealed))),

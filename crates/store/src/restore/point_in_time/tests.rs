@@ -106,7 +106,7 @@ fn key(id: u128, name: &str, versions: u32) -> Key {
 
 /// A key with its name and its versions' objects.
 fn whole(key: Key) -> Vec<Record> {
-    let name = Record::KeyName { realm: key.realm, name: key.name.clone(), key: key.id };
+    let name = Record::KeyName { realm: key.realm, name: key.name.clone(), key: key.id, alias: false };
     let objects: Vec<_> = key.objects().map(|id| put(object(id.0.as_u128()))).collect();
     [vec![Record::Key(Arc::new(key)), name], objects].concat()
 }
@@ -279,7 +279,7 @@ fn names_follow_their_keys() {
             let name = RecordKey::KeyName(key.realm, key.name.clone());
             assert_eq!(
                 result[&name],
-                Record::KeyName { realm: key.realm, name: key.name.clone(), key: key.id }
+                Record::KeyName { realm: key.realm, name: key.name.clone(), key: key.id, alias: false }
             );
         }
     }

@@ -1,0 +1,55 @@
+//! Credentials one by one: revoking a single token, which leaves its principal and all other credentials as they are.
+
+use std::sync::Arc;
+
+use super::{
+    Operation, Subject,
+    principals::{credential, principal},
+};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    model::{Credential, CredentialId, CredentialKind, Principal},
+    record::Record,
+    request::{Context, Resolved},
+};
+
+/// Revokes one bearer token; one that was revoked before keeps its date.
+pub struct RevokeToken {
+    /// Which.
+    pub id: CredentialId,
+}
+
+impl Operation for RevokeToken {
+    /// Whose it was, and how it is now.
+    type Reply = (Arc<Principal>, Arc<Credential>);
+
+    fn action(&self) -> Action {
+        Action::RevokeCredential
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {
+        let unknown = || Error::not_found("token");
+        let known = credential(context, self.id)?.ok_or_else(unknown)?;
+        // INVARIANT: `principal` finds nobody of another realm.
+        let owner = principal(context, known.principal).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => unknown(),
+            _ => error,
+        })?;
+        if known.kind != CredentialKind::Token {
+            return Err(unknown());
+        }
+        context.note_target(&owner.name);
+        context.note_detail(format!("token {}", self.id));
+        if known.revoked.is_some() {
+            return Ok((owner, known));
+        }
+        let revoked = Arc::new(Credential { revoked: Some(context.now()), ..Credential::clone(&known) });
+        context.put(Record::Credential(Arc::clone(&revoked)));
+        Ok((owner, revoked))
+    }
+}
