@@ -9,6 +9,7 @@ use keyreeve_core::access::Action;
 use keyreeve_core::operations::administer::Administer;
 use keyreeve_store::backup::{BackupKind, Retention};
 use keyreeve_store::restore::DrillReport;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ use super::request::{Authenticated, Body};
 use crate::backups::{Made, Wanted, told};
 
 /// Body of `create`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BackupRequest {
     /// Address of the target: a folder of the server's machine, or `s3://bucket/prefix`.
@@ -30,7 +31,7 @@ pub(super) struct BackupRequest {
     take_over: bool,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Kind {
     Full,
@@ -79,7 +80,7 @@ fn word(kind: BackupKind) -> &'static str {
 }
 
 /// Body of `prune`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PruneRequest {
     from: String,
@@ -114,7 +115,7 @@ pub(super) async fn prune(
 }
 
 /// Body of `drill`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DrillRequest {
     /// None: every registered target.

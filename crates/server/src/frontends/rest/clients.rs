@@ -14,6 +14,7 @@ use keyreeve_core::operations::principals::{
 use keyreeve_core::operations::undone::Undone;
 use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_core::{Error, SecretBytes};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -38,16 +39,18 @@ struct Wanted {
 }
 
 /// Body of `add`. Holds a secret.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AddRequest {
     name: String,
     #[serde(default = "user")]
+    #[schemars(with = "BTreeSet<String>")]
     roles: BTreeSet<Role>,
     /// Also make a bearer token.
     #[serde(default)]
     token: bool,
     csr: Option<String>,
+    #[schemars(with = "Option<String>")]
     p12_password: Option<Zeroizing<String>>,
     days: Option<u32>,
 }
@@ -81,7 +84,7 @@ pub(super) async fn add(
 }
 
 /// Query of `list`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListArguments {
     after: Option<String>,
@@ -95,19 +98,20 @@ pub(super) async fn list(
     Arguments(ListArguments { after, limit }): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
     let limit = limit.unwrap_or(LIMIT_DEFAULT).clamp(1, 1000);
-    let listed = api.execute(&caller, ListPrincipals { after, limit }).await?;
+    let listed = api.execute(&caller, ListPrincipals { after, limit, only: None }).await?;
     let next = listed.last().filter(|_| listed.len() == limit).map(|last| last.principal.name.clone().into());
     Ok(answer::page("clients", listed.iter().map(client).collect(), next))
 }
 
 /// Body of `renew`. Holds a secret.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RenewRequest {
     /// Older certificates stop counting at once; else each lasts until it expires.
     #[serde(default)]
     replace: bool,
     csr: Option<String>,
+    #[schemars(with = "Option<String>")]
     p12_password: Option<Zeroizing<String>>,
     days: Option<u32>,
 }

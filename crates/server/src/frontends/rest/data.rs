@@ -14,6 +14,7 @@ use keyreeve_core::operations::mac::{Mac, MacVerify};
 use keyreeve_core::operations::random::Random;
 use keyreeve_core::operations::sign::{Input, Sign};
 use keyreeve_core::operations::verify::{Verified, Verify};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ use super::request::{Authenticated, Base64, BesideData, Body, Data, EncryptionCo
 use crate::frontends::encryption_context::canonical;
 
 /// Beside a plaintext.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BesidePlaintext {
     version: Option<u32>,
@@ -34,7 +35,7 @@ pub(super) struct BesidePlaintext {
 }
 
 /// Beside a ciphertext: an envelope names the version itself.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideCiphertext {
     version: Option<u32>,
@@ -43,7 +44,7 @@ pub(super) struct BesideCiphertext {
 }
 
 /// Beside what is signed, or was: then with the signature.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideMessage {
     version: Option<u32>,
@@ -55,7 +56,7 @@ pub(super) struct BesideMessage {
 }
 
 /// Beside what is authenticated, or was: then with the MAC.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideAuthenticated {
     version: Option<u32>,
@@ -63,7 +64,7 @@ pub(super) struct BesideAuthenticated {
 }
 
 /// What the data of a signature is.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum MessageInput {
     /// The message, hashed here.
@@ -74,14 +75,14 @@ enum MessageInput {
 }
 
 /// RSA only.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum SignaturePadding {
     Pss,
     Pkcs1,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Hash {
     Sha256,
@@ -216,7 +217,7 @@ pub(super) async fn mac_verify(
 }
 
 /// Body of `random`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RandomRequest {
     length: usize,

@@ -20,6 +20,7 @@ use keyreeve_core::operations::erasures::{
 use keyreeve_core::operations::then_show::ThenShow;
 use keyreeve_core::record::RecordKey;
 use keyreeve_core::request::Reference;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -38,7 +39,7 @@ const WAIT_SECONDS_MAX: u64 = 60;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Body of `destroy`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DestroyRequest {
     /// Without the waiting period.
@@ -68,7 +69,7 @@ pub(super) async fn cancel(
 }
 
 /// Query of `show` and `erasure`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wait {
     /// Answer when nothing is pending, or after so long.
@@ -134,7 +135,7 @@ fn pending(erasures: &[ErasureStatus]) -> Vec<ErasureId> {
 }
 
 /// Query of `list`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListArguments {
     after: Option<String>,
@@ -155,7 +156,7 @@ pub(super) async fn list(
 }
 
 /// Body of `erase`: a tag or a realm.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EraseRequest {
     /// `NAME=VALUE`.

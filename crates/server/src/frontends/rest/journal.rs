@@ -11,6 +11,7 @@ use keyreeve_core::model::Lsn;
 use keyreeve_core::operations::journal::{EntryFilter, FollowJournal, ReadJournal, VerifyJournal};
 use keyreeve_core::record::Entry;
 use keyreeve_core::request::Reference;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ use super::request::{Arguments, Authenticated};
 const LIMIT_DEFAULT: usize = 100;
 
 /// Query of `show`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Show {
     after: Option<u64>,

@@ -27,7 +27,8 @@ use keyreeve_core::operations::show::{Show, Shown};
 use keyreeve_core::operations::then_show::ThenShow;
 use keyreeve_core::operations::{Activation, Operation, Template};
 use keyreeve_core::request::Reference;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::{Value, json};
 
 use super::Api;
@@ -39,7 +40,7 @@ use super::request::{self, Arguments, Authenticated, Base64, Body, NamedKey, Seg
 const LIMIT_DEFAULT: usize = 100;
 
 /// Body of `create`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateRequest {
     name: String,
@@ -106,39 +107,78 @@ fn policy(request: &CreateRequest) -> Result<KeyPolicy> {
         exportable: request.exportable,
         destroy_waiting_days: request.destroy_waiting_days,
         destroy_at_once: request.destroy_at_once,
+        ..KeyPolicy::default()
     })
+}
+
+/// Query of `list`.
+#[derive(Default, JsonSchema)]
+#[serde(default)]
+pub(super) struct ListArguments {
+    after: Option<String>,
+    limit: Option<usize>,
+    /// `NAME=VALUE`; may be repeated.
+    tag: Vec<String>,
+}
+
+impl ListArguments {
+    fn operation(self) -> Result<ListKeys> {
+        let tag = |text: &String| {
+            let (name, value) =
+                text.split_once('=').ok_or_else(|| Problem::invalid("tag is not NAME=VALUE"))?;
+            Ok((name.to_owned(), value.to_owned()))
+        };
+        Ok(ListKeys {
+            after: self.after.as_deref().map(request::cursor).transpose()?,
+            limit: self.limit.unwrap_or(LIMIT_DEFAULT),
+            tags: self.tag.iter().map(tag).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// From pairs, as forms repeat no field of a structure.
+impl<'de> Deserialize<'de> for ListArguments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut arguments = Self::default();
+        for (name, value) in Vec::<(String, String)>::deserialize(deserializer)? {
+            let wanted = "after, limit, tag";
+            let taken = match name.as_str() {
+                "after" => arguments.after.replace(value).is_some(),
+                "limit" => {
+                    let limit = value.parse().map_err(|_| de::Error::custom("limit is not a number"))?;
+                    arguments.limit.replace(limit).is_some()
+                }
+                "tag" => {
+                    arguments.tag.push(value);
+                    false
+                }
+                _ => {
+                    return Err(de::Error::custom(format_args!(
+                        "there is no argument {name:?}; there are {wanted}"
+                    )));
+                }
+            };
+            if taken {
+                return Err(de::Error::custom(format_args!("duplicate field {name:?}")));
+            }
+        }
+        Ok(arguments)
+    }
 }
 
 /// `GET /v1/keys?after=&limit=&tag=K=V`: those that the caller may see, by name; `tag` may be repeated.
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
-    Arguments(arguments): Arguments<Vec<(String, String)>>,
+    Arguments(arguments): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
-    let mut list = ListKeys { after: None, limit: LIMIT_DEFAULT, tags: BTreeMap::new() };
-    for (name, value) in arguments {
-        match name.as_str() {
-            "after" => list.after = Some(request::cursor(&value)?),
-            "limit" => list.limit = value.parse().map_err(|_| Problem::invalid("limit is not a number"))?,
-            "tag" => {
-                let (name, value) =
-                    value.split_once('=').ok_or_else(|| Problem::invalid("tag is not NAME=VALUE"))?;
-                list.tags.insert(name.to_owned(), value.to_owned());
-            }
-            _ => {
-                return Err(Problem::invalid(format!(
-                    "there is no argument {name:?}; there are after, limit, tag"
-                )));
-            }
-        }
-    }
-    let page = api.execute(&caller, list).await?;
+    let page = api.execute(&caller, arguments.operation()?).await?;
     let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
     Ok(answer::page("keys", page.keys.iter().map(key).collect(), next))
 }
 
 /// A point in the past, as a query or a body names it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Past<T> {
     as_of: T,
@@ -189,7 +229,7 @@ pub(super) async fn activate(
 }
 
 /// Body of `revoke`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RevokeRequest {
     #[serde(default)]
@@ -198,7 +238,7 @@ pub(super) struct RevokeRequest {
 }
 
 /// Why a key is revoked (RFC 5280 section 5.3.1).
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Reason {
     Unspecified,
@@ -232,7 +272,7 @@ pub(super) async fn revoke(
 }
 
 /// Query of `public`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PublicArguments {
     version: Option<u32>,
@@ -253,7 +293,7 @@ pub(super) async fn public(
 }
 
 /// Body of `export`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExportRequest {
     version: Option<u32>,
@@ -264,7 +304,7 @@ pub(super) struct ExportRequest {
 }
 
 /// How material is wrapped.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 enum WrapAlgorithm {
     /// RFC 3394: material of a multiple of 8 bytes only.
     #[serde(rename = "aes-kw")]
@@ -324,7 +364,7 @@ pub(super) async fn export(
 }
 
 /// Body of `grant`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GrantRequest {
     actions: BTreeSet<String>,

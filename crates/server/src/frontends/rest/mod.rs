@@ -1,5 +1,5 @@
-//! The REST API under `/v1`: JSON over HTTP/1.1, bytes in base64 or raw. Routes are here, one file a family of them.
-//! Not here: TLS and sockets (listen), and what operations do (core).
+//! The REST API under `/v1`: JSON over HTTP/1.1, bytes in base64 or raw. One file a family of routes; the table is in
+//! `routes`. //! Not here: TLS and sockets (listen), and what operations do (core).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,6 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post, put};
 use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -39,9 +38,11 @@ mod errors;
 mod feed;
 mod journal;
 mod keys;
+mod openapi;
 mod places;
 mod request;
 mod root;
+mod routes;
 mod status;
 
 use errors::{Problem, Untold};
@@ -142,47 +143,7 @@ impl Handler for Rest {
 }
 
 fn router(api: Arc<Api>) -> Router {
-    Router::new()
-        .route("/health/live", get(status::live))
-        .route("/health/ready", get(status::ready))
-        .route("/v1/status", get(status::show))
-        .route("/v1/keys", post(keys::create).get(keys::list))
-        .route("/v1/keys/{name}", get(keys::show))
-        .route("/v1/keys/{name}/rotate", post(keys::rotate))
-        .route("/v1/keys/{name}/activate", post(keys::activate))
-        .route("/v1/keys/{name}/revoke", post(keys::revoke))
-        .route(
-            "/v1/keys/{name}/destroy",
-            post(destruction::destroy).delete(destruction::cancel).get(destruction::show),
-        )
-        .route("/v1/keys/{name}/restore", post(keys::restore))
-        .route("/v1/keys/{name}/public", get(keys::public))
-        .route("/v1/keys/{name}/export", post(keys::export))
-        .route("/v1/keys/{name}/grants/{principal}", put(keys::grant).delete(keys::withdraw))
-        .route("/v1/keys/{name}/encrypt", post(data::encrypt))
-        .route("/v1/keys/{name}/decrypt", post(data::decrypt))
-        .route("/v1/keys/{name}/sign", post(data::sign))
-        .route("/v1/keys/{name}/verify", post(data::verify))
-        .route("/v1/keys/{name}/mac", post(data::mac))
-        .route("/v1/keys/{name}/mac/verify", post(data::mac_verify))
-        .route("/v1/erasures", post(destruction::erase).get(destruction::list))
-        .route("/v1/erasures/{id}", get(destruction::erasure))
-        .route("/v1/backups", post(backups::create))
-        .route("/v1/backups/prune", post(backups::prune))
-        .route("/v1/backups/drill", post(backups::drill))
-        .route("/v1/places", get(places::list))
-        .route("/v1/targets/remove", post(places::remove_target))
-        .route("/v1/cells/retire", post(places::retire))
-        .route("/v1/doctor", get(places::doctor))
-        .route("/v1/root", get(root::show))
-        .route("/v1/root/unlock", post(root::change_unlock))
-        .route("/v1/root/replace", post(root::replace))
-        .route("/v1/random", post(data::random))
-        .route("/v1/journal", get(journal::show))
-        .route("/v1/journal/verify", post(journal::verify))
-        .route("/v1/clients", post(clients::add).get(clients::list))
-        .route("/v1/clients/{name}/renew", post(clients::renew))
-        .route("/v1/clients/{name}/revoke", post(clients::revoke))
+    routes::router()
         .fallback(async || {
             Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such path; see docs/rest.md")
         })

@@ -10,6 +10,7 @@ use keyreeve_core::model::{Attestation, Place, PlaceKind};
 use keyreeve_core::operations::administer::Administer;
 use keyreeve_store::Store;
 use keyreeve_store::backup::TargetStatus;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -44,7 +45,7 @@ pub(super) async fn doctor(
 }
 
 /// Body of `remove_target` and `retire`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StrikeRequest {
     /// The place.

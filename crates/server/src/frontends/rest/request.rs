@@ -1,6 +1,7 @@
 //! Reading requests: who asks, path, query, and bodies as JSON or as raw bytes, all within limits. Not here: what any
 //! request means.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -18,6 +19,7 @@ use hyper::body::Body as _;
 use keyreeve_core::access::Caller;
 use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -259,6 +261,20 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
+impl JsonSchema for Base64 {
+    fn schema_name() -> Cow<'static, str> {
+        "Base64".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "byte", "contentEncoding": "base64" })
+    }
+}
+
 fn decode(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
     STANDARD.decode(text).or_else(|error| URL_SAFE_NO_PAD.decode(text).map_err(|_| error))
 }
@@ -290,6 +306,20 @@ impl<'de> Visitor<'de> for ContextVisitor {
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         once_each(map).map(EncryptionContext)
+    }
+}
+
+impl JsonSchema for EncryptionContext {
+    fn schema_name() -> Cow<'static, str> {
+        "EncryptionContext".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": { "type": "string" } })
     }
 }
 

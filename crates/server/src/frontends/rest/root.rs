@@ -9,6 +9,7 @@ use keyreeve_core::access::Action;
 use keyreeve_core::operations::administer::Administer;
 use keyreeve_core::{Error, ErrorKind, SecretBytes};
 use keyreeve_store::{RootStatus, StoreError, Unlock, UnlockError};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -19,18 +20,21 @@ use super::request::{Authenticated, Body};
 use crate::offline::root::describe;
 
 /// What unlocks a root key, or shall. Holds secrets.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Unlocks {
+    #[schemars(with = "Option<String>")]
     passphrase: Option<Zeroizing<String>>,
     /// Content of a key file.
+    #[schemars(with = "Option<String>")]
     key_file: Option<Zeroizing<String>>,
     /// Recovery shares, a line each: enough of them as old ones, all of them as new ones.
+    #[schemars(with = "Option<Vec<String>>")]
     shares: Option<Vec<Zeroizing<String>>>,
 }
 
 /// Body of `change_unlock` and `replace`. Holds secrets.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeRequest {
     old: Unlocks,

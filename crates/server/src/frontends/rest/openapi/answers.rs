@@ -1,0 +1,128 @@
+//! How answers look, in short: `field type`, with `?` behind a field that may be missing and `|null` behind a type that may
+//! be null. A type is `string`, `integer`, `boolean`, `object`, `any`, `time`, `uuid`, `base64`, `[TYPE]`, or the name of
+//! another answer. Not here: which request gives which (routes).
+
+use serde_json::{Map, Value, json};
+
+/// Every form of answer in JSON.
+const ANSWERS: &[(&str, &str)] = &[
+    ("Problem", "title string, status integer, code string, detail string"),
+    (
+        "Key",
+        "id uuid, name string, algorithm string|null, type string, state string|null, owner string, created time, \
+         tags object, usage [string], exportable boolean, destroy_waiting_days integer|null, \
+         destroy_at_once boolean, version integer, versions [KeyVersion]",
+    ),
+    (
+        "KeyVersion",
+        "version integer, state string, object_id uuid, public_object_id uuid|null, created time, \
+         activated time|null, deactivated time|null, destruction time|null, destroyed time|null, \
+         erasure uuid|null",
+    ),
+    ("Keys", "keys [Key], next string|null"),
+    ("Export", "version integer, object_id uuid, format string, wrapped base64, wrapped_by uuid|null"),
+    ("Grant", "principal string, actions [string]"),
+    ("Ciphertext", "version integer, object_id uuid, ciphertext base64"),
+    ("Plaintext", "version integer, object_id uuid, plaintext base64"),
+    ("Signature", "version integer, object_id uuid, signature base64"),
+    ("Mac", "version integer, object_id uuid, mac base64"),
+    ("Verdict", "valid boolean, version integer, object_id uuid"),
+    ("Random", "random base64"),
+    ("Destruction", "destruction time|null, erasures [Erasure]"),
+    (
+        "Erasure",
+        "id uuid, state string, pending [string], certificate any, scope? string, asked? time, by? string, \
+         objects? integer",
+    ),
+    ("Erasures", "erasures [Erasure], next string|null"),
+    ("Erased", "erasures [uuid], keys integer, destroyed integer, waiting integer"),
+    (
+        "Backup",
+        "target string, registered boolean, kind string, lsn integer, rows integer, bytes integer, \
+         bytes_written integer",
+    ),
+    ("Pruned", "dry_run boolean, removed [string], bytes integer, kept_fulls [integer]"),
+    ("Drills", "good boolean, drills [Drill]"),
+    (
+        "Drill",
+        "target string, time time, lsn integer, replayed integer, generation integer, records integer, \
+         opened integer, compared integer, differences [string]",
+    ),
+    ("Places", "places [Place]"),
+    (
+        "Place",
+        "name string, kind string, cell boolean, generation integer|null, confirmed time|null, lost time|null, \
+         attested object|null, archive? Archive",
+    ),
+    (
+        "Archive",
+        "target string, cell boolean, shipped integer, lag_entries integer, lag_ms integer, breached boolean, \
+         pieces integer, bytes integer, trouble string|null",
+    ),
+    ("Doctor", "fine boolean, grade string|null, findings [Finding]"),
+    ("Finding", "level string, text string"),
+    ("Journal", "entries [Entry], next integer|null"),
+    (
+        "Entry",
+        "lsn integer, time time, principal string, principal_id uuid, protocol string, request uuid, \
+         source string|null, action string, key uuid|null, object uuid|null, target string|null, \
+         outcome string, detail string|null, changes integer",
+    ),
+    ("JournalVerified", "valid boolean, lsn integer, head string"),
+    (
+        "Enrolled",
+        "id uuid, name string, certificate string, ca string, expires time|null, roles? [string], \
+         private_key? string, pkcs12? base64, token? string",
+    ),
+    ("Clients", "clients [Client], next string|null"),
+    (
+        "Client",
+        "id uuid, name string, roles [string], created time, revoked time|null, credentials [Credential]",
+    ),
+    ("Credential", "kind string, serial string|null, created time, expires time|null, revoked time|null"),
+    ("ClientRevoked", "id uuid, name string, revoked time|null"),
+    ("Root", "version integer, unlocked_by [string], retired any, resealing boolean, resealed integer|null"),
+    (
+        "Status",
+        "version string, ready boolean, uptime_seconds integer, lsn integer, principal string, roles [string], \
+         disk_full boolean, acknowledged_by string, erasures_pending integer, archives [Archive]",
+    ),
+    ("Health", "status string"),
+    ("OpenApi", "openapi string, info object, paths object, components object"),
+];
+
+/// All of them as JSON Schema.
+pub(super) fn schemas() -> Map<String, Value> {
+    ANSWERS.iter().map(|(name, fields)| ((*name).to_owned(), object(fields))).collect()
+}
+
+fn object(fields: &str) -> Value {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    for field in fields.split(", ") {
+        let (name, kind) = field.split_once(' ').unwrap_or((field, "any"));
+        let is_required = !name.ends_with('?');
+        let name = name.trim_end_matches('?');
+        properties.insert(name.to_owned(), schema(kind));
+        if is_required {
+            required.push(name);
+        }
+    }
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn schema(kind: &str) -> Value {
+    if let Some(kind) = kind.strip_suffix("|null") {
+        return json!({ "anyOf": [schema(kind), { "type": "null" }] });
+    }
+    if let Some(kind) = kind.strip_prefix('[').and_then(|kind| kind.strip_suffix(']')) {
+        return json!({ "type": "array", "items": schema(kind) });
+    }
+    match kind {
+        "any" => json!({}),
+        "string" | "integer" | "boolean" | "object" => json!({ "type": kind }),
+        "time" => json!({ "type": "string", "format": "date-time" }),
+        "uuid" => json!({ "type": "string", "format": "uuid" }),
+        "base64" => json!({ "type": "string", "contentEncoding": "base64" }),
+        answer => super::reference(answer),
+    }
+}

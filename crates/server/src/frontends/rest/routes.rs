@@ -1,0 +1,141 @@
+//! The routes, a line each. Both the router and the OpenAPI document come from here. Not here: what a route does, which is
+//! its handler's, one file a family.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::SchemaGenerator;
+
+use super::openapi::{Described, Taken};
+use super::{Api, backups, clients, data, destruction, journal, keys, openapi, places, root, status};
+
+/// One method of one path.
+pub(super) struct Route {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    /// What it does, in a few words.
+    pub(super) summary: &'static str,
+    /// What it answers: `200 Key|bytes, 304`; see `openapi`.
+    pub(super) answers: &'static str,
+    /// Adds what it takes.
+    pub(super) takes: fn(&mut Taken, &mut SchemaGenerator),
+    handler: MethodRouter<Arc<Api>>,
+    handler_path: &'static str,
+}
+
+impl Route {
+    /// Family and name of its handler, such as `keys_create`.
+    pub(super) fn name(&self) -> String {
+        let mut words = self.handler_path.rsplit("::").take(2).collect::<Vec<_>>();
+        words.reverse();
+        words.join("_")
+    }
+}
+
+fn route<H, A, D>(
+    (method, filter): (Method, MethodFilter),
+    path: &'static str,
+    handler: H,
+    summary: &'static str,
+    answers: &'static str,
+) -> Route
+where
+    H: Handler<A, Arc<Api>> + Described<D>,
+    A: 'static,
+{
+    let handler_path = std::any::type_name::<H>();
+    Route { method, path, summary, answers, takes: H::tell, handler: on(filter, handler), handler_path }
+}
+
+const GET: (Method, MethodFilter) = (Method::GET, MethodFilter::GET);
+const POST: (Method, MethodFilter) = (Method::POST, MethodFilter::POST);
+const PUT: (Method, MethodFilter) = (Method::PUT, MethodFilter::PUT);
+const DELETE: (Method, MethodFilter) = (Method::DELETE, MethodFilter::DELETE);
+
+/// All routes.
+pub(super) fn table() -> Vec<Route> {
+    [server(), keys(), use_of_keys(), destruction(), backups(), clients()].into_iter().flatten().collect()
+}
+
+/// The router of all routes.
+pub(super) fn router() -> Router<Arc<Api>> {
+    table().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+}
+
+fn server() -> Vec<Route> {
+    vec![
+        route(GET, "/health/live", status::live, "Whether the process answers", "200 Health"),
+        route(GET, "/health/ready", status::ready, "Whether requests are taken", "200 Health, 503 Health"),
+        route(GET, "/v1/openapi.json", openapi::show, "This document", "200 OpenApi"),
+        route(GET, "/v1/status", status::show, "The server's state, and who asks", "200 Status"),
+        route(GET, "/v1/journal", journal::show, "Entries of the journal", "200 Journal|events|lines"),
+        route(POST, "/v1/journal/verify", journal::verify, "Verifies the journal", "200 JournalVerified"),
+        route(GET, "/v1/root", root::show, "The root key's state", "200 Root"),
+        route(POST, "/v1/root/unlock", root::change_unlock, "Changes what unlocks the root key", "200 Root"),
+        route(POST, "/v1/root/replace", root::replace, "Replaces the root key", "200 Root"),
+    ]
+}
+
+fn keys() -> Vec<Route> {
+    vec![
+        route(POST, "/v1/keys", keys::create, "Makes a key", "201 Key"),
+        route(GET, "/v1/keys", keys::list, "Lists keys", "200 Keys"),
+        route(GET, "/v1/keys/{name}", keys::show, "Shows a key", "200 Key"),
+        route(POST, "/v1/keys/{name}/rotate", keys::rotate, "Makes a new version", "200 Key"),
+        route(POST, "/v1/keys/{name}/activate", keys::activate, "Activates a key", "200 Key"),
+        route(POST, "/v1/keys/{name}/revoke", keys::revoke, "Revokes all versions", "200 Key"),
+        route(POST, "/v1/keys/{name}/restore", keys::restore, "Restores metadata as it was", "200 Key"),
+        route(GET, "/v1/keys/{name}/public", keys::public, "The public key", "200 pem"),
+        route(POST, "/v1/keys/{name}/export", keys::export, "Exports a version", "200 Export"),
+        route(PUT, "/v1/keys/{name}/grants/{principal}", keys::grant, "Grants actions", "200 Grant"),
+        route(DELETE, "/v1/keys/{name}/grants/{principal}", keys::withdraw, "Takes a grant back", "204"),
+    ]
+}
+
+fn use_of_keys() -> Vec<Route> {
+    vec![
+        route(POST, "/v1/keys/{name}/encrypt", data::encrypt, "Encrypts", "200 Ciphertext|bytes"),
+        route(POST, "/v1/keys/{name}/decrypt", data::decrypt, "Decrypts", "200 Plaintext|bytes"),
+        route(POST, "/v1/keys/{name}/sign", data::sign, "Signs", "200 Signature|bytes"),
+        route(POST, "/v1/keys/{name}/verify", data::verify, "Verifies a signature", "200 Verdict"),
+        route(POST, "/v1/keys/{name}/mac", data::mac, "Makes a MAC", "200 Mac|bytes"),
+        route(POST, "/v1/keys/{name}/mac/verify", data::mac_verify, "Verifies a MAC", "200 Verdict"),
+        route(POST, "/v1/random", data::random, "Random bytes", "200 Random|bytes"),
+    ]
+}
+
+fn destruction() -> Vec<Route> {
+    const DESTROY: &str = "/v1/keys/{name}/destroy";
+    vec![
+        route(POST, DESTROY, destruction::destroy, "Destroys all versions", "200 Key"),
+        route(DELETE, DESTROY, destruction::cancel, "Takes a destruction back", "200 Key"),
+        route(GET, DESTROY, destruction::show, "How far a destruction has come", "200 Destruction"),
+        route(POST, "/v1/erasures", destruction::erase, "Destroys keys by tag or realm", "202 Erased"),
+        route(GET, "/v1/erasures", destruction::list, "Erasures that are not complete", "200 Erasures"),
+        route(GET, "/v1/erasures/{id}", destruction::erasure, "One erasure", "200 Erasure"),
+    ]
+}
+
+fn backups() -> Vec<Route> {
+    vec![
+        route(POST, "/v1/backups", backups::create, "Makes a backup", "200 Backup"),
+        route(POST, "/v1/backups/prune", backups::prune, "Removes old backups", "200 Pruned"),
+        route(POST, "/v1/backups/drill", backups::drill, "Restores on trial", "200 Drills"),
+        route(GET, "/v1/places", places::list, "Places of epoch keys", "200 Places"),
+        route(POST, "/v1/targets/remove", places::remove_target, "Removes a target", "200 Place"),
+        route(POST, "/v1/cells/retire", places::retire, "Strikes a lost place off", "200 Place"),
+        route(GET, "/v1/doctor", places::doctor, "What the set-up survives", "200 Doctor"),
+    ]
+}
+
+fn clients() -> Vec<Route> {
+    vec![
+        route(POST, "/v1/clients", clients::add, "Adds a client", "201 Enrolled"),
+        route(GET, "/v1/clients", clients::list, "Lists clients", "200 Clients"),
+        route(POST, "/v1/clients/{name}/renew", clients::renew, "Gives a new certificate", "200 Enrolled"),
+        route(POST, "/v1/clients/{name}/revoke", clients::revoke, "Revokes a client", "200 ClientRevoked"),
+    ]
+}
