@@ -6,6 +6,7 @@ mod der;
 mod digest;
 mod envelope;
 mod error;
+mod kdf;
 mod registry;
 mod rng;
 mod selftest;

@@ -39,11 +39,39 @@ pub(crate) struct Source<'a> {
     pub rng: &'a Arc<dyn Rng>,
 }
 
+/// Uses that fit a kind of key.
+#[derive(Clone, Copy)]
+pub(crate) struct Uses {
+    /// Of the symmetric key or the private half.
+    pub private: UsageMask,
+    /// Of the public half.
+    pub public: UsageMask,
+    /// Those among them that a key gets by name only: beside its other uses they are better kept apart.
+    pub by_name: UsageMask,
+}
+
+impl Uses {
+    /// Uses without any that is better kept apart.
+    pub(crate) fn new(private: UsageMask, public: UsageMask) -> Self {
+        Self { private, public, by_name: UsageMask::NONE }
+    }
+
+    /// All that fit: (symmetric or private half, public half).
+    pub(crate) fn fitting(self) -> (UsageMask, UsageMask) {
+        (self.private, self.public)
+    }
+
+    /// Those of a key where nobody names any.
+    pub(crate) fn default(self) -> (UsageMask, UsageMask) {
+        (UsageMask(self.private.0 & !self.by_name.0), UsageMask(self.public.0 & !self.by_name.0))
+    }
+}
+
 /// One algorithm.
 pub(crate) struct Descriptor {
     algorithm: Algorithm,
-    /// Uses that fit: (symmetric or private half, public half).
-    pub usage: fn() -> (UsageMask, UsageMask),
+    /// Uses that fit.
+    pub usage: fn(&KeySpec) -> Uses,
     /// Makes a key.
     pub generate: fn(&KeySpec, &dyn Rng) -> Result<Generated>,
     /// Parses and validates a key.

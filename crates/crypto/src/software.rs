@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::{aead, constant_time, hkdf, hmac};
 use keyreeve_core::{
     Error, Result, SecretBytes,
-    model::{HashAlgorithm, KeyMaterial, KeySpec, ObjectType, UsageMask},
+    model::{HashAlgorithm, Kdf, KeyMaterial, KeySpec, ObjectType, UsageMask},
     ports::{
         crypto::{Crypto, Generated, ParsedKey},
         rng::Rng,
@@ -15,6 +15,7 @@ use keyreeve_core::{
 use crate::{
     der, digest,
     error::{crypto_failed, invalid, library, unsupported},
+    kdf,
     registry::{self, Half, Source},
     rng::SystemRng,
     selftest,
@@ -87,7 +88,16 @@ impl Crypto for SoftwareCrypto {
 
     fn fitting_usage(&self, spec: &KeySpec) -> (UsageMask, UsageMask) {
         registry::descriptor(spec.algorithm)
-            .map_or((UsageMask::NONE, UsageMask::NONE), |descriptor| (descriptor.usage)())
+            .map_or((UsageMask::NONE, UsageMask::NONE), |descriptor| (descriptor.usage)(spec).fitting())
+    }
+
+    fn default_usage(&self, spec: &KeySpec) -> (UsageMask, UsageMask) {
+        registry::descriptor(spec.algorithm)
+            .map_or((UsageMask::NONE, UsageMask::NONE), |descriptor| (descriptor.usage)(spec).default())
+    }
+
+    fn derive(&self, secret: &[u8], kdf: &Kdf, bytes: usize) -> Result<SecretBytes> {
+        kdf::derive(secret, kdf, bytes)
     }
 
     fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>> {

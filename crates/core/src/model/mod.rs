@@ -3,6 +3,7 @@
 mod algorithm;
 mod attribute;
 mod code;
+mod derivation;
 mod erasure;
 mod id;
 mod key;
@@ -15,6 +16,7 @@ mod usage;
 
 pub use algorithm::{Algorithm, Curve, HashAlgorithm, KeySpec};
 pub use attribute::{AttributeKind, AttributeName, Value};
+pub use derivation::{Derivation, Kdf, Prf};
 pub use erasure::{
     Attestation, Counts, ERASED_OBJECTS_MAX, EpochChange, ErasedObject, Erasure, ErasureId, NodeId, Place,
     PlaceKind, RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,

@@ -103,7 +103,7 @@ impl Register {
         match context.crypto().parse(self.object_type, self.spec.as_ref(), &self.material) {
             Ok(parsed) => {
                 let spec = *parsed.spec();
-                let (private, public) = context.crypto().fitting_usage(&spec);
+                let (private, public) = context.crypto().default_usage(&spec);
                 let fitting = if self.object_type == ObjectType::PublicKey { public } else { private };
                 Ok((Some(spec), fitting))
             }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::rng::Rng;
 use crate::{
     error::Result,
-    model::{CryptoParameters, HashAlgorithm, KeyFormat, KeyId, KeyMaterial, KeySpec, ObjectType, UsageMask},
+    model::{
+        CryptoParameters, HashAlgorithm, Kdf, KeyFormat, KeyId, KeyMaterial, KeySpec, ObjectType, UsageMask,
+    },
     secret::SecretBytes,
 };
 
@@ -74,6 +76,15 @@ pub trait Crypto: Rng {
 
     /// Uses that fit the kind of key: (symmetric or private half, public half).
     fn fitting_usage(&self, spec: &KeySpec) -> (UsageMask, UsageMask);
+
+    /// Uses of a new key where nobody names any: those of `fitting_usage` that do not weaken one another.
+    fn default_usage(&self, spec: &KeySpec) -> (UsageMask, UsageMask);
+
+    /// Derives `bytes` bytes from a secret.
+    ///
+    /// # Errors
+    /// `InvalidField` for more bytes than the function gives, or too much work; `Unsupported` for a hash.
+    fn derive(&self, secret: &[u8], kdf: &Kdf, bytes: usize) -> Result<SecretBytes>;
 
     /// Hash of the parts one after the other.
     ///

@@ -19,7 +19,7 @@ use keyreeve_core::{
 use super::{RawKey, iv_or_random, required_iv, split_tag, tag_bytes};
 use crate::{
     error::{crypto_failed, invalid, library, unsupported},
-    registry::Source,
+    registry::{Source, Uses},
 };
 
 const KEY_BITS: u32 = 256;
@@ -27,8 +27,8 @@ const NONCE_BYTES: usize = 12;
 const BLOCK_BYTES: u64 = 64;
 const TAG_BYTES: usize = 16;
 
-pub(crate) fn usage() -> (UsageMask, UsageMask) {
-    (UsageMask::ENCRYPT | UsageMask::DECRYPT, UsageMask::NONE)
+pub(crate) fn usage(_: &KeySpec) -> Uses {
+    Uses::new(UsageMask::ENCRYPT | UsageMask::DECRYPT | UsageMask::DERIVE, UsageMask::NONE)
 }
 
 pub(crate) fn generate(spec: &KeySpec, rng: &dyn Rng) -> Result<Generated> {

@@ -26,7 +26,7 @@ use keyreeve_core::{
 use crate::{
     der,
     error::{crypto_failed, invalid, library, unsupported},
-    registry::{Half, Source},
+    registry::{Half, Source, Uses},
 };
 
 /// A curve with what the library calls it.
@@ -74,8 +74,8 @@ static CURVES: [NamedCurve; 3] = [
     },
 ];
 
-pub(crate) fn usage() -> (UsageMask, UsageMask) {
-    (UsageMask::SIGN | UsageMask::AGREE, UsageMask::VERIFY)
+pub(crate) fn usage(_: &KeySpec) -> Uses {
+    Uses::new(UsageMask::SIGN | UsageMask::AGREE, UsageMask::VERIFY)
 }
 
 /// Makes a pair on the curve of the spec, or else the one of its length.

@@ -18,13 +18,13 @@ use keyreeve_core::{
 use crate::{
     der,
     error::{invalid, library, unsupported},
-    registry::{Half, Source},
+    registry::{Half, Source, Uses},
 };
 
 const SPEC: KeySpec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
 
-pub(crate) fn usage() -> (UsageMask, UsageMask) {
-    (UsageMask::SIGN, UsageMask::VERIFY)
+pub(crate) fn usage(_: &KeySpec) -> Uses {
+    Uses::new(UsageMask::SIGN, UsageMask::VERIFY)
 }
 
 /// # Standard

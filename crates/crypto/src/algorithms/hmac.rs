@@ -16,14 +16,14 @@ use super::RawKey;
 use crate::{
     digest,
     error::{invalid, unsupported},
-    registry::Source,
+    registry::{Source, Uses},
 };
 
 /// Lengths of new keys in bits.
 const LENGTH_BITS: std::ops::RangeInclusive<u32> = 64..=4096;
 
-pub(crate) fn usage() -> (UsageMask, UsageMask) {
-    (UsageMask::MAC | UsageMask::MAC_VERIFY | UsageMask::DERIVE, UsageMask::NONE)
+pub(crate) fn usage(_: &KeySpec) -> Uses {
+    Uses::new(UsageMask::MAC | UsageMask::MAC_VERIFY | UsageMask::DERIVE, UsageMask::NONE)
 }
 
 pub(crate) fn generate(spec: &KeySpec, rng: &dyn Rng) -> Result<Generated> {

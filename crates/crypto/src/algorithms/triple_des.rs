@@ -12,10 +12,10 @@ use keyreeve_core::{
 };
 
 use super::RawKey;
-use crate::{error::unsupported, registry::Source};
+use crate::{error::unsupported, registry::{Source, Uses}};
 
-pub(crate) fn usage() -> (UsageMask, UsageMask) {
-    (UsageMask::NONE, UsageMask::NONE)
+pub(crate) fn usage(_: &KeySpec) -> Uses {
+    Uses::new(UsageMask::NONE, UsageMask::NONE)
 }
 
 /// Makes a key of two (112 or 128 bits) or three (168 or 192 bits) single keys; parity bits are random.

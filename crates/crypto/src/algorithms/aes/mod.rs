@@ -20,16 +20,18 @@ use super::{RawKey, iv_or_random, required_iv, split_tag, tag_bytes};
 use crate::{
     envelope,
     error::{crypto_failed, invalid, library, unsupported},
-    registry::Source,
+    registry::{Source, Uses},
 };
 
 /// Length of a nonce made here, and of the only one that the fast path takes, in bytes.
 const GCM_NONCE_BYTES: usize = 12;
 
-pub(crate) fn usage() -> (UsageMask, UsageMask) {
-    let usage =
-        UsageMask::ENCRYPT | UsageMask::DECRYPT | UsageMask::WRAP | UsageMask::UNWRAP | UsageMask::DERIVE;
-    (usage, UsageMask::NONE)
+/// CMAC and the block modes run the same cipher under the same key: a key that makes MACs is best made for that.
+pub(crate) fn usage(spec: &KeySpec) -> Uses {
+    let data = UsageMask::ENCRYPT | UsageMask::DECRYPT | UsageMask::DERIVE;
+    let single = UsageMask::WRAP | UsageMask::UNWRAP | UsageMask::MAC | UsageMask::MAC_VERIFY;
+    let private = if spec.length_bits <= 256 { data | single } else { data };
+    Uses { private, public: UsageMask::NONE, by_name: UsageMask::MAC | UsageMask::MAC_VERIFY }
 }
 
 pub(crate) fn generate(spec: &KeySpec, rng: &dyn Rng) -> Result<Generated> {

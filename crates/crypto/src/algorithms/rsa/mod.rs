@@ -21,7 +21,7 @@ use keyreeve_core::{
 use crate::{
     der,
     error::{invalid, library, unsupported, wrong_usage},
-    registry::{Half, Source},
+    registry::{Half, Source, Uses},
 };
 use encryption::{Decrypting, Encrypting};
 
@@ -30,8 +30,8 @@ const KEPT_BITS_MIN: u32 = 1024;
 /// Modulus lengths that are computed with, in bits.
 const COMPUTED_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 
-pub(crate) fn usage() -> (UsageMask, UsageMask) {
-    (
+pub(crate) fn usage(_: &KeySpec) -> Uses {
+    Uses::new(
         UsageMask::SIGN | UsageMask::DECRYPT | UsageMask::UNWRAP,
         UsageMask::VERIFY | UsageMask::ENCRYPT | UsageMask::WRAP,
     )
