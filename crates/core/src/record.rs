@@ -169,7 +169,7 @@ pub enum Change {
 impl Change {
     /// True where it holds whatever others change meanwhile, so that nothing that read the record becomes stale.
     pub fn commutes(&self) -> bool {
-        matches!(self, Self::Exported(..) | Self::Spent { .. })
+        self.counted().is_some()
     }
 
     /// Address of what changes.
@@ -181,18 +181,13 @@ impl Change {
         }
     }
 
-    /// The counters of `object` with what this change adds to them; `before`: its record, where there is one.
-    pub fn counted(&self, object: ObjectId, before: Option<&Record>) -> Counts {
-        let mut counts = match before {
-            Some(Record::Counts(counts)) => *counts,
-            _ => Counts::none(object),
-        };
+    /// What it adds to the counters of an object, where it commutes.
+    pub fn counted(&self) -> Option<Counts> {
         match self {
-            Self::Exported(_, by) => counts.exported = counts.exported.saturating_add(*by),
-            Self::Spent { units, .. } => counts.spent = counts.spent.saturating_add(*units),
-            Self::Put(_) | Self::Delete(_) => {}
+            Self::Exported(object, by) => Some(Counts { exported: *by, ..Counts::none(*object) }),
+            Self::Spent { object, units, .. } => Some(Counts { spent: *units, ..Counts::none(*object) }),
+            Self::Put(_) | Self::Delete(_) => None,
         }
-        counts
     }
 }
 
@@ -247,8 +242,7 @@ pub struct EntryDraft {
 impl EntryDraft {
     /// The object that served, and for what, where the entry is a use of one that succeeded.
     pub fn used(&self) -> Option<(ObjectId, UseKind)> {
-        let kind = self.action.use_kind().filter(|_| self.outcome == Outcome::Success)?;
-        Some((self.object?, kind))
+        used(self.action, self.outcome, self.object)
     }
 
     /// True where a full disk must not keep it from being recorded: it has changes by an action that is urgent, or begins
@@ -257,6 +251,11 @@ impl EntryDraft {
         let erases = |change: &Change| matches!(change, Change::Put(Record::Erasure(_)));
         self.changes.iter().any(|change| self.action.is_urgent() || erases(change))
     }
+}
+
+/// As [`EntryDraft::used`], from the fields that tell it.
+pub fn used(action: Action, outcome: Outcome, object: Option<ObjectId>) -> Option<(ObjectId, UseKind)> {
+    Some((object?, action.use_kind().filter(|_| outcome == Outcome::Success)?))
 }
 
 /// A journal entry.

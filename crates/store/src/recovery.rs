@@ -324,7 +324,8 @@ fn catch_up(
         let mut published = Vec::new();
         for (lsn, bytes) in frame.entries() {
             let lsn = Lsn(lsn.0);
-            let changes = encoding::decode_changes(lsn, bytes).map_err(StoreError::CatchUp)?;
+            let (changes, used) = encoding::decode_effects(lsn, bytes).map_err(StoreError::CatchUp)?;
+            index.uses.add(used.map(|used| (lsn, used)));
             if !changes.is_empty() {
                 published.push(index.publish(lsn, changes).map_err(StoreError::CatchUp)?);
             }
@@ -339,7 +340,7 @@ fn catch_up(
             }
         }
         marks.add(frame.end);
-        applier.take(Message { published, end: frame.end }).map_err(StoreError::CatchUp)?;
+        applier.take(Message::new(index, published, frame.end)).map_err(StoreError::CatchUp)?;
     }
     if entries > 0 || from.is_none() {
         applier.flush().map_err(StoreError::CatchUp)?;

@@ -11,7 +11,7 @@ use std::{
 
 use crossbeam_channel::Sender;
 use keyreeve_core::{
-    model::{Lsn, Time},
+    model::{Lsn, ObjectId, Time},
     ports::{clock::Clock, store::Committed},
     record::{Change, RecordKey},
 };
@@ -19,7 +19,7 @@ use keyreeve_core::{
 use crate::{
     failure::Failure,
     feed::Watchers,
-    index::{Index, applier::Message, encoding::EncodedEntry},
+    index::{Index, applier::Message, encoding::EncodedEntry, uses::Use},
     journal,
     marks::Marks,
     root,
@@ -38,6 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) valid_until: Option<Time>,
     pub(crate) entry: EncodedEntry,
     pub(crate) changes: Vec<Change>,
+    /// The use that the entry is, where it is one.
+    pub(crate) used: Option<Use>,
     /// Whether it goes on where the disk is full.
     pub(crate) urgent: bool,
 }
@@ -55,6 +57,10 @@ pub(crate) struct StoreStage {
     pub(crate) recent: Recent,
     /// Changes of entries that are written but not yet durable.
     pub(crate) staged: Vec<(Lsn, Vec<Change>)>,
+    /// Uses in these entries.
+    pub(crate) staged_uses: Vec<(Lsn, Use)>,
+    /// Units of usage limits that these entries use up.
+    pub(crate) staged_spent: HashMap<ObjectId, u64>,
     /// The last entry that the applier knows of.
     pub(crate) told: u64,
 }
@@ -85,11 +91,13 @@ impl journal::Stage for StoreStage {
             || outdated
             || self.recent.moved(request.as_of, &request.reads)
             || self.failure.check().is_err()
+            || !self.spend(&request.changes)
         {
             return Err(Committed::Stale);
         }
         let lsn = Lsn(lsn.0);
         request.entry.write(lsn, entry);
+        self.staged_uses.extend(request.used.map(|used| (lsn, used)));
         if !request.changes.is_empty() {
             self.recent
                 .record(lsn, request.changes.iter().filter(|change| !change.commutes()).map(Change::key));
@@ -106,12 +114,15 @@ impl journal::Stage for StoreStage {
                 Err(error) => return self.failure.report(format!("entry {lsn} cannot be indexed: {error}")),
             }
         }
+        // Published by now: what is asked for next is measured by the counters.
+        self.staged_spent.clear();
+        self.index.uses.add(self.staged_uses.drain(..));
         self.marks.add(committed.end);
         self.published.store(committed.last.0, Ordering::Release);
         self.watchers.wake();
         if !published.is_empty() || committed.last.0 - self.told >= UNTOLD_ENTRIES_MAX {
             self.told = committed.last.0;
-            if self.applier.send(Message { published, end: committed.end }).is_err() {
+            if self.applier.send(Message::new(&self.index, published, committed.end)).is_err() {
                 self.failure.report("the index has stopped".into());
             }
         }
@@ -119,6 +130,35 @@ impl journal::Stage for StoreStage {
 
     fn discard(&mut self) {
         self.staged.clear();
+        self.staged_uses.clear();
+        self.staged_spent.clear();
+    }
+}
+
+impl StoreStage {
+    /// Uses up the units of usage limits that the changes ask for; false, and nothing is used up, where fewer are left.
+    ///
+    /// INVARIANT: a request that is refused here runs again after the entries that were in its way are published, and sees
+    /// by itself that too little is left: that failure then goes on record. The limits themselves are as the request read
+    /// them, or it is stale.
+    fn spend(&mut self, changes: &[Change]) -> bool {
+        let mut wanted: Vec<(ObjectId, u64)> = Vec::new();
+        for change in changes {
+            let Change::Spent { object, units, of } = change else { continue };
+            let own: u64 = wanted.iter().filter(|(known, _)| known == object).map(|(_, units)| units).sum();
+            let staged = self.staged_spent.get(object).copied().unwrap_or(0);
+            // What cannot be read, the request cannot read either, and says so.
+            let Ok(counts) = self.index.counts(*object) else { return false };
+            let spent = counts.spent.saturating_add(staged).saturating_add(own);
+            if *units > of.saturating_sub(spent) {
+                return false;
+            }
+            wanted.push((*object, *units));
+        }
+        for (object, units) in wanted {
+            *self.staged_spent.entry(object).or_default() += units;
+        }
+        true
     }
 }
 

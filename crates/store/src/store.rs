@@ -1,6 +1,7 @@
 //! The store: core's store port over journal and index, and what it takes to start and stop it.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -305,6 +306,8 @@ fn start_threads(
         marks: shown.marks.clone(),
         recent: Recent::new(last),
         staged: Vec::new(),
+        staged_uses: Vec::new(),
+        staged_spent: HashMap::new(),
         told: last.0,
     };
     let failed = failure.clone();
@@ -346,7 +349,8 @@ pub(crate) fn prepare(commit: Commit) -> Result<Prepared> {
         return Err(Error::new(ErrorKind::LimitExceeded, public));
     }
     let urgent = draft.is_urgent();
-    Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes, urgent })
+    let used = draft.used().map(|(object, kind)| (object, kind, draft.time));
+    Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes, used, urgent })
 }
 
 fn no_target() -> Error {

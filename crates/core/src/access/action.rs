@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::UseKind;
+
 /// What kind of power an action needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActionGroup {
@@ -62,6 +64,8 @@ actions! {
     Locate "locate" Open;
     ListKeys "list-keys" Open;
     Check "check" Read;
+    ObtainLease "obtain-lease" Read;
+    GetUsageAllocation "get-usage-allocation" Use;
     Activate "activate" Manage;
     Revoke "revoke" Manage;
     Disable "disable" Manage;
@@ -142,6 +146,16 @@ impl Action {
                 | EraseCell
                 | CompleteErasure
         )
+    }
+
+    /// What a use of a key by this action does with it; `None` where it is none. Handing material out is counted as an
+    /// export, an allocation against usage limits.
+    pub fn use_kind(self) -> Option<UseKind> {
+        match self {
+            Self::Decrypt | Self::Verify | Self::MacVerify | Self::Unwrap => Some(UseKind::Process),
+            Self::Get | Self::GetUsageAllocation => None,
+            action => (action.group() == ActionGroup::Use).then_some(UseKind::Protect),
+        }
     }
 
     /// The action of this word.

@@ -47,7 +47,8 @@ fn row(action: Action) -> Row {
     match action {
         Create | CreateKeyPair | Register => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Derive | Get => USE,
-        GetPublic | GetAttributes | Check => READ,
+        GetUsageAllocation => USE,
+        GetPublic | GetAttributes | Check | ObtainLease => READ,
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
         Disable | Enable | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant => SHARE,

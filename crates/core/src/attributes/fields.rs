@@ -4,7 +4,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{
         Algorithm, AttributeName, BlockCipherMode, CryptoParameters, Digest, HashAlgorithm, Link, LinkType,
-        MaskGenerator, Name, PaddingMethod, Revocation, SignatureScheme, Time, Value,
+        MaskGenerator, Name, PaddingMethod, Revocation, SignatureScheme, Time, UsageUnit, Value,
     },
 };
 
@@ -232,7 +232,32 @@ pub(super) fn parameters(of: &CryptoParameters) -> Value {
     ])
 }
 
-/// True where a use has taken something from these Usage Limits.
+/// Usage Limits of which nothing is spent.
+pub(crate) fn limited(total: u64, unit: UsageUnit) -> Value {
+    let total = i64::try_from(total).unwrap_or(i64::MAX);
+    usage_limits(total, total, unit.code())
+}
+
+/// Usage Limits less what was used up of them since they were granted.
+pub(super) fn spent(limits: &Value, units: u64) -> Value {
+    match (
+        part(limits, "UsageLimitsTotal"),
+        part(limits, "UsageLimitsCount"),
+        part(limits, "UsageLimitsUnit"),
+    ) {
+        (
+            Some(Value::LongInteger(total)),
+            Some(Value::LongInteger(count)),
+            Some(Value::Enumeration(unit)),
+        ) => {
+            let units = i64::try_from(units).unwrap_or(i64::MAX);
+            usage_limits(*total, count.saturating_sub(units).max(0), *unit)
+        }
+        _ => limits.clone(),
+    }
+}
+
+/// True where a restore has taken something from these Usage Limits.
 pub(super) fn is_spent(limits: &Value) -> bool {
     match (part(limits, "UsageLimitsTotal"), part(limits, "UsageLimitsCount")) {
         (Some(Value::LongInteger(total)), Some(Value::LongInteger(count))) => count < total,

@@ -13,10 +13,10 @@ mod view;
 pub use describe::{Described, describe};
 pub use edit::{AttributeEdit, Changed, Instance, edit};
 pub use rules::{Change, Rule, rule};
-pub use view::{LEASE_SECONDS, View, server_generator};
+pub use view::{View, server_generator};
 
 pub(crate) use edit::check_dates;
-pub(crate) use fields::{part, unspent};
+pub(crate) use fields::{limited, part, unspent};
 
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,6 @@ use crate::{
     ports::crypto::Crypto,
 };
 
-/// The longest lease that this server grants, in seconds: nobody is told of a revoked key but by asking, and so a
-/// client should ask at least this often.
-pub const LEASE_SECONDS: u32 = 3600;
-
 /// KMIP's mask bit for protection by software: material is sealed by this process.
 const STORAGE_SOFTWARE: i32 = 0x1;
 
@@ -19,6 +15,10 @@ const STORAGE_SOFTWARE: i32 = 0x1;
 pub struct View<'a> {
     /// The object.
     pub object: &'a ManagedObject,
+    /// Units that were used up of its usage limits.
+    pub spent: u64,
+    /// Longest lease on it, in seconds.
+    pub lease_seconds: u32,
     /// The instant.
     pub now: Time,
     /// For the digest that is the short identifier.
@@ -29,7 +29,12 @@ impl View<'_> {
     /// All values of an attribute, in order of their index; none where the object does not have it.
     pub fn read(&self, name: &AttributeName) -> Vec<Value> {
         if let Some(values) = self.object.further.get(name) {
-            return values.clone();
+            return match name {
+                AttributeName::Standard(AttributeKind::UsageLimits) => {
+                    values.iter().map(|limits| fields::spent(limits, self.spent)).collect()
+                }
+                _ => values.clone(),
+            };
         }
         match name {
             AttributeName::Standard(kind) => self.standard(*kind),
@@ -88,7 +93,7 @@ impl View<'_> {
             AttributeKind::Extractable => Some(Value::Boolean(object.extractable)),
             AttributeKind::NeverExtractable => Some(Value::Boolean(object.never_extractable)),
             AttributeKind::Fresh => Some(Value::Boolean(object.fresh)),
-            AttributeKind::LeaseTime => Some(Value::IntervalSeconds(LEASE_SECONDS)),
+            AttributeKind::LeaseTime => Some(Value::IntervalSeconds(self.lease_seconds)),
             AttributeKind::ProtectionStorageMask => Some(Value::Integer(STORAGE_SOFTWARE)),
             AttributeKind::Name => return object.names.iter().map(fields::name).collect(),
             AttributeKind::ObjectGroup => return object.groups.iter().cloned().map(Value::Text).collect(),

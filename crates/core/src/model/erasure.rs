@@ -203,12 +203,3 @@ pub struct StoredCertificate {
     /// Canonical JSON with its signature.
     pub text: String,
 }
-
-/// What is counted of an object: adding commutes, so that no request waits for another or runs again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// The object.
-    pub object: ObjectId,
-    /// How often its secret material left the server, wrapped or plain.
-    pub exported: u64,
-}

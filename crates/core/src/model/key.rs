@@ -29,14 +29,27 @@ pub struct KeyPolicy {
     pub destroy_waiting_days: Option<u16>,
     /// It may be destroyed without the waiting period: by KMIP, and where somebody asks for it.
     pub destroy_at_once: bool,
+    /// Longest lease on its versions, in seconds; `None`: [`LEASE_SECONDS_DEFAULT`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lease_seconds: Option<u32>,
 }
 
 /// A year.
 pub const DESTROY_WAITING_DAYS_MAX: u16 = 365;
 
+/// Nobody is told of a revoked key but by asking, and so a client should ask at least this often.
+pub const LEASE_SECONDS_DEFAULT: u32 = 3600;
+
+impl KeyPolicy {
+    /// Longest lease on its versions, in seconds.
+    pub fn lease_seconds(&self) -> u32 {
+        self.lease_seconds.unwrap_or(LEASE_SECONDS_DEFAULT)
+    }
+}
+
 impl Default for KeyPolicy {
     fn default() -> Self {
-        Self { exportable: false, destroy_waiting_days: None, destroy_at_once: true }
+        Self { exportable: false, destroy_waiting_days: None, destroy_at_once: true, lease_seconds: None }
     }
 }
 

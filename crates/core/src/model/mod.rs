@@ -3,6 +3,7 @@
 mod algorithm;
 mod attribute;
 mod code;
+mod counts;
 mod derivation;
 mod erasure;
 mod id;
@@ -17,12 +18,13 @@ mod usage;
 pub use algorithm::{Algorithm, Curve, HashAlgorithm, KeySpec};
 pub use attribute::{AttributeKind, AttributeName, Value};
 pub use derivation::{Derivation, Kdf, Prf};
+pub use counts::{Counts, UsageLimits, UsageUnit, UseKind, Uses};
 pub use erasure::{
-    Attestation, Counts, ERASED_OBJECTS_MAX, EpochChange, ErasedObject, Erasure, ErasureId, NodeId, Place,
-    PlaceKind, RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,
+    Attestation, ERASED_OBJECTS_MAX, EpochChange, ErasedObject, Erasure, ErasureId, NodeId, Place, PlaceKind,
+    RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,
 };
 pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
-pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion};
+pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion, LEASE_SECONDS_DEFAULT};
 pub use object::{
     Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, Name, ObjectType, Revocation,
     RevocationReason,

@@ -3,7 +3,6 @@
 use super::{Operation, Subject, subject, usage_limits};
 use crate::{
     access::{Action, Permit},
-    attributes::LEASE_SECONDS,
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{ObjectId, UsageMask},
@@ -35,7 +34,8 @@ impl Operation for Check {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<ObjectId> {
-        let object = context.object(subject(resolved)?.object_id()?)?;
+        let resolved = subject(resolved)?;
+        let object = context.object(resolved.object_id()?)?;
         context.note(object.key, Some(object.id));
         if lifecycle::state_at(&object, context.now()).is_destroyed() {
             return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
@@ -46,10 +46,11 @@ impl Operation for Check {
             return Err(Error::new(ErrorKind::WrongUsage, public));
         }
         if let Some(units) = self.units {
-            usage_limits::check(&object, units)?;
+            usage_limits::check(context, &object, units)?;
         }
-        if self.lease_seconds.is_some_and(|wanted| wanted > LEASE_SECONDS) {
-            let public = format!("leases are at most {LEASE_SECONDS} seconds long");
+        let lease_seconds = resolved.key.policy.lease_seconds();
+        if self.lease_seconds.is_some_and(|wanted| wanted > lease_seconds) {
+            let public = format!("leases on this key are at most {lease_seconds} seconds long");
             return Err(Error::new(ErrorKind::Denied, public));
         }
         Ok(object.id)

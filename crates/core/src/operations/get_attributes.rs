@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Operation, Subject, subject};
+use super::{Operation, Subject, subject, usage_limits};
 use crate::{
     access::{Action, Permit},
     attributes::View,
@@ -39,8 +39,15 @@ impl Operation for GetAttributes {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Attributes> {
-        let object = context.object(subject(resolved)?.object_id()?)?;
-        let view = View { object: &object, now: context.now(), crypto: context.crypto() };
+        let resolved = subject(resolved)?;
+        let object = context.object(resolved.object_id()?)?;
+        let view = View {
+            object: &object,
+            spent: usage_limits::spent(context, &object)?,
+            lease_seconds: resolved.key.policy.lease_seconds(),
+            now: context.now(),
+            crypto: context.crypto(),
+        };
         let names = match &self.names {
             Some(names) => names.clone(),
             None => view.present(),

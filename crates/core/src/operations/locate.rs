@@ -2,14 +2,14 @@
 
 use std::{collections::HashSet, ops::Bound, sync::Arc};
 
-use super::{Operation, Subject};
+use super::{Operation, Subject, usage_limits};
 use crate::{
     access::{self, Action, Permit, Target},
     attributes::{View, part},
     error::Result,
     model::{
-        Algorithm, AttributeKind, AttributeName, ManagedObject, ObjectId, ObjectType, State, Time, UsageMask,
-        Value,
+        Algorithm, AttributeKind, AttributeName, LEASE_SECONDS_DEFAULT, ManagedObject, ObjectId, ObjectType,
+        State, Time, UsageMask, Value,
     },
     ports::store::{IndexHit, IndexRange},
     record::{self, DateKind, IndexKind, Record, RecordKey},
@@ -148,7 +148,7 @@ impl Locate {
         let Some(Record::Object(object)) = record.as_deref() else { return Ok(()) };
         if object.realm == context.realm()
             && !found.matched.contains(&id)
-            && self.matches(context, object)
+            && self.matches(context, object)?
             && may_read(context, object)?
         {
             found.add(id);
@@ -156,7 +156,7 @@ impl Locate {
         Ok(())
     }
 
-    fn matches(&self, context: &Context<'_>, object: &Arc<ManagedObject>) -> bool {
+    fn matches(&self, context: &Context<'_>, object: &Arc<ManagedObject>) -> Result<bool> {
         let destroyed = object.state.is_destroyed();
         let archived = object.dates.archive.is_some();
         let searched = match (destroyed, archived) {
@@ -165,8 +165,30 @@ impl Locate {
             (false, false) => self.storage.online,
         };
         let fresh = self.group_member != Some(GroupMember::Fresh) || object.fresh;
-        let view = View { object, now: context.now(), crypto: context.crypto() };
-        searched && fresh && self.criteria.iter().all(|(name, wanted)| self.has(&view, name, wanted))
+        if !searched || !fresh {
+            return Ok(false);
+        }
+        let view = View {
+            object,
+            spent: usage_limits::spent(context, object)?,
+            lease_seconds: self.lease_seconds(context, object)?,
+            now: context.now(),
+            crypto: context.crypto(),
+        };
+        Ok(self.criteria.iter().all(|(name, wanted)| self.has(&view, name, wanted)))
+    }
+
+    /// Longest lease on the object; its key is looked at only where somebody asks for it.
+    fn lease_seconds(&self, context: &Context<'_>, object: &ManagedObject) -> Result<u32> {
+        const LEASE: AttributeName = AttributeName::Standard(AttributeKind::LeaseTime);
+        if self.criteria.iter().all(|(name, _)| *name != LEASE) {
+            return Ok(LEASE_SECONDS_DEFAULT);
+        }
+        let key = context.store().get(&RecordKey::Key(object.key))?;
+        Ok(match key.as_deref() {
+            Some(Record::Key(key)) => key.policy.lease_seconds(),
+            _ => LEASE_SECONDS_DEFAULT,
+        })
     }
 
     fn has(&self, view: &View<'_>, name: &AttributeName, wanted: &Value) -> bool {

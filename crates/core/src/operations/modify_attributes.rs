@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Operation, Subject, create::claim_name, subject};
+use super::{Operation, Subject, create::claim_name, subject, usage_limits};
 use crate::{
     access::{Action, Permit},
     attributes::{AttributeEdit, Changed, edit},
@@ -43,6 +43,7 @@ impl Operation for ModifyAttributes {
         let resolved = subject(resolved)?;
         let before = context.object(resolved.object_id()?)?;
         context.hold(&before);
+        self.check_unspent(context, &before)?;
         let mut after = ManagedObject::clone(&before);
         let now = context.now();
         let changed = self.edits.iter().map(|wanted| edit(&mut after, wanted, now)).collect::<Result<_>>()?;
@@ -63,6 +64,19 @@ impl Operation for ModifyAttributes {
         context.note(object.key, Some(object.id));
         context.note_detail(names.join(", "));
         Ok(Modified { object, changed })
+    }
+}
+
+impl ModifyAttributes {
+    /// KMIP 1.4 section 3.21: once some of the usage limits are spent, they are no longer the client's to change.
+    fn check_unspent(&self, context: &Context<'_>, object: &ManagedObject) -> Result<()> {
+        if self.edits.iter().all(|edit| *edit.name() != usage_limits::NAME)
+            || usage_limits::spent(context, object)? == 0
+        {
+            return Ok(());
+        }
+        let public = "some of the usage limits are spent: they can no longer be changed";
+        Err(Error::new(ErrorKind::ReadOnlyAttribute, public))
     }
 }
 

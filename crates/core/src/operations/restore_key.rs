@@ -87,6 +87,7 @@ fn restore_policy(context: &mut Context<'_>, key: &Key, past: &Key) -> Result<()
             (_, now) => now,
         },
         destroy_at_once: past.policy.destroy_at_once && now.policy.destroy_at_once,
+        lease_seconds: past.policy.lease_seconds,
     };
     let restored = Key { policy, tags: past.tags.clone(), ..Key::clone(&now) };
     if restored != *now {

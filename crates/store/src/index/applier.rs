@@ -9,9 +9,17 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use keyreeve_core::{Result, record::RecordKey};
+use keyreeve_core::{
+    Result,
+    record::{Record, RecordKey},
+};
 
-use super::{Index, Published, checkpoint::Checkpoint, encoding, told};
+use super::{
+    Index, Published,
+    checkpoint::Checkpoint,
+    encoding, told,
+    uses::{self, Tally},
+};
 use crate::{
     engines::{Batch, EngineError},
     failure::Failure,
@@ -31,8 +39,17 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Entries that were published together, and the point in the journal behind them.
 pub(crate) struct Message {
-    pub(crate) published: Vec<Published>,
-    pub(crate) end: Position,
+    published: Vec<Published>,
+    /// Uses in the entries since the message before.
+    uses: Option<Arc<Tally>>,
+    end: Position,
+}
+
+impl Message {
+    /// Of entries up to `end`, whose uses the index knows of.
+    pub(crate) fn new(index: &Index, published: Vec<Published>, end: Position) -> Self {
+        Self { published, uses: index.uses.hand_over(), end }
+    }
 }
 
 /// Applies entries to the engine of an index.
@@ -40,6 +57,7 @@ pub(crate) struct Applier {
     index: Arc<Index>,
     checkpoint: Checkpoint,
     waiting: Vec<Published>,
+    uses: Vec<Arc<Tally>>,
     /// Bytes of journal that what waits may have.
     waiting_bytes: u64,
     /// When the disk was found to be full, until it no longer is.
@@ -49,12 +67,13 @@ pub(crate) struct Applier {
 impl Applier {
     /// An applier that goes on where the engine is.
     pub(crate) fn new(index: Arc<Index>, checkpoint: Checkpoint) -> Self {
-        Self { index, checkpoint, waiting: Vec::new(), waiting_bytes: 0, full_since: None }
+        Self { index, checkpoint, waiting: Vec::new(), uses: Vec::new(), waiting_bytes: 0, full_since: None }
     }
 
     /// Takes entries; applies them once enough have come.
     pub(crate) fn take(&mut self, message: Message) -> Result<()> {
         self.waiting.extend(message.published);
+        self.uses.extend(message.uses);
         let (from, to) = (self.checkpoint.position, message.end);
         let same_segment = from.segment == to.segment;
         self.waiting_bytes += if same_segment { to.offset.saturating_sub(from.offset) } else { to.offset };
@@ -88,7 +107,9 @@ impl Applier {
         }
         self.full_since = None;
         self.index.forget(&self.waiting);
+        self.index.uses.forget(self.uses.len());
         self.waiting.clear();
+        self.uses.clear();
         self.waiting_bytes = 0;
         Ok(())
     }
@@ -106,6 +127,14 @@ impl Applier {
         for (key, record) in records {
             let value = record.as_deref().map(encoding::encode_record).transpose()?;
             batch.writes.insert(encoding::encode_key(key), value);
+        }
+        let mut tally = Tally::new();
+        self.uses.iter().flat_map(|tally| tally.values()).for_each(|used| uses::add(&mut tally, used));
+        for (object, used) in tally {
+            // Applied already where an index goes back to an earlier point of the journal than its rows: never twice.
+            let Some(total) = uses::total(self.index.uses_applied(object)?, [used]) else { continue };
+            let value = encoding::encode_record(&Record::Uses(total))?;
+            batch.writes.insert(encoding::encode_key(&RecordKey::Uses(object)), Some(value));
         }
         batch.checkpoint = self.checkpoint.encode()?;
         Ok(batch)

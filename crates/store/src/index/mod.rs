@@ -7,6 +7,7 @@ pub(crate) mod applier;
 pub(crate) mod checkpoint;
 pub(crate) mod encoding;
 pub(crate) mod secondary;
+pub(crate) mod uses;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,7 +17,7 @@ use std::{
 
 use keyreeve_core::{
     Error, Result,
-    model::{Counts, Lsn, ManagedObject, ObjectId},
+    model::{Counts, Lsn, ManagedObject, ObjectId, Uses},
     ports::store::{IndexHit, IndexRange},
     record::{Change, Record, RecordKey},
 };
@@ -41,6 +42,7 @@ pub(crate) struct Index {
     /// INVARIANT: never older than overlay and engine together. Publishing replaces what is cached, and a reader that
     /// filled in the meantime loses: its placeholder is gone.
     cache: Cache<RecordKey, Found, Weigh>,
+    pub(crate) uses: uses::Pending,
     /// The newest entry with changes that was published, and the newest one that the engine holds.
     progress: Mutex<(Lsn, Lsn)>,
     applied: Condvar,
@@ -67,7 +69,8 @@ impl Index {
         let items = usize::try_from(cache_bytes_max / 1024).unwrap_or(usize::MAX).max(64);
         let cache = Cache::with_weighter(items, cache_bytes_max, Weigh);
         let progress = Mutex::new((Lsn(0), Lsn(0)));
-        Self { engine, overlay: RwLock::default(), cache, progress, applied: Condvar::new() }
+        let (overlay, uses) = (RwLock::default(), uses::Pending::default());
+        Self { engine, overlay, cache, uses, progress, applied: Condvar::new() }
     }
 
     /// The rows of all records, with everything in it that was published before: waits until the engine has it.
@@ -90,6 +93,11 @@ impl Index {
 
     /// The record as of now.
     pub(crate) fn get(&self, key: &RecordKey) -> Result<Found> {
+        if let RecordKey::Uses(object) = key {
+            // In this order: what is pending no longer is in the row by then.
+            let pending = self.uses.of(*object);
+            return Ok(uses::total(self.uses_applied(*object)?, pending).map(|uses| Arc::new(Record::Uses(uses))));
+        }
         let guard = match self.cache.get_value_or_guard(key, None) {
             GuardResult::Value(found) => return Ok(found),
             GuardResult::Guard(guard) => Some(guard),
@@ -163,10 +171,10 @@ impl Index {
     pub(crate) fn publish(&self, lsn: Lsn, changes: Vec<Change>) -> Result<Published> {
         let mut published = Published { lsn, records: Vec::with_capacity(changes.len()), rows: Vec::new() };
         for change in changes {
-            let (key, new) = match change {
-                Change::Put(record) => (record.key(), Some(Arc::new(record))),
-                Change::Delete(key) => (key, None),
-                Change::Exported(object, by) => self.counted(object, by)?,
+            let (key, new) = match (change.counted(), change) {
+                (Some(by), _) => self.counted(&by)?,
+                (None, Change::Put(record)) => (record.key(), Some(Arc::new(record))),
+                (None, change) => (change.key(), None),
             };
             let rows = self.row_changes(&key, new.as_deref())?;
             let mut overlay = self.overlay.write();
@@ -187,14 +195,28 @@ impl Index {
     }
 
     /// The counters of an object with what comes to them. Entries are published one after the other, so none is lost.
-    fn counted(&self, object: ObjectId, by: u64) -> Result<(RecordKey, Found)> {
-        let key = RecordKey::Counts(object);
-        let before = match self.get(&key)?.as_deref() {
-            Some(Record::Counts(counts)) => counts.exported,
-            _ => 0,
-        };
-        let counts = Counts { object, exported: before.saturating_add(by) };
-        Ok((key, Some(Arc::new(Record::Counts(counts)))))
+    fn counted(&self, by: &Counts) -> Result<(RecordKey, Found)> {
+        let mut counts = self.counts(by.object)?;
+        counts.add(by);
+        Ok((RecordKey::Counts(by.object), Some(Arc::new(Record::Counts(counts)))))
+    }
+
+    /// The counters of an object as of now.
+    pub(crate) fn counts(&self, object: ObjectId) -> Result<Counts> {
+        Ok(match self.get(&RecordKey::Counts(object))?.as_deref() {
+            Some(Record::Counts(counts)) => *counts,
+            _ => Counts::none(object),
+        })
+    }
+
+    /// An object's uses as far as the engine has them.
+    fn uses_applied(&self, object: ObjectId) -> Result<Option<Uses>> {
+        let key = RecordKey::Uses(object);
+        let row = self.engine.get(&encoding::encode_key(&key)).map_err(told)?;
+        match row.map(|bytes| encoding::decode_record(&key, &bytes)).transpose()? {
+            Some(Record::Uses(uses)) => Ok(Some(uses)),
+            _ => Ok(None),
+        }
     }
 
     /// Index rows that go with the old record and come with the new one.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use keyreeve_core::{
     Result,
-    model::{Grant, Key, ManagedObject, Principal, State},
+    model::{Counts, Grant, Key, ManagedObject, Principal, State, Uses},
     record::{Change, Record, RecordKey},
     restored::lower_limits,
 };
@@ -136,7 +136,9 @@ impl Merge<'_> {
                 true
             }
             Record::Material(_) => true,
-            Record::Counts(counts) => self.states.then(&RecordKey::Object(counts.object))?.is_none(),
+            Record::Counts(Counts { object, .. }) | Record::Uses(Uses { object, .. }) => {
+                self.states.then(&RecordKey::Object(*object))?.is_none()
+            }
             // Whoever was known then and proved itself anew since is not shut out.
             Record::Credential(credential) => {
                 self.states.then(&RecordKey::Principal(credential.principal))?.is_none()

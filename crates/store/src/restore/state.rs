@@ -63,7 +63,7 @@ impl State {
         let checkpoint = Checkpoint { identity, position };
         let mut applier = Applier::new(self.index.clone(), checkpoint);
         let published = vec![self.index.publish(self.lsn, changes)?];
-        applier.take(Message { published, end: position })?;
+        applier.take(Message::new(&self.index, published, position))?;
         applier.flush()
     }
 

@@ -47,7 +47,7 @@ impl Ledger for Shelf {
             match change {
                 Change::Put(record) => drop(records.insert(record.key(), Arc::new(record))),
                 Change::Delete(key) => drop(records.remove(&key)),
-                Change::Exported(..) => panic!(),
+                Change::Exported(..) | Change::Spent { .. } => panic!(),
             }
         }
         let mut entries = self.entries.lock();
