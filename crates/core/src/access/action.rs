@@ -57,6 +57,7 @@ actions! {
     CreateKeyPair "create-key-pair" Make;
     Register "register" Make;
     Rekey "rekey" Manage;
+    ImportVersion "import-version" Share;
     Get "get" Use;
     GetPublic "get-public" Read;
     GetAttributes "get-attributes" Read;
@@ -89,6 +90,8 @@ actions! {
     Wrap "wrap" Use;
     Unwrap "unwrap" Use;
     Derive "derive" Use;
+    DataKey "datakey" Use;
+    DataKeyWithoutPlaintext "datakey-without-plaintext" Use;
     Hash "hash" Open;
     Random "random" Open;
     Query "query" Open;

@@ -47,13 +47,15 @@ fn row(action: Action) -> Row {
     match action {
         Create | CreateKeyPair | Register => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Derive | Get => USE,
-        GetUsageAllocation => USE,
+        GetUsageAllocation | DataKey | DataKeyWithoutPlaintext => USE,
         GetPublic | GetAttributes | Check | ObtainLease => READ,
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
         Disable | Enable | Tag | SetAlias | RemoveAlias => MANAGE,
-        Grant => SHARE,
+        Grant | ImportVersion => SHARE,
         Locate | ListKeys | ListAliases | Hash | Random | Query | Status => OPEN,
-        CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => ADMINISTER,
+        CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
+            ADMINISTER
+        }
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect => AUDIT,
         ApplyDates | Authenticate | Initialize | Start | Stop => NOBODY,

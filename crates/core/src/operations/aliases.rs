@@ -3,7 +3,11 @@
 
 use std::{ops::Bound, sync::Arc};
 
-use super::{Operation, Subject, create::check_name, subject};
+use super::{
+    Operation, Subject,
+    create::{check_name, check_reserved},
+    subject,
+};
 use crate::{
     access::{self, Action, Permit, Target},
     error::{Error, ErrorKind, Result},
@@ -68,6 +72,7 @@ impl Operation for SetAlias {
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Arc<Key>> {
         let key = subject(resolved)?.key;
         check_name(&self.alias)?;
+        check_reserved(context, &self.alias)?;
         if self.alias.len() > ALIAS_BYTES_MAX {
             let public = format!("an alias has at most {ALIAS_BYTES_MAX} bytes");
             return Err(Error::new(ErrorKind::InvalidField, public));

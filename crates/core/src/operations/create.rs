@@ -103,6 +103,17 @@ pub(super) fn put_version(
     template: &Template,
     public_template: &Template,
 ) -> Result<KeyVersion> {
+    let generated = context.crypto().generate(&series.spec)?;
+    put_made(context, series, generated, [template, public_template])
+}
+
+/// Puts the objects of a version that was made, here or elsewhere.
+pub(super) fn put_made(
+    context: &mut Context<'_>,
+    series: &Series,
+    made: Generated,
+    [template, public_template]: [&Template; 2],
+) -> Result<KeyVersion> {
     let (fitting, fitting_public) = context.crypto().default_usage(&series.spec);
     let primary = context.new_object_id()?;
     let place = |context: &Context<'_>, id, object_type| Place {
@@ -113,7 +124,7 @@ pub(super) fn put_version(
         object_type,
         spec: Some(series.spec),
     };
-    match context.crypto().generate(&series.spec)? {
+    match made {
         Generated::Symmetric(material) => {
             let place = place(context, primary, ObjectType::SymmetricKey);
             context.put_new(template.object(place, fitting, context.now())?, &material)?;
@@ -173,6 +184,7 @@ pub(super) fn claim_names(
 /// `AlreadyExists` where another key has it, `InvalidField` where it is no name.
 pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> Result<()> {
     check_name(name)?;
+    check_reserved(context, name)?;
     match context.name_held(name)? {
         // An alias of its own becomes a name like others.
         Some((holder, alias)) if holder == key && !alias => return Ok(()),
@@ -185,6 +197,20 @@ pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> R
     let realm = context.realm();
     context.put(Record::KeyName { realm, name: name.to_owned(), key, alias: false });
     Ok(())
+}
+
+/// The name of the realm's own wrapping key. What clients wrap under the key of this name must be for the server alone.
+pub const WRAPPING_KEY_NAME: &str = "keyreeve-wrapping-key";
+
+/// INVARIANT: nobody but an administrator gives a key the name that clients trust.
+pub(super) fn check_reserved(context: &Context<'_>, name: &str) -> Result<()> {
+    let trusted =
+        context.caller().principal().is_none_or(|caller| caller.roles.contains(&crate::model::Role::Admin));
+    if name != WRAPPING_KEY_NAME || trusted {
+        return Ok(());
+    }
+    let public = format!("the name {name:?} is for administrators to give; choose another name");
+    Err(Error::new(ErrorKind::Denied, public))
 }
 
 /// Nothing of the key is left: its name still finds it until its owner, or an administrator, makes another key of that

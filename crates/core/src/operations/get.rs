@@ -154,7 +154,7 @@ impl Get {
                 None => SecretBytes::copy_from(material.bytes.expose()),
             },
         )?;
-        Ok((KeyMaterial { format: material.format, bytes: SecretBytes::new(bytes) }, Some(object)))
+        Ok((KeyMaterial { format: material.format, bytes: SecretBytes::new(bytes) }, Some(object.id)))
     }
 }
 

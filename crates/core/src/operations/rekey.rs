@@ -47,58 +47,70 @@ impl Operation for Rekey {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
         let resolved = subject(resolved)?;
-        let key = Key::clone(&resolved.key);
-        let latest = *key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
-        refuse_older(&resolved, &latest)?;
-        if key.versions.len() >= VERSIONS_MAX {
-            let public = format!("a key has at most {VERSIONS_MAX} versions; make a new key");
-            return Err(Error::new(ErrorKind::LimitExceeded, public));
-        }
-        let spec = key.spec.ok_or_else(|| {
-            Error::new(
-                ErrorKind::WrongUsage,
-                "only a key that the server can generate can be given a new version",
-            )
-        })?;
-        let old = context.object(latest.primary)?;
-        self.check_state(&old, context)?;
-        let old_public = latest.public.map(|id| context.object(id)).transpose()?;
-        let series = Series { key: key.id, version: latest.number + 1, spec };
-        let template = self.successor(&old, self.template.as_ref(), context)?;
-        let public = match &old_public {
-            Some(old) => self.successor(old, self.public.as_ref(), context)?,
-            None => Template::default(),
-        };
-        let version = put_version(context, &series, &template, &public)?;
-        retire(context, &old, version.primary)?;
-        if let (Some(old), Some(new)) = (&old_public, version.public) {
-            retire(context, old, new)?;
-        }
-        let reply = Created {
-            key: key.id,
-            name: key.name.clone(),
-            version: version.number,
-            primary: version.primary,
-            public: version.public,
-        };
-        let mut key = key;
-        key.versions.push(version);
-        context.put(Record::Key(Arc::new(key)));
-        context.note(reply.key, Some(reply.primary));
-        Ok(reply)
+        append(context, &resolved, self, |context, version, [template, public]| {
+            let spec = resolved.key.spec.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::WrongUsage,
+                    "only a key that the server can generate can be given a new version",
+                )
+            })?;
+            let series = Series { key: resolved.key.id, version, spec };
+            put_version(context, &series, &template, &public)
+        })
     }
 }
 
-impl Rekey {
-    fn check_state(&self, old: &ManagedObject, context: &mut Context<'_>) -> Result<()> {
-        context.hold(old);
-        let state = lifecycle::state_at(old, context.now());
-        if state.is_destroyed() {
-            return Err(Error::new(ErrorKind::Destroyed, "a destroyed key cannot be given a new version"));
-        }
-        lifecycle::require_serving(old)
+/// Puts a further version of the key, which `put` makes from its number and the templates of its halves, in the place of
+/// the newest.
+pub(super) fn append(
+    context: &mut Context<'_>,
+    resolved: &Resolved,
+    rekey: &Rekey,
+    put: impl FnOnce(&mut Context<'_>, u32, [Template; 2]) -> Result<KeyVersion>,
+) -> Result<Created> {
+    let mut key = Key::clone(&resolved.key);
+    let latest = *key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
+    refuse_older(resolved, &latest)?;
+    if key.versions.len() >= VERSIONS_MAX {
+        let public = format!("a key has at most {VERSIONS_MAX} versions; make a new key");
+        return Err(Error::new(ErrorKind::LimitExceeded, public));
     }
+    let old = context.object(latest.primary)?;
+    check_state(&old, context)?;
+    let old_public = latest.public.map(|id| context.object(id)).transpose()?;
+    let template = rekey.successor(&old, rekey.template.as_ref(), context)?;
+    let public = match &old_public {
+        Some(old) => rekey.successor(old, rekey.public.as_ref(), context)?,
+        None => Template::default(),
+    };
+    let version = put(context, latest.number + 1, [template, public])?;
+    retire(context, &old, version.primary)?;
+    if let (Some(old), Some(new)) = (&old_public, version.public) {
+        retire(context, old, new)?;
+    }
+    let reply = Created {
+        key: key.id,
+        name: key.name.clone(),
+        version: version.number,
+        primary: version.primary,
+        public: version.public,
+    };
+    key.versions.push(version);
+    context.put(Record::Key(Arc::new(key)));
+    context.note(reply.key, Some(reply.primary));
+    Ok(reply)
+}
 
+fn check_state(old: &ManagedObject, context: &mut Context<'_>) -> Result<()> {
+    context.hold(old);
+    let state = lifecycle::state_at(old, context.now());
+    if state.is_destroyed() {
+        return Err(Error::new(ErrorKind::Destroyed, "a destroyed key cannot be given a new version"));
+    }
+    lifecycle::require_serving(old)
+}
+
+impl Rekey {
     /// The new object's attributes: the old one's, with what the client gave in their place.
     fn successor(
         &self,

@@ -103,7 +103,7 @@ async fn unwrap(batch: &mut Batch<'_>, block: &mut KeyBlock) -> Result<(), Failu
     let operation = Unwrap {
         key: batch.object(Some(&information.unique_identifier))?,
         version: None,
-        parameters: parameters::incoming(information.cryptographic_parameters.as_ref())?,
+        parameters: Some(parameters::incoming(information.cryptographic_parameters.as_ref())?),
         wrapped,
     };
     let (secret, _) = batch.run(operation).await.map_err(super::get::of_wrapping_key)?;
