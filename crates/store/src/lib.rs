@@ -8,6 +8,7 @@ mod destroy;
 pub mod disk;
 pub mod engines;
 mod failure;
+mod faults;
 mod feed;
 mod index;
 pub mod journal;

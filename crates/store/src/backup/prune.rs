@@ -18,7 +18,10 @@ use super::{
     manifest::Manifest,
     targets::{Listed, Target},
 };
-use crate::journal::Lsn;
+use crate::{
+    faults::{Fault, breaks},
+    journal::Lsn,
+};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -68,7 +71,7 @@ impl PrunePlan {
         for piece in &catalogue.pieces {
             // What a timeline did after the kept ones had left it is no state that can be asked for.
             let is_past = piece.last <= lsn_min || piece.timeline < timeline_min;
-            if is_past && Some(piece) != newest {
+            if is_past && Some(piece) != newest || breaks(Fault::PruneByAge) {
                 removed.push(Listed { path: piece.path.clone(), bytes: piece.bytes });
             }
         }

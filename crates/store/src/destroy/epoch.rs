@@ -20,6 +20,7 @@ use keyreeve_core::{
 
 use super::{eraser::Eraser, places::Replica};
 use crate::{
+    faults::{Fault, breaks},
     scribe::Note,
     sealing::{
         Leaves as _,
@@ -70,7 +71,8 @@ impl Eraser {
         let route = self.route(head.generation)?;
         let destroyed = self.still_there(erasures)?;
         let live = |leaves: Range<u64>| Ok(!self.live_leaves(leaves, None, 1)?.is_empty());
-        let generation = head.generation_max + 1;
+        let burnt = if breaks(Fault::ReuseGeneration) { head.generation } else { head.generation_max };
+        let generation = burnt + 1;
         let plan = Plan { generation, destroyed: &destroyed, fresh_unused, live: &live };
         let rewrite = self.tree.rewrite(&plan)?;
         let (first, last) = self.prepare(&rewrite, erasures)?;
@@ -270,7 +272,14 @@ impl Eraser {
         let mut good = Vec::new();
         for target in &route.targets {
             let replica = &target.1;
+            if breaks(Fault::PutBeforeReplicate) {
+                good.push(target);
+                continue;
+            }
             let read_back = replica.ship(last).and_then(|()| {
+                if breaks(Fault::SkipReadBack) {
+                    return Ok(());
+                }
                 let nodes = ReadBack::of(&replica.read_back(first, last)?);
                 self.prove(&nodes, &rewrite.epoch_key, &rewrite.touched, destroyed)
             });
@@ -288,6 +297,9 @@ impl Eraser {
             let key = (rewrite.generation, &rewrite.epoch_key);
             cell.put(&cell_entry(&*self.crypto, self.here, key, (route.threshold, place.share))?, in_force)
         };
+        if breaks(Fault::EraseBeforePut) {
+            self.places.cell_here().erase_except(None)?;
+        }
         put(&route.here, &**self.places.cell_here())?;
         let mut put_there = 0;
         for (place, replica) in targets {

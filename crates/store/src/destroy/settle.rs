@@ -24,7 +24,11 @@ use super::{
     eraser::Eraser,
     places::Replica,
 };
-use crate::{scribe::Note, sealing::cells::cell_entry};
+use crate::{
+    faults::{Fault, breaks},
+    scribe::Note,
+    sealing::cells::cell_entry,
+};
 
 /// Nodes deleted in one entry, about.
 const NODES_DELETED_MAX: usize = 65_536;
@@ -91,8 +95,21 @@ impl Eraser {
         key: &SecretBytes,
     ) -> Result<()> {
         replica.check_claim()?;
+        if !breaks(Fault::PutBeforeReplicate) {
+            self.bring(place, replica, key)?;
+        }
+        let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
+        replica.check_claim()?;
+        self.settle_cell(place, &*cell, generation, key)
+    }
+
+    /// Brings a target what the epoch key in force opens, and reads it back there.
+    fn bring(&self, place: &Place, replica: &dyn Replica, key: &SecretBytes) -> Result<()> {
         let until = self.durable();
         replica.ship(until)?;
+        if breaks(Fault::SkipReadBack) {
+            return Ok(());
+        }
         let replaced = self.replaced()?;
         let missed: Vec<_> = replaced.iter().filter(|one| one.generation > place.confirmed).collect();
         if let Some(first) = missed.first() {
@@ -100,14 +117,15 @@ impl Eraser {
             let leaf_nodes: BTreeSet<u64> = missed.iter().flat_map(|one| &one.leaf_nodes).copied().collect();
             self.prove(&nodes, key, &leaf_nodes.into_iter().collect::<Vec<_>>(), &[])?;
         }
-        let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
-        replica.check_claim()?;
-        self.settle_cell(place, &*cell, generation, key)
+        Ok(())
     }
 
     /// Puts the epoch key in force, erases all others, and puts on record that nothing else is left.
     fn settle_cell(&self, place: &Place, cell: &dyn Cell, generation: u64, key: &SecretBytes) -> Result<()> {
         let threshold = self.threshold.load(Ordering::Acquire);
+        if breaks(Fault::KeepOldKey) {
+            return self.confirm(&place.name, generation, threshold);
+        }
         let entry = cell_entry(&*self.crypto, self.here, (generation, key), (threshold, place.share))?;
         let is_it = |held: &CellEntry| {
             (held.store, held.generation, held.threshold) == (entry.store, generation, threshold)
@@ -181,7 +199,11 @@ impl Eraser {
     /// # Errors
     /// Those of the journal, of the index and of the signing key.
     pub(super) fn complete(&self) -> Result<bool> {
-        let places = self.places.all()?;
+        let mut places = self.places.all()?;
+        places.retain(|place| {
+            let is_away = || self.places.replica(&place.name).is_some_and(|it| it.check_claim().is_err());
+            !(breaks(Fault::ForgetLost) && place.lost.is_some() || breaks(Fault::IgnoreOffline) && is_away())
+        });
         let (mut complete, mut left) = (Vec::new(), false);
         self.each_erasure(|erasure| {
             match erasure.switched.filter(|switched| is_clear(&places, *switched)) {

@@ -40,6 +40,8 @@ use crate::{
     sealing::tree::{NodeSource, verify},
 };
 
+mod broken;
+
 struct StandingClock(AtomicI64);
 
 impl Clock for StandingClock {
@@ -210,6 +212,8 @@ struct Depot {
     torn: AtomicBool,
     /// Gives back nodes that it made up.
     lies: AtomicBool,
+    /// Stores entries without their nodes.
+    loses: AtomicBool,
 }
 
 impl Depot {
@@ -222,6 +226,7 @@ impl Depot {
             online: AtomicBool::new(true),
             torn: AtomicBool::default(),
             lies: AtomicBool::default(),
+            loses: AtomicBool::default(),
         }
     }
 
@@ -248,8 +253,13 @@ impl Replica for Depot {
         let store = self.store.upgrade().unwrap();
         let mut entries = self.entries.lock();
         let after = entries.last().map_or(Lsn(0), |entry| entry.lsn);
-        entries
-            .extend(store.journal(after, usize::MAX).unwrap().into_iter().filter(|entry| entry.lsn <= until));
+        let mut new = store.journal(after, usize::MAX).unwrap();
+        new.retain(|entry| entry.lsn <= until);
+        if self.loses.load(Ordering::Relaxed) {
+            let is_node = |change: &Change| matches!(change, Change::Put(Record::Node(_)));
+            new.iter_mut().for_each(|entry| entry.draft.changes.retain(|change| !is_node(change)));
+        }
+        entries.extend(new);
         Ok(())
     }
 

@@ -10,7 +10,10 @@ use keyreeve_core::{
 };
 
 use super::state::{Epoch, State};
-use crate::sealing::{cells::machine_name, tree::SLOTS};
+use crate::{
+    faults::{Fault, breaks},
+    sealing::{cells::machine_name, tree::SLOTS},
+};
 
 /// Generations that are left out: the lost machine may have begun some that no backup saw.
 const GENERATIONS_SKIPPED: u64 = 1024;
@@ -67,18 +70,22 @@ fn tree(state: &State, head: &TreeHead, epoch: &Epoch, seen: u64, changes: &mut 
         Ok(())
     })?;
     let begun = head.epoch.as_ref().map_or(0, |begun| begun.generation);
+    // The lost machine may have gone on in the subtree that it was filling: the next one is begun.
+    let leaf_nodes_next = head.leaf_nodes_next.next_multiple_of(SLOTS as u64);
     let generation_max = head.generation_max.max(seen).max(begun).max(epoch.generation);
     changes.push(Change::Put(Record::Tree(Arc::new(TreeHead {
         generation: epoch.generation,
         generation_max: generation_max.saturating_add(GENERATIONS_SKIPPED),
-        // The lost machine may have gone on in the subtree that it was filling: the next one is begun.
-        leaf_nodes_next: head.leaf_nodes_next.next_multiple_of(SLOTS as u64),
+        leaf_nodes_next: if breaks(Fault::ReuseLeaves) { 0 } else { leaf_nodes_next },
         epoch: None,
     }))));
     Ok(())
 }
 
 fn erasures(state: &State, head: &TreeHead, epoch: &Epoch, changes: &mut Vec<Change>) -> Result<()> {
+    if breaks(Fault::KeepLaterSwitch) {
+        return Ok(());
+    }
     let begun = head.epoch.as_ref().filter(|begun| begun.generation == epoch.generation);
     state.each(IndexKind::Erasure, |hit| {
         let key = RecordKey::Erasure(keyreeve_core::model::ErasureId(hit.id));

@@ -18,7 +18,10 @@ use keyreeve_core::{
 };
 
 use super::slot::{SLOT_LEN, decode_slot, encode_slot};
-use crate::disk::{Disk, DiskFile, OpenMode, parent};
+use crate::{
+    disk::{Disk, DiskFile, OpenMode, parent, read_file, replace_file},
+    faults::{Fault, breaks},
+};
 
 const SLOTS: u64 = 2;
 const FILE_LEN: u64 = SLOTS * SLOT_LEN as u64;
@@ -102,6 +105,11 @@ impl FileCell {
 
     /// Overwrites a slot, durably, and reads it back.
     fn write_slot(&self, file: &dyn DiskFile, slot: u64, bytes: &[u8]) -> Result<()> {
+        if breaks(Fault::RenameCell) {
+            let mut whole = read_file(&*self.disk, &self.path, FILE_LEN as usize).map_err(self.failed("read"))?;
+            whole[slot as usize * SLOT_LEN..][..SLOT_LEN].copy_from_slice(bytes);
+            return replace_file(&*self.disk, &self.path, &whole).map_err(self.failed("write"));
+        }
         file.write_at(slot * SLOT_LEN as u64, bytes)
             .and_then(|()| file.sync())
             .map_err(self.failed("write"))?;
@@ -174,7 +182,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::disk::RealDisk;
+    use crate::{
+        disk::RealDisk,
+        faults::{Harm, assert_noticed},
+    };
 
     struct Bench {
         dir: tempfile::TempDir,
@@ -232,6 +243,22 @@ mod tests {
         bench.put(1, 1);
         assert!(bench.slot(0) == in_force);
         assert_eq!(bench.generations(), [1, 1]);
+    }
+
+    #[test]
+    fn a_cell_that_is_renamed_over_leaves_the_old_key_on_the_medium() {
+        assert_noticed(Fault::RenameCell, Harm::Back, || {
+            let bench = Bench::new();
+            bench.put(1, 0);
+            // The blocks of the file, whatever its name comes to mean.
+            let medium = bench.dir.path().join("medium");
+            std::fs::hard_link(bench.dir.path().join("cell"), &medium).unwrap();
+            bench.put(2, 1);
+            bench.cell.erase_except(Some(2)).unwrap();
+            assert_eq!(bench.generations(), [2]);
+            let found = std::fs::read(medium).unwrap().windows(32).any(|bytes| bytes == [1; 32]);
+            found.then_some(Harm::Back)
+        });
     }
 
     #[test]

@@ -35,7 +35,10 @@ pub(crate) use self::{
     verify::verify,
 };
 use super::{Leaf, Leaves, Place};
-use crate::index::Index;
+use crate::{
+    faults::{Fault, breaks},
+    index::Index,
+};
 
 /// Open leaf nodes that are kept: 4 MiB.
 const LEAF_NODES_KEPT: usize = 512;
@@ -137,7 +140,9 @@ impl KeyTree {
         met.extend(inner);
         gone.iter().for_each(|address| drop(met.remove(address)));
         let leaf_nodes = gone.iter().filter(|address| address.level == 0).map(|address| &address.number);
-        leaf_nodes.chain(&touched).for_each(|number| drop(self.leaf_nodes.remove(number)));
+        if !breaks(Fault::NodeByAddress) {
+            leaf_nodes.chain(&touched).for_each(|number| drop(self.leaf_nodes.remove(number)));
+        }
         *epoch = Some(Epoch { generation, key: epoch_key, top, inner: Mutex::new(met) });
     }
 

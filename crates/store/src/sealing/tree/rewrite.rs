@@ -15,7 +15,10 @@ use super::{
     Address, Epoch, KeyTree, Node,
     node::{SLOTS, node_id},
 };
-use crate::sealing::random_key;
+use crate::{
+    faults::{Fault, breaks},
+    sealing::random_key,
+};
 
 /// What a new epoch is to leave out.
 pub(crate) struct Plan<'a> {
@@ -122,19 +125,24 @@ impl KeyTree {
             return Ok(Fate::Gone);
         }
         let node = self.node(run.epoch, address, key)?;
-        let (new, changed) = match address.level {
+        let (mut new, changed) = match address.level {
             0 => without(&node, address, destroyed),
             _ => self.children(run, address, &node, destroyed)?,
         };
         if !changed {
             return Ok(Fate::Kept);
         }
+        if breaks(Fault::DropUnused) && address.level == 0 {
+            let behind = destroyed.last().map_or(SLOTS, |last| address.slot(*last) + 1);
+            (behind..SLOTS).try_for_each(|slot| new.refill(&*self.crypto, slot))?;
+        }
         run.replaced.push(id);
         if address.level > 0 && new.is_spent() {
             run.gone.push(address);
             return Ok(Fate::Gone);
         }
-        let key = random_key(&*self.crypto)?;
+        let fresh = random_key(&*self.crypto)?;
+        let key = if breaks(Fault::KeepNodeKey) { SecretBytes::copy_from(key) } else { fresh };
         run.made.push(new.seal(&*self.crypto, self.place, address, run.plan.generation, key.expose())?);
         match address.level {
             0 => run.touched.push(address.number),

@@ -1,0 +1,92 @@
+//! Rules that a test can break, one at a time, to show that its check would notice: with the rule the check holds, without
+//! it the same check finds the harm. The rules are those of docs/destruction.md.
+//!
+//! Only this crate's own unit tests break anything: in every other build `breaks` is constant, and none of this is in the
+//! product. The tests are destroy/tests/broken.rs, restore/broken.rs and those of sealing/cells/file.rs; surroundings that
+//! break their promise (a disk that skips syncs, a cell that keeps what was overwritten) are testkit's house/variants.rs.
+//!
+//! One rule needs no fault here, as another makes up for it: an epoch key that was taken back and stays in a cell is written
+//! over by the next one, since a cell has two slots and the other holds the key in force. Its directed test is
+//! `the_key_of_an_epoch_that_was_taken_back_is_erased_too` in destroy/tests.rs.
+
+/// A rule, broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The epoch key in force is erased from the machine's cell before the new one is put there.
+    EraseBeforePut,
+    /// A target gets the new epoch key before the nodes that it opens.
+    PutBeforeReplicate,
+    /// What a target stores is believed, not read back.
+    SkipReadBack,
+    /// A place counts as clear though its cell was neither erased nor read back.
+    KeepOldKey,
+    /// A target that is out of reach is not waited for.
+    IgnoreOffline,
+    /// A machine that was lost is not waited for.
+    ForgetLost,
+    /// A destroy draws the slots behind the last one that it destroys anew, as if none of them were in use.
+    DropUnused,
+    /// A node that is made anew keeps its node key.
+    KeepNodeKey,
+    /// A leaf node that was met before is found again by its address, whichever key leads to it now.
+    NodeByAddress,
+    /// The number of a generation that was taken back is given out again.
+    ReuseGeneration,
+    /// A cell is written beside itself and renamed.
+    RenameCell,
+    /// A restore leaves later switches in force than the epoch that its cell has chosen.
+    KeepLaterSwitch,
+    /// A restore takes leaves from where the tree stood before its first key.
+    ReuseLeaves,
+    /// Point-in-time recovery takes revocations back.
+    DropRevocations,
+    /// Restored usage limits are those of the past.
+    CountersFromPast,
+    /// Pruning removes every piece, whether it is needed or not.
+    PruneByAge,
+}
+
+/// Whether this rule is broken here and now: never, but in a test that says so.
+#[cfg(not(test))]
+pub(crate) const fn breaks(_: Fault) -> bool {
+    false
+}
+
+#[cfg(test)]
+pub(crate) use broken::{Harm, assert_noticed, breaks};
+
+#[cfg(test)]
+mod broken {
+    use std::cell::Cell;
+
+    use super::Fault;
+
+    thread_local! {
+        static BROKEN: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
+
+    /// What a check finds.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Harm {
+        /// A live key does not come back.
+        Lost,
+        /// A key whose destruction is certified, or whose erased epoch key, is found.
+        Back,
+        /// Something that stays for good was undone.
+        Undone,
+    }
+
+    /// Whether this rule is broken for this thread. The threads that a store starts go by every rule.
+    pub(crate) fn breaks(fault: Fault) -> bool {
+        BROKEN.get() == Some(fault)
+    }
+
+    /// Makes sure that `check` finds nothing with the rule, and this harm without it.
+    pub(crate) fn assert_noticed(fault: Fault, harm: Harm, check: impl Fn() -> Option<Harm>) {
+        assert_eq!(check(), None, "with the rule");
+        BROKEN.set(Some(fault));
+        let found = check();
+        BROKEN.set(None);
+        assert_eq!(found, Some(harm), "without the rule: {fault:?}");
+    }
+}
