@@ -7,3 +7,4 @@ mod dev;
 mod feed;
 mod harness;
 mod key_life;
+mod upkeep;

@@ -245,6 +245,7 @@ fn credential(credential: &Credential) -> Value {
         CredentialKind::Token => ("token", None),
     };
     json!({
+        "id": credential.id.to_string(),
         "kind": kind,
         "serial": serial,
         "created": credential.created.to_string(),

@@ -17,6 +17,7 @@ use keyreeve_core::model::{
 use keyreeve_core::operations::activate::Activate;
 use keyreeve_core::operations::as_of::ShowAsOf;
 use keyreeve_core::operations::create::Create;
+use keyreeve_core::operations::disable::{Disable, Enable};
 use keyreeve_core::operations::get::{Get, Protection};
 use keyreeve_core::operations::grant::Grant;
 use keyreeve_core::operations::list_keys::ListKeys;
@@ -226,6 +227,24 @@ pub(super) async fn activate(
     NamedKey(key): NamedKey,
 ) -> Result<Json<Value>> {
     changed(&api, &caller, Activate { key }).await
+}
+
+/// `POST /v1/keys/{name}/disable`: it serves nobody until it is enabled.
+pub(super) async fn disable(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    changed(&api, &caller, Disable { key }).await
+}
+
+/// `POST /v1/keys/{name}/enable`: it is in the state again that it has below.
+pub(super) async fn enable(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    changed(&api, &caller, Enable { key }).await
 }
 
 /// Body of `revoke`.

@@ -38,12 +38,14 @@ mod errors;
 mod feed;
 mod journal;
 mod keys;
+mod labels;
 mod openapi;
 mod places;
 mod request;
 mod root;
 mod routes;
 mod status;
+mod tokens;
 
 use errors::{Problem, Untold};
 pub use feed::Feeds;

@@ -10,7 +10,9 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::SchemaGenerator;
 
 use super::openapi::{Described, Taken};
-use super::{Api, backups, clients, data, destruction, journal, keys, openapi, places, root, status};
+use super::{
+    Api, backups, clients, data, destruction, journal, keys, labels, openapi, places, root, status, tokens,
+};
 
 /// One method of one path.
 pub(super) struct Route {
@@ -52,6 +54,7 @@ where
 
 const GET: (Method, MethodFilter) = (Method::GET, MethodFilter::GET);
 const POST: (Method, MethodFilter) = (Method::POST, MethodFilter::POST);
+const PATCH: (Method, MethodFilter) = (Method::PATCH, MethodFilter::PATCH);
 const PUT: (Method, MethodFilter) = (Method::PUT, MethodFilter::PUT);
 const DELETE: (Method, MethodFilter) = (Method::DELETE, MethodFilter::DELETE);
 
@@ -84,6 +87,9 @@ fn keys() -> Vec<Route> {
         route(POST, "/v1/keys", keys::create, "Makes a key", "201 Key"),
         route(GET, "/v1/keys", keys::list, "Lists keys", "200 Keys"),
         route(GET, "/v1/keys/{name}", keys::show, "Shows a key", "200 Key"),
+        route(PATCH, "/v1/keys/{name}", labels::change, "Changes tags", "200 Key"),
+        route(POST, "/v1/keys/{name}/disable", keys::disable, "Sets a key aside", "200 Key"),
+        route(POST, "/v1/keys/{name}/enable", keys::enable, "Takes a key into use again", "200 Key"),
         route(POST, "/v1/keys/{name}/rotate", keys::rotate, "Makes a new version", "200 Key"),
         route(POST, "/v1/keys/{name}/activate", keys::activate, "Activates a key", "200 Key"),
         route(POST, "/v1/keys/{name}/revoke", keys::revoke, "Revokes all versions", "200 Key"),
@@ -92,6 +98,9 @@ fn keys() -> Vec<Route> {
         route(POST, "/v1/keys/{name}/export", keys::export, "Exports a version", "200 Export"),
         route(PUT, "/v1/keys/{name}/grants/{principal}", keys::grant, "Grants actions", "200 Grant"),
         route(DELETE, "/v1/keys/{name}/grants/{principal}", keys::withdraw, "Takes a grant back", "204"),
+        route(GET, "/v1/aliases", labels::aliases, "Lists aliases", "200 Aliases"),
+        route(PUT, "/v1/aliases/{alias}", labels::set_alias, "Leads an alias to a key", "200 Alias"),
+        route(DELETE, "/v1/aliases/{alias}", labels::remove_alias, "Takes an alias away", "204"),
     ]
 }
 
@@ -137,5 +146,8 @@ fn clients() -> Vec<Route> {
         route(GET, "/v1/clients", clients::list, "Lists clients", "200 Clients"),
         route(POST, "/v1/clients/{name}/renew", clients::renew, "Gives a new certificate", "200 Enrolled"),
         route(POST, "/v1/clients/{name}/revoke", clients::revoke, "Revokes a client", "200 ClientRevoked"),
+        route(POST, "/v1/tokens", tokens::create, "Makes a token", "201 TokenMade"),
+        route(GET, "/v1/tokens", tokens::list, "Lists tokens", "200 Tokens"),
+        route(POST, "/v1/tokens/{id}/revoke", tokens::revoke, "Revokes a token", "200 Token"),
     ]
 }

@@ -1,0 +1,102 @@
+//! Labels of keys over REST: tags, and aliases, which are further names. Not here: the names that keys are made with
+//! (keys).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use keyreeve_core::model::Key;
+use keyreeve_core::operations::aliases::{ListAliases, RemoveAlias, SetAlias};
+use keyreeve_core::operations::tag::Tag;
+use keyreeve_core::request::Reference;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::answer;
+use super::errors::Result;
+use super::keys::changed;
+use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
+
+/// Aliases in a page where nobody says how many.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Body of `change`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeRequest {
+    /// The value that each tag shall have; null: the tag shall be gone. Those that are not named stay.
+    tags: BTreeMap<String, Option<String>>,
+}
+
+/// `PATCH /v1/keys/{name}`.
+pub(super) async fn change(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Body(request): Body<ChangeRequest>,
+) -> Result<Json<Value>> {
+    changed(&api, &caller, Tag { key, tags: request.tags }).await
+}
+
+/// Query of `aliases`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AliasesArguments {
+    key: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /v1/aliases?key=&after=&limit=`: those of keys that the caller may see.
+pub(super) async fn aliases(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Arguments(AliasesArguments { key, after, limit }): Arguments<AliasesArguments>,
+) -> Result<Json<Value>> {
+    let list = ListAliases {
+        key: key.map(Reference::text),
+        after: after.as_deref().map(request::cursor).transpose()?,
+        limit: limit.unwrap_or(LIMIT_DEFAULT),
+    };
+    let page = api.execute(&caller, list).await?;
+    let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
+    Ok(answer::page("aliases", page.aliases.iter().map(|(alias, key)| shown(alias, key)).collect(), next))
+}
+
+/// Body of `set_alias`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AliasRequest {
+    /// The key, by name or id.
+    key: String,
+}
+
+/// `PUT /v1/aliases/{alias}`: leads to this key from now on, also where it led to another.
+pub(super) async fn set_alias(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(alias): Segments<String>,
+    Body(AliasRequest { key }): Body<AliasRequest>,
+) -> Result<Json<Value>> {
+    let set = SetAlias { key: Reference::text(key), alias: alias.clone() };
+    let key = api.execute(&caller, set).await?;
+    Ok(Json(shown(&alias, &key)))
+}
+
+/// `DELETE /v1/aliases/{alias}`.
+pub(super) async fn remove_alias(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(alias): Segments<String>,
+) -> Result<StatusCode> {
+    api.execute(&caller, RemoveAlias { alias: Reference::text(alias) }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn shown(alias: &str, key: &Key) -> Value {
+    json!({ "alias": alias, "key": key.name, "key_id": key.id.to_string() })
+}

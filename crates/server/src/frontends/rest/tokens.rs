@@ -1,0 +1,118 @@
+//! Bearer tokens over REST, one by one: made for a client that is there or is made with it, listed, revoked. Not here:
+//! certificates (clients).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use keyreeve_core::model::{Credential, CredentialKind, Principal, Role};
+use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, ListPrincipals, Listed, new_id};
+use keyreeve_core::operations::tokens::RevokeToken;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::answer;
+use super::errors::{Problem, Result};
+use super::request::{Arguments, Authenticated, Body, Segments};
+use crate::authn::token;
+
+/// Clients in a page where nobody says how many.
+const LIMIT_DEFAULT: usize = 100;
+
+/// Days that a token is valid at most.
+const DAYS_MAX: u16 = 3650;
+
+/// Body of `create`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateRequest {
+    client: String,
+    /// Days that it is valid, 1 to 3,650; none: until it is revoked.
+    days: Option<u16>,
+    /// Make a client with these roles, which has no certificate.
+    #[schemars(with = "Option<BTreeSet<String>>")]
+    roles: Option<BTreeSet<Role>>,
+}
+
+/// `POST /v1/tokens`: the only answer that holds the token.
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Body(CreateRequest { client, days, roles }): Body<CreateRequest>,
+) -> Result<(StatusCode, Json<Value>)> {
+    if days.is_some_and(|days| days == 0 || days > DAYS_MAX) {
+        return Err(Problem::invalid(format!("days is 1 to {DAYS_MAX}")));
+    }
+    let (crypto, now) = (&**api.engine.crypto(), api.engine.clock().now());
+    let expires = days.map(|days| now.plus_days(days));
+    let (token, credential) = token::generate(crypto, expires)?;
+    let id = credential.id;
+    let name = client.clone();
+    match roles {
+        Some(roles) => {
+            let (principal, credentials) = (new_id(crypto, now)?, vec![credential]);
+            api.execute(&caller, CreatePrincipal { id: principal, name, roles, credentials }).await?;
+        }
+        None => drop(api.execute(&caller, AddCredential { name, credential, replace: false }).await?),
+    }
+    let answer = json!({
+        "id": id.to_string(),
+        "client": client,
+        "token": token.as_str(),
+        "expires": expires.map(|time| time.to_string()),
+    });
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Query of `list`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListArguments {
+    client: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /v1/tokens?client=&after=&limit=`: tokens by client; a page has those of up to `limit` clients.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Arguments(ListArguments { client, after, limit }): Arguments<ListArguments>,
+) -> Result<Json<Value>> {
+    let limit = limit.unwrap_or(LIMIT_DEFAULT).clamp(1, 1000);
+    let is_one = client.is_some();
+    let listed = api.execute(&caller, ListPrincipals { after, limit, only: client }).await?;
+    let last = listed.last().filter(|_| listed.len() == limit && !is_one);
+    let next = last.map(|last| last.principal.name.clone().into());
+    Ok(answer::page("tokens", listed.iter().flat_map(tokens).collect(), next))
+}
+
+/// `POST /v1/tokens/{id}/revoke`: it counts no more, from the next request on.
+pub(super) async fn revoke(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(id): Segments<String>,
+) -> Result<Json<Value>> {
+    let (principal, credential) = api.execute(&caller, RevokeToken { id: id.parse()? }).await?;
+    Ok(Json(shown(&principal, &credential)))
+}
+
+fn tokens(listed: &Listed) -> impl Iterator<Item = Value> {
+    let tokens = listed.credentials.iter().filter(|credential| credential.kind == CredentialKind::Token);
+    tokens.map(|credential| shown(&listed.principal, credential))
+}
+
+fn shown(principal: &Principal, credential: &Credential) -> Value {
+    let revoked = credential.revoked.or(principal.revoked);
+    json!({
+        "id": credential.id.to_string(),
+        "client": principal.name,
+        "created": credential.created.to_string(),
+        "expires": credential.expires.map(|time| time.to_string()),
+        "revoked": revoked.map(|time| time.to_string()),
+    })
+}

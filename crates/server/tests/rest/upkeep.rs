@@ -1,0 +1,168 @@
+//! Upkeep of keys and credentials over REST: disabling, tags, aliases, single tokens.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::harness::{Proof, Server, base64};
+
+async fn create(server: &Server, name: &str) -> Value {
+    server.admin("POST", "/v1/keys", json!({ "name": name, "algorithm": "aes-256" })).await
+}
+
+async fn admin_status(server: &Server, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    server.json(Proof::Token(&server.admin_token()), method, path, body).await
+}
+
+#[tokio::test]
+async fn a_disabled_key_serves_nothing_and_comes_back_as_it_is() {
+    let mut server = Server::start();
+    server
+        .admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-256", "exportable": true }))
+        .await;
+    create(&server, "other").await;
+    let sealed = server.admin("POST", "/v1/keys/k/encrypt", json!({ "plaintext": base64(b"secret") })).await;
+    let ciphertext = json!({ "ciphertext": sealed["ciphertext"] });
+    server.admin("POST", "/v1/keys/k/rotate", Value::Null).await;
+    server.admin("POST", "/v1/keys/k/revoke", Value::Null).await;
+    server.admin("POST", "/v1/keys/k/rotate", Value::Null).await;
+
+    let disabled = server.admin("POST", "/v1/keys/k/disable", Value::Null).await;
+    let states = |key: &Value| -> Vec<String> {
+        let versions = key["versions"].as_array().unwrap();
+        versions.iter().map(|version| version["state"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(states(&disabled), ["suspended"; 3]);
+    let refused = |answer: (StatusCode, Value)| {
+        assert_eq!(
+            (answer.0, &answer.1["code"]),
+            (StatusCode::CONFLICT, &json!("wrong_state")),
+            "{answer:?}"
+        );
+    };
+    refused(admin_status(&server, "POST", "/v1/keys/k/encrypt", json!({ "plaintext": "" })).await);
+    refused(admin_status(&server, "POST", "/v1/keys/k/decrypt", ciphertext.clone()).await);
+    refused(admin_status(&server, "POST", "/v1/keys/k/rotate", Value::Null).await);
+    refused(admin_status(&server, "POST", "/v1/keys/k/disable", Value::Null).await);
+    refused(admin_status(&server, "POST", "/v1/keys/k/export", json!({ "wrap_with": "other" })).await);
+    refused(admin_status(&server, "POST", "/v1/keys/other/enable", Value::Null).await);
+
+    // What happens meanwhile is not forgotten, and a compromised key does not come back as anything else.
+    server.admin("POST", "/v1/keys/k/revoke", json!({ "reason": "key-compromise" })).await;
+    server.restart();
+    refused(admin_status(&server, "POST", "/v1/keys/k/decrypt", ciphertext.clone()).await);
+    let enabled = server.admin("POST", "/v1/keys/k/enable", Value::Null).await;
+    assert_eq!(states(&enabled), ["compromised"; 3]);
+    assert_eq!(admin_status(&server, "POST", "/v1/keys/k/decrypt", ciphertext).await.0, StatusCode::OK);
+
+    server.admin("POST", "/v1/keys/k/disable", Value::Null).await;
+    let destroyed = server.admin("POST", "/v1/keys/k/destroy", json!({ "now": true })).await;
+    assert_eq!(states(&destroyed), ["destroyed-compromised"; 3]);
+    assert_eq!(admin_status(&server, "POST", "/v1/keys/k/enable", Value::Null).await.0, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn tags_are_set_and_taken_away_one_by_one() {
+    let server = Server::start();
+    let body = json!({ "name": "k", "algorithm": "aes-128", "tags": { "a": "1", "b": "2" } });
+    server.admin("POST", "/v1/keys", body).await;
+    let body = json!({ "tags": { "a": null, "c": "3", "b": "two", "never": null } });
+    let changed = server.admin("PATCH", "/v1/keys/k", body).await;
+    assert_eq!(changed["tags"], json!({ "b": "two", "c": "3" }));
+    let found = server.admin("GET", "/v1/keys?tag=b%3Dtwo", Value::Null).await;
+    assert_eq!(found["keys"].as_array().unwrap().len(), 1);
+    let found = server.admin("GET", "/v1/keys?tag=a%3D1", Value::Null).await;
+    assert_eq!(found["keys"].as_array().unwrap().len(), 0);
+    let (status, _) = admin_status(&server, "PATCH", "/v1/keys/k", json!({ "tags": { "": "x" } })).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_alias_leads_where_it_was_led_last() {
+    let mut server = Server::start();
+    let (one, two) = (create(&server, "one").await, create(&server, "two").await);
+    let alias = server.admin("PUT", "/v1/aliases/current", json!({ "key": "one" })).await;
+    assert_eq!(alias, json!({ "alias": "current", "key": "one", "key_id": one["id"] }));
+    let encrypt = json!({ "plaintext": base64(b"x") });
+    let sealed = server.admin("POST", "/v1/keys/current/encrypt", encrypt.clone()).await;
+    assert_eq!(sealed["object_id"], one["versions"][0]["object_id"]);
+
+    server.admin("PUT", "/v1/aliases/current", json!({ "key": "two" })).await;
+    server.restart();
+    assert_eq!(server.admin("GET", "/v1/keys/current", Value::Null).await["id"], two["id"]);
+    server.admin("PUT", "/v1/aliases/z%2Fz", json!({ "key": "one" })).await;
+    let listed = server.admin("GET", "/v1/aliases?limit=1", Value::Null).await;
+    assert_eq!(listed["aliases"][0]["alias"], "current");
+    let after = listed["next"].as_str().unwrap();
+    let listed = server.admin("GET", &format!("/v1/aliases?after={after}"), Value::Null).await;
+    assert_eq!(listed["aliases"], json!([{ "alias": "z/z", "key": "one", "key_id": one["id"] }]));
+    let listed = server.admin("GET", "/v1/aliases?key=two", Value::Null).await;
+    assert_eq!(listed["aliases"][0]["alias"], "current");
+
+    // A name is no alias, and nobody takes it; neither can a new key take an alias.
+    let taken = |answer: (StatusCode, Value)| assert_eq!(answer.1["code"], "already_exists", "{answer:?}");
+    taken(admin_status(&server, "PUT", "/v1/aliases/two", json!({ "key": "one" })).await);
+    let body = json!({ "name": "current", "algorithm": "aes-128" });
+    taken(admin_status(&server, "POST", "/v1/keys", body).await);
+    let gone = |answer: (StatusCode, Value)| assert_eq!(answer.0, StatusCode::NOT_FOUND, "{answer:?}");
+    gone(admin_status(&server, "DELETE", "/v1/aliases/two", Value::Null).await);
+    server.admin("DELETE", "/v1/aliases/current", Value::Null).await;
+    gone(admin_status(&server, "GET", "/v1/keys/current", Value::Null).await);
+    assert_eq!(server.admin("GET", "/v1/keys/two", Value::Null).await["id"], two["id"]);
+}
+
+#[tokio::test]
+async fn nobody_leads_an_alias_away_from_a_key_that_is_not_theirs() {
+    let server = Server::start();
+    let body = json!({ "client": "mallory", "roles": ["user"] });
+    let token = server.admin("POST", "/v1/tokens", body).await["token"].as_str().unwrap().to_owned();
+    create(&server, "admins").await;
+    server.admin("PUT", "/v1/aliases/mail", json!({ "key": "admins" })).await;
+    let mallory = Proof::Token(&token);
+    let body = json!({ "name": "trap", "algorithm": "aes-256" });
+    assert_eq!(server.json(mallory, "POST", "/v1/keys", body).await.0, StatusCode::CREATED);
+    let (status, _) = server.json(mallory, "PUT", "/v1/aliases/mail", json!({ "key": "trap" })).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    let (status, _) = server.json(mallory, "DELETE", "/v1/aliases/mail", Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let (_, listed) = server.json(mallory, "GET", "/v1/aliases", Value::Null).await;
+    assert_eq!(listed["aliases"], json!([]));
+    let (_, kept) = server.json(mallory, "PUT", "/v1/aliases/own", json!({ "key": "trap" })).await;
+    assert_eq!(kept["key"], "trap");
+}
+
+#[tokio::test]
+async fn tokens_come_and_go_one_by_one() {
+    let server = Server::start();
+    let create = json!({ "client": "ci", "roles": ["user"], "days": 30 });
+    let first = server.admin("POST", "/v1/tokens", create.clone()).await;
+    assert!(first["expires"].is_string());
+    assert_eq!(admin_status(&server, "POST", "/v1/tokens", create).await.1["code"], "already_exists");
+    let second = server.admin("POST", "/v1/tokens", json!({ "client": "ci" })).await;
+    assert!(second["expires"].is_null());
+    let (one, two) = (first["token"].as_str().unwrap(), second["token"].as_str().unwrap());
+    for token in [one, two] {
+        let (status, answer) = server.json(Proof::Token(token), "GET", "/v1/status", Value::Null).await;
+        assert_eq!((status, &answer["principal"]), (StatusCode::OK, &json!("ci")));
+    }
+    let path = format!("/v1/tokens/{}/revoke", first["id"].as_str().unwrap());
+    assert!(server.admin("POST", &path, Value::Null).await["revoked"].is_string());
+    let status = |token| server.json(Proof::Token(token), "GET", "/v1/status", Value::Null);
+    assert_eq!(status(one).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(two).await.0, StatusCode::OK);
+
+    let listed = server.admin("GET", "/v1/tokens?client=ci", Value::Null).await;
+    let listed = listed["tokens"].as_array().unwrap();
+    assert_eq!(listed.iter().map(|token| &token["id"]).collect::<Vec<_>>(), [&first["id"], &second["id"]]);
+    assert!(listed[0]["revoked"].is_string() && listed[1]["revoked"].is_null());
+    assert!(!format!("{listed:?}").contains(one));
+
+    // Administrators alone: who has a token makes no further ones, and revokes none.
+    let (status, _) = server.json(Proof::Token(two), "POST", "/v1/tokens", json!({ "client": "ci" })).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let path = format!("/v1/tokens/{}/revoke", second["id"].as_str().unwrap());
+    assert_eq!(server.json(Proof::Token(two), "POST", &path, Value::Null).await.0, StatusCode::FORBIDDEN);
+    let (status, _) = admin_status(&server, "POST", "/v1/tokens/00/revoke", Value::Null).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let unknown = format!("/v1/tokens/{}/revoke", "0".repeat(64));
+    assert_eq!(admin_status(&server, "POST", &unknown, Value::Null).await.0, StatusCode::NOT_FOUND);
+}
