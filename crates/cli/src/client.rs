@@ -304,7 +304,11 @@ async fn handshake(
     Ok(sender)
 }
 
-fn tls(server: &Server) -> Result<ClientConfig> {
+/// TLS that trusts the server's CA alone, with the client certificate where there is one. Holds a secret.
+///
+/// # Errors
+/// `Remote` where a file cannot be used.
+pub(crate) fn tls(server: &Server) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &server.ca {
         let wrong = |cause: &dyn std::fmt::Display| Failure::file("use the CA in", path, cause);

@@ -170,7 +170,10 @@ impl File {
 
 impl Address {
     /// Reads `https://HOST:PORT`; `http://` only for this machine, since a token would be readable on the way.
-    fn parse(text: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `Usage`, saying what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
             Failure::usage(format!("{text:?} is no address of a server: {why}; write https://HOST:PORT"))
         };

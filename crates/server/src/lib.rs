@@ -2,6 +2,7 @@
 
 pub mod authn;
 pub mod backups;
+pub mod ceiling;
 pub mod config;
 pub mod doctor;
 pub mod execute;

@@ -1,6 +1,7 @@
 //! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
 
 mod backup;
+mod bench;
 mod cell;
 mod certificate;
 mod client;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cell(cell::Cell),
     Doctor(doctor::Doctor),
+    Bench(bench::Bench),
+    BenchCeiling(bench::BareServer),
 }
 
 /// What every command is run with.
@@ -145,6 +148,8 @@ impl Command {
             Self::Target(command) => command.run(session),
             Self::Cell(command) => command.run(session),
             Self::Doctor(command) => command.run(session),
+            Self::Bench(command) => command.run(session),
+            Self::BenchCeiling(command) => command.run(),
         }
     }
 }
