@@ -3,6 +3,7 @@
 //! The journal is the truth: what `journal` has synced is done. `index` and `engines` make it readable and can be
 //! rebuilt from it; `sealing` encrypts material before it gets here. Business rules live in core.
 
+mod ahead;
 pub mod backup;
 mod destroy;
 pub mod disk;

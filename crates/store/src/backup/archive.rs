@@ -11,7 +11,10 @@ use std::{
     },
 };
 
-use keyreeve_core::{model, record::Entry};
+use keyreeve_core::{
+    model::{self, SealedNode},
+    record::{Change, Record},
+};
 
 use super::{
     BackupError,
@@ -207,16 +210,17 @@ impl Archive {
         Ok(true)
     }
 
-    /// The entries that change the state between two positions, both included, as they stand at the target.
+    /// The nodes of the key tree that entries between two positions, both included, brought, as they stand at the target.
+    /// Nothing else of these entries is kept: after a long absence they may be many.
     ///
     /// # Errors
     /// `Mismatch` where it does not hold them all, `Damaged`, `Target`.
-    pub(crate) fn entries(&self, from: Lsn, until: Lsn) -> Result<Vec<Entry>, BackupError> {
+    pub(crate) fn nodes(&self, from: Lsn, until: Lsn) -> Result<Vec<Arc<SealedNode>>, BackupError> {
         let cover = cover(self.held.iter().map(|held| &held.name), from);
         if cover.last().is_none_or(|last| last.last < until) {
             return Err(self.mismatch(&format!("it does not hold all entries from {from} to {until}")));
         }
-        let (mut entries, mut next) = (Vec::new(), from);
+        let (mut nodes, mut next) = (Vec::new(), from);
         for name in cover.iter().take_while(|name| name.first <= until) {
             let path = name.path();
             let header = fetch_header(&self.source.pieces, &*self.target, name)?;
@@ -224,12 +228,16 @@ impl Archive {
             for entry in self.source.pieces.changes(&path, &header, sealed.as_slice())? {
                 let entry = entry?;
                 if (next..=until).contains(&entry.lsn) {
-                    entries.push(encoding::decode_entry(model::Lsn(entry.lsn.0), &entry.bytes)?);
+                    let changes = encoding::decode_changes(model::Lsn(entry.lsn.0), &entry.bytes)?;
+                    nodes.extend(changes.into_iter().filter_map(|change| match change {
+                        Change::Put(Record::Node(node)) => Some(node),
+                        _ => None,
+                    }));
                 }
             }
             next = name.last.plus(1);
         }
-        Ok(entries)
+        Ok(nodes)
     }
 
     fn put(&mut self, piece: &Piece) -> Result<u64, BackupError> {

@@ -20,7 +20,6 @@ use std::{
     collections::HashMap,
     io::{Read, Write},
     sync::Arc,
-    vec,
 };
 
 use keyreeve_core::{
@@ -37,6 +36,7 @@ use super::{
     targets::{PutIf, Target},
 };
 use crate::{
+    ahead::in_order,
     engines::{EngineSnapshot, Row},
     index::{encoding, told},
     journal::Digest,
@@ -118,23 +118,51 @@ impl Fulls<'_> {
         Ok((Manifest::decode(&*self.crypto, path, &bytes)?, bytes))
     }
 
-    /// Reads the manifest at `path`, proves who wrote it, and gives all rows, in order, each chunk verified before its
-    /// rows are seen.
-    pub(crate) fn read(&self, path: &str) -> Result<(Manifest, Rows<'_>), BackupError> {
+    /// Reads the manifest at `path`, proves who wrote it, and gives all rows, in order, those of a chunk at once. Chunks
+    /// are read ahead, and each is verified before its rows are seen.
+    ///
+    /// # Errors
+    /// `Damaged`, `Target`; those of `take`.
+    pub(crate) fn read(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&Manifest, Vec<Row>) -> Result<(), BackupError>,
+    ) -> Result<Manifest, BackupError> {
         let (manifest, bytes) = self.manifest(path)?;
         let key = self.keys.get(manifest.root_version)?;
         manifest.authenticate(&*self.crypto, &key, &bytes)?;
-        let rows = Rows {
-            archive: self,
-            key,
-            manifest: manifest.clone(),
-            next_chunk: 0,
-            rows: Vec::new().into_iter(),
-            last_key: Vec::new(),
-            count: 0,
-            failed: false,
+        let open = |chunk: &ChunkRef, give: &mut dyn FnMut(Vec<Row>) -> bool| {
+            give(self.rows(&manifest, &key, chunk)?);
+            Ok(())
         };
-        Ok((manifest, rows))
+        let (mut count, mut last_key) = (0, Vec::new());
+        in_order(&manifest.chunks, open, |rows| {
+            if let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) {
+                if *first <= last_key {
+                    return Err(BackupError::damaged(path, "its chunks are not in order"));
+                }
+                last_key.clone_from(last);
+            }
+            count += rows.len() as u64;
+            take(&manifest, rows)
+        })?;
+        if count != manifest.rows {
+            return Err(BackupError::damaged(path, "it counts other rows than there are"));
+        }
+        Ok(manifest)
+    }
+
+    fn rows(&self, manifest: &Manifest, key: &ArchiveKey, chunk: &ChunkRef) -> Result<Vec<Row>, BackupError> {
+        let path = manifest.chunk_path(chunk);
+        let damaged = |what: &str| BackupError::damaged(&path, what);
+        let (object, _) = self.target.get(&path)?.ok_or_else(|| damaged("it is not there"))?;
+        let plain =
+            open(&self.crypto, key, manifest.point.store, chunk, &object).map_err(|what| damaged(&what))?;
+        let rows = parse_rows(&plain).map_err(damaged)?;
+        match rows.len() == chunk.rows as usize {
+            true => Ok(rows),
+            false => Err(damaged("it holds another number of rows than its manifest says")),
+        }
     }
 
     /// Chunks may have been pruned while the backup was made: without them there is no backup.
@@ -276,58 +304,6 @@ impl<'a> ChunkWriter<'a> {
     }
 }
 
-/// All rows of a full backup, in order. Ends after the first error.
-pub(crate) struct Rows<'a> {
-    archive: &'a Fulls<'a>,
-    key: ArchiveKey,
-    manifest: Manifest,
-    next_chunk: usize,
-    rows: vec::IntoIter<Row>,
-    last_key: Vec<u8>,
-    count: u64,
-    failed: bool,
-}
-
-impl Rows<'_> {
-    fn next_row(&mut self) -> Result<Option<Row>, BackupError> {
-        loop {
-            if let Some(row) = self.rows.next() {
-                return Ok(Some(row));
-            }
-            let Some(chunk) = self.manifest.chunks.get(self.next_chunk).copied() else {
-                let wrong =
-                    || BackupError::damaged(&self.manifest.path(), "it counts other rows than there are");
-                return (self.count == self.manifest.rows).then_some(None).ok_or_else(wrong);
-            };
-            self.next_chunk += 1;
-            let path = self.manifest.chunk_path(&chunk);
-            let damaged = |what: &str| BackupError::damaged(&path, what);
-            let (object, _) = self.archive.target.get(&path)?.ok_or_else(|| damaged("it is not there"))?;
-            let plain = open(&self.archive.crypto, &self.key, self.manifest.point.store, &chunk, &object)
-                .map_err(|what| damaged(&what))?;
-            let rows = parse_rows(&plain, &mut self.last_key).map_err(damaged)?;
-            if rows.len() != chunk.rows as usize {
-                return Err(damaged("it holds another number of rows than its manifest says"));
-            }
-            self.count += rows.len() as u64;
-            self.rows = rows.into_iter();
-        }
-    }
-}
-
-impl Iterator for Rows<'_> {
-    type Item = Result<Row, BackupError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.failed {
-            return None;
-        }
-        let next = self.next_row().transpose();
-        self.failed = !matches!(next, Some(Ok(_)));
-        next
-    }
-}
-
 /// Whether an object is, byte for byte, the one that the manifest names.
 pub(crate) fn check_object(crypto: &dyn Crypto, chunk: &ChunkRef, object: &[u8]) -> Result<(), &'static str> {
     match object.len() as u64 == u64::from(chunk.bytes) && crypto.sha256(&[object]) == chunk.sha256 {
@@ -381,9 +357,9 @@ fn open(
     fits.then_some(plain).ok_or_else(|| "it holds more or less than its manifest says".into())
 }
 
-/// Rows of one chunk, whose keys go on behind `last_key`.
-fn parse_rows(plain: &[u8], last_key: &mut Vec<u8>) -> Result<Vec<Row>, &'static str> {
-    let mut rows = Vec::new();
+/// Rows of one chunk.
+fn parse_rows(plain: &[u8]) -> Result<Vec<Row>, &'static str> {
+    let mut rows = Vec::<Row>::new();
     let mut rest = plain;
     while !rest.is_empty() {
         let (key, record);
@@ -395,11 +371,9 @@ fn parse_rows(plain: &[u8], last_key: &mut Vec<u8>) -> Result<Vec<Row>, &'static
         let (key_len, record_len) = (len()?, len()?);
         (key, rest) = rest.split_at_checked(key_len).ok_or("a row is cut short")?;
         (record, rest) = rest.split_at_checked(record_len).ok_or("a row is cut short")?;
-        if key.first() != Some(&b'r') || key <= last_key.as_slice() {
+        if key.first() != Some(&b'r') || rows.last().is_some_and(|(last, _)| key <= last.as_slice()) {
             return Err("its rows are not in order");
         }
-        last_key.clear();
-        last_key.extend_from_slice(key);
         rows.push((key.to_vec(), record.to_vec()));
     }
     Ok(rows)

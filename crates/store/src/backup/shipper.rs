@@ -14,9 +14,9 @@ use std::{
 
 use keyreeve_core::{
     Error, ErrorKind, Result,
-    model::{self, Time},
+    model::{self, SealedNode, Time},
     ports::{cell::Cell, clock::Clock, crypto::ParsedKey},
-    record::{Entry, Record, RecordKey},
+    record::{Record, RecordKey},
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -397,8 +397,8 @@ impl Replica for Shipper {
         }
     }
 
-    fn read_back(&self, from: model::Lsn, until: model::Lsn) -> Result<Vec<Entry>> {
-        self.with_archive(|archive| archive.entries(Lsn(from.0), Lsn(until.0))).map_err(told)
+    fn read_back(&self, from: model::Lsn, until: model::Lsn) -> Result<Vec<Arc<SealedNode>>> {
+        self.with_archive(|archive| archive.nodes(Lsn(from.0), Lsn(until.0))).map_err(told)
     }
 
     fn cell(&self) -> Option<Arc<dyn Cell>> {

@@ -181,25 +181,27 @@ fn verify_rows(
     path: &str,
 ) -> Result<u64, BackupError> {
     let fulls = Fulls { target, crypto: with.crypto.clone(), keys: &**keys };
-    let (manifest, rows) = fulls.read(path)?;
+    let epoch_of =
+        |manifest: &Manifest| epochs.iter().find(|(generation, _)| *generation == manifest.generation);
     let mut tree = Tree::default();
     let mut leaves = Vec::new();
-    let epoch = epochs.iter().find(|(generation, _)| *generation == manifest.generation);
-    for row in rows {
-        let (key, record) = row?;
-        let record = encoding::decode_row(&key, &record)
-            .map_err(|error| BackupError::damaged(path, format!("a record does not decode: {error}")))?;
-        // Nodes are held in memory only where they are of use: 8.3 KiB for 256 keys.
-        match record {
-            Record::Node(node) if epoch.is_some() => drop(tree.0.insert(node.id, node)),
-            Record::Material(material) => leaves.push((material.leaf_index, material.leaf_check)),
-            Record::Server(server) => {
-                leaves.extend(server.sealed.iter().map(|sealed| (sealed.leaf_index, sealed.leaf_check)));
+    let manifest = fulls.read(path, |manifest, rows| {
+        for (key, record) in rows {
+            let record = encoding::decode_row(&key, &record)
+                .map_err(|error| BackupError::damaged(path, format!("a record does not decode: {error}")))?;
+            // Nodes are held in memory only where they are of use: 8.3 KiB for 256 keys.
+            match record {
+                Record::Node(node) if epoch_of(manifest).is_some() => drop(tree.0.insert(node.id, node)),
+                Record::Material(material) => leaves.push((material.leaf_index, material.leaf_check)),
+                Record::Server(server) => {
+                    leaves.extend(server.sealed.iter().map(|sealed| (sealed.leaf_index, sealed.leaf_check)));
+                }
+                _ => {}
             }
-            _ => {}
         }
-    }
-    let Some((_, epoch_key)) = epoch else { return Ok(0) };
+        Ok(())
+    })?;
+    let Some((_, epoch_key)) = epoch_of(&manifest) else { return Ok(0) };
     leaves.sort_unstable();
     let count = leaves.len() as u64;
     verify_tree(&*with.crypto, manifest.point.store, &tree, epoch_key, leaves, &[])

@@ -15,7 +15,7 @@ use keyreeve_core::{
         cell::Cell,
         store::{IndexHit, IndexRange},
     },
-    record::{Change, Entry, IndexKind, Record, RecordKey},
+    record::{Change, IndexKind, Record, RecordKey},
 };
 
 use super::{eraser::Eraser, places::Replica};
@@ -280,7 +280,7 @@ impl Eraser {
                 if breaks(Fault::SkipReadBack) {
                     return Ok(());
                 }
-                let nodes = ReadBack::of(&replica.read_back(first, last)?);
+                let nodes = ReadBack::of(replica.read_back(first, last)?);
                 self.prove(&nodes, &rewrite.epoch_key, &rewrite.touched, destroyed)
             });
             match read_back {
@@ -351,13 +351,8 @@ impl Eraser {
 pub(super) struct ReadBack(HashMap<NodeId, Arc<SealedNode>>);
 
 impl ReadBack {
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let changes = entries.iter().flat_map(|entry| &entry.draft.changes);
-        let nodes = changes.filter_map(|change| match change {
-            Change::Put(Record::Node(node)) => Some((node.id, node.clone())),
-            _ => None,
-        });
-        Self(nodes.collect())
+    pub(super) fn of(nodes: Vec<Arc<SealedNode>>) -> Self {
+        Self(nodes.into_iter().map(|node| (node.id, node)).collect())
     }
 }
 

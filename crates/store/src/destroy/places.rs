@@ -8,9 +8,9 @@ use std::{ops::Bound, sync::Arc};
 use keyreeve_core::{
     Error, ErrorKind, Result,
     access::Action,
-    model::{Attestation, Lsn, Place, PlaceKind, RealmId},
+    model::{Attestation, Lsn, Place, PlaceKind, RealmId, SealedNode},
     ports::{cell::Cell, store::IndexRange},
-    record::{Change, Entry, IndexKind, Record, RecordKey},
+    record::{Change, IndexKind, Record, RecordKey},
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -38,9 +38,9 @@ pub(crate) trait Replica: Send + Sync {
     /// Brings every entry up to this one there, durably.
     fn ship(&self, until: Lsn) -> Result<()>;
 
-    /// The entries with changes from one position to another, both included, as they stand there: read from the target,
-    /// from nowhere else, and verified.
-    fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Entry>>;
+    /// The nodes of the key tree that entries from one position to another, both included, brought, as they stand there:
+    /// read from the target, from nowhere else, and verified.
+    fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Arc<SealedNode>>>;
 
     /// Its cell, where it has one.
     fn cell(&self) -> Option<Arc<dyn Cell>>;

@@ -113,7 +113,7 @@ impl Eraser {
         let replaced = self.replaced()?;
         let missed: Vec<_> = replaced.iter().filter(|one| one.generation > place.confirmed).collect();
         if let Some(first) = missed.first() {
-            let nodes = ReadBack::of(&replica.read_back(first.prepared, until)?);
+            let nodes = ReadBack::of(replica.read_back(first.prepared, until)?);
             let leaf_nodes: BTreeSet<u64> = missed.iter().flat_map(|one| &one.leaf_nodes).copied().collect();
             self.prove(&nodes, key, &leaf_nodes.into_iter().collect::<Vec<_>>(), &[])?;
         }

@@ -263,28 +263,25 @@ impl Replica for Depot {
         Ok(())
     }
 
-    fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Entry>> {
+    fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Arc<SealedNode>>> {
         self.reach()?;
         self.cell.note("read back");
+        let (lies, torn) = (self.lies.load(Ordering::Relaxed), self.torn.load(Ordering::Relaxed));
         let entries = self.entries.lock();
-        let asked = entries.iter().filter(|entry| (from..=until).contains(&entry.lsn)).cloned();
-        let mut asked: Vec<Entry> = asked.collect();
-        for change in asked.iter_mut().flat_map(|entry| &mut entry.draft.changes) {
-            if let Change::Put(Record::Node(node)) = change
-                && self.lies.load(Ordering::Relaxed)
-            {
-                let mut bytes = node.bytes.clone();
-                bytes[200] ^= 1;
-                *change = Change::Put(Record::Node(Arc::new(SealedNode { id: node.id, bytes })));
-            }
-        }
-        if self.torn.load(Ordering::Relaxed) {
-            let is_node = |change: &Change| matches!(change, Change::Put(Record::Node(_)));
-            for changes in asked.iter_mut().map(|entry| &mut entry.draft.changes) {
-                changes.iter().position(is_node).map(|at| changes.remove(at));
-            }
-        }
-        Ok(asked)
+        let asked = entries.iter().filter(|entry| (from..=until).contains(&entry.lsn));
+        let each = asked.flat_map(|entry| {
+            let nodes = entry.draft.changes.iter().filter_map(|change| match change {
+                Change::Put(Record::Node(node)) => Some(node),
+                _ => None,
+            });
+            nodes.skip(usize::from(torn))
+        });
+        let given = each.map(|node| {
+            let mut node = SealedNode::clone(node);
+            node.bytes[200] ^= u8::from(lies);
+            Arc::new(node)
+        });
+        Ok(given.collect())
     }
 
     fn cell(&self) -> Option<Arc<dyn Cell>> {

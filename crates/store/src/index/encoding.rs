@@ -2,12 +2,23 @@
 //!
 //! Record and entry bodies are CBOR maps with the model's field names, behind a format version byte.
 
+use cbor4ii::{
+    core::{
+        dec::{Decode, IgnoredAny, Read, Reference},
+        types,
+        utils::SliceReader,
+    },
+    serde::Deserializer,
+};
 use keyreeve_core::{
     Error, Result,
-    model::Lsn,
-    record::{Change, Entry, EntryDraft, Record, RecordKey},
+    access::Action,
+    model::{Counts, Lsn, ObjectId, Time},
+    record::{Change, Entry, EntryDraft, Outcome, Record, RecordKey, used},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::uses::Use;
 
 /// An entry that changes the state.
 const ENTRY_WITH_CHANGES: u8 = 1;
@@ -16,8 +27,6 @@ const ENTRY_WITHOUT_CHANGES: u8 = 2;
 const RECORD_FORMAT: u8 = 1;
 /// Format byte and LSN.
 const ENTRY_HEADER_LEN: usize = 9;
-/// Nesting of CBOR that is followed; the model needs less, KMIP structures in attributes included.
-const DEPTH_MAX: usize = 256;
 
 /// An entry's bytes but for its position: everything is encoded before the committer's turn comes.
 pub(crate) struct EncodedEntry(Vec<u8>);
@@ -72,6 +81,78 @@ pub(crate) fn decode_changes(lsn: Lsn, bytes: &[u8]) -> Result<Vec<Change>> {
     match split_entry(lsn, bytes)? {
         (ENTRY_WITHOUT_CHANGES, _) => Ok(Vec::new()),
         (_, body) => Ok(decode::<Changes>(body).map_err(|what| wrong_entry(lsn, &what))?.changes),
+    }
+}
+
+/// What the entry that the journal holds at `lsn` changes, and the use that it is, where it is one.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub(crate) fn decode_effects(lsn: Lsn, bytes: &[u8]) -> Result<(Vec<Change>, Option<Use>)> {
+    #[derive(Deserialize)]
+    struct Effects {
+        time: Time,
+        action: Action,
+        object: Option<ObjectId>,
+        outcome: Outcome,
+        changes: Vec<Change>,
+    }
+    let (_, body) = split_entry(lsn, bytes)?;
+    let Effects { time, action, object, outcome, changes } =
+        decode(body).map_err(|what| wrong_entry(lsn, &what))?;
+    Ok((changes, used(action, outcome, object).map(|(object, kind)| (object, kind, time))))
+}
+
+/// A change as rows of the index take it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RowChange {
+    /// The row of this key is now this, or gone.
+    Row(Vec<u8>, Option<Vec<u8>>),
+    /// The counters of an object grow by so much.
+    Counted(Counts),
+}
+
+/// The changes of the entry that the journal holds at `lsn`, as rows: what is put is not encoded anew, since an entry
+/// holds records as the index does. Each is decoded all the same, for its key and to know that it can be.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub(crate) fn decode_rows(lsn: Lsn, bytes: &[u8]) -> Result<Vec<RowChange>> {
+    match split_entry(lsn, bytes)? {
+        (ENTRY_WITHOUT_CHANGES, _) => Ok(Vec::new()),
+        (_, body) => rows(body).map_err(|what| wrong_entry(lsn, &what)),
+    }
+}
+
+fn rows(body: &[u8]) -> Result<Vec<RowChange>, String> {
+    let mut reader = SliceReader::new(body);
+    let fields = types::Map::len(&mut reader).map_err(|error| error.to_string())?;
+    for _ in 0..fields.ok_or("it is a map without a length")? {
+        if <&str>::decode(&mut reader).map_err(|error| error.to_string())? == "changes" {
+            let count = types::Array::len(&mut reader).map_err(|error| error.to_string())?;
+            let count = count.ok_or("its changes are a list without a length")?;
+            return (0..count).map(|_| row_change(&mut reader)).collect();
+        }
+        IgnoredAny::decode(&mut reader).map_err(|error| error.to_string())?;
+    }
+    Err("it has no changes".into())
+}
+
+fn row_change(reader: &mut SliceReader<'_>) -> Result<RowChange, String> {
+    // A map of one, `Put` to a record.
+    const PUT: [u8; 5] = [0xA1, 0x63, b'P', b'u', b't'];
+    let rest = left(reader);
+    if let Some(record) = rest.strip_prefix(&PUT) {
+        reader.advance(PUT.len());
+        let key = encode_key(&decode_next::<Record>(reader)?.key());
+        let record = &record[..record.len() - left(reader).len()];
+        return Ok(RowChange::Row(key, Some([&[RECORD_FORMAT], record].concat())));
+    }
+    let change: Change = decode_next(reader)?;
+    match (change.counted(), change) {
+        (Some(counts), _) => Ok(RowChange::Counted(counts)),
+        (None, Change::Delete(key)) => Ok(RowChange::Row(encode_key(&key), None)),
+        (None, _) => Err("a record is put in another way than this program puts them".into()),
     }
 }
 
@@ -156,6 +237,7 @@ pub(crate) fn encode_key(key: &RecordKey) -> Vec<u8> {
         RecordKey::Certificate(erasure) => (15, [erasure.0.as_bytes(), &[]]),
         RecordKey::Place(name) => (16, [name.as_bytes(), &[]]),
         RecordKey::Counts(object) => (17, [object.as_bytes(), &[]]),
+        RecordKey::Uses(object) => (18, [object.as_bytes(), &[]]),
     };
     [&[b'r', kind], parts[0], parts[1]].concat()
 }
@@ -164,12 +246,28 @@ pub(crate) fn encode_into(value: &impl Serialize, bytes: &mut Vec<u8>) -> Result
     ciborium::into_writer(value, bytes).map_err(|error| Error::internal(format!("cannot encode: {error}")))
 }
 
-/// Decodes CBOR that fills `bytes`; memory and depth are bounded by what is there.
+/// Decodes CBOR that fills `bytes`. Memory is bounded by what is there, and nesting by the reader at 256 levels: the
+/// model needs less, KMIP structures in attributes included.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut rest = bytes;
-    let value =
-        ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH_MAX).map_err(|e| e.to_string())?;
-    if rest.is_empty() { Ok(value) } else { Err(format!("{} bytes too many", rest.len())) }
+    let mut reader = SliceReader::new(bytes);
+    let value = decode_next(&mut reader)?;
+    match left(&mut reader) {
+        [] => Ok(value),
+        left => Err(format!("{} bytes too many", left.len())),
+    }
+}
+
+fn decode_next<T: DeserializeOwned>(reader: &mut SliceReader<'_>) -> Result<T, String> {
+    T::deserialize(&mut Deserializer::new(reader)).map_err(|error| error.to_string())
+}
+
+/// What a reader has not given yet.
+fn left<'a>(reader: &mut SliceReader<'a>) -> &'a [u8] {
+    match reader.fill(usize::MAX) {
+        Ok(Reference::Long(rest)) => rest,
+        // A slice is never given in parts.
+        Ok(Reference::Short(_)) | Err(_) => &[],
+    }
 }
 
 #[cfg(test)]

@@ -15,8 +15,9 @@ use keyreeve_core::{
 };
 use uuid::Uuid;
 
-use super::load::Loading;
+use super::load::fill;
 use crate::{
+    ahead::in_order,
     backup::{
         BackupError, FullPoint,
         full::Fulls,
@@ -25,12 +26,15 @@ use crate::{
         targets::Target,
     },
     engines::Engine,
-    index::encoding,
+    index::encoding::{self, RowChange},
     journal::{Digest, Lsn},
 };
 
-/// Bytes of a piece that are fetched at once.
+/// Bytes of a piece that are fetched at once, and with its header.
 const FETCH_LEN: u64 = 1 << 20;
+const FIRST_FETCH_LEN: u64 = 64 << 10;
+/// Bytes of entries whose changes are handed over at once.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// Which state is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,7 @@ pub(super) struct Archive<'a> {
 #[derive(Default)]
 struct Timeline {
     fulls: BTreeSet<Lsn>,
+    /// Sorted.
     pieces: Vec<PieceName>,
 }
 
@@ -81,6 +86,27 @@ pub(super) struct End {
     pub(super) replayed: u64,
 }
 
+/// What a piece gives while it is replayed.
+enum Replayed {
+    /// First.
+    Begin(PieceName, PieceHeader),
+    /// Then the changes of so many entries, again and again.
+    Entries(u64, Vec<RowChange>),
+}
+
+impl End {
+    /// Goes on to the end of a piece, or to the entry that is wanted.
+    fn go_on(&mut self, piece: &PieceName, header: &PieceHeader, until: Lsn) -> Result<(), BackupError> {
+        if piece.first == self.lsn.plus(1) && self.lsn > Lsn(0) && header.previous != self.hash {
+            let what = format!("the entries from {} on do not continue those before", piece.first);
+            return Err(BackupError::damaged(&piece.path(), what));
+        }
+        (self.lsn, self.hash) = (piece.last.min(until), header.hash);
+        self.time = time(header.last_time_ms);
+        Ok(())
+    }
+}
+
 impl<'a> Archive<'a> {
     /// Looks at what the target has.
     pub(super) fn read(
@@ -97,6 +123,7 @@ impl<'a> Archive<'a> {
                 timelines.entry(timeline).or_default().fulls.insert(lsn);
             }
         }
+        timelines.values_mut().for_each(|timeline| timeline.pieces.sort_unstable());
         Ok(Self { target, store, crypto, keys, timelines })
     }
 
@@ -146,47 +173,63 @@ impl<'a> Archive<'a> {
 
     /// Loads the state at the end of a way into an engine; only records, no index rows.
     pub(super) fn load(&self, way: &Way, engine: &dyn Engine) -> Result<End, BackupError> {
-        let mut loading = Loading::begin(engine)?;
         let mut end = End { lsn: Lsn(0), hash: [0; 32], time: Time(0), replayed: 0 };
-        if let Some(lsn) = way.full {
-            let fulls = self.fulls();
-            let (manifest, rows) = fulls.read(&full_path(way.timeline, lsn))?;
-            self.check_store(manifest.point.store)?;
-            let FullPoint { hash, time, .. } = manifest.point;
-            end = End { lsn, hash, time, replayed: 0 };
-            for row in rows {
-                loading.row(row?)?;
+        fill(engine, |loading| {
+            if let Some(lsn) = way.full {
+                let fulls = self.fulls();
+                let manifest = fulls.read(&full_path(way.timeline, lsn), |_, rows| {
+                    Ok(rows.into_iter().try_for_each(|(key, record)| loading.put(key, Some(record)))?)
+                })?;
+                self.check_store(manifest.point.store)?;
+                let FullPoint { hash, time, .. } = manifest.point;
+                end = End { lsn, hash, time, replayed: 0 };
             }
-        }
-        for piece in &way.pieces {
-            self.replay(piece, way.lsn, &mut loading, &mut end)?;
-        }
-        loading.finish()?;
+            // What each piece goes on behind.
+            let behind = std::iter::once(end.lsn).chain(way.pieces.iter().map(|piece| piece.last));
+            let pieces = behind.zip(&way.pieces);
+            let replay = |(behind, piece), give: &mut dyn FnMut(Replayed) -> bool| {
+                self.replay(piece, behind, way.lsn, give)
+            };
+            in_order(pieces, replay, |replayed| match replayed {
+                Replayed::Begin(piece, header) => end.go_on(&piece, &header, way.lsn),
+                Replayed::Entries(count, changes) => {
+                    end.replayed += count;
+                    Ok(changes.into_iter().try_for_each(|change| loading.change(change))?)
+                }
+            })
+        })?;
         Ok(end)
     }
 
+    /// Reads the entries of a piece from `behind` one to another.
     fn replay(
         &self,
         piece: &PieceName,
+        behind: Lsn,
         until: Lsn,
-        loading: &mut Loading<'_>,
-        end: &mut End,
+        give: &mut dyn FnMut(Replayed) -> bool,
     ) -> Result<(), BackupError> {
         let path = piece.path();
-        let header = self.header(piece)?;
-        if piece.first == end.lsn.plus(1) && end.lsn > Lsn(0) && header.previous != end.hash {
-            let what = format!("the entries from {} on do not continue those before", piece.first);
-            return Err(BackupError::damaged(&path, what));
+        let (header, sealed) = self.open(piece, &path)?;
+        if !give(Replayed::Begin(*piece, header)) {
+            return Ok(());
         }
-        let sealed = Fetching::new(self.target, &path, HEADER_LEN as u64, header.changes.bytes);
+        let (mut count, mut bytes, mut changes) = (0, 0, Vec::new());
         for entry in self.pieces().changes(&path, &header, sealed)? {
             let entry = entry?;
-            if entry.lsn > end.lsn && entry.lsn <= until {
-                loading.changes(encoding::decode_changes(model::Lsn(entry.lsn.0), &entry.bytes)?)?;
-                end.replayed += 1;
+            if entry.lsn <= behind || entry.lsn > until {
+                continue;
+            }
+            changes.extend(encoding::decode_rows(model::Lsn(entry.lsn.0), &entry.bytes)?);
+            (count, bytes) = (count + 1, bytes + entry.bytes.len());
+            if bytes >= BLOCK_BYTES {
+                if !give(Replayed::Entries(count, std::mem::take(&mut changes))) {
+                    return Ok(());
+                }
+                (count, bytes) = (0, 0);
             }
         }
-        *end = End { lsn: piece.last.min(until), hash: header.hash, time: time(header.last_time_ms), ..*end };
+        give(Replayed::Entries(count, changes));
         Ok(())
     }
 
@@ -236,7 +279,7 @@ impl<'a> Archive<'a> {
                 return Ok(piece.last.min(way.lsn));
             }
             let path = piece.path();
-            let sealed = Fetching::new(self.target, &path, HEADER_LEN as u64, header.changes.bytes);
+            let (header, sealed) = self.open(piece, &path)?;
             let mut last = Lsn(piece.first.0 - 1);
             for entry in self.pieces().changes(&path, &header, sealed)? {
                 let entry = entry?;
@@ -251,16 +294,32 @@ impl<'a> Archive<'a> {
     }
 
     fn header(&self, piece: &PieceName) -> Result<PieceHeader, BackupError> {
-        let path = piece.path();
-        let missing = || BackupError::damaged(&path, "it is not there");
-        let bytes = self.target.get_range(&path, 0, HEADER_LEN as u64)?.ok_or_else(missing)?;
+        Ok(self.fetch(piece, &piece.path(), HEADER_LEN as u64)?.0)
+    }
+
+    /// A piece's header, and its CHANGES section, sealed: one fetch where it is short.
+    fn open<'p>(
+        &'p self,
+        piece: &PieceName,
+        path: &'p str,
+    ) -> Result<(PieceHeader, Fetching<'p>), BackupError> {
+        let (header, mut begin) = self.fetch(piece, path, FIRST_FETCH_LEN)?;
+        begin.truncate(usize::try_from(header.changes.bytes).unwrap_or(usize::MAX));
+        let (at, left) = (HEADER_LEN as u64 + begin.len() as u64, header.changes.bytes - begin.len() as u64);
+        Ok((header, Fetching { target: self.target, path, at, left, fetched: io::Cursor::new(begin) }))
+    }
+
+    /// A piece's header, and what lies behind it in its first `len` bytes.
+    fn fetch(&self, piece: &PieceName, path: &str, len: u64) -> Result<(PieceHeader, Vec<u8>), BackupError> {
+        let missing = || BackupError::damaged(path, "it is not there");
+        let mut bytes = self.target.get_range(path, 0, len)?.ok_or_else(missing)?;
         let header = PieceHeader::decode(&bytes, &self.pieces().sha256())
-            .map_err(|what| BackupError::damaged(&path, what))?;
+            .map_err(|what| BackupError::damaged(path, what))?;
         self.check_store(store_of(&header))?;
         let named = (header.identity.timeline, header.first, header.last);
         match named == (piece.timeline, piece.first, piece.last) {
-            true => Ok(header),
-            false => Err(BackupError::damaged(&path, "its header and its name differ")),
+            true => Ok((header, bytes.split_off(HEADER_LEN))),
+            false => Err(BackupError::damaged(path, "its header and its name differ")),
         }
     }
 
@@ -311,12 +370,16 @@ impl Timeline {
     fn cover(&self, behind: Lsn, until: Lsn) -> Vec<PieceName> {
         let mut cover = Vec::<PieceName>::new();
         let mut reached = behind;
+        let mut pieces = self.pieces.iter().peekable();
         while reached < until {
-            let next =
-                self.pieces.iter().filter(|piece| piece.first <= reached.plus(1) && piece.last > reached);
-            let Some(next) = next.max_by_key(|piece| (piece.last, piece.first)) else { break };
-            reached = next.last;
-            cover.push(*next);
+            // Those that begin no later than what is wanted next; they are sorted by where they begin.
+            let mut next = None;
+            while let Some(piece) = pieces.next_if(|piece| piece.first <= reached.plus(1)) {
+                next = next.max(Some((piece.last, piece)));
+            }
+            let Some((last, piece)) = next.filter(|(last, _)| *last > reached) else { break };
+            reached = last;
+            cover.push(*piece);
         }
         cover
     }
@@ -329,12 +392,6 @@ struct Fetching<'a> {
     at: u64,
     left: u64,
     fetched: io::Cursor<Vec<u8>>,
-}
-
-impl<'a> Fetching<'a> {
-    fn new(target: &'a dyn Target, path: &'a str, at: u64, len: u64) -> Self {
-        Self { target, path, at, left: len, fetched: io::Cursor::default() }
-    }
 }
 
 impl Read for Fetching<'_> {

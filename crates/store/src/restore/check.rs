@@ -1,13 +1,6 @@
 //! Verifying a loaded state: every record decodes, all material opens under its leaf, every MAC is right. On all
 //! processors at once: this is what a restore takes longest for.
 
-use std::{
-    num::NonZero,
-    sync::atomic::{AtomicU64, Ordering},
-    thread,
-};
-
-use crossbeam_channel::bounded;
 use keyreeve_core::{
     Error, Result,
     model::ManagedObject,
@@ -15,17 +8,14 @@ use keyreeve_core::{
     record::{Change, Record, RecordKey},
     restored::{revised, skip_limits, verify_object, verify_server_data},
 };
-use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::{
-    load::{each_page, record},
+    load::{Pages, record},
     state::State,
 };
-use crate::{engines::Row, index::encoding};
+use crate::{ahead::in_order, engines::Row, index::encoding};
 
-/// Pages that wait for a processor.
-const PAGES_MAX: usize = 8;
 /// Changes that are made at once.
 const CHANGES_MAX: usize = 4096;
 
@@ -43,39 +33,41 @@ pub struct Verified {
 /// # Errors
 /// `Internal`, naming the first thing that is wrong.
 pub(super) fn verify_all(state: &State, sealer: &dyn Sealer, skip: bool) -> Result<Verified> {
-    let checker = Checker { state, sealer, skip, opened: AtomicU64::new(0), skipped: Mutex::default() };
-    let mut records = 0;
-    let (sender, receiver) = bounded::<Vec<Row>>(PAGES_MAX);
-    thread::scope(|scope| {
-        let work = || receiver.iter().try_for_each(|page| checker.page(&page));
-        let workers = thread::available_parallelism().map_or(1, NonZero::get);
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let read = each_page(&*state.engine, |page| {
-            records += page.len() as u64;
-            // While one worker has failed the others take the rest: the failure is told below.
-            Ok(sender.send(page).is_ok() && workers.iter().all(|worker| !worker.is_finished()))
-        });
-        drop(sender);
-        let panicked = || Err(Error::internal("verifying panicked"));
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| panicked()))?;
-        read
+    let checker = Checker { state, sealer, skip };
+    let mut pages = Pages::new(&*state.engine);
+    let pages = std::iter::from_fn(|| pages.next().transpose());
+    let check = |page: Result<Vec<Row>>, give: &mut dyn FnMut(Checked) -> bool| {
+        give(checker.page(&page?)?);
+        Ok(())
+    };
+    let (mut verified, mut skipped) = (Verified::default(), Vec::new());
+    in_order(pages, check, |checked| {
+        verified.records += checked.verified.records;
+        verified.opened += checked.verified.opened;
+        skipped.extend(checked.skipped);
+        if skipped.len() >= CHANGES_MAX { state.change(std::mem::take(&mut skipped)) } else { Ok(()) }
     })?;
-    let Checker { opened, skipped, .. } = checker;
-    state.change(skipped.into_inner())?;
-    Ok(Verified { records, opened: opened.into_inner() })
+    state.change(skipped)?;
+    Ok(verified)
 }
 
 struct Checker<'a> {
     state: &'a State,
     sealer: &'a dyn Sealer,
     skip: bool,
-    opened: AtomicU64,
-    /// INVARIANT: held while the state is changed: one thread at a time does that.
-    skipped: Mutex<Vec<Change>>,
+}
+
+/// What a page of records gave.
+struct Checked {
+    verified: Verified,
+    /// Objects whose usage limits have skipped.
+    skipped: Vec<Change>,
 }
 
 impl Checker<'_> {
-    fn page(&self, page: &[Row]) -> Result<()> {
+    fn page(&self, page: &[Row]) -> Result<Checked> {
+        let mut skipped = Vec::new();
+        let mut opened = 0;
         for (key, bytes) in page {
             match encoding::decode_row(key, bytes)? {
                 Record::Material(sealed) => {
@@ -85,31 +77,26 @@ impl Checker<'_> {
                         return Err(Error::internal(format!("material of {} has no object", sealed.object)));
                     };
                     verify_object(&*self.state.crypto, self.sealer, &object, &sealed)?;
-                    self.opened.fetch_add(1, Ordering::Relaxed);
+                    opened += 1;
                     if self.skip {
-                        self.skip_limits(&object, &sealed)?;
+                        skipped.extend(self.skipped(&object, &sealed)?);
                     }
                 }
                 Record::Server(data) => {
                     verify_server_data(&*self.state.crypto, self.sealer, &data)?;
-                    self.opened.fetch_add(u64::from(data.sealed.is_some()), Ordering::Relaxed);
+                    opened += u64::from(data.sealed.is_some());
                 }
                 _ => {}
             }
         }
-        Ok(())
+        Ok(Checked { verified: Verified { records: page.len() as u64, opened }, skipped })
     }
 
-    fn skip_limits(&self, object: &ManagedObject, sealed: &SealedMaterial) -> Result<()> {
+    fn skipped(&self, object: &ManagedObject, sealed: &SealedMaterial) -> Result<Option<Change>> {
         let mut limited = object.clone();
-        if skip_limits(&mut limited) {
-            let limited = revised(self.sealer, limited, object, sealed)?;
-            let mut skipped = self.skipped.lock();
-            skipped.push(Change::Put(Record::Object(limited)));
-            if skipped.len() >= CHANGES_MAX {
-                self.state.change(std::mem::take(&mut skipped))?;
-            }
+        if !skip_limits(&mut limited) {
+            return Ok(None);
         }
-        Ok(())
+        Ok(Some(Change::Put(Record::Object(revised(self.sealer, limited, object, sealed)?))))
     }
 }

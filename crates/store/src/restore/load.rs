@@ -6,101 +6,132 @@
 
 use std::{collections::BTreeMap, sync::Arc, thread};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 use keyreeve_core::{
     Error, Result,
     model::Counts,
-    record::{Change, Record, RecordKey},
+    record::{Record, RecordKey},
 };
 
 use crate::{
+    ahead::in_order,
     engines::{Batch, Engine, Row},
-    index::{encoding, secondary, told},
+    index::{
+        encoding::{self, RowChange},
+        secondary, told,
+    },
 };
 
 /// The checkpoint of an engine that is not loaded yet.
 const UNFINISHED: &[u8] = b"unfinished";
-/// Bytes of rows that wait in memory before they are written: the more, the fewer rows are written twice.
+/// Bytes of rows that wait in memory before they are written, twice: while some are written, others come. The more, the
+/// fewer rows are written twice.
 const BYTES_MAX: usize = 64 << 20;
 /// Rows that are read at once.
 pub(super) const PAGE_ROWS: usize = 2048;
-/// Pages on their way from the thread that reads to the one that writes.
-const PAGES_MAX: usize = 8;
 
-/// Records on their way into an engine. Index rows are not among them: see [`index_all`].
-pub(crate) struct Loading<'a> {
-    engine: &'a dyn Engine,
-    waiting: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+/// Empties an engine and fills it with what `give` has. Index rows are not made: see [`index_all`].
+///
+/// # Errors
+/// Those of `give`; the engine's; `Internal` where a record cannot be read or written.
+pub(super) fn fill<E: From<Error>>(
+    engine: &dyn Engine,
+    give: impl FnOnce(&mut Loading) -> Result<(), E>,
+) -> Result<(), E> {
+    engine.clear().map_err(told)?;
+    apply(engine, BTreeMap::new())?;
+    add(engine, give)
+}
+
+/// Writes what `give` has, in a thread of its own while more comes.
+fn add<E: From<Error>>(
+    engine: &dyn Engine,
+    give: impl FnOnce(&mut Loading) -> Result<(), E>,
+) -> Result<(), E> {
+    let (sender, receiver) = bounded::<Waiting>(0);
+    thread::scope(|scope| {
+        let writing = scope
+            .spawn(move || receiver.iter().try_for_each(|waiting| apply(engine, waiting.writes(engine)?)));
+        let mut loading = Loading { sender, waiting: Waiting::default() };
+        let given = give(&mut loading).and_then(|()| Ok(loading.flush()?));
+        drop(loading);
+        // Where writing has failed, whoever gives was only told that.
+        writing.join().unwrap_or_else(|_| Err(Error::internal("writing the index panicked")))?;
+        given
+    })
+}
+
+/// Rows on their way into an engine.
+pub(super) struct Loading {
+    sender: Sender<Waiting>,
+    waiting: Waiting,
+}
+
+/// Rows that are written together.
+#[derive(Default)]
+struct Waiting {
+    /// In the order of the journal: the last of a key counts.
+    rows: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// What counters grow by, against the row above or the one in the engine.
+    counted: BTreeMap<Vec<u8>, Counts>,
     bytes: usize,
 }
 
-impl<'a> Loading<'a> {
-    /// Empties the engine.
+impl Loading {
+    /// Takes a change; changes come in the order of the journal.
     ///
     /// # Errors
-    /// The engine's.
-    pub(crate) fn begin(engine: &'a dyn Engine) -> Result<Self> {
-        engine.clear().map_err(told)?;
-        apply(engine, BTreeMap::new())?;
-        Ok(Self { engine, waiting: BTreeMap::new(), bytes: 0 })
-    }
-
-    /// Takes a row of a full backup.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub(crate) fn row(&mut self, (key, record): Row) -> Result<()> {
-        self.put(key, Some(record))
-    }
-
-    /// Takes the changes of an entry, in order.
-    ///
-    /// # Errors
-    /// The engine's; `Internal` where a record cannot be read or written.
-    pub(crate) fn changes(&mut self, changes: Vec<Change>) -> Result<()> {
-        for change in changes {
-            let key = encoding::encode_key(&change.key());
-            let record = match change {
-                Change::Put(record) => Some(record),
-                Change::Delete(_) => None,
-                Change::Exported(object, by) => {
-                    let before =
-                        match self.get(&key)?.map(|bytes| encoding::decode_row(&key, &bytes)).transpose()? {
-                            Some(Record::Counts(counts)) => counts.exported,
-                            _ => 0,
-                        };
-                    Some(Record::Counts(Counts { object, exported: before.saturating_add(by) }))
-                }
-            };
-            self.put(key, record.as_ref().map(encoding::encode_record).transpose()?)?;
-        }
-        Ok(())
-    }
-
-    /// Writes what waits.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub(crate) fn finish(mut self) -> Result<()> {
-        self.flush()
-    }
-
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        match self.waiting.get(key) {
-            Some(waiting) => Ok(waiting.clone()),
-            None => self.engine.get(key).map_err(told),
+    /// Where writing has failed.
+    pub(super) fn change(&mut self, change: RowChange) -> Result<()> {
+        match change {
+            RowChange::Row(key, record) => self.put(key, record),
+            RowChange::Counted(by) => {
+                let key = encoding::encode_key(&RecordKey::Counts(by.object));
+                self.waiting.counted.entry(key).and_modify(|sum| sum.add(&by)).or_insert(by);
+                self.count(size_of::<Row>())
+            }
         }
     }
 
-    fn put(&mut self, key: Vec<u8>, record: Option<Vec<u8>>) -> Result<()> {
-        self.bytes += key.len() + record.as_ref().map_or(0, Vec::len);
-        self.waiting.insert(key, record);
-        if self.bytes >= BYTES_MAX { self.flush() } else { Ok(()) }
+    /// Takes a row.
+    ///
+    /// # Errors
+    /// Where writing has failed.
+    pub(super) fn put(&mut self, key: Vec<u8>, record: Option<Vec<u8>>) -> Result<()> {
+        let bytes = key.len() + record.as_ref().map_or(0, Vec::len) + size_of::<Row>();
+        self.waiting.counted.remove(&key);
+        self.waiting.rows.push((key, record));
+        self.count(bytes)
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<()> {
+        self.waiting.bytes += bytes;
+        if self.waiting.bytes >= BYTES_MAX { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.bytes = 0;
-        apply(self.engine, std::mem::take(&mut self.waiting))
+        let gone = |_| Error::internal("the index could not be written");
+        self.sender.send(std::mem::take(&mut self.waiting)).map_err(gone)
+    }
+}
+
+impl Waiting {
+    fn writes(self, engine: &dyn Engine) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
+        // Of equal keys the last one stays.
+        let mut writes: BTreeMap<_, _> = self.rows.into_iter().collect();
+        for (key, by) in self.counted {
+            let before = match writes.get(&key) {
+                Some(row) => row.clone(),
+                None => engine.get(&key).map_err(told)?,
+            };
+            let mut counts = match before.map(|bytes| encoding::decode_row(&key, &bytes)).transpose()? {
+                Some(Record::Counts(counts)) => counts,
+                _ => Counts::none(by.object),
+            };
+            counts.add(&by);
+            writes.insert(key, Some(encoding::encode_record(&Record::Counts(counts))?));
+        }
+        Ok(writes)
     }
 }
 
@@ -109,47 +140,41 @@ impl<'a> Loading<'a> {
 /// # Errors
 /// The engine's; `Internal`, naming the first record that cannot be read.
 pub(crate) fn index_all(engine: &dyn Engine) -> Result<()> {
-    let (sender, receiver) = bounded(PAGES_MAX);
-    thread::scope(|scope| {
-        let reading = scope.spawn(move || {
-            each_page(engine, |page| {
-                let mut rows = Vec::new();
-                for (key, bytes) in page {
-                    rows.extend(secondary::rows(Some(&encoding::decode_row(&key, &bytes)?)));
-                }
-                // The other end is gone only where writing has failed, which is told there.
-                Ok(sender.send(rows).is_ok())
-            })
-        });
-        let (mut waiting, mut bytes) = (BTreeMap::new(), 0);
-        for rows in receiver {
-            for row in rows {
-                bytes += row.len();
-                waiting.insert(row, Some(Vec::new()));
-            }
-            if bytes >= BYTES_MAX {
-                bytes = 0;
-                apply(engine, std::mem::take(&mut waiting))?;
-            }
+    let mut pages = Pages::new(engine);
+    let pages = std::iter::from_fn(|| pages.next().transpose());
+    let index = |page: Result<Vec<Row>>, give: &mut dyn FnMut(Vec<Vec<u8>>) -> bool| {
+        let mut rows = Vec::new();
+        for (key, bytes) in page? {
+            rows.extend(secondary::rows(Some(&encoding::decode_row(&key, &bytes)?)));
         }
-        reading.join().unwrap_or_else(|_| Err(Error::internal("reading the records panicked")))?;
-        apply(engine, waiting)
+        give(rows);
+        Ok(())
+    };
+    add(engine, |loading| {
+        in_order(pages, index, |rows| rows.into_iter().try_for_each(|row| loading.put(row, Some(Vec::new()))))
     })
 }
 
-/// Goes over all records in order, a page at a time, until `each` gives false.
-///
-/// # Errors
-/// The engine's and those of `each`.
-pub(super) fn each_page(engine: &dyn Engine, mut each: impl FnMut(Vec<Row>) -> Result<bool>) -> Result<()> {
-    let (mut from, to) = (vec![b'r'], [b'r' + 1]);
-    loop {
-        let page = engine.scan(&from, &to, PAGE_ROWS).map_err(told)?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        from = [last.as_slice(), &[0]].concat();
-        if !each(page)? {
-            return Ok(());
-        }
+/// All records of an engine in order, a page at a time, as they are when their page is read.
+pub(super) struct Pages<'a> {
+    engine: &'a dyn Engine,
+    from: Vec<u8>,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(engine: &'a dyn Engine) -> Self {
+        Self { engine, from: vec![b'r'] }
+    }
+
+    /// The next page; none is empty.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<Row>>> {
+        let page = self.engine.scan(&self.from, &[b'r' + 1], PAGE_ROWS).map_err(told)?;
+        let Some((last, _)) = page.last() else { return Ok(None) };
+        self.from = [last.as_slice(), &[0]].concat();
+        Ok(Some(page))
     }
 }
 

@@ -135,9 +135,13 @@ fn write(fulls: &Fulls<'_>, lsn: u64, engine: &dyn Engine) -> (Manifest, Progres
 }
 
 fn read(fulls: &Fulls<'_>, manifest: &Manifest) -> Result<Vec<Row>, BackupError> {
-    let (read, rows) = fulls.read(&manifest.path())?;
+    let mut all = Vec::new();
+    let read = fulls.read(&manifest.path(), |_, rows| {
+        all.extend(rows);
+        Ok(())
+    })?;
     assert_eq!(read, *manifest);
-    rows.collect()
+    Ok(all)
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn who_has_no_key_can_make_no_manifest() {
     let bytes = forged.encode(&crypto, &Keys(2).get(1).unwrap());
     depot.put(&manifest.path(), &bytes, PutIf::Always).unwrap();
     assert_eq!(fulls.manifest(&manifest.path()).unwrap().0, forged, "it looks right");
-    assert!(fulls.read(&manifest.path()).is_err());
+    assert!(fulls.read(&manifest.path(), |_, _| Ok(())).is_err());
     let other = Manifest { point: FullPoint { lsn: Lsn(9), ..manifest.point }, ..manifest.clone() };
     let bytes = other.encode(&crypto, &keys.get(1).unwrap());
     depot.put(&manifest.path(), &bytes, PutIf::Always).unwrap();
@@ -344,10 +348,13 @@ fn a_full_backup_is_the_state_at_its_entry_while_others_write() {
     let manifests = depot.list("t1/full/").unwrap();
     assert!(!manifests.is_empty());
     for listed in manifests {
-        let (manifest, rows) = fulls.read(&listed.path).unwrap();
-        let mut counts = BTreeMap::new();
-        for row in rows {
-            let (key, record) = row.unwrap();
+        let (mut counts, mut all) = (BTreeMap::new(), Vec::new());
+        let manifest = fulls.read(&listed.path, |_, rows| {
+            all.extend(rows);
+            Ok(())
+        });
+        let manifest = manifest.unwrap();
+        for (key, record) in all {
             if let Record::Server(server) = encoding::decode_row(&key, &record).unwrap()
                 && let Some(count) = server.data.first_chunk()
             {
