@@ -1,12 +1,13 @@
 //! Running an operation from an async task: prepare, commit, and run again while what it read moves. Also the one log
 //! line of every request. Not here: what operations do (core) and who asks (authn).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::{ATTEMPTS_MAX, Ended, Engine, Prepared, conflict};
-use keyreeve_core::model::{Algorithm, Key, RealmId};
+use keyreeve_core::model::{Algorithm, Key, ObjectId, RealmId};
 use keyreeve_core::operations::{Operation, Subject};
 use keyreeve_core::record::{EntryDraft, Record, RecordKey};
 use keyreeve_core::request::Reference;
@@ -30,7 +31,7 @@ pub async fn execute<O: Operation + 'static>(
     let operation = Arc::new(operation);
     for _ in 0..ATTEMPTS_MAX {
         let prepared = prepare(engine, caller, &operation).await?;
-        let line = Line::new(prepared.entry());
+        let line = Line::new(caller, prepared.entry());
         let reply = match commit(engine, prepared).await? {
             Ended::Done(_, reply) => reply,
             Ended::Lost(error) => Err(error),
@@ -113,43 +114,38 @@ fn is_rsa(engine: &Engine, realm: RealmId, reference: &Reference) -> bool {
 }
 
 /// What the log says of a request.
-struct Line {
-    protocol: String,
+struct Line<'a> {
+    caller: &'a Caller,
     action: Action,
-    principal: String,
-    object: String,
-    request: String,
+    target: Option<String>,
+    object: Option<ObjectId>,
 }
 
-impl Line {
-    fn new(entry: &EntryDraft) -> Self {
-        let object = entry.target.clone().or_else(|| entry.object.map(|object| object.to_string()));
-        Self {
-            protocol: entry.protocol.clone(),
-            action: entry.action,
-            principal: entry.principal_name.clone(),
-            object: object.unwrap_or_else(|| "-".to_owned()),
-            request: entry.request.to_string(),
-        }
+impl<'a> Line<'a> {
+    fn new(caller: &'a Caller, entry: &EntryDraft) -> Self {
+        Self { caller, action: entry.action, target: entry.target.clone(), object: entry.object }
     }
 
     fn log(&self, begin: Instant, failure: Option<&Error>) {
-        let outcome = failure.map_or("ok".to_owned(), |failure| format!("{:?}", failure.kind()));
+        let Self { caller, action, target, object } = self;
+        let object = || object.map(|object| object.to_string());
+        let object = target.as_deref().map(Cow::Borrowed).or_else(|| object().map(Cow::Owned));
+        let outcome = failure.map_or(Cow::Borrowed("ok"), |failure| format!("{:?}", failure.kind()).into());
         let detail = failure.map(ToString::to_string);
         let microseconds = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         info!(
             target: REQUEST_LOG,
-            principal = %self.principal,
-            object = %self.object,
+            principal = %caller.name(),
+            object = %object.as_deref().unwrap_or("-"),
             %outcome,
             microseconds,
             detail,
             "{} {}",
-            self.protocol,
-            self.action.word(),
+            caller.protocol,
+            action.word(),
         );
         if let Some(fault) = failure.filter(|failure| failure.kind() == ErrorKind::Internal) {
-            error!(request = %self.request, cause = %fault, "{} {} failed", self.protocol, self.action.word());
+            error!(request = %caller.request, cause = %fault, "{} {} failed", caller.protocol, action.word());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Authentication: from what a peer proves to the caller that it is. One file a method. Not here: what the caller may
 //! do (core's access).
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
@@ -26,6 +27,7 @@ const FAILURES_RECORDED_TOTAL_MAX: u32 = 100;
 pub struct Authenticator {
     engine: Arc<Engine>,
     failures: PerSecond,
+    requests: RequestIds,
 }
 
 impl Authenticator {
@@ -33,7 +35,7 @@ impl Authenticator {
     /// journal in a second.
     pub fn new(engine: Arc<Engine>, failures_recorded_per_second_max: u32) -> Self {
         let failures = PerSecond::new(failures_recorded_per_second_max, FAILURES_RECORDED_TOTAL_MAX);
-        Self { engine, failures }
+        Self { engine, failures, requests: RequestIds::default() }
     }
 
     /// Who asks, proven anew for every request, so that a revocation counts at once. Where a certificate and a token
@@ -48,7 +50,7 @@ impl Authenticator {
         token: Option<&str>,
     ) -> Result<Caller> {
         let principal = self.prove(peer, token);
-        let request = request_id(&self.engine)?;
+        let request = self.requests.next(&self.engine)?;
         match principal {
             Ok(principal) => Ok(Caller::authenticated(principal, protocol, Some(peer.address), request)),
             Err(error) if error.kind() == ErrorKind::Unauthenticated => {
@@ -93,6 +95,37 @@ impl Authenticator {
             execute(&self.engine, caller, Note { action: Action::Authenticate, detail, denied: true }).await;
     }
 }
+
+/// Ids of requests, one after the other behind random bytes of this process: an id must be nobody else's, and need not be
+/// hard to guess, which is dear.
+#[derive(Default)]
+struct RequestIds {
+    first: OnceLock<[u8; 10]>,
+    given: AtomicU64,
+}
+
+impl RequestIds {
+    fn next(&self, engine: &Engine) -> Result<RequestId> {
+        let mut bytes = match self.first.get() {
+            Some(first) => *first,
+            None => {
+                let mut random = [0; 10];
+                engine.crypto().fill(&mut random)?;
+                *self.first.get_or_init(|| random)
+            }
+        };
+        // 48 bits of it count; the 26 random ones before them stay (6 of the ten bytes' 80 are the UUID's own).
+        let (_, counted) = bytes.split_at_mut(2);
+        let Some(counted) = counted.first_chunk_mut::<8>() else { return request_id(engine) };
+        let given = self.given.fetch_add(1, Ordering::Relaxed) & COUNTED_BITS;
+        let first = u64::from_be_bytes(*counted);
+        *counted = (first & !COUNTED_BITS | first.wrapping_add(given) & COUNTED_BITS).to_be_bytes();
+        Ok(RequestId::from_parts(engine.clock().now().0.max(0) as u64, &bytes))
+    }
+}
+
+/// The bits of an id that count.
+const COUNTED_BITS: u64 = (1 << 48) - 1;
 
 /// An id for a new request.
 ///

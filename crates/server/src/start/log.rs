@@ -1,11 +1,10 @@
 //! Where log lines go: all to stderr, or under `dev` the requests to stdout and the rest to stderr. A reader that is
-//! slow loses lines and never holds up the server. What comes from outside (names, paths, messages) is made harmless
+//! slow loses lines and never holds up the server (`lines`). What comes from outside (names, paths, messages) is made harmless
 //! here, for every line at once. Not here: what is logged.
 
 use std::fmt::{self, Write as _};
 
 use tracing::{Subscriber, field::Field};
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
@@ -15,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::lines::{LastLines, lines_to};
 use crate::execute::REQUEST_LOG;
 
 /// Bytes of one value in a line, such as a name.
@@ -31,7 +31,7 @@ pub enum Log {
 
 /// Writes out the last lines when dropped.
 pub struct LogGuard {
-    _workers: Vec<WorkerGuard>,
+    _last: [LastLines; 2],
 }
 
 impl Log {
@@ -41,11 +41,11 @@ impl Log {
         let levels: Targets = filter
             .and_then(|filter| filter.parse().ok())
             .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-        let (stderr, stderr_worker) = lossy(std::io::stderr());
-        let (stdout, stdout_worker) = lossy(std::io::stdout());
+        let (stderr, last_on_stderr) = lines_to(std::io::stderr());
+        let (stdout, last_on_stdout) = lines_to(std::io::stdout());
         // A process that has a subscriber already, such as a test, keeps it.
         let _ = self.subscriber(levels, stderr, stdout).try_init();
-        LogGuard { _workers: vec![stderr_worker, stdout_worker] }
+        LogGuard { _last: [last_on_stderr, last_on_stdout] }
     }
 
     fn subscriber<E, O>(self, levels: Targets, stderr: E, stdout: O) -> impl Subscriber + Send + Sync
@@ -66,10 +66,6 @@ impl Log {
         });
         tracing_subscriber::registry().with(rest).with(requests)
     }
-}
-
-fn lossy(writer: impl std::io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
-    NonBlockingBuilder::default().lossy(true).finish(writer)
 }
 
 fn lines<S, W>(
@@ -99,6 +95,13 @@ struct Harmless<'a, 'w> {
 
 impl fmt::Write for Harmless<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Most text is such: as it is, at once.
+        if let Some(left) = self.bytes_left.and_then(|left| left.checked_sub(text.len()))
+            && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        {
+            self.bytes_left = Some(left);
+            return self.writer.write_str(text);
+        }
         for c in text.chars() {
             let Some(left) = self.bytes_left else { break };
             self.bytes_left = left.checked_sub(c.len_utf8());

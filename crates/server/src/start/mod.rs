@@ -6,6 +6,7 @@ mod dev;
 mod error;
 pub(crate) mod files;
 mod init;
+mod lines;
 mod log;
 pub(crate) mod open;
 mod serve;

@@ -55,8 +55,15 @@ pub(super) fn assemble(
     mut answers: Vec<Answer>,
     size_max: Option<i32>,
 ) -> SecretBytes {
+    if let Some(size_max) = size_max.and_then(|size| usize::try_from(size).ok()) {
+        shorten(version, header, &mut answers, size_max);
+    }
+    whole(ResponseMessage::assemble(version, header, answers.iter().map(|answer| &answer.encoded)))
+}
+
+/// Makes failures of answers, from the end, until the response has at most so many bytes.
+fn shorten(version: Version, header: &ResponseHeader, answers: &mut [Answer], size_max: usize) {
     let bare = whole(ResponseMessage::assemble(version, header, [].iter())).len();
-    let size_max = size_max.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
     let mut size = bare + answers.iter().map(Answer::len).sum::<usize>();
     for answer in answers.iter_mut().rev().filter(|answer| answer.has_payload) {
         if size <= size_max {
@@ -68,7 +75,6 @@ pub(super) fn assemble(
         *answer = Answer::failure(answer.operation, answer.unique_batch_item_id.take(), failure, version);
         size += answer.len();
     }
-    whole(ResponseMessage::assemble(version, header, answers.iter().map(|answer| &answer.encoded)))
 }
 
 /// A message; nothing, and the connection's next read tells the client so, where it could not be encoded.
