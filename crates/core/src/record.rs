@@ -9,7 +9,7 @@ use crate::{
     access::Action,
     model::{
         AttributeName, Counts, Credential, CredentialId, Erasure, ErasureId, Key, KeyId, Lsn, ManagedObject,
-        NodeId, ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes, RequestId,
+        MaterialDigest, NodeId, ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes, RequestId,
         SealedNode, State, StoredCertificate, Time, TreeHead, UseKind, Uses,
     },
     ports::seal::SealedMaterial,
@@ -54,6 +54,8 @@ pub enum RecordKey {
     Counts(ObjectId),
     /// How often an object served.
     Uses(ObjectId),
+    /// Who had this material first, in a realm.
+    MaterialDigest(RealmId, MaterialDigest),
 }
 
 /// A realm (tenant).
@@ -112,6 +114,7 @@ pub enum Record {
     Place(Arc<Place>),
     Counts(Counts),
     Uses(Uses),
+    MaterialDigest { realm: RealmId, digest: MaterialDigest, object: ObjectId },
 }
 
 impl Record {
@@ -136,6 +139,7 @@ impl Record {
             Self::Place(place) => RecordKey::Place(place.name.clone()),
             Self::Counts(counts) => RecordKey::Counts(counts.object),
             Self::Uses(uses) => RecordKey::Uses(uses.object),
+            Self::MaterialDigest { realm, digest, .. } => RecordKey::MaterialDigest(*realm, *digest),
         }
     }
 }

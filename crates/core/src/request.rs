@@ -370,6 +370,11 @@ impl<'e> Context<'e> {
         self.engine.open_material(object, &sealed)
     }
 
+    /// The sealing port.
+    pub(crate) fn sealer(&self) -> &'e dyn crate::ports::seal::Sealer {
+        &**self.engine.sealer()
+    }
+
     /// Seals a secret of the server itself, outside of any managed object.
     pub(crate) fn seal(
         &self,
@@ -609,7 +614,7 @@ fn sealed(record: Option<Arc<Record>>, object: &ManagedObject) -> Result<Arc<Sea
 }
 
 /// Digests of passwords, short keys and other guessable secrets are never kept: they could be searched for.
-fn digest_is_public(object_type: ObjectType, material_bytes: usize) -> bool {
+pub(crate) fn digest_is_public(object_type: ObjectType, material_bytes: usize) -> bool {
     match object_type {
         ObjectType::SecretData | ObjectType::OpaqueObject | ObjectType::SplitKey => false,
         ObjectType::SymmetricKey => material_bytes >= DIGESTED_KEY_BYTES_MIN,

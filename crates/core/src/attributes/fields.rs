@@ -3,7 +3,7 @@
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{
-        Algorithm, AttributeName, BlockCipherMode, CryptoParameters, Digest, HashAlgorithm, Link, LinkType,
+        Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Digest, HashAlgorithm, Link, LinkType,
         MaskGenerator, Name, PaddingMethod, Revocation, SignatureScheme, Time, UsageUnit, Value,
     },
 };
@@ -232,10 +232,10 @@ pub(super) fn parameters(of: &CryptoParameters) -> Value {
     ])
 }
 
-/// Usage Limits of which nothing is spent.
-pub(crate) fn limited(total: u64, unit: UsageUnit) -> Value {
+/// The attribute Usage Limits with nothing spent; `total` is cut at `i64::MAX`.
+pub fn new_usage_limits(total: u64, unit: UsageUnit) -> (AttributeName, Value) {
     let total = i64::try_from(total).unwrap_or(i64::MAX);
-    usage_limits(total, total, unit.code())
+    (AttributeName::Standard(AttributeKind::UsageLimits), usage_limits(total, total, unit.code()))
 }
 
 /// Usage Limits less what was used up of them since they were granted.

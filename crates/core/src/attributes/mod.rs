@@ -12,11 +12,12 @@ mod view;
 
 pub use describe::{Described, describe};
 pub use edit::{AttributeEdit, Changed, Instance, edit};
+pub use fields::new_usage_limits;
 pub use rules::{Change, Rule, rule};
 pub use view::{View, server_generator};
 
 pub(crate) use edit::check_dates;
-pub(crate) use fields::{limited, part, unspent};
+pub(crate) use fields::{part, unspent};
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,9 @@ pub struct KeyPolicy {
     /// Longest lease on its versions, in seconds; `None`: [`LEASE_SECONDS_DEFAULT`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease_seconds: Option<u32>,
+    /// Material that an object has, or had, is not registered again; otherwise that is only told.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reject_duplicates: bool,
 }
 
 /// A year.
@@ -49,7 +52,13 @@ impl KeyPolicy {
 
 impl Default for KeyPolicy {
     fn default() -> Self {
-        Self { exportable: false, destroy_waiting_days: None, destroy_at_once: true, lease_seconds: None }
+        Self {
+            exportable: false,
+            destroy_waiting_days: None,
+            destroy_at_once: true,
+            lease_seconds: None,
+            reject_duplicates: false,
+        }
     }
 }
 

@@ -26,8 +26,8 @@ pub use erasure::{
 pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
 pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion, LEASE_SECONDS_DEFAULT};
 pub use object::{
-    Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, Name, ObjectType, Revocation,
-    RevocationReason,
+    Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, MaterialDigest, Name, ObjectType,
+    Revocation, RevocationReason,
 };
 pub use parameters::{BlockCipherMode, CryptoParameters, MaskGenerator, PaddingMethod, SignatureScheme};
 pub use principal::{Credential, CredentialId, CredentialKind, Principal, Role};

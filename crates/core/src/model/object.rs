@@ -108,6 +108,11 @@ pub struct Digest {
     pub format: KeyFormat,
 }
 
+/// Keyed digest of material: tells who has the key of it that two objects have the same, and nobody else anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MaterialDigest(#[serde(with = "serde_bytes")] pub [u8; 32]);
+
 /// Why an object was revoked.
 ///
 /// # Standard

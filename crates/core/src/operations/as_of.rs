@@ -66,7 +66,7 @@ impl Operation for ShowAsOf {
             known.map(|object| (Arc::clone(object), lifecycle::shown_at(object, past.time))).collect();
         let owner = name_of(context, past.key.owner)?;
         context.note_detail(format!("as of LSN {}", past.lsn));
-        Ok(Shown { key: past.key, owner, objects })
+        Ok(Shown { key: past.key, owner, objects, counted: BTreeMap::new() })
     }
 }
 

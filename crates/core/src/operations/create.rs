@@ -44,6 +44,8 @@ pub struct Created {
     pub primary: ObjectId,
     /// The public half.
     pub public: Option<ObjectId>,
+    /// The object that had the same material before, where the caller may know of it.
+    pub duplicate_of: Option<ObjectId>,
 }
 
 impl Operation for Create {
@@ -85,7 +87,8 @@ impl Operation for Create {
         })));
         context.note(series.key, Some(version.primary));
         context.note_target(&name);
-        Ok(Created { key: series.key, name, version: 1, primary: version.primary, public: version.public })
+        let KeyVersion { primary, public, .. } = version;
+        Ok(Created { key: series.key, name, version: 1, primary, public, duplicate_of: None })
     }
 }
 

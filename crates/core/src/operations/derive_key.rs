@@ -177,7 +177,7 @@ impl DeriveKey {
             tags: self.tags.clone(),
             grants: Vec::new(),
         })));
-        Ok(Created { key, name, version: 1, primary: id, public: None })
+        Ok(Created { key, name, version: 1, primary: id, public: None, duplicate_of: None })
     }
 
     /// Object type, kind of key, and uses where nobody names any; a derived key is validated like an imported one.

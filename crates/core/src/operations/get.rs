@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Operation, Subject, subject};
+use super::{Operation, Subject, duplicates, subject};
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
@@ -82,7 +82,7 @@ impl Operation for Get {
         }
         let material = self.encoded(context, &object, public_of_private)?;
         let (material, wrapped_by) = self.protected(context, material)?;
-        let object = if object.fresh && !self.public { no_longer_fresh(context, &object)? } else { object };
+        let object = if object.fresh && !self.public { first_given_out(context, &object)? } else { object };
         if !self.public && !is_public(object.object_type) {
             context.count_export(object.id);
         }
@@ -175,6 +175,10 @@ fn is_public(object_type: ObjectType) -> bool {
     matches!(object_type, ObjectType::PublicKey | ObjectType::Certificate | ObjectType::CertificateRequest)
 }
 
-fn no_longer_fresh(context: &mut Context<'_>, object: &ManagedObject) -> Result<Arc<ManagedObject>> {
+/// From now on somebody may bring its material back as that of another.
+fn first_given_out(context: &mut Context<'_>, object: &ManagedObject) -> Result<Arc<ManagedObject>> {
+    let material = context.material(object)?;
+    let digest = duplicates::digest(context, (object.object_type, object.spec), &material)?;
+    duplicates::note(context, digest, object.id)?;
     context.put_changed(ManagedObject { fresh: false, ..object.clone() })
 }

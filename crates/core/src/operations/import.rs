@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Operation, Subject, Template,
     create::{Created, Series, WRAPPING_KEY_NAME, check_tags, check_usage, claim_names, put_made},
+    duplicates,
     register::MATERIAL_BYTES_MAX,
     rekey::{Rekey, append},
     subject,
@@ -16,8 +17,8 @@ use crate::{
     access::{self, Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{
-        CryptoParameters, Key, KeyFormat, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ObjectType,
-        UsageMask,
+        CryptoParameters, Key, KeyFormat, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, MaterialDigest,
+        ObjectType, UsageMask,
     },
     ports::crypto::Generated,
     record::Record,
@@ -100,7 +101,9 @@ impl Operation for Import {
         let made = Made::of(context, decoded, spec)?;
         let templates = self.templates(context, &made)?;
         let spec = made.spec();
+        let digest = made.digest(context)?;
         let version = made.put(context, (key, 1), [&templates[0], &templates[1]])?;
+        let duplicate_of = duplicates::note_import(context, digest, version.primary, &self.policy)?;
         let name =
             claim_names(context, key, Some(&self.name), &version, [&self.template, &Template::default()])?;
         context.put(Record::Key(Arc::new(Key {
@@ -118,7 +121,8 @@ impl Operation for Import {
         })));
         context.note(key, Some(version.primary));
         context.note_target(&name);
-        Ok(Created { key, name, version: 1, primary: version.primary, public: version.public })
+        let KeyVersion { primary, public, .. } = version;
+        Ok(Created { key, name, version: 1, primary, public, duplicate_of })
     }
 }
 
@@ -146,9 +150,12 @@ impl Operation for ImportVersion {
             return other_kind();
         }
         let rekey = Rekey { key: self.key.clone(), activation: None, template: None, public: None };
-        append(context, &resolved, &rekey, |context, version, [template, public]| {
+        let digest = made.digest(context)?;
+        let created = append(context, &resolved, &rekey, |context, version, [template, public]| {
             made.put(context, (key, version), [&template, &public])
-        })
+        })?;
+        let duplicate_of = duplicates::note_import(context, digest, created.primary, &resolved.key.policy)?;
+        Ok(Created { duplicate_of, ..created })
     }
 }
 
@@ -242,6 +249,21 @@ impl Made {
             Self::Public(..) => public,
             Self::Data(..) => UsageMask::NONE,
         }
+    }
+
+    /// Of the secret or private half, or of the only one.
+    fn digest(&self, context: &mut Context<'_>) -> Result<Option<MaterialDigest>> {
+        let (kind, material) = match self {
+            Self::Key(spec, Generated::Symmetric(material)) => {
+                ((ObjectType::SymmetricKey, Some(*spec)), material)
+            }
+            Self::Key(spec, Generated::Pair { private, .. }) => {
+                ((ObjectType::PrivateKey, Some(*spec)), private)
+            }
+            Self::Public(spec, material) => ((ObjectType::PublicKey, Some(*spec)), material),
+            Self::Data(object_type, material) => ((*object_type, None), material),
+        };
+        duplicates::digest(context, kind, material)
     }
 
     fn put(

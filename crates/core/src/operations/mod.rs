@@ -53,6 +53,7 @@ pub mod verify;
 pub mod wrap;
 
 mod choose;
+mod duplicates;
 mod template;
 mod usage_limits;
 mod versions;

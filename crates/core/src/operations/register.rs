@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Operation, Subject, Template,
     create::{Created, check_tags, claim_names},
+    duplicates,
     template::Place,
 };
 use crate::{
@@ -58,6 +59,8 @@ impl Operation for Register {
         // before: they follow the template as for a created key.
         let object = self.template.object(place, fitting, context.now())?;
         context.put_new(object, &self.material)?;
+        let digest = duplicates::digest(context, (self.object_type, spec), &self.material)?;
+        let duplicate_of = duplicates::note_import(context, digest, id, &self.policy)?;
         let version = KeyVersion { number: 1, primary: id, public: None };
         let name = claim_names(
             context,
@@ -81,7 +84,7 @@ impl Operation for Register {
         })));
         context.note(key, Some(id));
         context.note_target(&name);
-        Ok(Created { key, name, version: 1, primary: id, public: None })
+        Ok(Created { key, name, version: 1, primary: id, public: None, duplicate_of })
     }
 }
 

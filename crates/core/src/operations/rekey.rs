@@ -94,6 +94,7 @@ pub(super) fn append(
         version: version.number,
         primary: version.primary,
         public: version.public,
+        duplicate_of: None,
     };
     key.versions.push(version);
     context.put(Record::Key(Arc::new(key)));

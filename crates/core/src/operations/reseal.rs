@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    Operation, Subject,
+    Operation, Subject, duplicates,
     server::{known_server_data, reseal_server_data},
 };
 use crate::{
@@ -76,6 +76,7 @@ pub fn reseal_all(
     if !is_pending(&**engine.store(), root_version)? {
         return Ok(());
     }
+    let server = &[server, &[duplicates::DIGEST_KEY]].concat();
     // INVARIANT: once this entry is durable, everything under former root keys is in the index: the store takes nothing
     // more that is sealed under them.
     engine.execute(&caller()?, &Reseal { root_version, objects: &[], server })?;

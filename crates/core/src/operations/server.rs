@@ -94,22 +94,31 @@ impl Operation for PutServerData {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
-        let id = context.new_object_id()?;
-        let sealed = self.secret.as_ref().map(|secret| {
-            let mut bound = Vec::with_capacity(32 + secret.len());
-            bound.extend_from_slice(&context.crypto().sha256(&head(&self.name, &self.data)));
-            bound.extend_from_slice(secret.expose());
-            context.seal(&server_binding(id), &SecretBytes::new(bound))
-        });
-        let sealed = sealed.transpose()?;
+        let data = server_data_of(context, &self.name, &self.data, self.secret.as_ref())?;
         context.note_target(&self.name);
-        context.put(Record::Server(Arc::new(ServerData {
-            name: self.name.clone(),
-            data: self.data.clone(),
-            sealed,
-        })));
+        context.put(Record::Server(Arc::new(data)));
         Ok(())
     }
+}
+
+/// Server data with its secret part sealed, to be put.
+///
+/// # Errors
+/// The sealer's.
+pub(super) fn server_data_of(
+    context: &Context<'_>,
+    name: &str,
+    data: &[u8],
+    secret: Option<&SecretBytes>,
+) -> Result<ServerData> {
+    let id = context.new_object_id()?;
+    let sealed = secret.map(|secret| {
+        let mut bound = Vec::with_capacity(32 + secret.len());
+        bound.extend_from_slice(&context.crypto().sha256(&head(name, data)));
+        bound.extend_from_slice(secret.expose());
+        context.seal(&server_binding(id), &SecretBytes::new(bound))
+    });
+    Ok(ServerData { name: name.to_owned(), data: data.to_vec(), sealed: sealed.transpose()? })
 }
 
 /// Reads data of the server: the readable part and the opened secret part. For the server's own wiring only.

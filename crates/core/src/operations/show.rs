@@ -1,13 +1,14 @@
 //! Show: a key with its versions, without any material.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Operation, Subject, subject};
+use super::{Operation, Subject, subject, usage_limits};
 use crate::{
     access::{Action, Permit},
     error::Result,
     lifecycle,
-    model::{Key, ManagedObject, State},
+    model::{Key, ManagedObject, ObjectId, State, UsageLimits, Uses},
+    record::{Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
 
@@ -26,6 +27,19 @@ pub struct Shown {
     pub owner: String,
     /// Its objects with their states now, oldest version first, the private half before the public one.
     pub objects: Vec<(Arc<ManagedObject>, State)>,
+    /// What is counted of them as of now; nothing where the key is shown as it was.
+    pub counted: BTreeMap<ObjectId, Counted>,
+}
+
+/// What is counted of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// How often it served, where it did.
+    pub uses: Option<Uses>,
+    /// How much it may protect, where that is limited.
+    pub limits: Option<UsageLimits>,
+    /// How often its secret material left the server.
+    pub exported: u64,
 }
 
 impl Operation for Show {
@@ -47,12 +61,26 @@ impl Operation for Show {
 
 /// The key with its objects.
 pub(super) fn shown(context: &mut Context<'_>, key: Arc<Key>) -> Result<Shown> {
-    let mut objects = Vec::new();
+    let (mut objects, mut all) = (Vec::new(), BTreeMap::new());
     for id in key.objects() {
         let object = context.object(id)?;
         let state = lifecycle::shown_at(&object, context.now());
+        all.insert(id, counted(context, &object)?);
         objects.push((object, state));
     }
     let owner = super::principals::name_of(context, key.owner)?;
-    Ok(Shown { key, owner, objects })
+    Ok(Shown { key, owner, objects, counted: all })
+}
+
+/// Nothing depends on what others use meanwhile: none of it is bound.
+fn counted(context: &Context<'_>, object: &ManagedObject) -> Result<Counted> {
+    let uses = match context.store().get(&RecordKey::Uses(object.id))?.as_deref() {
+        Some(Record::Uses(uses)) => Some(*uses),
+        _ => None,
+    };
+    let exported = match context.store().get(&RecordKey::Counts(object.id))?.as_deref() {
+        Some(Record::Counts(counts)) => counts.exported,
+        _ => 0,
+    };
+    Ok(Counted { uses, limits: usage_limits::limits(context, object)?, exported })
 }

@@ -238,6 +238,7 @@ pub(crate) fn encode_key(key: &RecordKey) -> Vec<u8> {
         RecordKey::Place(name) => (16, [name.as_bytes(), &[]]),
         RecordKey::Counts(object) => (17, [object.as_bytes(), &[]]),
         RecordKey::Uses(object) => (18, [object.as_bytes(), &[]]),
+        RecordKey::MaterialDigest(realm, digest) => (19, [realm.as_bytes(), &digest.0]),
     };
     [&[b'r', kind], parts[0], parts[1]].concat()
 }

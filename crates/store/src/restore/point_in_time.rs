@@ -136,7 +136,9 @@ impl Merge<'_> {
                 true
             }
             Record::Material(_) => true,
-            Record::Counts(Counts { object, .. }) | Record::Uses(Uses { object, .. }) => {
+            Record::Counts(Counts { object, .. })
+            | Record::Uses(Uses { object, .. })
+            | Record::MaterialDigest { object, .. } => {
                 self.states.then(&RecordKey::Object(*object))?.is_none()
             }
             // Whoever was known then and proved itself anew since is not shut out.

@@ -146,7 +146,9 @@ fn tells_only_names(payload: &Response) -> bool {
             | Response::Check(_)
             | Response::DeleteAttribute(_)
             | Response::Destroy(_)
+            | Response::GetUsageAllocation(_)
             | Response::ModifyAttribute(_)
+            | Response::ObtainLease(_)
             | Response::Revoke(_)
             | Response::SetAttribute(_)
     )
@@ -219,6 +221,10 @@ impl<'a> Batch<'a> {
             Request::ReKeyKeyPair(request) => rekey::rekey_key_pair(self, request).await.map(Response::from),
             Request::Locate(request) => locate::locate(self, request).await.map(Response::from),
             Request::Check(request) => check::check(self, request).await.map(Response::from),
+            Request::ObtainLease(request) => check::obtain_lease(self, request).await.map(Response::from),
+            Request::GetUsageAllocation(request) => {
+                check::get_usage_allocation(self, request).await.map(Response::from)
+            }
             Request::Get(request) => get::get(self, request).await.map(Response::from),
             Request::GetAttributes(request) => {
                 get_attributes::get_attributes(self, request).await.map(Response::from)

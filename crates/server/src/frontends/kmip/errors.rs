@@ -79,6 +79,11 @@ impl From<EncodeError> for Failure {
     }
 }
 
+/// A failure of an operation that protects: its limits are those of the key, not of the server.
+pub(super) fn exhausted(failure: Failure) -> Failure {
+    failure.instead(ErrorKind::LimitExceeded, ResultReason::PermissionDenied)
+}
+
 /// A field that the operation cannot do without.
 pub(super) fn missing(field: &str) -> Failure {
     Failure::new(ResultReason::MissingData, format!("{field} is missing"))

@@ -34,6 +34,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
+use super::counted::{self, UsageLimitsRequest};
 use super::errors::{Problem, Result};
 use super::request::{self, Arguments, Authenticated, Base64, Body, NamedKey, Segments};
 
@@ -59,6 +60,13 @@ pub(super) struct CreateRequest {
     /// False: never without the waiting period.
     #[serde(default = "yes")]
     destroy_at_once: bool,
+    /// How much every version may protect; none: without limit.
+    usage_limits: Option<UsageLimitsRequest>,
+    /// Longest lease, for KMIP clients; none: an hour.
+    lease_seconds: Option<u32>,
+    /// Material that is here, or was, is refused instead of told of.
+    #[serde(default)]
+    reject_duplicates: bool,
 }
 
 fn yes() -> bool {
@@ -76,7 +84,9 @@ pub(super) async fn create(
         Problem::invalid(format!("there is no algorithm {:?}; there are {known}", request.algorithm))
     })?;
     let usage = request.usage.as_deref().map(usage_mask).transpose()?;
+    let limits = request.usage_limits.map(UsageLimitsRequest::attribute).transpose()?;
     let half = |usage| Template {
+        further: limits.clone().into_iter().collect(),
         activation: if request.active { Activation::Now } else { Activation::Later },
         usage,
         sensitive: Some(true),
@@ -104,11 +114,15 @@ fn policy(request: &CreateRequest) -> Result<KeyPolicy> {
         let detail = format!("destroy_waiting_days is 0 to {DESTROY_WAITING_DAYS_MAX}");
         return Err(Problem::invalid(detail));
     }
+    if request.lease_seconds == Some(0) {
+        return Err(Problem::invalid("lease_seconds is at least 1"));
+    }
     Ok(KeyPolicy {
         exportable: request.exportable,
         destroy_waiting_days: request.destroy_waiting_days,
         destroy_at_once: request.destroy_at_once,
-        ..KeyPolicy::default()
+        lease_seconds: request.lease_seconds,
+        reject_duplicates: request.reject_duplicates,
     })
 }
 
@@ -439,7 +453,7 @@ fn usage_mask(words: &[String]) -> Result<UsageMask> {
 
 /// A key as `-o json` prints it. Field names are stable.
 pub(super) fn key(shown: &Shown) -> Value {
-    let Shown { key, owner, objects } = shown;
+    let Shown { key, owner, objects, .. } = shown;
     let object = |id| objects.iter().find(|(object, _)| object.id == id);
     let latest: Vec<_> =
         key.latest().into_iter().flat_map(|latest| [Some(latest.primary), latest.public]).collect();
@@ -447,7 +461,7 @@ pub(super) fn key(shown: &Shown) -> Value {
     let usage = usage.fold(UsageMask::NONE, |mask, (object, _)| mask | object.usage);
     let version = |version: &KeyVersion| {
         let (object, state) = object(version.primary)?;
-        Some(json!({
+        let mut answer = json!({
             "version": version.number,
             "state": state.word(),
             "object_id": version.primary.to_string(),
@@ -458,7 +472,9 @@ pub(super) fn key(shown: &Shown) -> Value {
             "destruction": object.dates.destruction.map(|time| time.to_string()),
             "destroyed": object.dates.destroy.map(|time| time.to_string()),
             "erasure": object.erasure.map(|id| id.to_string()),
-        }))
+        });
+        counted::add(&mut answer, shown, version);
+        Some(answer)
     };
     json!({
         "id": key.id.to_string(),
@@ -473,6 +489,8 @@ pub(super) fn key(shown: &Shown) -> Value {
         "exportable": key.policy.exportable,
         "destroy_waiting_days": key.policy.destroy_waiting_days,
         "destroy_at_once": key.policy.destroy_at_once,
+        "lease_seconds": key.policy.lease_seconds(),
+        "reject_duplicates": key.policy.reject_duplicates,
         "version": key.latest().map(|latest| latest.number),
         "versions": key.versions.iter().filter_map(version).collect::<Vec<_>>(),
     })

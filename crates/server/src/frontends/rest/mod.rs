@@ -32,6 +32,7 @@ use crate::reseal::Resealing;
 mod answer;
 mod backups;
 mod clients;
+mod counted;
 mod data;
 mod destruction;
 mod errors;

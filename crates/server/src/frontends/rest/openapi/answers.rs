@@ -11,14 +11,18 @@ const ANSWERS: &[(&str, &str)] = &[
         "Key",
         "id uuid, name string, algorithm string|null, type string, state string|null, owner string, created time, \
          tags object, usage [string], exportable boolean, destroy_waiting_days integer|null, \
-         destroy_at_once boolean, version integer, versions [KeyVersion]",
+         destroy_at_once boolean, lease_seconds integer, reject_duplicates boolean, version integer, \
+         versions [KeyVersion], duplicate_of? uuid",
     ),
     (
         "KeyVersion",
         "version integer, state string, object_id uuid, public_object_id uuid|null, created time, \
          activated time|null, deactivated time|null, destruction time|null, destroyed time|null, \
-         erasure uuid|null",
+         erasure uuid|null, uses Uses, first_used time|null, last_used time|null, exports integer|null, \
+         usage_limits UsageLimits|null",
     ),
+    ("Uses", "protect integer|null, process integer|null"),
+    ("UsageLimits", "total integer, left integer, unit string"),
     ("Keys", "keys [Key], next string|null"),
     ("Export", "version integer, object_id uuid, format string, wrapped base64, wrapped_by uuid|null"),
     ("Aliases", "aliases [Alias], next string|null"),
