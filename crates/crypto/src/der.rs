@@ -3,13 +3,15 @@
 
 use keyreeve_core::{
     Result, SecretBytes,
-    model::{Algorithm, KeyFormat, KeyMaterial},
+    model::{Algorithm, Curve, KeyFormat, KeyMaterial},
 };
 use pkcs1::{RsaPrivateKeyRef, RsaPublicKeyRef, UintRef};
 use pkcs8::{
     AlgorithmIdentifierRef, ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef,
     der::{Decode, Encode, asn1::BitStringRef, asn1::OctetStringRef},
 };
+
+use zeroize::Zeroizing;
 
 use crate::{
     error::{invalid, library, unsupported},
@@ -22,6 +24,21 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 /// # Standard
 /// RFC 8410 section 3.
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// # Standard
+/// RFC 8410 section 3.
+pub(crate) const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+/// Parameter sets of post-quantum algorithms with their object identifiers.
+///
+/// # Standard
+/// RFC 9935 section 3 and RFC 9881 section 2.
+const POST_QUANTUM: [(Algorithm, ObjectIdentifier); 6] = [
+    (Algorithm::MlKem512, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.1")),
+    (Algorithm::MlKem768, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.2")),
+    (Algorithm::MlKem1024, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.3")),
+    (Algorithm::MlDsa44, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17")),
+    (Algorithm::MlDsa65, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18")),
+    (Algorithm::MlDsa87, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19")),
+];
 
 /// The algorithm that an encoding of a private or public key tells.
 ///
@@ -42,10 +59,124 @@ pub(crate) fn algorithm(half: Half, material: &KeyMaterial) -> Result<Algorithm>
     };
     match oid {
         pkcs1::ALGORITHM_OID => Ok(Algorithm::Rsa),
-        EC_PUBLIC_KEY => Ok(Algorithm::Ec),
+        EC_PUBLIC_KEY | X25519 => Ok(Algorithm::Ec),
         ED25519 => Ok(Algorithm::Ed25519),
-        other => Err(unsupported(format!("keys of the algorithm {other} are not offered"))),
+        other => POST_QUANTUM
+            .iter()
+            .find(|(_, known)| *known == other)
+            .map(|(algorithm, _)| *algorithm)
+            .ok_or_else(|| unsupported(format!("keys of the algorithm {other} are not offered"))),
     }
+}
+
+/// True for keys on Curve25519 in Montgomery form.
+pub(crate) fn is_x25519(material: &KeyMaterial) -> bool {
+    let bytes = material.bytes.expose();
+    match material.format {
+        KeyFormat::Pkcs8 => private_key_info(bytes).is_ok_and(|info| info.algorithm.oid == X25519),
+        KeyFormat::Spki => public_key_info(bytes).is_ok_and(|info| info.algorithm.oid == X25519),
+        _ => false,
+    }
+}
+
+/// The bytes of an X25519 public key.
+///
+/// # Errors
+/// `InvalidField` where it is a key of another kind.
+pub(crate) fn x25519_public_key(spki: &[u8]) -> Result<Vec<u8>> {
+    match public_key_info(spki)?.algorithm.oid {
+        X25519 => public_key_bytes(spki),
+        _ => Err(invalid("the peer's public key is none of X25519")),
+    }
+}
+
+/// What a SubjectPublicKeyInfo holds.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn public_key_bytes(spki: &[u8]) -> Result<Vec<u8>> {
+    let info = public_key_info(spki)?;
+    info.subject_public_key.as_bytes().map(<[u8]>::to_vec).ok_or_else(|| malformed("SubjectPublicKeyInfo"))
+}
+
+/// SubjectPublicKeyInfo of a post-quantum key.
+pub(crate) fn post_quantum_spki(algorithm: Algorithm, public: &[u8]) -> Result<Vec<u8>> {
+    let algorithm = AlgorithmIdentifierRef { oid: post_quantum_oid(algorithm)?, parameters: None };
+    let subject_public_key = BitStringRef::from_bytes(public).map_err(|_| library("encode a public key"))?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }
+        .to_der()
+        .map_err(|_| library("encode a public key"))
+}
+
+/// PKCS#8 around what the algorithm calls its private key. Holds secrets.
+pub(crate) fn post_quantum_pkcs8(algorithm: Algorithm, private: &[u8]) -> Result<SecretBytes> {
+    pkcs8_of(post_quantum_oid(algorithm)?, private)
+}
+
+/// What a PKCS#8 holds, without its first layer. Holds secrets.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn private_key_bytes(pkcs8: &[u8]) -> Result<SecretBytes> {
+    Ok(SecretBytes::copy_from(private_key_info(pkcs8)?.private_key.as_bytes()))
+}
+
+/// The bytes of a private key of RFC 8410, which is an octet string within the one of PKCS#8. Holds secrets.
+///
+/// # Errors
+/// `InvalidField`.
+pub(crate) fn curve_private_key(pkcs8: &[u8]) -> Result<SecretBytes> {
+    let inner = private_key_bytes(pkcs8)?;
+    let key = <&OctetStringRef>::from_der(inner.expose()).map_err(|_| malformed("PKCS#8"))?;
+    Ok(SecretBytes::copy_from(key.as_bytes()))
+}
+
+/// PKCS#8 around a private key of RFC 8410. Holds secrets.
+///
+/// # Standard
+/// RFC 8410 section 7, version 1.
+pub(crate) fn curve_pkcs8(oid: ObjectIdentifier, key: &[u8]) -> Result<SecretBytes> {
+    let refused = |_| library("encode a private key");
+    let inner = OctetStringRef::new(key).map_err(refused)?.to_der().map(SecretBytes::new).map_err(refused)?;
+    pkcs8_of(oid, inner.expose())
+}
+
+/// A private key on this curve in SEC 1, without the public half. Holds secrets.
+///
+/// # Standard
+/// RFC 5915 section 3, RFC 5480 section 2.1.1.1.
+///
+/// # Errors
+/// `Unsupported` for a curve without a name here.
+pub(crate) fn sec1(curve: Curve, scalar: &[u8]) -> Result<SecretBytes> {
+    const NAMES: [(Curve, &[u8]); 4] = [
+        (Curve::P256, b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"),
+        (Curve::P384, b"\x06\x05\x2b\x81\x04\x00\x22"),
+        (Curve::P521, b"\x06\x05\x2b\x81\x04\x00\x23"),
+        (Curve::Secp256k1, b"\x06\x05\x2b\x81\x04\x00\x0a"),
+    ];
+    let (_, oid) =
+        NAMES.iter().find(|(known, _)| *known == curve).ok_or_else(|| unsupported("no such curve"))?;
+    // INVARIANT: all four are shorter than 128 bytes together, so that every length is one byte.
+    let body_bytes = 3 + 2 + scalar.len() + 2 + oid.len();
+    let mut out = Zeroizing::new(Vec::with_capacity(2 + body_bytes));
+    out.extend_from_slice(&[0x30, body_bytes as u8, 2, 1, 1, 4, scalar.len() as u8]);
+    out.extend_from_slice(scalar);
+    out.extend_from_slice(&[0xa0, oid.len() as u8]);
+    out.extend_from_slice(oid);
+    Ok(SecretBytes::new(std::mem::take(&mut *out)))
+}
+
+fn post_quantum_oid(algorithm: Algorithm) -> Result<ObjectIdentifier> {
+    let known = POST_QUANTUM.iter().find(|(known, _)| *known == algorithm);
+    known.map(|(_, oid)| *oid).ok_or_else(|| library("name an algorithm"))
+}
+
+fn pkcs8_of(oid: ObjectIdentifier, private: &[u8]) -> Result<SecretBytes> {
+    let refused = |_| library("encode a private key");
+    let private_key = OctetStringRef::new(private).map_err(refused)?;
+    let algorithm = AlgorithmIdentifierRef { oid, parameters: None };
+    PrivateKeyInfoRef::new(algorithm, private_key).to_der().map(SecretBytes::new).map_err(refused)
 }
 
 /// The PKCS#1 RSAPrivateKey within `material`, checked for structure only. Holds secrets.

@@ -21,9 +21,29 @@ use crate::{
 
 const MAGIC: &[u8; 4] = b"KRVE";
 const VERSION: u8 = 1;
-/// HMAC-SHA-256 key derivation, AES-256-GCM.
-const SUITE: u8 = 1;
 const LABEL: &[u8] = b"keyreeve data envelope";
+
+/// What seals a message; its key is derived by HMAC-SHA-256 in either.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Suite {
+    /// AES-256-GCM: for AES keys.
+    Aes256Gcm = 1,
+    /// ChaCha20-Poly1305: for ChaCha20-Poly1305 keys.
+    ChaCha20Poly1305 = 2,
+}
+
+impl Suite {
+    fn from_code(code: u8) -> Option<Self> {
+        [Self::Aes256Gcm, Self::ChaCha20Poly1305].into_iter().find(|suite| *suite as u8 == code)
+    }
+
+    fn algorithm(self) -> &'static aead::Algorithm {
+        match self {
+            Self::Aes256Gcm => &aead::AES_256_GCM,
+            Self::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
+        }
+    }
+}
 
 /// Offsets of the fields; each one begins where the one before ends.
 const SUITE_AT: usize = 5;
@@ -53,8 +73,9 @@ pub fn envelope_owner(envelope: &[u8]) -> Result<EnvelopeKey> {
 /// Seals `plaintext` for `owner` under a key derived from `secret`, bound to `context`.
 ///
 /// # Standard
-/// SP 800-108r1 section 4.1 (KDF in counter mode), SP 800-38D (GCM).
+/// SP 800-108r1 section 4.1 (KDF in counter mode), SP 800-38D (GCM), RFC 8439 (ChaCha20-Poly1305).
 pub(crate) fn seal(
+    suite: Suite,
     secret: &[u8],
     rng: &dyn Rng,
     owner: EnvelopeKey,
@@ -65,7 +86,7 @@ pub(crate) fn seal(
     let (header, body) = out.split_at_mut(HEADER_BYTES);
     header[..MAGIC.len()].copy_from_slice(MAGIC);
     header[MAGIC.len()] = VERSION;
-    header[SUITE_AT] = SUITE;
+    header[SUITE_AT] = suite as u8;
     header[KEY_AT..KEY_VERSION_AT].copy_from_slice(owner.key.as_bytes());
     header[KEY_VERSION_AT..SALT_AT].copy_from_slice(&owner.version.to_be_bytes());
     rng.fill(&mut header[SALT_AT..COMMITMENT_AT])?;
@@ -74,7 +95,7 @@ pub(crate) fn seal(
     header[COMMITMENT_AT..].copy_from_slice(derived.commitment());
     let (data, tag) = body.split_at_mut(plaintext.len());
     derived
-        .key()?
+        .key(suite)?
         .seal_out_of_place_scatter(nonce(header)?, aad(header, &context_hash), plaintext, data, &[], tag)
         .map_err(|_| library("seal an envelope"))?;
     Ok(out)
@@ -85,13 +106,14 @@ pub(crate) fn seal(
 /// # Errors
 /// `InvalidField` where the bytes are no envelope; `CryptoFailed` where anything is altered or does not belong.
 pub(crate) fn open(
+    suite: Suite,
     secret: &[u8],
     owner: EnvelopeKey,
     context: &[u8],
     envelope: &[u8],
 ) -> Result<SecretBytes> {
     let (header, data, tag) = split(envelope)?;
-    if envelope_owner(envelope)? != owner {
+    if header[SUITE_AT] != suite as u8 || envelope_owner(envelope)? != owner {
         return Err(crypto_failed());
     }
     let context_hash = digest::sha256(&[context]);
@@ -99,7 +121,7 @@ pub(crate) fn open(
     verify_slices_are_equal(&header[COMMITMENT_AT..], derived.commitment()).map_err(|_| crypto_failed())?;
     let mut out = vec![0; data.len()];
     derived
-        .key()?
+        .key(suite)?
         .open_separate_gather(nonce(header)?, aad(header, &context_hash), data, tag, &mut out)
         .map_err(|_| crypto_failed())?;
     Ok(SecretBytes::new(out))
@@ -110,7 +132,7 @@ fn split(envelope: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
     if !envelope.starts_with(MAGIC) || envelope.len() < HEADER_BYTES + TAG_BYTES {
         return Err(invalid("this is no Keyreeve envelope, or not the whole of one"));
     }
-    if (envelope[MAGIC.len()], envelope[SUITE_AT]) != (VERSION, SUITE) {
+    if envelope[MAGIC.len()] != VERSION || Suite::from_code(envelope[SUITE_AT]).is_none() {
         return Err(unsupported("this envelope was made by a later version of Keyreeve"));
     }
     let (header, body) = envelope.split_at(HEADER_BYTES);
@@ -118,13 +140,13 @@ fn split(envelope: &[u8]) -> Result<(&[u8], &[u8], &[u8])> {
     Ok((header, data, tag))
 }
 
-/// The message's AES-256 key and its commitment. Holds secrets.
+/// The message's key of 256 bits and its commitment. Holds secrets.
 struct Derived(Zeroizing<[u8; 64]>);
 
 impl Derived {
-    fn key(&self) -> Result<aead::LessSafeKey> {
+    fn key(&self, suite: Suite) -> Result<aead::LessSafeKey> {
         let unbound =
-            aead::UnboundKey::new(&aead::AES_256_GCM, &self.0[..32]).map_err(|_| library("make a key"))?;
+            aead::UnboundKey::new(suite.algorithm(), &self.0[..32]).map_err(|_| library("make a key"))?;
         Ok(aead::LessSafeKey::new(unbound))
     }
 

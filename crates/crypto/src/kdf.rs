@@ -85,7 +85,8 @@ fn pbkdf2(secret: &[u8], hash: HashAlgorithm, salt: &[u8], iterations: u32, out:
         _ => return Err(unsupported("PBKDF2 is offered with SHA-1, SHA-256, SHA-384 and SHA-512")),
     };
     let blocks = out.len().div_ceil(digest::algorithm(hash)?.output_len()) as u64;
-    let iterations = NonZeroU32::new(iterations).ok_or_else(|| invalid("PBKDF2 needs 1 iteration or more"))?;
+    let iterations =
+        NonZeroU32::new(iterations).ok_or_else(|| invalid("PBKDF2 needs 1 iteration or more"))?;
     if u64::from(iterations.get()) * blocks > ITERATIONS_MAX {
         return Err(invalid(format!(
             "{iterations} iterations for {} bytes are too much work: {ITERATIONS_MAX} for all blocks are the most",
@@ -107,11 +108,11 @@ fn counter(prf: &Keyed, fixed_input: &[u8], out: &mut [u8]) -> Result<()> {
 }
 
 /// # Standard
-/// SP 800-108r1 section 4.2, without a counter.
+/// SP 800-108r1 section 4.2, with a counter of 32 bits between the block before and the fixed input.
 fn feedback(prf: &Keyed, iv: &[u8], fixed_input: &[u8], out: &mut [u8]) -> Result<()> {
     let mut before = Zeroizing::new(iv.to_vec());
-    for block in out.chunks_mut(prf.output_bytes()) {
-        before = prf.run(&[&before, fixed_input])?;
+    for (round, block) in (1u32..).zip(out.chunks_mut(prf.output_bytes())) {
+        before = prf.run(&[&before, &round.to_be_bytes(), fixed_input])?;
         block.copy_from_slice(&before[..block.len()]);
     }
     Ok(())
@@ -191,8 +192,8 @@ fn hmac_algorithm(hash: HashAlgorithm) -> Result<hmac::Algorithm> {
 fn take_leftmost(made: &[u8], out: &mut [u8]) -> Result<()> {
     let had = made.len();
     let cut = made.get(..out.len());
-    out.copy_from_slice(cut.ok_or_else(|| {
-        invalid(format!("this derivation gives {had} bytes, and more are asked for"))
-    })?);
+    out.copy_from_slice(
+        cut.ok_or_else(|| invalid(format!("this derivation gives {had} bytes, and more are asked for")))?,
+    );
     Ok(())
 }

@@ -12,7 +12,7 @@ use keyreeve_core::{
 };
 
 use crate::{
-    algorithms::{aes, chacha20, ec, ed25519, hmac, rsa, triple_des},
+    algorithms::{aes, chacha20, ec, ed25519, hmac, ml_dsa, ml_kem, rsa, triple_des},
     error::unsupported,
 };
 
@@ -102,6 +102,12 @@ table! {
     Ed25519 => ed25519;
     ChaCha20 => chacha20;
     ChaCha20Poly1305 => chacha20;
+    MlKem512 => ml_kem;
+    MlKem768 => ml_kem;
+    MlKem1024 => ml_kem;
+    MlDsa44 => ml_dsa;
+    MlDsa65 => ml_dsa;
+    MlDsa87 => ml_dsa;
 }
 
 /// The descriptor of an algorithm.

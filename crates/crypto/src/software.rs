@@ -15,7 +15,7 @@ use keyreeve_core::{
 use crate::{
     der, digest,
     error::{crypto_failed, invalid, library, unsupported},
-    kdf,
+    kdf, pairwise,
     registry::{self, Half, Source},
     rng::SystemRng,
     selftest,
@@ -32,8 +32,8 @@ impl SoftwareCrypto {
         Self::with_rng(Arc::new(SystemRng))
     }
 
-    /// The same with another generator, for tests that must repeat: symmetric keys, IVs and envelope salts come from
-    /// it, while RSA, EC and Ed25519 keys and signatures always use the system's.
+    /// The same with another generator, for tests that must repeat: RSA and ML-KEM keys, encapsulations and signatures
+    /// use the library's own all the same.
     pub fn with_rng(rng: Arc<dyn Rng>) -> Self {
         Self { rng }
     }
@@ -61,7 +61,9 @@ impl Rng for SoftwareCrypto {
 
 impl Crypto for SoftwareCrypto {
     fn generate(&self, spec: &KeySpec) -> Result<Generated> {
-        (registry::descriptor(spec.algorithm)?.generate)(spec, self.rng.as_ref())
+        let generated = (registry::descriptor(spec.algorithm)?.generate)(spec, self.rng.as_ref())?;
+        pairwise::check(self, &generated)?;
+        Ok(generated)
     }
 
     fn parse(

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use keyreeve_core::{
     ErrorKind, Result, SecretBytes,
     model::{
-        Algorithm, BlockCipherMode, CryptoParameters, Curve, HashAlgorithm, KeyFormat, KeyMaterial, KeySpec,
-        MaskGenerator, ObjectType, PaddingMethod, SignatureScheme,
+        Algorithm, BlockCipherMode, CryptoParameters, Curve, HashAlgorithm, Kdf, KeyFormat, KeyId,
+        KeyMaterial, KeySpec, MaskGenerator, ObjectType, PaddingMethod, Prf, SignatureScheme, UsageMask,
     },
-    ports::crypto::{Crypto, Generated, ParsedKey, ToSign},
+    ports::crypto::{Crypto, EnvelopeKey, Generated, ParsedKey, ToSign},
 };
 use keyreeve_crypto::SoftwareCrypto;
 
@@ -286,7 +286,6 @@ fn hmac_gives_the_known_answers() {
     let named = CryptoParameters { algorithm: Some(Algorithm::HmacSha256), ..none() };
     let mac = SoftwareCrypto::new().hmac_sha256(&[1; 16], &[data]);
     assert_eq!(aes.mac(&named, data).unwrap(), mac);
-    assert_eq!(kind(aes.mac(&none(), data)), ErrorKind::WrongUsage);
 }
 
 /// RFC 3394 section 4 and RFC 5649 section 6.
@@ -411,7 +410,11 @@ fn exports_parse_again_to_the_same_key() {
         ("ec-p256", &[KeyFormat::Pkcs8, KeyFormat::EcPrivateKey]),
         ("ec-p384", &[KeyFormat::Pkcs8, KeyFormat::EcPrivateKey]),
         ("ec-p521", &[KeyFormat::Pkcs8, KeyFormat::EcPrivateKey]),
+        ("secp256k1", &[KeyFormat::Pkcs8, KeyFormat::EcPrivateKey]),
         ("ed25519", &[KeyFormat::Pkcs8]),
+        ("ml-dsa-44", &[KeyFormat::Pkcs8]),
+        ("ml-dsa-65", &[KeyFormat::Pkcs8]),
+        ("ml-dsa-87", &[KeyFormat::Pkcs8]),
     ] {
         let (private, public) = pair(name);
         let signature = private.sign(&none(), ToSign::Data(b"text")).unwrap();
@@ -442,6 +445,8 @@ fn keys_are_made_in_the_lengths_offered() {
         (Algorithm::Aes, 128, 16),
         (Algorithm::Aes, 192, 24),
         (Algorithm::Aes, 256, 32),
+        (Algorithm::Aes, 384, 48),
+        (Algorithm::Aes, 512, 64),
         (Algorithm::TripleDes, 112, 16),
         (Algorithm::TripleDes, 168, 24),
         (Algorithm::TripleDes, 192, 24),
@@ -459,7 +464,9 @@ fn keys_are_made_in_the_lengths_offered() {
     }
     for (algorithm, length_bits) in [
         (Algorithm::Aes, 0),
-        (Algorithm::Aes, 512),
+        (Algorithm::Aes, 320),
+        (Algorithm::MlKem768, 768),
+        (Algorithm::MlDsa65, 65),
         (Algorithm::HmacSha256, 65),
         (Algorithm::HmacSha256, 5000),
         (Algorithm::Rsa, 1024),
@@ -504,4 +511,157 @@ fn a_failing_generator_fails_the_request() {
     let material = KeyMaterial { format: KeyFormat::Raw, bytes: SecretBytes::new(vec![1; 32]) };
     let key = crypto.parse(ObjectType::SymmetricKey, Some(&spec), &material).unwrap();
     assert_eq!(kind(key.encrypt(&none(), None, &[], b"")), ErrorKind::Unavailable);
+}
+
+/// Who has the public half alone can encrypt; only the private half decrypts, and only what is bound the same way.
+#[test]
+fn public_keys_take_messages_of_any_length() {
+    let owner = EnvelopeKey { key: KeyId::from_parts(0, &[1; 10]), version: 1 };
+    for name in ["x25519", "ec-p256", "ec-p384", "ec-p521", "ml-kem-512", "ml-kem-768", "ml-kem-1024"] {
+        let (private, public) = pair(name);
+        let chacha = CryptoParameters { algorithm: Some(Algorithm::ChaCha20Poly1305), ..none() };
+        for message in [&b""[..], b"text", &[7; 5000]] {
+            for parameters in [none(), chacha.clone()] {
+                let sealed = public.encrypt(&parameters, None, b"aad", message).unwrap();
+                assert_eq!((&sealed.iv, &sealed.tag), (&None, &None));
+                let opened = private.decrypt(&parameters, None, b"aad", &sealed.data, None).unwrap();
+                assert_eq!(opened.expose(), message);
+                let other = private.decrypt(&parameters, None, b"", &sealed.data, None);
+                assert_eq!(kind(other), ErrorKind::CryptoFailed);
+            }
+            let sealed = public.seal_envelope(owner, b"context", message).unwrap();
+            assert_eq!(private.open_envelope(owner, b"context", &sealed).unwrap().expose(), message);
+            assert_eq!(kind(private.open_envelope(owner, b"", &sealed)), ErrorKind::CryptoFailed);
+            let (stranger, _) = pair(name);
+            assert_eq!(kind(stranger.open_envelope(owner, b"context", &sealed)), ErrorKind::CryptoFailed);
+        }
+        assert_eq!(kind(public.encrypt(&none(), Some(&[0; 12]), b"", b"")), ErrorKind::InvalidField);
+        assert_eq!(kind(public.encrypt(&mode(BlockCipherMode::Cbc), None, b"", b"")), ErrorKind::Unsupported);
+        assert_eq!(kind(public.decrypt(&none(), None, b"", b"", None)), ErrorKind::WrongUsage);
+        assert_eq!(kind(private.decrypt(&none(), None, b"", b"short", None)), ErrorKind::CryptoFailed);
+        let exported = private.export(KeyFormat::Pkcs8).unwrap();
+        let again = SoftwareCrypto::new().parse(ObjectType::PrivateKey, None, &exported).unwrap();
+        assert_eq!(again.public_key().unwrap(), public.public_key().unwrap());
+        let public = SoftwareCrypto::new()
+            .parse(ObjectType::PublicKey, None, &public.export(KeyFormat::Spki).unwrap())
+            .unwrap();
+        let sealed = public.encrypt(&none(), None, b"", b"text").unwrap();
+        assert_eq!(again.decrypt(&none(), None, b"", &sealed.data, None).unwrap().expose(), b"text");
+    }
+    let (_, public) = pair("secp256k1");
+    assert_eq!(kind(public.encrypt(&none(), None, b"", b"text")), ErrorKind::WrongUsage);
+}
+
+#[test]
+fn x25519_and_secp256k1_keys_agree_both_ways() {
+    for (name, other) in [("x25519", "ec-p256"), ("secp256k1", "x25519")] {
+        let ((mine, my_public), (peer, peer_public)) = (pair(name), pair(name));
+        let agreed = mine.agree(&peer_public.public_key().unwrap()).unwrap();
+        assert_eq!(agreed.len(), 32);
+        assert_eq!(agreed.expose(), peer.agree(&my_public.public_key().unwrap()).unwrap().expose());
+        assert!(mine.agree(&pair(other).1.public_key().unwrap()).is_err());
+        assert_eq!(kind(my_public.agree(&peer_public.public_key().unwrap())), ErrorKind::WrongUsage);
+    }
+}
+
+/// Two keys in one serve SIV and XTS and nothing else; one key serves them where it is long enough to be halved.
+#[test]
+fn aes_modes_need_keys_of_their_length() {
+    let long = symmetric(Algorithm::Aes, &(0..64).collect::<Vec<u8>>());
+    for parameters in
+        [none(), mode(BlockCipherMode::Cbc), mode(BlockCipherMode::Ctr), mode(BlockCipherMode::Ecb)]
+    {
+        assert_eq!(kind(long.encrypt(&parameters, None, b"", &[0; 16])), ErrorKind::InvalidField);
+    }
+    assert_eq!(kind(long.encrypt(&mode(BlockCipherMode::GcmSiv), None, b"", b"")), ErrorKind::Unsupported);
+    assert_eq!(kind(long.mac(&none(), b"")), ErrorKind::InvalidField);
+    assert_eq!(kind(long.wrap(&none(), &SecretBytes::new(vec![0; 16]))), ErrorKind::InvalidField);
+    let xts = mode(BlockCipherMode::Xts);
+    for key in [&long, &symmetric(Algorithm::Aes, &(0..32).collect::<Vec<u8>>())] {
+        let sealed = key.encrypt(&xts, None, b"", &[5; 33]).unwrap();
+        let iv = sealed.iv.unwrap();
+        assert_eq!(key.decrypt(&xts, Some(&iv), b"", &sealed.data, None).unwrap().expose(), [5; 33]);
+        assert_eq!(kind(key.encrypt(&xts, Some(&iv), b"", &[5; 15])), ErrorKind::InvalidField);
+        assert_eq!(kind(key.encrypt(&xts, Some(&[0; 8]), b"", &[5; 16])), ErrorKind::InvalidField);
+        assert_eq!(kind(key.encrypt(&xts, Some(&iv), b"aad", &[5; 16])), ErrorKind::InvalidField);
+    }
+    assert_eq!(
+        kind(symmetric(Algorithm::Aes, &[1; 32]).encrypt(&xts, None, b"", &[0; 16])),
+        ErrorKind::InvalidField
+    );
+    let short = symmetric(Algorithm::Aes, &[1; 16]);
+    assert_eq!(kind(short.encrypt(&xts, None, b"", &[0; 16])), ErrorKind::Unsupported);
+    assert_eq!(kind(short.encrypt(&mode(BlockCipherMode::Siv), None, b"", b"")), ErrorKind::Unsupported);
+}
+
+/// RFC 5297 appendix A.1: without a nonce the same message gives the same ciphertext, and the tag stands in front.
+#[test]
+fn siv_without_a_nonce_gives_the_known_answer() {
+    let key = hex("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+    let aad = hex("101112131415161718191a1b1c1d1e1f2021222324252627");
+    let key = symmetric(Algorithm::Aes, &key);
+    let siv = mode(BlockCipherMode::Siv);
+    let sealed = key.encrypt(&siv, None, &aad, &hex("112233445566778899aabbccddee")).unwrap();
+    let tag = sealed.tag.unwrap();
+    assert_eq!((&sealed.data, &sealed.iv), (&hex("40c02b9690c4dc04daef7f6afe5c"), &None));
+    assert_eq!(tag, hex("85632d07c6e8f37f950acd320a2ecc93"));
+    let together = [tag, sealed.data].concat();
+    assert_eq!(key.decrypt(&siv, None, &aad, &together, None).unwrap().len(), 14);
+    let random = CryptoParameters { random_iv: Some(true), ..siv };
+    let first = key.encrypt(&random, None, &aad, b"text").unwrap();
+    assert_ne!(first.data, key.encrypt(&random, None, &aad, b"text").unwrap().data);
+    assert_eq!(first.iv.unwrap().len(), 16);
+}
+
+/// RFC 4493 section 4, example 2.
+#[test]
+fn cmac_gives_the_known_answer() {
+    let key = symmetric(Algorithm::Aes, &hex("2b7e151628aed2a6abf7158809cf4f3c"));
+    let mac = key.mac(&none(), &hex("6bc1bee22e409f96e93d7e117393172a")).unwrap();
+    assert_eq!(mac, hex("070a16b46b4d4144f79bdd9dd04a287c"));
+    assert_eq!(key.mac(&mode(BlockCipherMode::Cmac), &hex("6bc1bee22e409f96e93d7e117393172a")).unwrap(), mac);
+    assert_eq!(kind(key.mac(&mode(BlockCipherMode::Cbc), b"")), ErrorKind::WrongUsage);
+}
+
+/// A key gets by default what fits together, and by name all that fits.
+#[test]
+fn uses_that_are_better_kept_apart_are_given_by_name() {
+    let crypto = SoftwareCrypto::new();
+    let spec = |name| KeySpec::from_name(name).unwrap();
+    let mac = UsageMask::MAC | UsageMask::MAC_VERIFY;
+    assert!(crypto.fitting_usage(&spec("aes-256")).0.allows(mac));
+    assert!(!crypto.default_usage(&spec("aes-256")).0.allows(mac));
+    assert!(!crypto.fitting_usage(&spec("aes-512")).0.allows(UsageMask::WRAP));
+    assert!(crypto.fitting_usage(&spec("ec-p256")).1.allows(UsageMask::ENCRYPT));
+    assert_eq!(crypto.default_usage(&spec("ec-p256")).1, UsageMask::VERIFY);
+    assert_eq!(crypto.default_usage(&spec("x25519")).1, UsageMask::ENCRYPT);
+    assert!(!crypto.fitting_usage(&spec("secp256k1")).1.allows(UsageMask::ENCRYPT));
+    for name in KeySpec::names() {
+        assert_ne!(crypto.fitting_usage(&spec(name)).0, UsageMask::NONE, "{name}");
+        assert_eq!(spec(name).name(), name);
+    }
+}
+
+/// What cannot be derived is refused, and nothing is derived from nothing.
+#[test]
+fn derivations_are_bounded() {
+    let crypto = SoftwareCrypto::new();
+    let hash = HashAlgorithm::Sha256;
+    let hkdf = Kdf::Hkdf { hash, salt: Vec::new(), info: Vec::new() };
+    assert_eq!(kind(crypto.derive(b"", &hkdf, 32)), ErrorKind::InvalidField);
+    assert_eq!(kind(crypto.derive(b"secret", &hkdf, 255 * 32 + 1)), ErrorKind::InvalidField);
+    assert_eq!(crypto.derive(b"secret", &hkdf, 255 * 32).unwrap().len(), 255 * 32);
+    let pbkdf2 = |iterations| Kdf::Pbkdf2 { hash, salt: b"salt".to_vec(), iterations };
+    assert_eq!(kind(crypto.derive(b"secret", &pbkdf2(0), 32)), ErrorKind::InvalidField);
+    assert_eq!(kind(crypto.derive(b"secret", &pbkdf2(5_000_001), 64)), ErrorKind::InvalidField);
+    assert_eq!(kind(crypto.derive(b"secret", &Kdf::Hash { hash }, 33)), ErrorKind::InvalidField);
+    let digest = crypto.hash(hash, &[b"secret"]).unwrap();
+    assert_eq!(crypto.derive(b"secret", &Kdf::Hash { hash }, 20).unwrap().expose(), &digest[..20]);
+    let hmac = Kdf::Hmac { hash, data: b"data".to_vec() };
+    assert_eq!(
+        crypto.derive(b"secret", &hmac, 32).unwrap().expose(),
+        crypto.hmac_sha256(b"secret", &[b"data"])
+    );
+    let cmac = Kdf::Counter { prf: Prf::Cmac, fixed_input: Vec::new() };
+    assert_eq!(kind(crypto.derive(b"no AES key", &cmac, 16)), ErrorKind::InvalidField);
 }

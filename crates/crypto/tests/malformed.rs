@@ -13,7 +13,9 @@ use proptest::prelude::*;
 fn encodings() -> Vec<(ObjectType, KeyFormat, Vec<u8>)> {
     let crypto = SoftwareCrypto::new();
     let mut all = Vec::new();
-    for name in ["rsa-2048", "ec-p256", "ec-p521", "ed25519"] {
+    for name in
+        ["rsa-2048", "ec-p256", "ec-p521", "secp256k1", "ed25519", "x25519", "ml-dsa-44", "ml-kem-512"]
+    {
         let spec = KeySpec::from_name(name).unwrap();
         let Generated::Pair { private, public } = crypto.generate(&spec).unwrap() else {
             panic!("not a pair")
@@ -39,13 +41,15 @@ fn parse_and_use(object_type: ObjectType, format: KeyFormat, bytes: &[u8]) {
         let _ = key.verify(&parameters, ToSign::Data(b"text"), b"signature");
         let _ = key.sign(&parameters, ToSign::Data(b"text"));
         let _ = key.agree(bytes);
+        let _ = key.encrypt(&parameters, None, b"", b"text");
+        let _ = key.decrypt(&parameters, None, b"", bytes, None);
     }
 }
 
 #[test]
 fn altered_keys_never_panic() {
     let encodings = encodings();
-    assert_eq!(encodings.len(), 12);
+    assert_eq!(encodings.len(), 21);
     let change = (any::<prop::sample::Index>(), any::<u8>(), 0..4u8);
     let config = ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(which in any::<prop::sample::Index>(), changes in prop::collection::vec(change, 1..4))| {

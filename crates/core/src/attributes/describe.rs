@@ -63,8 +63,7 @@ impl Described {
                     curve.ok_or_else(|| missing("Recommended Curve (in Cryptographic Domain Parameters)"))?;
                 (Some(curve), self.length_bits.or_else(|| length_of_curve(curve)))
             }
-            Algorithm::Ed25519 => (None, Some(256)),
-            _ => (None, self.length_bits),
+            other => (None, other.only_length_bits().or(self.length_bits)),
         };
         let length_bits = length_bits.ok_or_else(|| missing("Cryptographic Length"))?;
         Ok(KeySpec { algorithm, length_bits, curve })
@@ -133,7 +132,14 @@ impl Described {
     }
 }
 
-const CURVES: [(Curve, u32); 3] = [(Curve::P256, 256), (Curve::P384, 384), (Curve::P521, 521)];
+/// Where only a length is given, the first curve of that length is meant.
+const CURVES: [(Curve, u32); 5] = [
+    (Curve::P256, 256),
+    (Curve::P384, 384),
+    (Curve::P521, 521),
+    (Curve::Secp256k1, 256),
+    (Curve::Curve25519, 256),
+];
 
 fn curve_of_length(length_bits: u32) -> Option<Curve> {
     CURVES.iter().find(|(_, length)| *length == length_bits).map(|(curve, _)| *curve)

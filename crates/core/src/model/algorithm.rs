@@ -24,7 +24,7 @@ pub enum Algorithm {
     HmacSha512,
     /// RSA, RFC 8017.
     Rsa,
-    /// Elliptic curves for signing and agreement (KMIP EC, ECDSA and ECDH all mean this).
+    /// Elliptic curves for signing and agreement (KMIP EC, ECDSA and ECDH all mean this), X25519 among them.
     Ec,
     /// Ed25519, RFC 8032.
     Ed25519,
@@ -32,6 +32,18 @@ pub enum Algorithm {
     ChaCha20,
     /// ChaCha20-Poly1305, RFC 8439.
     ChaCha20Poly1305,
+    /// ML-KEM-512, FIPS 203. KMIP 2.1 has no codes for the post-quantum algorithms: theirs are extensions.
+    MlKem512,
+    /// ML-KEM-768, FIPS 203.
+    MlKem768,
+    /// ML-KEM-1024, FIPS 203.
+    MlKem1024,
+    /// ML-DSA-44, FIPS 204.
+    MlDsa44,
+    /// ML-DSA-65, FIPS 204.
+    MlDsa65,
+    /// ML-DSA-87, FIPS 204.
+    MlDsa87,
     /// Any other code of KMIP's Cryptographic Algorithm list: kept and handed out, never computed with.
     Other(u32),
 }
@@ -45,6 +57,10 @@ pub enum Curve {
     P384,
     /// NIST P-521.
     P521,
+    /// SEC 2 secp256k1.
+    Secp256k1,
+    /// Curve25519 in Montgomery form, RFC 7748: keys of X25519.
+    Curve25519,
     /// Any other code of KMIP's Recommended Curve list.
     Other(u32),
 }
@@ -79,7 +95,7 @@ pub enum HashAlgorithm {
 pub struct KeySpec {
     /// The algorithm.
     pub algorithm: Algorithm,
-    /// Cryptographic length in bits (modulus, field or key size).
+    /// Cryptographic length in bits: of the key, the modulus or the field; of post-quantum keys the public key's.
     pub length_bits: u32,
     /// The curve of an elliptic-curve key.
     pub curve: Option<Curve>,
@@ -89,6 +105,8 @@ const NAMED: &[(&str, Algorithm, u32, Option<Curve>)] = &[
     ("aes-128", Algorithm::Aes, 128, None),
     ("aes-192", Algorithm::Aes, 192, None),
     ("aes-256", Algorithm::Aes, 256, None),
+    ("aes-512", Algorithm::Aes, 512, None),
+    ("chacha20-poly1305", Algorithm::ChaCha20Poly1305, 256, None),
     ("hmac-sha256", Algorithm::HmacSha256, 256, None),
     ("hmac-sha384", Algorithm::HmacSha384, 384, None),
     ("hmac-sha512", Algorithm::HmacSha512, 512, None),
@@ -98,7 +116,15 @@ const NAMED: &[(&str, Algorithm, u32, Option<Curve>)] = &[
     ("ec-p256", Algorithm::Ec, 256, Some(Curve::P256)),
     ("ec-p384", Algorithm::Ec, 384, Some(Curve::P384)),
     ("ec-p521", Algorithm::Ec, 521, Some(Curve::P521)),
+    ("secp256k1", Algorithm::Ec, 256, Some(Curve::Secp256k1)),
     ("ed25519", Algorithm::Ed25519, 256, None),
+    ("x25519", Algorithm::Ec, 256, Some(Curve::Curve25519)),
+    ("ml-dsa-44", Algorithm::MlDsa44, 10_496, None),
+    ("ml-dsa-65", Algorithm::MlDsa65, 15_616, None),
+    ("ml-dsa-87", Algorithm::MlDsa87, 20_736, None),
+    ("ml-kem-512", Algorithm::MlKem512, 6_400, None),
+    ("ml-kem-768", Algorithm::MlKem768, 9_472, None),
+    ("ml-kem-1024", Algorithm::MlKem1024, 12_544, None),
 ];
 
 impl KeySpec {
@@ -141,12 +167,33 @@ impl Algorithm {
             Self::Ed25519 => "ed25519".into(),
             Self::ChaCha20 => "chacha20".into(),
             Self::ChaCha20Poly1305 => "chacha20-poly1305".into(),
+            Self::MlKem512 => "ml-kem-512".into(),
+            Self::MlKem768 => "ml-kem-768".into(),
+            Self::MlKem1024 => "ml-kem-1024".into(),
+            Self::MlDsa44 => "ml-dsa-44".into(),
+            Self::MlDsa65 => "ml-dsa-65".into(),
+            Self::MlDsa87 => "ml-dsa-87".into(),
             Self::Other(code) => format!("kmip-{code:#x}"),
         }
     }
 
+    /// The length in bits of an algorithm whose keys have one length only.
+    pub fn only_length_bits(self) -> Option<u32> {
+        let fixed = self == Self::Ed25519 || self.is_post_quantum();
+        NAMED.iter().find(|(_, known, ..)| fixed && *known == self).map(|(_, _, length, _)| *length)
+    }
+
+    /// True for algorithms that quantum computers are not known to break: no key of elliptic curves or RSA.
+    ///
+    /// # Standard
+    /// NIST IR 8547 section 2.
+    pub fn is_post_quantum(self) -> bool {
+        use Algorithm::{MlDsa44, MlDsa65, MlDsa87, MlKem512, MlKem768, MlKem1024};
+        matches!(self, MlKem512 | MlKem768 | MlKem1024 | MlDsa44 | MlDsa65 | MlDsa87)
+    }
+
     /// True for algorithms whose keys come as a private and a public one.
     pub fn is_asymmetric(self) -> bool {
-        matches!(self, Self::Rsa | Self::Ec | Self::Ed25519)
+        matches!(self, Self::Rsa | Self::Ec | Self::Ed25519) || self.is_post_quantum()
     }
 }

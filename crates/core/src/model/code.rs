@@ -1,7 +1,7 @@
 //! The codes by which KMIP calls the model's enumerations: one table each, both directions.
 //!
 //! # Standard
-//! KMIP 2.1 section 11 (enumerations).
+//! KMIP 2.1 section 11 (enumerations). What it has no code for has one here among the extensions, 8B52xxxx.
 
 use super::{
     Algorithm, BlockCipherMode, Curve, HashAlgorithm, KeyFormat, LinkType, ObjectType, PaddingMethod,
@@ -35,15 +35,18 @@ open! {
     Algorithm {
         TripleDes = 0x02, Aes = 0x03, Rsa = 0x04, HmacSha1 = 0x07, HmacSha224 = 0x08, HmacSha256 = 0x09,
         HmacSha384 = 0x0A, HmacSha512 = 0x0B, Ec = 0x1A, ChaCha20 = 0x1C, ChaCha20Poly1305 = 0x1E, Ed25519 = 0x37,
+        MlKem512 = 0x8B52_0001, MlKem768 = 0x8B52_0002, MlKem1024 = 0x8B52_0003, MlDsa44 = 0x8B52_0011,
+        MlDsa65 = 0x8B52_0012, MlDsa87 = 0x8B52_0013,
     }
-    Curve { P256 = 0x07, P384 = 0x0A, P521 = 0x0D, }
+    Curve { P256 = 0x07, P384 = 0x0A, P521 = 0x0D, Secp256k1 = 0x19, Curve25519 = 0x45, }
     HashAlgorithm {
         Sha1 = 0x04, Sha224 = 0x05, Sha256 = 0x06, Sha384 = 0x07, Sha512 = 0x08, Sha512_256 = 0x0D, Sha3_256 = 0x0F,
         Sha3_384 = 0x10, Sha3_512 = 0x11,
     }
     KeyFormat { Raw = 0x01, Opaque = 0x02, Pkcs1 = 0x03, Pkcs8 = 0x04, Spki = 0x05, EcPrivateKey = 0x06, }
     BlockCipherMode {
-        Cbc = 0x01, Ecb = 0x02, Ctr = 0x06, Gcm = 0x09, KeyWrapPadded = 0x0C, KeyWrap = 0x0D, Aead = 0x12,
+        Cbc = 0x01, Ecb = 0x02, Ctr = 0x06, Cmac = 0x07, Gcm = 0x09, Xts = 0x0B, KeyWrapPadded = 0x0C, KeyWrap = 0x0D,
+        Aead = 0x12, GcmSiv = 0x8B52_0001, Siv = 0x8B52_0002,
     }
     PaddingMethod { None = 0x01, Oaep = 0x02, Pkcs5 = 0x03, Pkcs1v15 = 0x08, Pss = 0x0A, }
     LinkType {

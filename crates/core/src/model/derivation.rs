@@ -44,7 +44,7 @@ pub enum Kdf {
         /// All of the fixed input: Label, 00, Context and length as the caller wants them.
         fixed_input: Vec<u8>,
     },
-    /// SP 800-108r1 section 4.2: feedback mode, without counter.
+    /// SP 800-108r1 section 4.2: feedback mode, a 32-bit counter between the block before and the fixed input.
     Feedback {
         /// Pseudorandom function.
         prf: Prf,

@@ -18,6 +18,14 @@ pub enum BlockCipherMode {
     Ctr,
     /// Galois counter mode, SP 800-38D.
     Gcm,
+    /// XEX with ciphertext stealing, SP 800-38E: the key is two AES keys.
+    Xts,
+    /// Cipher-based MAC, SP 800-38B: for MACs only.
+    Cmac,
+    /// AES-GCM-SIV, RFC 8452. KMIP has no code for it: one of the extensions.
+    GcmSiv,
+    /// AES-SIV, RFC 5297: the key is two AES keys. KMIP has no code for it: one of the extensions.
+    Siv,
     /// AES key wrap, RFC 3394 (KMIP NISTKeyWrap).
     KeyWrap,
     /// AES key wrap with padding, RFC 5649.

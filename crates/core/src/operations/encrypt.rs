@@ -104,7 +104,10 @@ pub(super) fn is_rsa(object: &ManagedObject) -> bool {
 fn makes_key_stream(parameters: &CryptoParameters, object: &ManagedObject) -> bool {
     match object.spec.map(|spec| spec.algorithm) {
         Some(Algorithm::ChaCha20 | Algorithm::ChaCha20Poly1305) => true,
-        Some(Algorithm::Aes) => !matches!(parameters.mode, Some(BlockCipherMode::Cbc | BlockCipherMode::Ecb)),
+        Some(Algorithm::Aes) => {
+            use BlockCipherMode::{Cbc, Ecb, GcmSiv, Siv, Xts};
+            !matches!(parameters.mode, Some(Cbc | Ecb | GcmSiv | Siv | Xts))
+        }
         _ => false,
     }
 }

@@ -11,13 +11,14 @@ use keyreeve_core::{
     Result, SecretBytes,
     model::{Algorithm, BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, UsageMask},
     ports::{
-        crypto::{Ciphertext, Generated, ParsedKey},
+        crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey},
         rng::Rng,
     },
 };
 
 use super::{RawKey, iv_or_random, required_iv, split_tag, tag_bytes};
 use crate::{
+    envelope::{self, Suite},
     error::{crypto_failed, invalid, library, unsupported},
     registry::{Source, Uses},
 };
@@ -154,6 +155,15 @@ impl ParsedKey for AeadKey {
             .open_separate_gather(nonce(iv)?, aead::Aad::from(aad), data, tag, &mut out)
             .map_err(|_| crypto_failed())?;
         Ok(SecretBytes::new(out))
+    }
+
+    fn seal_envelope(&self, owner: EnvelopeKey, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+        let rng = self.rng.as_ref();
+        envelope::seal(Suite::ChaCha20Poly1305, self.raw.bytes.expose(), rng, owner, context, plaintext)
+    }
+
+    fn open_envelope(&self, owner: EnvelopeKey, context: &[u8], envelope: &[u8]) -> Result<SecretBytes> {
+        envelope::open(Suite::ChaCha20Poly1305, self.raw.bytes.expose(), owner, context, envelope)
     }
 
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {

@@ -1,14 +1,16 @@
-//! Elliptic curve keys on P-256, P-384 and P-521: ECDSA in DER, and ECDH.
+//! Elliptic curve keys on P-256, P-384, P-521 and secp256k1: ECDSA in DER, ECDH, and encryption to the public key. Keys
+//! on Curve25519 are in `x25519`.
 
 use std::sync::Arc;
 
 use aws_lc_rs::{
     agreement, digest,
-    encoding::{AsDer, EcPrivateKeyRfc5915Der, PublicKeyX509Der},
+    encoding::{AsBigEndian, AsDer, EcPrivateKeyBin, EcPrivateKeyRfc5915Der, PublicKeyX509Der},
     signature::{
-        self, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
-        ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
-        EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, KeyPair,
+        self, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1,
+        ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_ASN1_SIGNING,
+        ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+        EcdsaVerificationAlgorithm, KeyPair,
     },
 };
 use keyreeve_core::{
@@ -18,21 +20,23 @@ use keyreeve_core::{
         SignatureScheme, UsageMask,
     },
     ports::{
-        crypto::{Generated, ParsedKey, ToSign},
+        crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey, ToSign},
         rng::Rng,
     },
 };
 
+use super::x25519;
 use crate::{
     der,
-    error::{crypto_failed, invalid, library, unsupported},
+    error::{crypto_failed, invalid, library, unsupported, wrong_usage},
+    hpke::{self, Bound, Kem, Recipient},
     registry::{Half, Source, Uses},
 };
 
 /// A curve with what the library calls it.
 ///
 /// # Standard
-/// FIPS 186-5, SP 800-186.
+/// FIPS 186-5, SP 800-186; SEC 2 for secp256k1; RFC 9180 section 7.1 for the KEMs.
 struct NamedCurve {
     curve: Curve,
     length_bits: u32,
@@ -41,10 +45,13 @@ struct NamedCurve {
     digest: &'static digest::Algorithm,
     signing: &'static EcdsaSigningAlgorithm,
     verification: &'static EcdsaVerificationAlgorithm,
-    agreement: &'static agreement::Algorithm,
+    /// Where the library agrees on secrets on this curve.
+    agreement: Option<(&'static agreement::Algorithm, Kem)>,
+    /// Length of a private key in bytes, and the bits that its first byte has.
+    scalar: (usize, u8),
 }
 
-static CURVES: [NamedCurve; 3] = [
+static CURVES: [NamedCurve; 4] = [
     NamedCurve {
         curve: Curve::P256,
         length_bits: 256,
@@ -52,7 +59,8 @@ static CURVES: [NamedCurve; 3] = [
         digest: &digest::SHA256,
         signing: &ECDSA_P256_SHA256_ASN1_SIGNING,
         verification: &ECDSA_P256_SHA256_ASN1,
-        agreement: &agreement::ECDH_P256,
+        agreement: Some((&agreement::ECDH_P256, Kem { id: 0x10, kdf: hpke::HKDF_SHA256, enc_bytes: 65 })),
+        scalar: (32, 0xff),
     },
     NamedCurve {
         curve: Curve::P384,
@@ -61,7 +69,8 @@ static CURVES: [NamedCurve; 3] = [
         digest: &digest::SHA384,
         signing: &ECDSA_P384_SHA384_ASN1_SIGNING,
         verification: &ECDSA_P384_SHA384_ASN1,
-        agreement: &agreement::ECDH_P384,
+        agreement: Some((&agreement::ECDH_P384, Kem { id: 0x11, kdf: hpke::HKDF_SHA384, enc_bytes: 97 })),
+        scalar: (48, 0xff),
     },
     NamedCurve {
         curve: Curve::P521,
@@ -70,28 +79,57 @@ static CURVES: [NamedCurve; 3] = [
         digest: &digest::SHA512,
         signing: &ECDSA_P521_SHA512_ASN1_SIGNING,
         verification: &ECDSA_P521_SHA512_ASN1,
-        agreement: &agreement::ECDH_P521,
+        agreement: Some((&agreement::ECDH_P521, Kem { id: 0x12, kdf: hpke::HKDF_SHA512, enc_bytes: 133 })),
+        scalar: (66, 0x01),
+    },
+    NamedCurve {
+        curve: Curve::Secp256k1,
+        length_bits: 256,
+        hash: HashAlgorithm::Sha256,
+        digest: &digest::SHA256,
+        signing: &ECDSA_P256K1_SHA256_ASN1_SIGNING,
+        verification: &ECDSA_P256K1_SHA256_ASN1,
+        agreement: None,
+        scalar: (32, 0xff),
     },
 ];
 
-pub(crate) fn usage(_: &KeySpec) -> Uses {
-    Uses::new(UsageMask::SIGN | UsageMask::AGREE, UsageMask::VERIFY)
+/// One key should either sign or receive: what it receives is encrypted to it only where it was made for that.
+pub(crate) fn usage(spec: &KeySpec) -> Uses {
+    let (private, public) = (UsageMask::SIGN | UsageMask::AGREE, UsageMask::VERIFY);
+    match spec.curve {
+        Some(Curve::Curve25519) => x25519::usage(),
+        Some(Curve::Secp256k1) => Uses::new(private, public),
+        _ => Uses {
+            private: private | UsageMask::DECRYPT,
+            public: public | UsageMask::ENCRYPT,
+            by_name: UsageMask::DECRYPT | UsageMask::ENCRYPT,
+        },
+    }
 }
 
-/// Makes a pair on the curve of the spec, or else the one of its length.
+/// Makes a pair on the curve of the spec, or else the first one of its length.
 ///
 /// # Standard
-/// FIPS 186-5 appendix A.2.
-pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
+/// FIPS 186-5 appendix A.2.2.
+pub(crate) fn generate(spec: &KeySpec, rng: &dyn Rng) -> Result<Generated> {
+    if spec.curve == Some(Curve::Curve25519) && spec.length_bits == 256 {
+        return x25519::generate(rng);
+    }
     let curve = CURVES
         .iter()
         .find(|named| {
             named.length_bits == spec.length_bits && spec.curve.is_none_or(|curve| curve == named.curve)
         })
         .ok_or_else(|| {
-            unsupported("EC keys are made on P-256, P-384 and P-521, with the length of the curve")
+            unsupported(
+                "EC keys are made on P-256, P-384, P-521, secp256k1 and Curve25519, with the curve's length",
+            )
         })?;
-    let pair = EcdsaKeyPair::generate(curve.signing).map_err(|_| library("make an EC key"))?;
+    let (bytes, first_mask) = curve.scalar;
+    let pair = hpke::draw(bytes, first_mask, rng, |scalar| {
+        EcdsaKeyPair::from_private_key_der(curve.signing, der::sec1(curve.curve, scalar).ok()?.expose()).ok()
+    })?;
     let pkcs8 = pair.to_pkcs8v1().map_err(|_| library("encode an EC key"))?;
     Ok(Generated::Pair {
         private: KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(pkcs8.as_ref()) },
@@ -100,6 +138,9 @@ pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
 }
 
 pub(crate) fn parse(source: &Source<'_>) -> Result<Arc<dyn ParsedKey>> {
+    if der::is_x25519(source.material) {
+        return x25519::parse(source);
+    }
     let bytes = source.material.bytes.expose();
     der::check_named_curve(source.material.format, bytes)?;
     // A SEC 1 key may leave its curve to the context: then the caller's comes first.
@@ -109,12 +150,12 @@ pub(crate) fn parse(source: &Source<'_>) -> Result<Arc<dyn ParsedKey>> {
     match source.half {
         Half::Private => curves
             .into_iter()
-            .find_map(|curve| PrivateKey::parse(curve, bytes))
+            .find_map(|curve| PrivateKey::parse(curve, bytes, source.rng))
             .ok_or_else(|| refused("private"))
             .map(|key| Arc::new(key) as Arc<dyn ParsedKey>),
         Half::Public => curves
             .into_iter()
-            .find_map(|curve| PublicKey::parse(curve, bytes))
+            .find_map(|curve| PublicKey::parse(curve, bytes, source.rng))
             .ok_or_else(|| refused("public"))
             .map(|key| Arc::new(key) as Arc<dyn ParsedKey>),
         Half::Secret => Err(invalid("an EC key is private or public")),
@@ -127,15 +168,28 @@ struct PublicKey {
     curve: &'static NamedCurve,
     spki: Vec<u8>,
     key: signature::ParsedPublicKey,
+    rng: Arc<dyn Rng>,
 }
 
 impl PublicKey {
     /// `None` where the bytes are no key on this curve; the library checks that the point is on it.
-    fn parse(curve: &'static NamedCurve, spki: &[u8]) -> Option<Self> {
+    fn parse(curve: &'static NamedCurve, spki: &[u8], rng: &Arc<dyn Rng>) -> Option<Self> {
         let key = signature::ParsedPublicKey::new(curve.verification, spki).ok()?;
         let spec =
             KeySpec { algorithm: Algorithm::Ec, length_bits: curve.length_bits, curve: Some(curve.curve) };
-        Some(Self { spec, curve, spki: spki.to_vec(), key })
+        Some(Self { spec, curve, spki: spki.to_vec(), key, rng: Arc::clone(rng) })
+    }
+
+    /// The key as one that messages are encrypted to.
+    fn recipient(&self) -> Result<Recipient> {
+        let Some((curve, kem)) = &self.curve.agreement else {
+            return Err(wrong_usage("nothing is encrypted to a key on this curve: use P-256 or X25519"));
+        };
+        let public = der::public_key_bytes(&self.spki)?;
+        if public.len() != kem.enc_bytes {
+            return Err(unsupported("encryption needs the public key as an uncompressed point"));
+        }
+        Ok(Recipient { kem, curve, public, rng: Arc::clone(&self.rng) })
     }
 }
 
@@ -149,6 +203,24 @@ impl ParsedKey for PublicKey {
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
         let digest = digest_of(self.curve, parameters, input)?;
         Ok(self.key.verify_digest_sig(&digest, signature).is_ok())
+    }
+
+    /// # Standard
+    /// RFC 9180 section 6.1.
+    fn encrypt(
+        &self,
+        parameters: &CryptoParameters,
+        iv: Option<&[u8]>,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Ciphertext> {
+        let aead = hpke::aead(parameters, iv, None)?;
+        let data = self.recipient()?.seal(aead, Bound { info: &[], aad }, plaintext)?;
+        Ok(Ciphertext { data, ..Ciphertext::default() })
+    }
+
+    fn seal_envelope(&self, _: EnvelopeKey, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+        self.recipient()?.seal(hpke::AES_256_GCM, Bound { info: context, aad: &[] }, plaintext)
     }
 
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
@@ -167,16 +239,30 @@ impl ParsedKey for PublicKey {
 struct PrivateKey {
     public: PublicKey,
     pair: EcdsaKeyPair,
-    agreement: agreement::PrivateKey,
+    /// Where the library agrees on secrets on this curve.
+    agreement: Option<agreement::PrivateKey>,
 }
 
 impl PrivateKey {
     /// `None` where the bytes are no private key (PKCS#8 or SEC 1) on this curve.
-    fn parse(curve: &'static NamedCurve, der: &[u8]) -> Option<Self> {
+    fn parse(curve: &'static NamedCurve, der: &[u8], rng: &Arc<dyn Rng>) -> Option<Self> {
         let pair = EcdsaKeyPair::from_private_key_der(curve.signing, der).ok()?;
-        let agreement = agreement::PrivateKey::from_private_key_der(curve.agreement, der).ok()?;
-        let public = PublicKey::parse(curve, &spki(&pair).ok()?)?;
+        let agreement = curve
+            .agreement
+            .as_ref()
+            .map(|(algorithm, _)| agreement::PrivateKey::from_private_key_der(algorithm, der).ok());
+        let agreement = agreement.map_or(Some(None), |key| key.map(Some))?;
+        let public = PublicKey::parse(curve, &spki(&pair).ok()?, rng)?;
         Some(Self { public, pair, agreement })
+    }
+
+    /// Opens what was encrypted to the public half.
+    fn open(&self, aead: hpke::Aead, bound: Bound<'_>, sealed: &[u8]) -> Result<SecretBytes> {
+        let recipient = self.public.recipient()?;
+        match &self.agreement {
+            Some(private) => recipient.open(private, aead, bound, sealed),
+            None => Err(library("find the private half")),
+        }
     }
 }
 
@@ -197,12 +283,46 @@ impl ParsedKey for PrivateKey {
         self.public.verify(parameters, input, signature)
     }
 
+    fn encrypt(
+        &self,
+        parameters: &CryptoParameters,
+        iv: Option<&[u8]>,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Ciphertext> {
+        self.public.encrypt(parameters, iv, aad, plaintext)
+    }
+
+    fn decrypt(
+        &self,
+        parameters: &CryptoParameters,
+        iv: Option<&[u8]>,
+        aad: &[u8],
+        ciphertext: &[u8],
+        tag: Option<&[u8]>,
+    ) -> Result<SecretBytes> {
+        self.open(hpke::aead(parameters, iv, tag)?, Bound { info: &[], aad }, ciphertext)
+    }
+
+    fn seal_envelope(&self, owner: EnvelopeKey, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+        self.public.seal_envelope(owner, context, plaintext)
+    }
+
+    fn open_envelope(&self, _: EnvelopeKey, context: &[u8], envelope: &[u8]) -> Result<SecretBytes> {
+        self.open(hpke::AES_256_GCM, Bound { info: context, aad: &[] }, envelope)
+    }
+
     /// # Standard
     /// SP 800-56A revision 3 section 5.7.1.2.
     fn agree(&self, peer_public: &[u8]) -> Result<SecretBytes> {
         der::check_named_curve(KeyFormat::Spki, peer_public)?;
-        let peer = agreement::UnparsedPublicKey::new(self.public.curve.agreement, peer_public);
-        agreement::agree(&self.agreement, peer, crypto_failed(), |secret| Ok(SecretBytes::copy_from(secret)))
+        match (&self.agreement, &self.public.curve.agreement) {
+            (Some(private), Some((curve, _))) => {
+                let peer = agreement::UnparsedPublicKey::new(*curve, peer_public);
+                agreement::agree(private, peer, crypto_failed(), |secret| Ok(SecretBytes::copy_from(secret)))
+            }
+            _ => agree_on_secp256k1(&self.pair, self.public.curve, peer_public),
+        }
     }
 
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
@@ -223,13 +343,33 @@ impl ParsedKey for PrivateKey {
     }
 }
 
+/// The library has no agreement on this curve.
+///
+/// # Standard
+/// SEC 1 section 3.3.1.
+fn agree_on_secp256k1(
+    pair: &EcdsaKeyPair,
+    curve: &'static NamedCurve,
+    peer_public: &[u8],
+) -> Result<SecretBytes> {
+    // The library checks the peer's key first: encoding, curve and point.
+    signature::ParsedPublicKey::new(curve.verification, peer_public).map_err(|_| crypto_failed())?;
+    let scalar: EcPrivateKeyBin<'_> =
+        pair.private_key().as_be_bytes().map_err(|_| library("encode an EC key"))?;
+    let private = k256::SecretKey::from_slice(scalar.as_ref()).map_err(|_| library("take an EC key"))?;
+    let peer = k256::PublicKey::from_sec1_bytes(&der::public_key_bytes(peer_public)?)
+        .map_err(|_| crypto_failed())?;
+    let shared = k256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
+    Ok(SecretBytes::copy_from(shared.raw_secret_bytes()))
+}
+
 fn spki(pair: &EcdsaKeyPair) -> Result<Vec<u8>> {
     let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| library("encode an EC key"))?;
     Ok(der.as_ref().to_vec())
 }
 
 fn refused(half: &str) -> keyreeve_core::Error {
-    invalid(format!("this is no {half} key on P-256, P-384 or P-521"))
+    invalid(format!("this is no {half} key on P-256, P-384, P-521 or secp256k1"))
 }
 
 /// The digest to sign, of any hash, at the length of the curve's own.

@@ -15,6 +15,8 @@ use keyreeve_core::{
     },
 };
 
+use zeroize::Zeroizing;
+
 use crate::{
     der,
     error::{invalid, library, unsupported},
@@ -29,11 +31,14 @@ pub(crate) fn usage(_: &KeySpec) -> Uses {
 
 /// # Standard
 /// RFC 8032 section 5.1.5.
-pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
+pub(crate) fn generate(spec: &KeySpec, rng: &dyn Rng) -> Result<Generated> {
     if spec.length_bits != SPEC.length_bits {
         return Err(invalid(format!("Ed25519 keys have 256 bits, not {}", spec.length_bits)));
     }
-    let pair = Ed25519KeyPair::generate().map_err(|_| library("make an Ed25519 key"))?;
+    let mut seed = Zeroizing::new([0; 32]);
+    rng.fill(seed.as_mut_slice())?;
+    let pair =
+        Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).map_err(|_| library("make an Ed25519 key"))?;
     Ok(Generated::Pair {
         private: KeyMaterial { format: KeyFormat::Pkcs8, bytes: pkcs8(&pair)? },
         public: KeyMaterial { format: KeyFormat::Spki, bytes: SecretBytes::new(spki(&pair)?) },

@@ -5,8 +5,11 @@ pub(crate) mod chacha20;
 pub(crate) mod ec;
 pub(crate) mod ed25519;
 pub(crate) mod hmac;
+pub(crate) mod ml_dsa;
+pub(crate) mod ml_kem;
 pub(crate) mod rsa;
 pub(crate) mod triple_des;
+mod x25519;
 
 use keyreeve_core::{
     Result, SecretBytes,

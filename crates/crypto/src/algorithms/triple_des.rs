@@ -12,7 +12,10 @@ use keyreeve_core::{
 };
 
 use super::RawKey;
-use crate::{error::unsupported, registry::{Source, Uses}};
+use crate::{
+    error::unsupported,
+    registry::{Source, Uses},
+};
 
 pub(crate) fn usage(_: &KeySpec) -> Uses {
     Uses::new(UsageMask::NONE, UsageMask::NONE)

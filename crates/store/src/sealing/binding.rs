@@ -62,6 +62,12 @@ fn algorithm(algorithm: Algorithm) -> u32 {
         Algorithm::ChaCha20 => 0x1C,
         Algorithm::ChaCha20Poly1305 => 0x1E,
         Algorithm::Ed25519 => 0x37,
+        Algorithm::MlKem512 => 0x8B52_0001,
+        Algorithm::MlKem768 => 0x8B52_0002,
+        Algorithm::MlKem1024 => 0x8B52_0003,
+        Algorithm::MlDsa44 => 0x8B52_0011,
+        Algorithm::MlDsa65 => 0x8B52_0012,
+        Algorithm::MlDsa87 => 0x8B52_0013,
         Algorithm::Other(code) => code,
     }
 }

@@ -1,15 +1,21 @@
-//! AES keys: which mode a request means, and GCM as the default. The other modes are in the files beside this one.
+//! AES keys: which mode a request means, GCM as the default, and MACs. The other modes are in the files beside this one.
 
 mod block;
 mod gcm;
+mod gcm_siv;
+mod siv;
 mod wrap;
+mod xts;
 
 use std::sync::Arc;
 
 use aws_lc_rs::aead;
 use keyreeve_core::{
     Result, SecretBytes,
-    model::{BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, PaddingMethod, UsageMask},
+    model::{
+        Algorithm, BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, PaddingMethod,
+        UsageMask,
+    },
     ports::{
         crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey},
         rng::Rng,
@@ -18,8 +24,9 @@ use keyreeve_core::{
 
 use super::{RawKey, iv_or_random, required_iv, split_tag, tag_bytes};
 use crate::{
-    envelope,
+    envelope::{self, Suite},
     error::{crypto_failed, invalid, library, unsupported},
+    kdf,
     registry::{Source, Uses},
 };
 
@@ -35,23 +42,36 @@ pub(crate) fn usage(spec: &KeySpec) -> Uses {
 }
 
 pub(crate) fn generate(spec: &KeySpec, rng: &dyn Rng) -> Result<Generated> {
-    gcm_algorithm(spec.length_bits)?;
+    check_length(spec.length_bits)?;
     super::generate_raw(spec, rng)
 }
 
 pub(crate) fn parse(source: &Source<'_>) -> Result<Arc<dyn ParsedKey>> {
     let raw = RawKey::parse(source)?;
-    let unbound = aead::UnboundKey::new(gcm_algorithm(raw.spec.length_bits)?, raw.bytes.expose())
+    check_length(raw.spec.length_bits)?;
+    let gcm = gcm_algorithm(raw.spec.length_bits)
+        .map(|algorithm| aead::UnboundKey::new(algorithm, raw.bytes.expose()).map(aead::LessSafeKey::new))
+        .transpose()
         .map_err(|_| library("take an AES key"))?;
-    Ok(Arc::new(AesKey { raw, gcm: aead::LessSafeKey::new(unbound), rng: Arc::clone(source.rng) }))
+    Ok(Arc::new(AesKey { raw, gcm, rng: Arc::clone(source.rng) }))
 }
 
-fn gcm_algorithm(length_bits: u32) -> Result<&'static aead::Algorithm> {
+/// 384 and 512 bits are two keys in one, for SIV and XTS.
+fn check_length(length_bits: u32) -> Result<()> {
     match length_bits {
-        128 => Ok(&aead::AES_128_GCM),
-        192 => Ok(&aead::AES_192_GCM),
-        256 => Ok(&aead::AES_256_GCM),
-        other => Err(invalid(format!("AES keys have 128, 192 or 256 bits, not {other}"))),
+        128 | 192 | 256 | 384 | 512 => Ok(()),
+        other => Err(invalid(format!(
+            "AES keys have 128, 192 or 256 bits, or 384 or 512 for SIV and XTS, not {other}"
+        ))),
+    }
+}
+
+fn gcm_algorithm(length_bits: u32) -> Option<&'static aead::Algorithm> {
+    match length_bits {
+        128 => Some(&aead::AES_128_GCM),
+        192 => Some(&aead::AES_192_GCM),
+        256 => Some(&aead::AES_256_GCM),
+        _ => None,
     }
 }
 
@@ -61,7 +81,8 @@ fn gcm_algorithm(length_bits: u32) -> Result<&'static aead::Algorithm> {
 /// FIPS 197.
 struct AesKey {
     raw: RawKey,
-    gcm: aead::LessSafeKey,
+    /// `None` for two keys in one.
+    gcm: Option<aead::LessSafeKey>,
     rng: Arc<dyn Rng>,
 }
 
@@ -78,11 +99,19 @@ impl ParsedKey for AesKey {
         plaintext: &[u8],
     ) -> Result<Ciphertext> {
         let mode = mode(parameters);
-        if matches!(mode, BlockCipherMode::Gcm | BlockCipherMode::Aead) {
-            return self.encrypt_gcm(parameters, iv, aad, plaintext);
+        match mode {
+            BlockCipherMode::Gcm | BlockCipherMode::Aead => {
+                return self.encrypt_gcm(parameters, iv, aad, plaintext);
+            }
+            BlockCipherMode::GcmSiv | BlockCipherMode::Siv => {
+                return self.encrypt_synthetic(mode, parameters, iv, aad, plaintext);
+            }
+            _ => check_block_mode(mode, parameters, aad)?,
         }
-        check_block_mode(mode, parameters, aad)?;
         let key = self.raw.bytes.expose();
+        if mode != BlockCipherMode::Xts {
+            self.single()?;
+        }
         if mode == BlockCipherMode::Ecb {
             let data = block::encrypt_ecb(key, padded(parameters)?, plaintext)?;
             return Ok(Ciphertext { data, ..Ciphertext::default() });
@@ -90,6 +119,7 @@ impl ParsedKey for AesKey {
         let (iv, ours) = iv_or_random(self.rng.as_ref(), parameters, iv, block::BLOCK_BYTES)?;
         let data = match mode {
             BlockCipherMode::Cbc => block::encrypt_cbc(key, &iv, padded(parameters)?, plaintext)?,
+            BlockCipherMode::Xts => xts::encrypt(key, &iv, plaintext)?,
             _ => block::apply_ctr(key, &iv, plaintext)?,
         };
         Ok(Ciphertext { data, iv: ours.then_some(iv), tag: None })
@@ -104,15 +134,24 @@ impl ParsedKey for AesKey {
         tag: Option<&[u8]>,
     ) -> Result<SecretBytes> {
         let mode = mode(parameters);
-        if matches!(mode, BlockCipherMode::Gcm | BlockCipherMode::Aead) {
-            return self.decrypt_gcm(parameters, iv, aad, ciphertext, tag);
+        match mode {
+            BlockCipherMode::Gcm | BlockCipherMode::Aead => {
+                return self.decrypt_gcm(parameters, iv, aad, ciphertext, tag);
+            }
+            BlockCipherMode::GcmSiv | BlockCipherMode::Siv => {
+                return self.decrypt_synthetic(mode, parameters, iv, aad, ciphertext, tag);
+            }
+            _ => check_block_mode(mode, parameters, aad)?,
         }
-        check_block_mode(mode, parameters, aad)?;
         if tag.is_some() {
-            return Err(invalid("a tag belongs to GCM, and this is another mode"));
+            return Err(invalid("a tag belongs to an authenticated mode, and this is another"));
         }
         let key = self.raw.bytes.expose();
+        if mode != BlockCipherMode::Xts {
+            self.single()?;
+        }
         match mode {
+            BlockCipherMode::Xts => xts::decrypt(key, required_iv(iv)?, ciphertext),
             BlockCipherMode::Ecb => block::decrypt_ecb(key, padded(parameters)?, ciphertext),
             BlockCipherMode::Cbc => {
                 block::decrypt_cbc(key, required_iv(iv)?, padded(parameters)?, ciphertext)
@@ -122,22 +161,39 @@ impl ParsedKey for AesKey {
     }
 
     fn seal_envelope(&self, owner: EnvelopeKey, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
-        envelope::seal(self.raw.bytes.expose(), self.rng.as_ref(), owner, context, plaintext)
+        envelope::seal(
+            Suite::Aes256Gcm,
+            self.raw.bytes.expose(),
+            self.rng.as_ref(),
+            owner,
+            context,
+            plaintext,
+        )
     }
 
     fn open_envelope(&self, owner: EnvelopeKey, context: &[u8], envelope: &[u8]) -> Result<SecretBytes> {
-        envelope::open(self.raw.bytes.expose(), owner, context, envelope)
+        envelope::open(Suite::Aes256Gcm, self.raw.bytes.expose(), owner, context, envelope)
     }
 
+    /// CMAC; HMAC with the key's bytes where the parameters name one.
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
-        self.raw.mac(parameters, data)
+        let cmac = matches!(parameters.algorithm, None | Some(Algorithm::Aes))
+            && matches!(parameters.mode, None | Some(BlockCipherMode::Cmac))
+            && parameters.hash.is_none();
+        if !cmac {
+            return self.raw.mac(parameters, data);
+        }
+        let key = kdf::cmac_key(self.raw.bytes.expose())?;
+        Ok(kdf::cmac(&key, &[data])?.as_ref().to_vec())
     }
 
     fn wrap(&self, parameters: &CryptoParameters, secret: &SecretBytes) -> Result<Vec<u8>> {
+        self.single()?;
         wrap::wrap(self.raw.bytes.expose(), wrap::padded(parameters)?, secret)
     }
 
     fn unwrap(&self, parameters: &CryptoParameters, wrapped: &[u8]) -> Result<SecretBytes> {
+        self.single()?;
         wrap::unwrap(self.raw.bytes.expose(), wrap::padded(parameters)?, wrapped)
     }
 
@@ -147,6 +203,67 @@ impl ParsedKey for AesKey {
 }
 
 impl AesKey {
+    /// The GCM key of a key that is one AES key and no more.
+    ///
+    /// # Errors
+    /// `InvalidField` for two keys in one.
+    fn single(&self) -> Result<&aead::LessSafeKey> {
+        self.gcm.as_ref().ok_or_else(|| {
+            let bits = self.raw.spec.length_bits;
+            invalid(format!("an AES key of {bits} bits is two keys in one: ask for the mode SIV or XTS"))
+        })
+    }
+
+    /// The modes whose IV follows from the message: a nonce that comes again gives little away.
+    fn encrypt_synthetic(
+        &self,
+        mode: BlockCipherMode,
+        parameters: &CryptoParameters,
+        iv: Option<&[u8]>,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Ciphertext> {
+        gcm_siv::check_tag(parameters)?;
+        let (key, mut data) = (self.raw.bytes.expose(), plaintext.to_vec());
+        if mode == BlockCipherMode::Siv && iv.is_none() && parameters.random_iv != Some(true) {
+            let tag = siv::seal(key, None, aad, &mut data)?;
+            return Ok(Ciphertext { data, iv: None, tag: Some(tag) });
+        }
+        let nonce_bytes = if mode == BlockCipherMode::Siv { siv::TAG_BYTES } else { gcm_siv::NONCE_BYTES };
+        let (iv, ours) = iv_or_random(self.rng.as_ref(), parameters, iv, nonce_bytes)?;
+        let tag = match mode {
+            BlockCipherMode::Siv => siv::seal(key, Some(&iv), aad, &mut data)?,
+            _ => gcm_siv::seal(key, &iv, aad, &mut data)?,
+        };
+        Ok(Ciphertext { data, iv: ours.then_some(iv), tag: Some(tag) })
+    }
+
+    fn decrypt_synthetic(
+        &self,
+        mode: BlockCipherMode,
+        parameters: &CryptoParameters,
+        iv: Option<&[u8]>,
+        aad: &[u8],
+        ciphertext: &[u8],
+        tag: Option<&[u8]>,
+    ) -> Result<SecretBytes> {
+        gcm_siv::check_tag(parameters)?;
+        let key = self.raw.bytes.expose();
+        if mode == BlockCipherMode::GcmSiv {
+            let (data, tag) = split_tag(ciphertext, tag, gcm_siv::TAG_BYTES)?;
+            return gcm_siv::open(key, required_iv(iv)?, aad, data, tag);
+        }
+        // The standard puts SIV's tag in front of the ciphertext.
+        let (data, tag) = match tag {
+            Some(tag) => (ciphertext, tag),
+            None => {
+                let (tag, data) = ciphertext.split_at_checked(siv::TAG_BYTES).ok_or_else(crypto_failed)?;
+                (data, tag)
+            }
+        };
+        siv::open(key, iv, aad, data, tag)
+    }
+
     /// # Standard
     /// SP 800-38D section 7.1.
     fn encrypt_gcm(
@@ -156,12 +273,12 @@ impl AesKey {
         aad: &[u8],
         plaintext: &[u8],
     ) -> Result<Ciphertext> {
+        let gcm = self.single()?;
         let tag_bytes = tag_bytes(parameters)?;
         let (iv, ours) = iv_or_random(self.rng.as_ref(), parameters, iv, GCM_NONCE_BYTES)?;
         let mut data = plaintext.to_vec();
         let tag = match fast_nonce(&iv, tag_bytes) {
-            Some(nonce) => self
-                .gcm
+            Some(nonce) => gcm
                 .seal_in_place_separate_tag(nonce, aead::Aad::from(aad), &mut data)
                 .map_err(|_| invalid("the data is too long for GCM"))?
                 .as_ref()
@@ -181,6 +298,7 @@ impl AesKey {
         ciphertext: &[u8],
         tag: Option<&[u8]>,
     ) -> Result<SecretBytes> {
+        let gcm = self.single()?;
         let iv = required_iv(iv)?;
         let tag_bytes = tag_bytes(parameters)?;
         let (data, tag) = split_tag(ciphertext, tag, tag_bytes)?;
@@ -188,8 +306,7 @@ impl AesKey {
             return gcm::open(self.raw.bytes.expose(), iv, aad, data, tag);
         };
         let mut out = vec![0; data.len()];
-        self.gcm
-            .open_separate_gather(nonce, aead::Aad::from(aad), data, tag, &mut out)
+        gcm.open_separate_gather(nonce, aead::Aad::from(aad), data, tag, &mut out)
             .map_err(|_| crypto_failed())?;
         Ok(SecretBytes::new(out))
     }
@@ -205,17 +322,20 @@ fn mode(parameters: &CryptoParameters) -> BlockCipherMode {
     parameters.mode.unwrap_or(BlockCipherMode::Gcm)
 }
 
-/// Only CBC, ECB and CTR pass, and they authenticate nothing.
+/// Only CBC, ECB, CTR and XTS pass, and they authenticate nothing.
 fn check_block_mode(mode: BlockCipherMode, parameters: &CryptoParameters, aad: &[u8]) -> Result<()> {
     match mode {
-        BlockCipherMode::Cbc | BlockCipherMode::Ecb | BlockCipherMode::Ctr => {}
+        BlockCipherMode::Cbc | BlockCipherMode::Ecb | BlockCipherMode::Ctr | BlockCipherMode::Xts => {}
         BlockCipherMode::KeyWrap | BlockCipherMode::KeyWrapPadded => {
             return Err(unsupported("key wrap is for keys: use wrap and unwrap, or another mode for data"));
         }
-        _ => return Err(unsupported("this block cipher mode is not offered: GCM, CBC, CTR and ECB are")),
+        _ => {
+            let offered = "GCM, GCM-SIV, SIV, XTS, CBC, CTR and ECB";
+            return Err(unsupported(format!("this block cipher mode is not offered: {offered} are")));
+        }
     }
     if !aad.is_empty() || parameters.tag_length.is_some() {
-        return Err(invalid("additional data and tags belong to GCM, and this is another mode"));
+        return Err(invalid("additional data and tags belong to authenticated modes, and this is another"));
     }
     Ok(())
 }

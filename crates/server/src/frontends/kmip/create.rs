@@ -111,10 +111,12 @@ fn check_quantum_safe(described: &Described) -> Result<(), Failure> {
     let name = AttributeName::Standard(AttributeKind::QuantumSafe);
     let wanted =
         described.template.further.get(&name).is_some_and(|values| values.contains(&Value::Boolean(true)));
-    let safe = described.algorithm.is_some_and(|algorithm| !algorithm.is_asymmetric())
-        && described.length_bits.is_some_and(|length| length >= 256);
+    let long = described.length_bits.is_some_and(|length| length >= 256);
+    let safe = described
+        .algorithm
+        .is_some_and(|algorithm| algorithm.is_post_quantum() || !algorithm.is_asymmetric() && long);
     if wanted && !safe {
-        let message = "Quantum Safe is asked for, and no key of this algorithm and length is: use AES-256";
+        let message = "Quantum Safe is asked for, and no key of this algorithm and length is: use AES-256, ML-KEM or ML-DSA";
         return Err(Failure::new(ResultReason::GeneralFailure, message));
     }
     Ok(())

@@ -1,6 +1,11 @@
 //! Project Wycheproof's cases through the port: valid ones must pass, invalid ones must fail, acceptable ones may do
 //! either but never give a wrong answer. What is left out is named where it is left out, with the reason.
 
+mod curves;
+mod kdf;
+mod modes;
+mod post_quantum;
+
 use std::sync::Arc;
 
 use keyreeve_core::{
