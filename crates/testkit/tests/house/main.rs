@@ -3,6 +3,7 @@
 mod artefacts;
 mod attacks;
 mod bench;
+mod counting;
 mod crashes;
 mod destruction;
 mod simulation;
