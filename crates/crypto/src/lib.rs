@@ -1,6 +1,8 @@
 //! Software algorithms behind core's crypto port: what each key can do lives in `algorithms`, which of them exist in
-//! `registry`, the house's own ciphertext in `envelope`. Knows nothing of storage or protocols, and keeps no key.
+//! `registry`, the house's own ciphertext in `envelope`. Knows nothing of storage or protocols, and keeps no key but
+//! RSA keys made ahead, which nobody has yet.
 
+mod ahead;
 mod algorithms;
 mod der;
 mod digest;

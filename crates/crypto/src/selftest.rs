@@ -6,13 +6,13 @@ use std::sync::Arc;
 use keyreeve_core::{
     Error, Result, SecretBytes,
     model::{
-        Algorithm, BlockCipherMode, CryptoParameters, Curve, KeyFormat, KeyId, KeyMaterial, KeySpec,
-        ObjectType, PaddingMethod,
+        Algorithm, BlockCipherMode, CryptoParameters, Curve, HashAlgorithm, Kdf, KeyFormat, KeyId,
+        KeyMaterial, KeySpec, ObjectType, PaddingMethod, Prf,
     },
     ports::crypto::{Crypto, EnvelopeKey, Generated, ParsedKey, ToSign},
 };
 
-use crate::SoftwareCrypto;
+use crate::{SoftwareCrypto, der};
 
 /// A family's name and its check: true where the answer is the known one.
 type Check = (&'static str, fn(&SoftwareCrypto) -> Result<bool>);
@@ -21,11 +21,20 @@ const CHECKS: &[Check] = &[
     ("hashes", hashes),
     ("HMAC", hmac),
     ("AES", aes),
+    ("AES-GCM-SIV", aes_gcm_siv),
+    ("AES-SIV", aes_siv),
+    ("AES-XTS", aes_xts),
+    ("AES-CMAC", aes_cmac),
     ("AES key wrap", key_wrap),
     ("ChaCha20-Poly1305", chacha20_poly1305),
     ("RSA", rsa),
     ("ECDSA and ECDH", ec),
+    ("secp256k1", secp256k1),
     ("Ed25519", ed25519),
+    ("X25519 and HPKE", x25519),
+    ("ML-KEM", ml_kem),
+    ("ML-DSA", ml_dsa),
+    ("key derivation", derivation),
     ("data envelope", envelope),
 ];
 
@@ -74,6 +83,45 @@ fn aes(crypto: &SoftwareCrypto) -> Result<bool> {
         && sealed.tag.as_deref() == Some(b"\xab\x6e\x47\xd4\x2c\xec\x13\xbd\xf5\x3a\x67\xb2\x12\x57\xbd\xdf"))
 }
 
+/// RFC 8452 appendix C.1: the tag of an empty message.
+fn aes_gcm_siv(crypto: &SoftwareCrypto) -> Result<bool> {
+    let key = symmetric(crypto, Algorithm::Aes, b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")?;
+    let nonce = b"\x03\0\0\0\0\0\0\0\0\0\0\0";
+    let sealed = key.encrypt(&mode(BlockCipherMode::GcmSiv), Some(nonce), &[], &[])?;
+    Ok(sealed.tag.as_deref() == Some(b"\xdc\x20\xe2\xd8\x3f\x25\x70\x5b\xb4\x9e\x43\x9e\xca\x56\xde\x25"))
+}
+
+/// RFC 5297 appendix A.1.
+fn aes_siv(crypto: &SoftwareCrypto) -> Result<bool> {
+    let key: Vec<u8> = (0xf0..=0xff).rev().chain(0xf0..=0xff).collect();
+    let aad: Vec<u8> = (0x10..=0x27).collect();
+    let text = b"\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee";
+    let sealed =
+        symmetric(crypto, Algorithm::Aes, &key)?.encrypt(&mode(BlockCipherMode::Siv), None, &aad, text)?;
+    Ok(sealed.data == b"\x40\xc0\x2b\x96\x90\xc4\xdc\x04\xda\xef\x7f\x6a\xfe\x5c"
+        && sealed.tag.as_deref() == Some(b"\x85\x63\x2d\x07\xc6\xe8\xf3\x7f\x95\x0a\xcd\x32\x0a\x2e\xcc\x93"))
+}
+
+/// IEEE 1619 annex B, vector 2.
+fn aes_xts(crypto: &SoftwareCrypto) -> Result<bool> {
+    let key = symmetric(crypto, Algorithm::Aes, &[[0x11; 16], [0x22; 16]].concat())?;
+    let mut tweak = [0; 16];
+    tweak[..5].fill(0x33);
+    let xts = mode(BlockCipherMode::Xts);
+    let sealed = key.encrypt(&xts, Some(&tweak), &[], &[0x44; 32])?.data;
+    let known = b"\xc4\x54\x18\x5e\x6a\x16\x93\x6e\x39\x33\x40\x38\xac\xef\x83\x8b\
+                  \xfb\x18\x6f\xff\x74\x80\xad\xc4\x28\x93\x82\xec\xd6\xd3\x94\xf0";
+    Ok(sealed == known && key.decrypt(&xts, Some(&tweak), &[], known, None)?.expose() == [0x44; 32])
+}
+
+/// RFC 4493 section 4, example 2.
+fn aes_cmac(crypto: &SoftwareCrypto) -> Result<bool> {
+    let key = b"\x2b\x7e\x15\x16\x28\xae\xd2\xa6\xab\xf7\x15\x88\x09\xcf\x4f\x3c";
+    let text = b"\x6b\xc1\xbe\xe2\x2e\x40\x9f\x96\xe9\x3d\x7e\x11\x73\x93\x17\x2a";
+    let mac = symmetric(crypto, Algorithm::Aes, key)?.mac(&CryptoParameters::default(), text)?;
+    Ok(mac == b"\x07\x0a\x16\xb4\x6b\x4d\x41\x44\xf7\x9b\xdd\x9d\xd0\x4a\x28\x7c")
+}
+
 /// RFC 3394 section 4.1.
 fn key_wrap(crypto: &SoftwareCrypto) -> Result<bool> {
     let key = symmetric(crypto, Algorithm::Aes, &(0..16).collect::<Vec<u8>>())?;
@@ -117,14 +165,77 @@ fn ec(crypto: &SoftwareCrypto) -> Result<bool> {
     let known = include_bytes!("selftest/p256.signature");
     let signature = key.sign(&defaults, ToSign::Data(b"abc"))?;
     let spec = KeySpec { algorithm: Algorithm::Ec, length_bits: 256, curve: Some(Curve::P256) };
-    let peer = match crypto.generate(&spec)? {
-        Generated::Pair { private, .. } => crypto.parse(ObjectType::PrivateKey, Some(&spec), &private)?,
-        Generated::Symmetric(_) => return Ok(false),
-    };
+    let peer = new_private(crypto, &spec)?;
     Ok(key.verify(&defaults, ToSign::Data(b"abc"), known)?
         && !key.verify(&defaults, ToSign::Data(b"abd"), known)?
         && key.verify(&defaults, ToSign::Data(b"abc"), &signature)?
         && key.agree(&peer.public_key()?)?.expose() == peer.agree(&key.public_key()?)?.expose())
+}
+
+/// Wycheproof, ECDSA on secp256k1 with SHA-256, case 2; both sides of an agreement.
+fn secp256k1(crypto: &SoftwareCrypto) -> Result<bool> {
+    let spki = b"\x30\x56\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x0a\x03\x42\x00\x04\
+                 \x78\x2c\x8e\xd1\x7e\x3b\x2a\x78\x3b\x54\x64\xf3\x3b\x09\x65\x2a\x71\xc6\x78\xe0\x5e\xc5\x1e\x84\
+                 \xe2\xbc\xfc\x66\x3a\x3d\xe9\x63\xaf\x9a\xcb\x42\x80\xb8\xc7\xf7\xc4\x2f\x4e\xf9\xab\xa6\x24\x5e\
+                 \xc1\xec\x17\x12\xfd\x38\xa0\xfa\x96\x41\x8d\x8c\xd6\xaa\x61\x52";
+    let signature = b"\x30\x45\x02\x20\x10\x9c\xd8\xae\x03\x74\x35\x89\x84\xa8\x24\x9c\x0a\x84\x36\x28\xf2\x83\x5f\xfa\
+                      \xd1\xdf\x1a\x9a\x69\xaa\x2f\xe7\x23\x55\x54\x5c\x02\x21\x00\xac\x6f\x00\xda\xf5\x3b\xd8\xb1\
+                      \xe3\x4d\xa3\x29\x35\x9b\x6e\x08\x01\x9c\x5b\x03\x7f\xed\x79\xee\x38\x3a\xe3\x9f\x85\xa1\x59\xc6";
+    let material = KeyMaterial { format: KeyFormat::Spki, bytes: SecretBytes::copy_from(spki) };
+    let known = crypto.parse(ObjectType::PublicKey, None, &material)?;
+    let defaults = CryptoParameters::default();
+    let spec = KeySpec { algorithm: Algorithm::Ec, length_bits: 256, curve: Some(Curve::Secp256k1) };
+    let (mine, peer) = (new_private(crypto, &spec)?, new_private(crypto, &spec)?);
+    Ok(known.verify(&defaults, ToSign::Data(b"Msg"), signature)?
+        && !known.verify(&defaults, ToSign::Data(b"msg"), signature)?
+        && mine.agree(&peer.public_key()?)?.expose() == peer.agree(&mine.public_key()?)?.expose())
+}
+
+/// Wycheproof, X25519, case 1; a message that Python's `cryptography` sealed by HPKE to the key 00 01 .. 1f.
+fn x25519(crypto: &SoftwareCrypto) -> Result<bool> {
+    let mine = b"\xc8\xa9\xd5\xa9\x10\x91\xad\x85\x1c\x66\x8b\x07\x36\xc1\xc9\xa0\
+                  \x29\x36\xc0\xd3\xad\x62\x67\x08\x58\x08\x80\x47\xba\x05\x74\x75";
+    let peer = b"\x50\x4a\x36\x99\x9f\x48\x9c\xd2\xfd\xbc\x08\xba\xff\x3d\x88\xfa\
+                  \x00\x56\x9b\xa9\x86\xcb\xa2\x25\x48\xff\xde\x80\xf9\x80\x68\x29";
+    let shared = b"\x43\x6a\x2c\x04\x0c\xf4\x5f\xea\x9b\x29\xa0\xcb\x81\xb1\xf4\x14\
+                    \x58\xf8\x63\xd0\xd6\x1b\x45\x3d\x0a\x98\x27\x20\xd6\xd6\x13\x20";
+    let peer = [b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x6e\x03\x21\x00".as_slice(), peer].concat();
+    let key = |seed: &[u8]| private(crypto, der::curve_pkcs8(der::X25519, seed)?.expose());
+    let sealed = include_bytes!("selftest/x25519.sealed");
+    let recipient = key(&(0..32).collect::<Vec<u8>>())?;
+    Ok(key(mine)?.agree(&peer)?.expose() == shared && opens(&*recipient, sealed)?)
+}
+
+/// A message that Python's `cryptography` sealed by HPKE to ML-KEM-768 with the seed 00 01 .. 3f.
+fn ml_kem(crypto: &SoftwareCrypto) -> Result<bool> {
+    let seed: Vec<u8> = [0x80, 64].into_iter().chain(0..64).collect();
+    let pkcs8 = der::post_quantum_pkcs8(Algorithm::MlKem768, &seed)?;
+    opens(&*private(crypto, pkcs8.expose())?, include_bytes!("selftest/ml-kem-768.sealed"))
+}
+
+/// Wycheproof, ML-DSA-65 with a seed, case 1; signed again and verified.
+fn ml_dsa(crypto: &SoftwareCrypto) -> Result<bool> {
+    let seed: Vec<u8> = [0x80, 32].into_iter().chain([0x2a; 32]).collect();
+    let key = private(crypto, der::post_quantum_pkcs8(Algorithm::MlDsa65, &seed)?.expose())?;
+    let defaults = CryptoParameters::default();
+    let known = include_bytes!("selftest/ml-dsa-65.signature");
+    let signature = key.sign(&defaults, ToSign::Data(b"abc"))?;
+    Ok(key.verify(&defaults, ToSign::Data(b"Hello world"), known)?
+        && !key.verify(&defaults, ToSign::Data(b"Hello worlds"), known)?
+        && key.verify(&defaults, ToSign::Data(b"abc"), &signature)?)
+}
+
+/// RFC 7914 section 11; and what SP 800-108 computes for one block, by hand.
+fn derivation(crypto: &SoftwareCrypto) -> Result<bool> {
+    let hash = HashAlgorithm::Sha256;
+    let pbkdf2 = Kdf::Pbkdf2 { hash, salt: b"salt".to_vec(), iterations: 1 };
+    let known = b"\x55\xac\x04\x6e\x56\xe3\x08\x9f\xec\x16\x91\xc2\x25\x44\xb6\x05";
+    let counter = Kdf::Counter { prf: Prf::Hmac(hash), fixed_input: b"abc".to_vec() };
+    let feedback = Kdf::Feedback { prf: Prf::Hmac(hash), iv: Vec::new(), fixed_input: b"abc".to_vec() };
+    let block = crypto.hmac_sha256(b"key", &[&1u32.to_be_bytes(), b"abc"]);
+    Ok(crypto.derive(b"passwd", &pbkdf2, 16)?.expose() == known
+        && crypto.derive(b"key", &counter, 32)?.expose() == block
+        && crypto.derive(b"key", &feedback, 32)?.expose() == block)
 }
 
 /// RFC 8032 section 7.1, test 1.
@@ -151,6 +262,24 @@ fn envelope(crypto: &SoftwareCrypto) -> Result<bool> {
     Ok(key.open_envelope(owner, b"context", &sealed)?.expose() == b"abc"
         && key.open_envelope(owner, b"another", &sealed).is_err()
         && crate::envelope_owner(&sealed)? == owner)
+}
+
+/// Opens "abc", which was sealed with the context "context", and with no other.
+fn opens(key: &dyn ParsedKey, sealed: &[u8]) -> Result<bool> {
+    let owner = EnvelopeKey { key: KeyId::from_parts(0, &[0; 10]), version: 0 };
+    Ok(key.open_envelope(owner, b"context", sealed)?.expose() == b"abc"
+        && key.open_envelope(owner, b"another", sealed).is_err())
+}
+
+fn mode(mode: BlockCipherMode) -> CryptoParameters {
+    CryptoParameters { mode: Some(mode), ..CryptoParameters::default() }
+}
+
+fn new_private(crypto: &SoftwareCrypto, spec: &KeySpec) -> Result<Arc<dyn ParsedKey>> {
+    match crypto.generate(spec)? {
+        Generated::Pair { private, .. } => crypto.parse(ObjectType::PrivateKey, Some(spec), &private),
+        Generated::Symmetric(_) => Err(Error::internal("a key without halves")),
+    }
 }
 
 fn symmetric(crypto: &SoftwareCrypto, algorithm: Algorithm, bytes: &[u8]) -> Result<Arc<dyn ParsedKey>> {

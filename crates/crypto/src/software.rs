@@ -1,11 +1,11 @@
-//! `SoftwareCrypto`: core's crypto port on this machine's processor. Dispatches to the registry; keeps no key.
+//! `SoftwareCrypto`: core's crypto port on this machine's processor. Dispatches to the registry.
 
 use std::sync::Arc;
 
 use aws_lc_rs::{aead, constant_time, hkdf, hmac};
 use keyreeve_core::{
     Error, Result, SecretBytes,
-    model::{HashAlgorithm, Kdf, KeyMaterial, KeySpec, ObjectType, UsageMask},
+    model::{Algorithm, HashAlgorithm, Kdf, KeyMaterial, KeySpec, ObjectType, UsageMask},
     ports::{
         crypto::{Crypto, Generated, ParsedKey},
         rng::Rng,
@@ -13,6 +13,7 @@ use keyreeve_core::{
 };
 
 use crate::{
+    ahead::{self, Ahead},
     der, digest,
     error::{crypto_failed, invalid, library, unsupported},
     kdf, pairwise,
@@ -24,6 +25,8 @@ use crate::{
 /// The software implementation of the crypto port.
 pub struct SoftwareCrypto {
     rng: Arc<dyn Rng>,
+    /// RSA keys that wait for somebody to want them.
+    ahead: Option<Ahead>,
 }
 
 impl SoftwareCrypto {
@@ -35,7 +38,16 @@ impl SoftwareCrypto {
     /// The same with another generator, for tests that must repeat: RSA and ML-KEM keys, encapsulations and signatures
     /// use the library's own all the same.
     pub fn with_rng(rng: Arc<dyn Rng>) -> Self {
-        Self { rng }
+        Self { rng, ahead: None }
+    }
+
+    /// The same with RSA keys made ahead on a thread of its own: up to `each_max` of each length, 0 for none, once a key
+    /// of that length was asked for, and none any more five minutes after the last was.
+    pub fn with_rsa_keys_ahead(mut self, each_max: usize) -> Self {
+        let maker = Self { rng: Arc::clone(&self.rng), ahead: None };
+        let make = move |spec: &KeySpec| maker.generate(spec);
+        self.ahead = (each_max > 0).then(|| Ahead::start(each_max, ahead::KEPT, Box::new(make)));
+        self
     }
 
     /// Runs one known answer of every family; takes some milliseconds.
@@ -44,6 +56,15 @@ impl SoftwareCrypto {
     /// `Internal` naming the family that answered wrong: nothing must be computed then.
     pub fn self_test(&self) -> Result<()> {
         selftest::run(self)
+    }
+}
+
+impl SoftwareCrypto {
+    /// A key from the stock, tested when it was made.
+    fn made_ahead(&self, spec: &KeySpec) -> Option<Generated> {
+        let ahead = self.ahead.as_ref().filter(|_| spec.algorithm == Algorithm::Rsa)?;
+        // INVARIANT: only kinds that can be made are asked for, so that the stock has a shelf for few lengths.
+        matches!(spec.length_bits, 2048 | 3072 | 4096).then(|| ahead.take(spec)).flatten()
     }
 }
 
@@ -61,6 +82,9 @@ impl Rng for SoftwareCrypto {
 
 impl Crypto for SoftwareCrypto {
     fn generate(&self, spec: &KeySpec) -> Result<Generated> {
+        if let Some(made) = self.made_ahead(spec) {
+            return Ok(made);
+        }
         let generated = (registry::descriptor(spec.algorithm)?.generate)(spec, self.rng.as_ref())?;
         pairwise::check(self, &generated)?;
         Ok(generated)

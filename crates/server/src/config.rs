@@ -11,8 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::listen::LimitSettings;
 
 mod backup;
+mod crypto;
 
 pub use self::backup::{Ack, Backup, Sealing};
+pub use self::crypto::Crypto;
 
 /// One setting as people write it.
 pub struct Setting {
@@ -66,6 +68,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("limits.feeds_max", "64", "Open feeds of the journal; a principal has 8 of them at most."),
     setting("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
+    setting(
+        "crypto.rsa_keys_ahead",
+        "2",
+        "RSA keys of each length, 8 at most, that are made ahead once one was asked for; 0: none.",
+    ),
     setting(
         "destroy.waiting_days",
         "7",
@@ -134,6 +141,8 @@ pub struct Config {
     pub kmip: Kmip,
     /// Destruction.
     pub destroy: DestroyConfig,
+    /// Cryptography.
+    pub crypto: Crypto,
     /// Epoch keys.
     pub sealing: Sealing,
     /// Backups.
@@ -469,6 +478,7 @@ mod tests {
                     feeds_max: 1,
                 },
                 kmip: Kmip { interop: true, credentials_ignored: false },
+                crypto: Crypto { rsa_keys_ahead: 1 },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),
                 sealing: Sealing { cell: None, cells_threshold: 2 },

@@ -44,7 +44,7 @@ impl Opened {
     /// Opens the store of the configuration, where nobody else could have written to it; takes its lock.
     pub(super) fn open(config: &Config, unlock: &Unlock) -> Result<Self, StartError> {
         check_data_dir(&config.data.dir)?;
-        let crypto = crypto()?;
+        let crypto = crypto_with(config.crypto.rsa_keys_ahead)?;
         let (failed, failure) = watch::channel(None);
         let mut options = store_options(config, crypto.clone());
         options.on_failure = Arc::new(move |cause| {
@@ -90,7 +90,12 @@ impl Opened {
 
 /// The crypto port, tested.
 pub(crate) fn crypto() -> Result<Arc<dyn Crypto>, StartError> {
-    let crypto = SoftwareCrypto::new();
+    crypto_with(0)
+}
+
+/// The crypto port, tested, with so many RSA keys of each length made ahead.
+fn crypto_with(rsa_keys_ahead: usize) -> Result<Arc<dyn Crypto>, StartError> {
+    let crypto = SoftwareCrypto::new().with_rsa_keys_ahead(rsa_keys_ahead);
     crypto.self_test().map_err(StartError::operation("trust this machine's cryptography"))?;
     Ok(Arc::new(crypto))
 }
