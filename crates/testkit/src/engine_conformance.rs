@@ -19,6 +19,7 @@ pub fn check(make: impl Fn() -> Box<dyn Engine>) {
     keeps_order_and_bounds(&*make());
     applies_batches_whole(&*make());
     clears_everything(&*make());
+    loads_from_nothing(&*make());
     takes_any_bytes(&*make());
     follows_a_map(&*make(), 11);
     shows_readers_whole_batches(&*make());
@@ -72,6 +73,31 @@ fn clears_everything(engine: &dyn Engine) {
     engine.apply(&batch(&[(b"a", Some(b"1"))], b"one")).unwrap();
     engine.clear().unwrap();
     starts_empty(engine);
+}
+
+fn loads_from_nothing(engine: &dyn Engine) {
+    for round in 0..2 {
+        engine.apply(&batch(&[(b"before", Some(b"1"))], b"before")).unwrap();
+        engine.begin_load().unwrap();
+        starts_empty(engine);
+        if round == 1 {
+            // It is begun anew.
+            engine.apply(&batch(&[(b"cut off", Some(b"1"))], b"unfinished")).unwrap();
+            engine.begin_load().unwrap();
+            starts_empty(engine);
+        }
+        engine.apply(&batch(&[(b"b", Some(b"2")), (b"a", Some(b"1"))], b"unfinished")).unwrap();
+        engine.apply(&batch(&[(b"b", None), (b"c", Some(b"3"))], b"one")).unwrap();
+        assert_eq!(engine.get(b"a").unwrap().as_deref(), Some(b"1".as_slice()));
+        assert_eq!(keys(engine, b"", b"\xFF", 9), [b"a", b"c"]);
+        engine.end_load().unwrap();
+        assert_eq!(keys(engine, b"", b"\xFF", 9), [b"a", b"c"]);
+        assert_eq!(engine.checkpoint().unwrap().as_deref(), Some(b"one".as_slice()));
+        let snapshot = engine.snapshot().unwrap();
+        engine.apply(&batch(&[(b"d", Some(b"4"))], b"two")).unwrap();
+        assert_eq!(snapshot.scan(b"", b"\xFF", 9).unwrap().len(), 2);
+        assert_eq!(keys(engine, b"", b"\xFF", 9), [b"a", b"c", b"d"]);
+    }
 }
 
 fn takes_any_bytes(engine: &dyn Engine) {

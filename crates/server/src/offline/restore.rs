@@ -108,6 +108,7 @@ fn told(report: &Report, from: &str, into: &Path) -> Value {
         "replayed": report.replayed,
         "generation": report.generation,
         "verified": report.verified,
+        "durations": report.durations,
         "appears": preview.appears,
         "disappears": preview.disappears,
         "changes": preview.changes,

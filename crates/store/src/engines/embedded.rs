@@ -2,8 +2,16 @@
 //!
 //! The file holds only the index, which the journal can rebuild; so commits are not synced one by one, and what a
 //! power loss takes is caught up on the next start. SQLite does its own I/O, beside `crate::disk`.
+//!
+//! What is loaded from nothing goes into a file of its own, without any log, which takes the index's place once it is
+//! whole and synced.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
@@ -21,6 +29,8 @@ pub struct EmbeddedEngine {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Pool,
+    /// INVARIANT: while it is set, the writer has the file that is loaded, and there are no readers.
+    loading: AtomicBool,
 }
 
 /// Idle read connections: whoever takes one puts it back.
@@ -36,14 +46,14 @@ impl EmbeddedEngine {
     /// `Damaged` where the file is no index of this format, `Failed` where it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         let told = |error| tell(path, error);
-        let writer = Connection::open(path).map_err(told)?;
-        prepare(&writer, path)?;
+        // What a crash left of a load.
+        Self::remove(&loading_path(path))?;
+        let writer = open_writer(path)?;
         let (back, idle) = bounded(READERS);
-        for _ in 0..READERS {
-            // There is room for every connection, and the other end is held here.
-            let _ = back.send(open_reader(path).map_err(told)?);
-        }
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Pool { idle, back } })
+        let readers = Pool { idle, back };
+        readers.fill(path).map_err(told)?;
+        let (path, writer, loading) = (path.to_owned(), Mutex::new(writer), AtomicBool::new(false));
+        Ok(Self { path, writer, readers, loading })
     }
 
     /// Removes the file at `path` with what SQLite keeps beside it.
@@ -55,12 +65,7 @@ impl EmbeddedEngine {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
             match std::fs::remove_file(&name) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(EngineError::Failed {
-                        at: path.display().to_string(),
-                        what: error.to_string(),
-                    });
-                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(path, &error)),
                 _ => {}
             }
         }
@@ -68,16 +73,26 @@ impl EmbeddedEngine {
     }
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, EngineError> {
-        let closed = |what: &dyn std::fmt::Display| EngineError::Failed {
-            at: self.path.display().to_string(),
-            what: what.to_string(),
-        };
+        if self.loading.load(Ordering::Acquire) {
+            return query(&self.writer.lock()).map_err(|error| tell(&self.path, error));
+        }
+        let closed = |what: &dyn std::fmt::Display| failed(&self.path, what);
         let connection = self.readers.idle.recv().map_err(|error| closed(&error))?;
         let lent = Lent { connection: Some(connection), back: &self.readers.back };
         match &lent.connection {
             Some(connection) => query(connection).map_err(|error| tell(&self.path, error)),
             None => Err(closed(&"a reader without a connection")),
         }
+    }
+}
+
+impl Pool {
+    fn fill(&self, path: &Path) -> rusqlite::Result<()> {
+        for _ in 0..READERS {
+            // There is room for every connection, and the other end is held here.
+            let _ = self.back.send(open_reader(path)?);
+        }
+        Ok(())
     }
 }
 
@@ -150,6 +165,38 @@ impl Engine for EmbeddedEngine {
         let cleared = self.writer.lock().execute_batch("BEGIN; DELETE FROM rows; DELETE FROM meta; COMMIT");
         cleared.map_err(|error| tell(&self.path, error))
     }
+
+    fn begin_load(&self) -> Result<(), EngineError> {
+        let loading = loading_path(&self.path);
+        let mut writer = self.writer.lock();
+        if !self.loading.swap(true, Ordering::AcqRel) {
+            // All of them, those on loan once they are back.
+            drop(self.readers.idle.iter().take(READERS).collect::<Vec<_>>());
+        }
+        *writer = Connection::open_in_memory().map_err(|error| tell(&self.path, error))?;
+        Self::remove(&loading)?;
+        let fresh = Connection::open(&loading).map_err(|error| tell(&self.path, error))?;
+        prepare(&fresh, &loading, ("OFF", "OFF"))?;
+        *writer = fresh;
+        Ok(())
+    }
+
+    fn end_load(&self) -> Result<(), EngineError> {
+        let loading = loading_path(&self.path);
+        let told = |error| tell(&self.path, error);
+        let io = |error| failed(&self.path, &error);
+        let mut writer = self.writer.lock();
+        *writer = Connection::open_in_memory().map_err(told)?;
+        File::open(&loading).and_then(|file| file.sync_all()).map_err(io)?;
+        Self::remove(&self.path)?;
+        std::fs::rename(&loading, &self.path).map_err(io)?;
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+        *writer = open_writer(&self.path)?;
+        self.readers.fill(&self.path).map_err(told)?;
+        self.loading.store(false, Ordering::Release);
+        Ok(())
+    }
 }
 
 /// A read transaction on a connection of its own, so that no reader of the pool is missing meanwhile. The WAL cannot
@@ -167,6 +214,17 @@ impl EngineSnapshot for EmbeddedSnapshot {
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
         scan(&self.connection, from, to, limit).map_err(|error| tell(&self.path, error))
     }
+}
+
+/// Where the rows of a load lie until they are the index.
+fn loading_path(path: &Path) -> PathBuf {
+    path.with_added_extension("loading")
+}
+
+fn open_writer(path: &Path) -> Result<Connection, EngineError> {
+    let writer = Connection::open(path).map_err(|error| tell(path, error))?;
+    prepare(&writer, path, ("WAL", "NORMAL"))?;
+    Ok(writer)
 }
 
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
@@ -189,10 +247,11 @@ fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
     statement.query_row([], |row| row.get(0)).optional()
 }
 
-fn prepare(writer: &Connection, path: &Path) -> Result<(), EngineError> {
+/// `safety`: SQLite's journal mode, and what it syncs.
+fn prepare(writer: &Connection, path: &Path, safety: (&str, &str)) -> Result<(), EngineError> {
     let told = |error| tell(path, error);
-    writer.pragma_update(None, "journal_mode", "WAL").map_err(told)?;
-    writer.pragma_update(None, "synchronous", "NORMAL").map_err(told)?;
+    writer.pragma_update(None, "journal_mode", safety.0).map_err(told)?;
+    writer.pragma_update(None, "synchronous", safety.1).map_err(told)?;
     writer.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT).map_err(told)?;
     let format: i32 = writer.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(told)?;
     if format != 0 && format != FORMAT {
@@ -208,6 +267,10 @@ fn prepare(writer: &Connection, path: &Path) -> Result<(), EngineError> {
              COMMIT"
         ))
         .map_err(told)
+}
+
+fn failed(path: &Path, what: &dyn std::fmt::Display) -> EngineError {
+    EngineError::Failed { at: path.display().to_string(), what: what.to_string() }
 }
 
 fn tell(path: &Path, error: rusqlite::Error) -> EngineError {

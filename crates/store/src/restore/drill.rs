@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Store,
     backup::{piece::Pieces, shipper, targets::Target},
-    engines::Engine,
+    engines::{Engine, Row},
     index::{Index, checkpoint::Checkpoint, encoding, told},
 };
 
@@ -116,7 +116,7 @@ impl Store {
                 (None, None) => return Ok((compared, differences)),
                 (Some((key, _)), None) | (None, Some((key, _))) => (key.clone(), false),
                 (Some(restored), Some(running)) => match restored.0.cmp(&running.0) {
-                    Ordering::Equal => (restored.0.clone(), restored.1 == running.1),
+                    Ordering::Equal => (restored.0.clone(), is_same(restored, running)?),
                     Ordering::Less => (restored.0.clone(), false),
                     Ordering::Greater => (running.0.clone(), false),
                 },
@@ -152,4 +152,10 @@ impl Store {
         }
         Ok(changed)
     }
+}
+
+/// Whether two rows of a key hold the same record: an archive may have it as an earlier release wrote it.
+fn is_same(restored: &Row, running: &Row) -> Result<bool> {
+    let decoded = |(key, bytes): &Row| encoding::decode_row(key, bytes);
+    Ok(restored.1 == running.1 || decoded(restored)? == decoded(running)?)
 }

@@ -38,9 +38,10 @@ pub(super) fn fill<E: From<Error>>(
     engine: &dyn Engine,
     give: impl FnOnce(&mut Loading) -> Result<(), E>,
 ) -> Result<(), E> {
-    engine.clear().map_err(told)?;
+    engine.begin_load().map_err(told)?;
     apply(engine, BTreeMap::new())?;
-    add(engine, give)
+    add(engine, give)?;
+    Ok(engine.end_load().map_err(told)?)
 }
 
 /// Writes what `give` has, in a thread of its own while more comes.
@@ -48,10 +49,10 @@ fn add<E: From<Error>>(
     engine: &dyn Engine,
     give: impl FnOnce(&mut Loading) -> Result<(), E>,
 ) -> Result<(), E> {
-    let (sender, receiver) = bounded::<Waiting>(0);
+    let (sender, receiver) = bounded::<Sorted>(0);
     thread::scope(|scope| {
         let writing = scope
-            .spawn(move || receiver.iter().try_for_each(|waiting| apply(engine, waiting.writes(engine)?)));
+            .spawn(move || receiver.iter().try_for_each(|sorted| apply(engine, sorted.counted(engine)?)));
         let mut loading = Loading { sender, waiting: Waiting::default() };
         let given = give(&mut loading).and_then(|()| Ok(loading.flush()?));
         drop(loading);
@@ -63,15 +64,15 @@ fn add<E: From<Error>>(
 
 /// Rows on their way into an engine.
 pub(super) struct Loading {
-    sender: Sender<Waiting>,
+    sender: Sender<Sorted>,
     waiting: Waiting,
 }
 
 /// Rows that are written together.
 #[derive(Default)]
 struct Waiting {
-    /// In the order of the journal: the last of a key counts.
-    rows: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    /// By kind, and there in the order of the journal, which is nearly that of the keys: sorting them is quick then.
+    rows: BTreeMap<Option<u8>, Vec<(Vec<u8>, Option<Vec<u8>>)>>,
     /// What counters grow by, against the row above or the one in the engine.
     counted: BTreeMap<Vec<u8>, Counts>,
     bytes: usize,
@@ -100,7 +101,9 @@ impl Loading {
     pub(super) fn put(&mut self, key: Vec<u8>, record: Option<Vec<u8>>) -> Result<()> {
         let bytes = key.len() + record.as_ref().map_or(0, Vec::len) + size_of::<Row>();
         self.waiting.counted.remove(&key);
-        self.waiting.rows.push((key, record));
+        // Rows of records tell their kind in their second byte, those of indexes behind a realm.
+        let kind = key.get(if key.first() == Some(&b'r') { 1 } else { 17 }).copied();
+        self.waiting.rows.entry(kind).or_default().push((key, record));
         self.count(bytes)
     }
 
@@ -111,14 +114,23 @@ impl Loading {
 
     fn flush(&mut self) -> Result<()> {
         let gone = |_| Error::internal("the index could not be written");
-        self.sender.send(std::mem::take(&mut self.waiting)).map_err(gone)
+        let Waiting { rows, counted, .. } = std::mem::take(&mut self.waiting);
+        // Of equal keys the last one stays.
+        let writes = rows.into_values().flatten().collect();
+        self.sender.send(Sorted { writes, counted }).map_err(gone)
     }
 }
 
-impl Waiting {
-    fn writes(self, engine: &dyn Engine) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
-        // Of equal keys the last one stays.
-        let mut writes: BTreeMap<_, _> = self.rows.into_iter().collect();
+/// Rows in order, of each key the newest.
+struct Sorted {
+    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    counted: BTreeMap<Vec<u8>, Counts>,
+}
+
+impl Sorted {
+    /// With the rows of counters, against those in the engine.
+    fn counted(self, engine: &dyn Engine) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
+        let mut writes = self.writes;
         for (key, by) in self.counted {
             let before = match writes.get(&key) {
                 Some(row) => row.clone(),
