@@ -120,44 +120,27 @@ pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
     let folder = Folder::begin(options)?;
     let source = Source::open(options, unlock, plan)?;
     let restored = source.restored(options, plan, true)?;
-    let Restored {
-        state, end, timeline, ..
-    } = &restored;
-    let identity = Identity {
-        store: source.store.into_bytes(),
-        timeline: *timeline,
-    };
+    let Restored { state, end, timeline, .. } = &restored;
+    let identity = Identity { store: source.store.into_bytes(), timeline: *timeline };
     let now = options.clock.now();
     let journal = recovery::journal(options);
     journal.create_behind(identity, end.lsn, end.hash, u64::try_from(now.0).unwrap_or(0))?;
-    let point = FullPoint {
-        store: source.store,
-        timeline: *timeline,
-        lsn: end.lsn,
-        hash: end.hash,
-        time: now,
-    };
+    let point =
+        FullPoint { store: source.store, timeline: *timeline, lsn: end.lsn, hash: end.hash, time: now };
     let rows = state.engine.snapshot()?;
     let keys = source.keys(options);
-    Fulls {
-        target: &*base(options)?,
-        crypto: options.crypto.clone(),
-        keys: &keys,
-    }
-    .write(point, &*rows, &mut |_| Ok(()))?;
+    Fulls { target: &*base(options)?, crypto: options.crypto.clone(), keys: &keys }.write(
+        point,
+        &*rows,
+        &mut |_| Ok(()),
+    )?;
     drop(rows);
     let position = journal.open(options.journal, None, end.lsn)?.writer.position();
     let checkpoint = Checkpoint { identity, position };
     settle(&state.engine, checkpoint.encode().map_err(StoreError::Restore)?).map_err(StoreError::Restore)?;
     folder.write("root.json", &source.root_file)?;
-    let unclaimed = Unclaimed {
-        from: plan.from.address().to_owned(),
-        cell: plan.cell.clone(),
-    };
-    let begin = Begin {
-        lsn: end.lsn.0,
-        timeline: source.head.timeline,
-    };
+    let unclaimed = Unclaimed { from: plan.from.address().to_owned(), cell: plan.cell.clone() };
+    let begin = Begin { lsn: end.lsn.0, timeline: source.head.timeline };
     let file = StoreFile::restored(source.store, *timeline, now, begin, unclaimed);
     folder.finish(&file.to_bytes(options)?)?;
     Ok(restored.report)
@@ -170,9 +153,7 @@ pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
 /// As [`restore`].
 pub fn preview(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Result<Report, StoreError> {
     let _folder = Folder::begin(options)?;
-    Ok(Source::open(options, unlock, plan)?
-        .restored(options, plan, false)?
-        .report)
+    Ok(Source::open(options, unlock, plan)?.restored(options, plan, false)?.report)
 }
 
 /// Fills an empty engine with the base of a restored store; its index rows too.
@@ -187,11 +168,8 @@ pub(crate) fn load_base(
     engine: &dyn Engine,
 ) -> Result<(), StoreError> {
     let place = file.place();
-    let keys = Arc::new(RootArchiveKeys {
-        crypto: options.crypto.clone(),
-        store: place.store,
-        root: root.clone(),
-    });
+    let keys =
+        Arc::new(RootArchiveKeys { crypto: options.crypto.clone(), store: place.store, root: root.clone() });
     let base = base(options)?;
     let archive = Archive::read(&*base, place.store, options.crypto.clone(), keys)?;
     archive.load(&Way::full(place.timeline, lsn), engine)?;
@@ -205,11 +183,7 @@ pub(crate) fn load_base(
 pub(crate) fn open_cell(options: &StoreOptions, place: &str) -> Result<Arc<dyn Cell>, StoreError> {
     let path = Path::new(place);
     if options.disk.open(path, crate::disk::OpenMode::Read).is_ok() {
-        return Ok(Arc::new(FileCell::new(
-            options.disk.clone(),
-            options.crypto.clone(),
-            path.to_owned(),
-        )));
+        return Ok(Arc::new(FileCell::new(options.disk.clone(), options.crypto.clone(), path.to_owned())));
     }
     let target = options.opener().open(place).map_err(BackupError::from)?;
     Ok(target.cell().map_err(BackupError::from)?)
@@ -239,36 +213,18 @@ impl<'a> Source<'a> {
             target: plan.from.address().to_owned(),
             what: format!("it holds no {ROOT_PATH}, so no backup of a store"),
         };
-        let (root_file, _) = plan
-            .from
-            .get(ROOT_PATH)
-            .map_err(BackupError::from)?
-            .ok_or_else(missing)?;
+        let (root_file, _) = plan.from.get(ROOT_PATH).map_err(BackupError::from)?.ok_or_else(missing)?;
         let file = RootFile::parse(&**crypto, &root_file)?;
         let store = file.store();
         let root = file.unlock(&**crypto, store, unlock)?;
-        let keys = Arc::new(RootArchiveKeys {
-            crypto: crypto.clone(),
-            store,
-            root: root.clone(),
-        });
+        let keys = Arc::new(RootArchiveKeys { crypto: crypto.clone(), store, root: root.clone() });
         let archive = Archive::read(plan.from, store, crypto.clone(), keys)?;
         let head = archive.head()?;
-        Ok(Self {
-            store,
-            root,
-            root_file,
-            archive,
-            head,
-        })
+        Ok(Self { store, root, root_file, archive, head })
     }
 
     fn keys(&self, options: &StoreOptions) -> RootArchiveKeys {
-        RootArchiveKeys {
-            crypto: options.crypto.clone(),
-            store: self.store,
-            root: self.root.clone(),
-        }
+        RootArchiveKeys { crypto: options.crypto.clone(), store: self.store, root: self.root.clone() }
     }
 
     /// Puts the wanted state together and verifies it. `write`: also all that begins the new timeline.
@@ -298,19 +254,12 @@ impl<'a> Source<'a> {
         let watch = Watch::start(options);
         let verified = check::verify_all(&state, &*sealer, skip).map_err(failed)?;
         durations.verify_ms = watch.ms();
-        let timelines = entries
-            .iter()
-            .map(|entry| entry.timeline)
-            .chain([self.archive.timeline_max()]);
+        let timelines = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
         let timeline = timelines.max().unwrap_or(0).saturating_add(1);
         if write {
             let seen = entries.iter().map(|entry| entry.generation).max().unwrap_or(0);
             let domain = options.disk.file_system(parent(&options.cell));
-            let machine = reset::Machine {
-                timeline,
-                now: options.clock.now(),
-                domain,
-            };
+            let machine = reset::Machine { timeline, now: options.clock.now(), domain };
             let changes = reset::reset(&state, epoch.as_ref(), &machine, seen).map_err(failed)?;
             state.change(changes).map_err(failed)?;
         }
@@ -320,23 +269,13 @@ impl<'a> Source<'a> {
             lsn: Lsn(reached.lsn.0),
             time: reached.time,
             head: Lsn(end.lsn.0),
-            replayed: end.replayed
-                + if plan.to == PointInTime::Latest {
-                    0
-                } else {
-                    reached.replayed
-                },
+            replayed: end.replayed + if plan.to == PointInTime::Latest { 0 } else { reached.replayed },
             generation: epoch.as_ref().map_or(0, |epoch: &Epoch| epoch.generation),
             verified,
             preview,
             durations,
         };
-        Ok(Restored {
-            state,
-            end,
-            timeline,
-            report,
-        })
+        Ok(Restored { state, end, timeline, report })
     }
 
     /// Loads the state at the end of a way, with its index rows.
@@ -355,16 +294,7 @@ impl<'a> Source<'a> {
         durations.index_ms = watch.ms();
         let index = Arc::new(Index::new(engine.clone(), options.cache_bytes_max));
         let (crypto, lsn) = (options.crypto.clone(), Lsn(end.lsn.0));
-        Ok((
-            State {
-                store: self.store,
-                crypto,
-                engine,
-                index,
-                lsn,
-            },
-            end,
-        ))
+        Ok((State { store: self.store, crypto, engine, index, lsn }, end))
     }
 
     /// What the cells hold that can be reached: the one that the plan names, or the target's own; and, where that is one
@@ -380,12 +310,8 @@ impl<'a> Source<'a> {
             None => plan.from.cell().map_err(BackupError::from)?,
         };
         let ours = |entry: &CellEntry| entry.store == self.store;
-        let mut entries: Vec<_> = cell
-            .read()
-            .map_err(StoreError::Restore)?
-            .into_iter()
-            .filter(ours)
-            .collect();
+        let mut entries: Vec<_> =
+            cell.read().map_err(StoreError::Restore)?.into_iter().filter(ours).collect();
         if entries.iter().any(|entry| entry.threshold > 1) {
             for name in target_names(state).map_err(StoreError::Restore)? {
                 let read = options.opener().open(&name).and_then(|target| target.cell());
@@ -424,10 +350,7 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn start(options: &'a StoreOptions) -> Self {
-        Self {
-            clock: &*options.clock,
-            begun: options.clock.now(),
-        }
+        Self { clock: &*options.clock, begun: options.clock.now() }
     }
 
     fn ms(&self) -> u64 {
@@ -444,17 +367,11 @@ struct Scratch {
 impl Scratch {
     fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         match options.engine {
-            EngineChoice::Given(_) => Ok(Self {
-                engine: Arc::new(MemoryEngine::default()),
-                path: None,
-            }),
+            EngineChoice::Given(_) => Ok(Self { engine: Arc::new(MemoryEngine::default()), path: None }),
             EngineChoice::Embedded => {
                 let path = options.dir.join("index").join("then.sqlite");
                 EmbeddedEngine::remove(&path)?;
-                Ok(Self {
-                    engine: Arc::new(EmbeddedEngine::open(&path)?),
-                    path: Some(path),
-                })
+                Ok(Self { engine: Arc::new(EmbeddedEngine::open(&path)?), path: Some(path) })
             }
         }
     }

@@ -72,35 +72,6 @@ fn every_entry_of_a_history_can_be_restored_to() {
 }
 
 #[test]
-fn any_second_of_a_day_can_be_restored_to() {
-    let lost = Machine::new();
-    let store = lost.created();
-    let (mut random, mut model, mut next) = (Random::new(11), Model::new(), 0);
-    let mut states = vec![(0, model.clone())];
-    let mut now = 10_000_000;
-    for _ in 0..30 {
-        now += 1000 * (1 + random.below(5000) as i64);
-        lost.set_time(now);
-        step(&mut random, &store, &mut model, &mut next);
-        states.push((now, model.clone()));
-    }
-    keep(&store);
-    drop(store);
-    for at in 0..30 {
-        // The last millisecond at which a state stood, and the first one.
-        let (from, model) = &states[at + 1];
-        let until = states.get(at + 2).map_or(from + 5000, |(next, _)| next - 1);
-        for time in [*from, until] {
-            let machine = Machine { targets: lost.targets.kill(), ..Machine::beside(&lost.targets) };
-            machine.restore(PointInTime::Time(Time(time)), false).unwrap();
-            if at % 6 == 0 {
-                assert_is(&machine.open().unwrap(), model, next);
-            }
-        }
-    }
-}
-
-#[test]
 fn what_was_destroyed_later_stays_so_and_what_is_new_is_kept_where_that_is_wanted() {
     let lost = Machine::new();
     let store = lost.created();

@@ -1,6 +1,7 @@
 //! Restoring through the store's public face: whole stores, points in time, lost and living machines, crashes.
 
 mod crash;
+mod day;
 mod history;
 mod machines;
 mod records;
@@ -24,7 +25,7 @@ use keyreeve_core::{
         crypto::Crypto,
         store::{Commit, Committed, Store as _},
     },
-    record::{Change, Record, RecordKey},
+    record::{Change, EntryDraft, Record, RecordKey},
 };
 use keyreeve_crypto::SoftwareCrypto;
 use keyreeve_store::{

@@ -7,8 +7,8 @@ use keyreeve_core::{
     access::Action,
     model::{
         Algorithm, Dates, ErasedObject, Erasure, ErasureId, Key, KeyFormat, KeyId, KeyPolicy, KeySpec,
-        KeyVersion, ManagedObject, ObjectId, ObjectType, PrincipalId, RealmId, RequestId, State, Time,
-        UsageMask,
+        KeyVersion, ManagedObject, ObjectId, ObjectType, PrincipalId, RealmId, RequestId, Revocation,
+        RevocationReason, State, Time, UsageMask,
     },
     ports::seal::{SealBinding, SealedMaterial},
     record::{Change, EntryDraft, Outcome, Record, RecordKey},
@@ -137,6 +137,33 @@ pub(crate) fn regroup(store: &Store, id: u128, groups: &[&str]) -> Vec<Change> {
     let groups = groups.iter().map(|group| (*group).to_owned()).collect();
     let next = ManagedObject { groups, ..(*now).clone() };
     vec![Change::Put(Record::Object(revised(&*store.sealer(), next, &now, &sealed).unwrap()))]
+}
+
+/// The changes that revoke a key's object as compromised.
+pub(crate) fn revoke(store: &Store, id: u128) -> Vec<Change> {
+    let (now, sealed) = (object(store, id).unwrap(), material(store, id).unwrap());
+    let revocation = Some(Revocation { reason: RevocationReason::KeyCompromise, message: None });
+    let next = ManagedObject { state: State::Compromised, revocation, ..(*now).clone() };
+    vec![Change::Put(Record::Object(revised(&*store.sealer(), next, &now, &sealed).unwrap()))]
+}
+
+/// The changes that give a key another name.
+pub(crate) fn rename(store: &Store, id: u128, name: &str) -> Vec<Change> {
+    let Some(Record::Key(key)) = get(store, &RecordKey::Key(key_id(id))) else { panic!("key {id}") };
+    let renamed = Key { name: name.into(), ..Key::clone(&key) };
+    vec![
+        Change::Delete(RecordKey::KeyName(key.realm, key.name.clone())),
+        Change::Put(Record::KeyName { realm: key.realm, name: name.into(), key: key.id, alias: false }),
+        Change::Put(Record::Key(Arc::new(renamed))),
+    ]
+}
+
+/// How often a key's material left the store.
+pub(crate) fn exported(store: &Store, id: u128) -> u64 {
+    match get(store, &RecordKey::Counts(object_id(id))) {
+        Some(Record::Counts(counts)) => counts.exported,
+        _ => 0,
+    }
 }
 
 /// The changes that destroy a key, its erasure among them.
