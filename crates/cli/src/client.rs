@@ -401,7 +401,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     let kind = match (status.as_u16(), text("code").as_str()) {
         (_, "crypto_failed") => Kind::Verification,
         (401 | 403, _) => Kind::Denied,
-        (404 | 409 | 410, _) => Kind::State,
+        (404 | 409 | 410 | 412, _) => Kind::State,
         (429, _) => Kind::Remote,
         (400..=499, _) => Kind::Usage,
         _ => Kind::Remote,

@@ -35,8 +35,12 @@ pub enum ErrorKind {
     Unsupported,
     /// Decryption, unwrapping or verification failed; nothing more is said on purpose.
     CryptoFailed,
-    /// A limit on size, count or rate was reached.
+    /// A limit on a count or a rate was reached, or a quota is used up.
     LimitExceeded,
+    /// What was sent or asked for is larger than this server takes at once.
+    TooLarge,
+    /// The object is not in the state that the caller made its condition.
+    PreconditionFailed,
     /// Others changed the same data too often while this ran; trying again helps.
     Conflict,
     /// The server is stopping, its disk is full or its journal failed.

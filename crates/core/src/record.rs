@@ -310,6 +310,9 @@ pub enum IndexKind {
     Alias = 20,
 }
 
+/// Bytes of an indexed value at most; longer ones are cut.
+pub const INDEX_VALUE_BYTES_MAX: usize = 512;
+
 /// One index row that a record gives rise to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexTerm {
@@ -491,6 +494,6 @@ fn pair(first: &[u8], second: &[u8]) -> Vec<u8> {
 }
 
 fn cut(mut value: Vec<u8>) -> Vec<u8> {
-    value.truncate(512);
+    value.truncate(INDEX_VALUE_BYTES_MAX);
     value
 }

@@ -558,16 +558,16 @@ pub(crate) fn canonical(object: &ManagedObject) -> Result<Vec<u8>> {
 /// where the server changes an object by itself: a full object can still be revoked.
 ///
 /// # Errors
-/// `LimitExceeded`.
+/// `TooLarge`.
 pub(crate) fn check_attributes(object: &ManagedObject) -> Result<()> {
     if object.further.values().flatten().any(|value| value.depth() > VALUE_DEPTH_MAX) {
         let public = format!("an attribute's structure is nested at most {VALUE_DEPTH_MAX} deep");
-        return Err(Error::new(ErrorKind::LimitExceeded, public));
+        return Err(Error::new(ErrorKind::TooLarge, public));
     }
     if canonical(object)?.len() > ATTRIBUTES_BYTES_MAX {
         let public =
             format!("the attributes of one object have at most {ATTRIBUTES_BYTES_MAX} bytes together");
-        return Err(Error::new(ErrorKind::LimitExceeded, public));
+        return Err(Error::new(ErrorKind::TooLarge, public));
     }
     Ok(())
 }

@@ -32,7 +32,7 @@ pub fn decode_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 /// Any DER as a PEM block with lines of 64 characters; the text may hold a secret and erases itself.
-pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
+pub fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     let body = Zeroizing::new(STANDARD.encode(der));
     // INVARIANT: the capacity covers the whole text, so that growing leaves no copy of a secret behind.
     let mut text = Zeroizing::new(String::with_capacity(body.len() + body.len() / 64 + 2 * label.len() + 40));

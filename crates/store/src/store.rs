@@ -346,7 +346,7 @@ pub(crate) fn prepare(commit: Commit) -> Result<Prepared> {
     if entry.len() > ENTRY_BYTES_MAX {
         let public =
             format!("one request may change at most {ENTRY_BYTES_MAX} bytes; this one would {}", entry.len());
-        return Err(Error::new(ErrorKind::LimitExceeded, public));
+        return Err(Error::new(ErrorKind::TooLarge, public));
     }
     let urgent = draft.is_urgent();
     let used = draft.used().map(|(object, kind)| (object, kind, draft.time));

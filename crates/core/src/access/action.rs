@@ -94,6 +94,7 @@ actions! {
     DataKeyWithoutPlaintext "datakey-without-plaintext" Use;
     Hash "hash" Open;
     Random "random" Open;
+    WrappingKey "wrapping-key" Open;
     Query "query" Open;
     Grant "grant" Share;
     CreatePrincipal "create-principal" Administer;

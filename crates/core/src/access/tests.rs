@@ -52,7 +52,7 @@ fn row(action: Action) -> Row {
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
         Disable | Enable | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant | ImportVersion => SHARE,
-        Locate | ListKeys | ListAliases | Hash | Random | Query | Status => OPEN,
+        Locate | ListKeys | ListAliases | Hash | Random | Query | Status | WrappingKey => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
             ADMINISTER
         }

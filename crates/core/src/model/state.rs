@@ -51,6 +51,11 @@ impl State {
         matches!(self, Self::Active | Self::Deactivated | Self::Compromised)
     }
 
+    /// The state of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     /// The word that people see.
     pub fn word(self) -> &'static str {
         match self {

@@ -246,10 +246,10 @@ const TAG_BYTES_MAX: (usize, usize) = (128, 1024);
 /// Tags have names of 1 to 128 and values of up to 1,024 bytes of UTF-8 without control characters; a key has up to 64.
 ///
 /// # Errors
-/// `InvalidField`, `LimitExceeded`.
+/// `InvalidField`, `TooLarge`.
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<()> {
     if tags.len() > TAGS_MAX {
-        return Err(Error::new(ErrorKind::LimitExceeded, format!("a key has at most {TAGS_MAX} tags")));
+        return Err(Error::new(ErrorKind::TooLarge, format!("a key has at most {TAGS_MAX} tags")));
     }
     let (name_max, value_max) = TAG_BYTES_MAX;
     let plain = |text: &str| !text.chars().any(char::is_control);

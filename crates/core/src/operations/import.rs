@@ -183,7 +183,7 @@ impl Brought {
         };
         if plain.len() > MATERIAL_BYTES_MAX {
             let public = format!("an object's material has at most {MATERIAL_BYTES_MAX} bytes");
-            return Err(Error::new(ErrorKind::LimitExceeded, public));
+            return Err(Error::new(ErrorKind::TooLarge, public));
         }
         (self.decode)(plain)
     }
@@ -247,6 +247,7 @@ impl Made {
             Self::Key(_, Generated::Pair { .. }) => private | public,
             Self::Key(..) => private,
             Self::Public(..) => public,
+            Self::Data(ObjectType::SecretData, _) => UsageMask::DERIVE,
             Self::Data(..) => UsageMask::NONE,
         }
     }
@@ -280,7 +281,9 @@ impl Made {
             Self::Data(object_type, material) => (None, object_type, material),
         };
         let id = context.new_object_id()?;
-        let fitting = spec.map_or(UsageMask::NONE, |spec| context.crypto().default_usage(&spec).1);
+        // A password is what keys are derived from.
+        let of_data = if object_type == ObjectType::SecretData { UsageMask::DERIVE } else { UsageMask::NONE };
+        let fitting = spec.map_or(of_data, |spec| context.crypto().default_usage(&spec).1);
         let place = Place { id, realm: context.realm(), key, version, object_type, spec };
         let mut object = templates[0].object(place, fitting, context.now())?;
         if object_type == ObjectType::PublicKey {

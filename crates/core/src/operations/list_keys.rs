@@ -9,9 +9,9 @@ use super::{
 use crate::{
     access::{self, Action, Permit, Target},
     error::{ErrorKind, Result},
-    model::KeyId,
+    model::{Key, KeyId, KeySpec, ObjectType, State},
     ports::store::{IndexHit, IndexRange},
-    record::IndexKind,
+    record::{INDEX_VALUE_BYTES_MAX, IndexKind},
     request::{Context, Resolved},
 };
 
@@ -29,6 +29,14 @@ pub struct ListKeys {
     pub limit: usize,
     /// Only keys with all of these tags.
     pub tags: BTreeMap<String, String>,
+    /// Only keys of these types; `None`: of all.
+    pub types: Option<&'static [ObjectType]>,
+    /// Only keys whose newest version is in this state.
+    pub state: Option<State>,
+    /// Only keys of this kind (`aes-256`) or algorithm (`aes`).
+    pub algorithm: Option<String>,
+    /// Only keys whose names begin with this.
+    pub name_prefix: Option<String>,
 }
 
 /// One page.
@@ -53,6 +61,8 @@ impl Operation for ListKeys {
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Page> {
         let limit = self.limit.clamp(1, PAGE_KEYS_MAX);
         let (kind, from, to) = self.range();
+        let is_over =
+            |hit: &IndexHit| kind == IndexKind::KeyByName && !hit.value.starts_with(self.index_prefix());
         let range = IndexRange { realm: permit.realm(), kind, from, to };
         let (mut keys, mut after, mut looked_at) = (Vec::new(), self.after.clone(), 0);
         loop {
@@ -60,6 +70,9 @@ impl Operation for ListKeys {
             let last = hits.len() < limit;
             looked_at += hits.len();
             for hit in hits {
+                if is_over(&hit) {
+                    return Ok(Page { keys, next: None });
+                }
                 if let Some(shown) = self.visible(context, KeyId(hit.id))? {
                     keys.push(shown);
                 }
@@ -86,8 +99,27 @@ impl ListKeys {
                 let value = crate::record::tag_value(name, value);
                 (IndexKind::KeyTag, Bound::Included(value.clone()), Bound::Included(value))
             }
-            None => (IndexKind::KeyByName, Bound::Unbounded, Bound::Unbounded),
+            None => (IndexKind::KeyByName, Bound::Included(self.index_prefix().to_vec()), Bound::Unbounded),
         }
+    }
+
+    /// What the rows of the wanted names begin with.
+    fn index_prefix(&self) -> &[u8] {
+        let prefix = self.name_prefix.as_deref().unwrap_or_default().as_bytes();
+        &prefix[..prefix.len().min(INDEX_VALUE_BYTES_MAX)]
+    }
+
+    /// Whether the key itself is one of those that are wanted.
+    fn wants(&self, key: &Key) -> bool {
+        let is_algorithm =
+            |spec: KeySpec, wanted: &str| spec.name() == wanted || spec.algorithm.word() == wanted;
+        self.tags.iter().all(|(name, value)| key.tags.get(name) == Some(value))
+            && self.types.is_none_or(|types| types.contains(&key.object_type))
+            && self.name_prefix.as_deref().is_none_or(|prefix| key.name.starts_with(prefix))
+            && self
+                .algorithm
+                .as_deref()
+                .is_none_or(|wanted| key.spec.is_some_and(|spec| is_algorithm(spec, wanted)))
     }
 
     fn visible(&self, context: &mut Context<'_>, id: KeyId) -> Result<Option<Shown>> {
@@ -97,8 +129,15 @@ impl ListKeys {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let tagged = self.tags.iter().all(|(name, value)| key.tags.get(name) == Some(value));
-        let allowed = access::authorize(context.caller(), Action::GetAttributes, Target::Key(&key)).is_ok();
-        if tagged && allowed { shown(context, key).map(Some) } else { Ok(None) }
+        let allowed =
+            || access::authorize(context.caller(), Action::GetAttributes, Target::Key(&key)).is_ok();
+        if !self.wants(&key) || !allowed() {
+            return Ok(None);
+        }
+        let shown = shown(context, key)?;
+        let latest = shown.key.latest().map(|latest| latest.primary);
+        let state =
+            shown.objects.iter().find(|(object, _)| Some(object.id) == latest).map(|(_, state)| *state);
+        Ok(Some(shown).filter(|_| self.state.is_none() || self.state == state))
     }
 }

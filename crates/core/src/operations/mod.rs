@@ -33,6 +33,7 @@ pub mod journal;
 pub mod list_keys;
 pub mod locate;
 pub mod mac;
+pub mod matching;
 pub mod modify_attributes;
 pub mod obtain_lease;
 pub mod principals;
@@ -51,6 +52,7 @@ pub mod tokens;
 pub mod undone;
 pub mod verify;
 pub mod wrap;
+pub mod wrapping_key;
 
 mod choose;
 mod duplicates;

@@ -29,9 +29,13 @@ impl Operation for Random {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<SecretBytes> {
-        if self.length == 0 || self.length > RANDOM_BYTES_MAX {
-            let public = format!("ask for 1 to {RANDOM_BYTES_MAX} random bytes at a time");
-            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        let kind = match self.length {
+            0 => Some(ErrorKind::InvalidField),
+            1..=RANDOM_BYTES_MAX => None,
+            _ => Some(ErrorKind::TooLarge),
+        };
+        if let Some(kind) = kind {
+            return Err(Error::new(kind, format!("ask for 1 to {RANDOM_BYTES_MAX} random bytes at a time")));
         }
         let mut bytes = vec![0; self.length];
         context.crypto().fill(&mut bytes)?;

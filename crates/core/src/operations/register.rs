@@ -94,7 +94,7 @@ impl Register {
             return Ok(());
         }
         let public = format!("an object's material has at most {MATERIAL_BYTES_MAX} bytes");
-        Err(Error::new(ErrorKind::LimitExceeded, public))
+        Err(Error::new(ErrorKind::TooLarge, public))
     }
 
     /// What the material is, and the uses that fit it. Keys that this server can compute with are validated; those of

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Operation, Subject, subject, usage_limits};
 use crate::{
     access::{Action, Permit},
-    error::Result,
+    error::{Error, Result},
     lifecycle,
     model::{Key, ManagedObject, ObjectId, State, UsageLimits, Uses},
+    ports::crypto::Crypto,
     record::{Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
@@ -56,6 +57,23 @@ impl Operation for Show {
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Shown> {
         let key = subject(resolved)?.key;
         shown(context, key)
+    }
+}
+
+impl Shown {
+    /// 32 hexadecimal digits that change when the key, one of its objects or their states do.
+    ///
+    /// # Errors
+    /// `Internal` where the key cannot be encoded.
+    pub fn fingerprint(&self, crypto: &dyn Crypto) -> Result<String> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&*self.key, &mut bytes).map_err(Error::internal)?;
+        for (object, state) in &self.objects {
+            bytes.extend_from_slice(object.id.as_bytes());
+            bytes.extend_from_slice(&object.revision.to_be_bytes());
+            bytes.push(*state as u8);
+        }
+        Ok(crypto.sha256(&[&bytes])[..16].iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

@@ -26,7 +26,7 @@ const WHO: [&str; 6] = ["admin", "operator", "owner", "granted", "other", "audit
 struct Row {
     action: Action,
     method: &'static str,
-    /// `KEY` and `SPARE` stand for a key and a client of the row's own.
+    /// `KEY`, `SPARE` and `TOKEN` stand for a key, a client and a token of the row's own.
     path: &'static str,
     body: Value,
     expected: [Expected; 6],
@@ -54,6 +54,9 @@ fn rows() -> Vec<Row> {
     let passphrase = || json!({ "passphrase": "correct horse battery staple" });
     let unlocking = || json!({ "old": passphrase(), "new": passphrase() });
     let create = |algorithm| json!({ "name": "NEW", "algorithm": algorithm });
+    let material = || json!({ "format": "raw", "data": base64(&[7; 16]) });
+    let imported = json!({ "name": "NEW", "algorithm": "aes-128", "material": material() });
+    let version = json!({ "material": material() });
     vec![
         row(Action::Create, "POST", "/v1/keys", create("aes-128"), making),
         row(Action::CreateKeyPair, "POST", "/v1/keys", create("ed25519"), making),
@@ -62,6 +65,22 @@ fn rows() -> Vec<Row> {
         row(Action::GetPublic, "GET", "/v1/keys/KEY/public", Value::Null, reading),
         row(Action::Get, "POST", "/v1/keys/KEY/export", json!({ "wrap_with": "kek" }), using),
         row(Action::Rekey, "POST", "/v1/keys/KEY/rotate", Value::Null, managing),
+        row(Action::Register, "POST", "/v1/keys", imported, making),
+        row(
+            Action::ImportVersion,
+            "POST",
+            "/v1/keys/KEY/versions",
+            version,
+            // Who chooses the material reads what others encrypt with it.
+            [A, D, A, N, N, D],
+        ),
+        row(Action::WrappingKey, "GET", "/v1/wrapping-key", Value::Null, open),
+        row(Action::Disable, "POST", "/v1/keys/KEY/disable", Value::Null, managing),
+        row(Action::Enable, "POST", "/v1/keys/KEY/enable", Value::Null, managing),
+        row(Action::Tag, "PATCH", "/v1/keys/KEY", json!({ "tags": { "a": "b" } }), managing),
+        row(Action::SetAlias, "PUT", "/v1/aliases/to-KEY", json!({ "key": "KEY" }), managing),
+        row(Action::RemoveAlias, "DELETE", "/v1/aliases/of-KEY", Value::Null, managing),
+        row(Action::ListAliases, "GET", "/v1/aliases", Value::Null, open),
         row(Action::Activate, "POST", "/v1/keys/KEY/activate", Value::Null, managing),
         row(Action::Revoke, "POST", "/v1/keys/KEY/revoke", Value::Null, managing),
         row(Action::Destroy, "POST", "/v1/keys/KEY/destroy", Value::Null, managing),
@@ -101,6 +120,23 @@ fn rows() -> Vec<Row> {
             json!({ "data": data, "mac": data }),
             using,
         ),
+        row(Action::Wrap, "POST", "/v1/keys/KEY/wrap", json!({ "plaintext": data }), using),
+        row(Action::Unwrap, "POST", "/v1/keys/KEY/unwrap", json!({ "wrapped": "WRAPPED" }), using),
+        row(Action::DataKey, "POST", "/v1/keys/KEY/datakey", json!({}), using),
+        row(
+            Action::DataKeyWithoutPlaintext,
+            "POST",
+            "/v1/keys/KEY/datakey",
+            json!({ "plaintext": false }),
+            using,
+        ),
+        row(
+            Action::Derive,
+            "POST",
+            "/v1/keys/KEY/derive",
+            json!({ "name": "NEW", "algorithm": "aes-128", "method": "hkdf" }),
+            using,
+        ),
         row(Action::Random, "POST", "/v1/random", json!({ "length": 8 }), open),
         row(Action::Status, "GET", "/v1/status", Value::Null, open),
         row(Action::ReadJournal, "GET", "/v1/journal", Value::Null, auditing),
@@ -108,6 +144,7 @@ fn rows() -> Vec<Row> {
         row(Action::CreatePrincipal, "POST", "/v1/clients", json!({ "name": "NEW" }), administering),
         row(Action::ListPrincipals, "GET", "/v1/clients", Value::Null, administering),
         row(Action::RenewCredential, "POST", "/v1/clients/SPARE/renew", Value::Null, administering),
+        row(Action::RevokeCredential, "POST", "/v1/tokens/TOKEN/revoke", Value::Null, administering),
         row(Action::RevokePrincipal, "POST", "/v1/clients/SPARE/revoke", Value::Null, administering),
         row(Action::Inspect, "GET", "/v1/root", Value::Null, auditing),
         row(Action::ChangeUnlock, "POST", "/v1/root/unlock", unlocking(), administering),
@@ -117,13 +154,12 @@ fn rows() -> Vec<Row> {
 
 /// Actions that no route asks for: other protocols' and the server's own.
 const NOT_OVER_REST: &[Action] = &[
-    Action::Register,
+    Action::ObtainLease,
+    Action::GetUsageAllocation,
     Action::ModifyAttributes,
     Action::Locate,
     Action::Check,
     Action::ApplyDates,
-    Action::Wrap,
-    Action::Unwrap,
     Action::Hash,
     Action::Query,
     Action::Authenticate,
@@ -167,8 +203,7 @@ async fn every_role_gets_what_it_may_and_no_more() {
     for (index, row) in rows().iter().enumerate() {
         for (who, expected) in WHO.iter().zip(row.expected) {
             let name = format!("k{index}-{who}");
-            let body = prepare(&server, &tokens, row, &name).await;
-            let path = row.path.replace("KEY", &name).replace("SPARE", &format!("spare-{name}"));
+            let (path, body) = prepare(&server, &tokens, row, &name).await;
             let before = server.admin("GET", "/v1/status", Value::Null).await["lsn"].as_u64().unwrap();
             let (status, answer) =
                 server.json(Proof::Token(&tokens(who)), row.method, &path, body.clone()).await;
@@ -198,8 +233,14 @@ async fn tokens(server: &Server) -> impl Fn(&str) -> String + use<> {
     move |who| tokens.iter().find(|(known, _)| *known == who).unwrap().1.clone()
 }
 
-/// Makes what the row works on: a key of the owner's that can do it, with a grant of just this action.
-async fn prepare(server: &Server, tokens: &impl Fn(&str) -> String, row: &Row, name: &str) -> Value {
+/// Makes what the row works on: a key of the owner's that can do it, with a grant of just this action. Gives path and
+/// body of the request.
+async fn prepare(
+    server: &Server,
+    tokens: &impl Fn(&str) -> String,
+    row: &Row,
+    name: &str,
+) -> (String, Value) {
     let owner = tokens("owner");
     let owner = Proof::Token(&owner);
     let mut body = row.body.clone();
@@ -210,16 +251,24 @@ async fn prepare(server: &Server, tokens: &impl Fn(&str) -> String, row: &Row, n
         let made = server.admin("POST", "/v1/clients", json!({ "name": format!("spare-{name}") })).await;
         assert!(made["certificate"].is_string());
     }
+    let mut path = row.path.replace("KEY", name).replace("SPARE", &format!("spare-{name}"));
+    if path.contains("TOKEN") {
+        let made = server.admin("POST", "/v1/tokens", json!({ "client": "auditor" })).await;
+        path = path.replace("TOKEN", made["id"].as_str().unwrap());
+    }
     if row.path.contains("KEY") {
         let algorithm = match row.action {
-            Action::Encrypt | Action::Decrypt | Action::Get => "aes-128",
+            Action::Encrypt | Action::Decrypt | Action::Get | Action::Wrap | Action::Unwrap => "aes-128",
+            Action::DataKey | Action::DataKeyWithoutPlaintext | Action::Derive | Action::ImportVersion => {
+                "aes-128"
+            }
             Action::Mac | Action::MacVerify => "hmac-sha256",
             _ => "ed25519",
         };
         let active = row.action != Action::Activate;
         let key = json!({ "name": name, "algorithm": algorithm, "exportable": true, "active": active });
         assert_eq!(server.json(owner, "POST", "/v1/keys", key).await.0, StatusCode::CREATED);
-        if row.action != Action::Grant {
+        if !matches!(row.action, Action::Grant | Action::ImportVersion) {
             let path = format!("/v1/keys/{name}/grants/granted");
             let grant = json!({ "actions": [row.action.word()] });
             assert_eq!(server.json(owner, "PUT", &path, grant).await.0, StatusCode::OK);
@@ -229,12 +278,29 @@ async fn prepare(server: &Server, tokens: &impl Fn(&str) -> String, row: &Row, n
         let path = format!("/v1/keys/{name}/destroy");
         assert_eq!(server.json(owner, "POST", &path, Value::Null).await.0, StatusCode::OK);
     }
+    if row.action == Action::Unwrap {
+        let plaintext = json!({ "plaintext": base64(b"sixteen bytes is") });
+        let (_, made) = server.json(owner, "POST", &format!("/v1/keys/{name}/wrap"), plaintext).await;
+        body["wrapped"] = made["wrapped"].clone();
+    }
+    if row.action == Action::RemoveAlias {
+        let (status, _) =
+            server.json(owner, "PUT", &format!("/v1/aliases/of-{name}"), json!({ "key": name })).await;
+        assert_eq!(status, StatusCode::OK);
+    }
+    if row.action == Action::Enable {
+        let path = format!("/v1/keys/{name}/disable");
+        assert_eq!(server.json(owner, "POST", &path, Value::Null).await.0, StatusCode::OK);
+    }
+    if body.get("key").is_some() {
+        body["key"] = json!(name);
+    }
     if row.action == Action::Decrypt {
         let plaintext = json!({ "plaintext": base64(b"data") });
         let (_, made) = server.json(owner, "POST", &format!("/v1/keys/{name}/encrypt"), plaintext).await;
         body["ciphertext"] = made["ciphertext"].clone();
     }
-    body
+    (path, body)
 }
 
 /// The row tells the truth about its action: the journal says so.

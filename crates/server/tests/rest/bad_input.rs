@@ -88,7 +88,7 @@ async fn each_mistake_has_its_answer() {
         ("GET", "/v1/keys?colour=red", "", 400, "invalid", "colour"),
         ("GET", "/v1/keys/%ff", "", 400, "invalid", "UTF-8"),
         ("GET", "/v1/nothing", "", 404, "not_found", "path"),
-        ("DELETE", "/v1/keys", "", 405, "invalid", "method"),
+        ("DELETE", "/v1/keys", "", 405, "method_not_allowed", "method"),
         ("POST", "/v1/keys/k/encrypt", r#"{"data":"eA=="}"#, 400, "invalid", "plaintext"),
         ("POST", "/v1/keys/k/encrypt", r#"{"plaintext":"?"}"#, 400, "invalid", "plaintext"),
         ("POST", "/v1/keys/k/encrypt", r#"{"plaintext":"eA==","version":9}"#, 404, "not_found", "version"),
@@ -104,7 +104,31 @@ async fn each_mistake_has_its_answer() {
         ("POST", "/v1/keys/k/sign", r#"{"data":"eA=="}"#, 409, "wrong_usage", "sign"),
         ("POST", "/v1/keys/k/verify", r#"{"data":"eA=="}"#, 400, "invalid", "signature"),
         ("GET", "/v1/keys/k/public", "", 409, "wrong_usage", "public"),
-        ("POST", "/v1/random", r#"{"length":0}"#, 413, "limit_exceeded", "1048576"),
+        ("POST", "/v1/random", r#"{"length":0}"#, 400, "invalid_field", "1048576"),
+        ("POST", "/v1/random", r#"{"length":1048577}"#, 413, "too_large", "1048576"),
+        ("GET", "/v1/keys?limit=1&limit=2", "", 400, "invalid", "limit"),
+        ("GET", "/v1/keys?state=sleepy", "", 400, "invalid", "active"),
+        ("GET", "/v1/keys?type=secret-data", "", 400, "invalid", "symmetric-key"),
+        ("POST", "/v1/keys/k/datakey", r#"{"bits":100}"#, 400, "invalid_field", "128"),
+        ("POST", "/v1/keys/k/derive", r#"{"name":"d","method":"hkdf"}"#, 400, "invalid", "bytes"),
+        (
+            "POST",
+            "/v1/keys/k/derive",
+            r#"{"name":"d","method":"pbkdf2","bytes":32}"#,
+            400,
+            "invalid",
+            "iterations",
+        ),
+        ("POST", "/v1/objects", r#"{"name":"o","type":"secret"}"#, 400, "invalid", "base64"),
+        ("POST", "/v1/objects", r#"{"name":"o","type":"secret","data":""}"#, 400, "invalid_field", "empty"),
+        (
+            "POST",
+            "/v1/objects",
+            r#"{"name":"o","type":"certificate","certificate":"x"}"#,
+            400,
+            "invalid_field",
+            "certificate",
+        ),
         ("POST", "/v1/clients", r#"{"name":"a","roles":["king"]}"#, 400, "invalid", "king"),
         (
             "POST",
@@ -149,10 +173,7 @@ async fn a_mebibyte_passes_and_more_than_the_limit_is_refused() {
     assert!(encrypted["ciphertext"].as_str().unwrap().len() > data.len());
     let limit = server.config.limits.message_bytes_max;
     let answer = server.raw("/v1/keys/k/encrypt", vec![7; limit + 1]).await;
-    assert_eq!(
-        (answer.status, &answer.json()["code"]),
-        (StatusCode::PAYLOAD_TOO_LARGE, &json!("limit_exceeded"))
-    );
+    assert_eq!((answer.status, &answer.json()["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("too_large")));
 }
 
 #[tokio::test]

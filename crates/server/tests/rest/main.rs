@@ -3,8 +3,12 @@
 
 mod authorization;
 mod bad_input;
+mod batch;
+mod conditional;
 mod dev;
 mod feed;
 mod harness;
 mod key_life;
+mod material;
+mod objects;
 mod upkeep;

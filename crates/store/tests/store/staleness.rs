@@ -132,7 +132,7 @@ fn an_entry_over_the_limit_is_refused_by_name() {
     let store = bench.open();
     let huge = "n".repeat(9 << 20);
     let refused = commit(&store, Lsn(0), &[], vec![Change::Put(records::realm(1, &huge))]).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
+    assert_eq!(refused.kind(), ErrorKind::TooLarge);
     put(&store, vec![]);
 }
 

@@ -181,7 +181,7 @@ fn a_full_object_can_still_be_revoked() {
             match house.engine.execute(&alice, &filler) {
                 Ok(_) => assert!(number < 1000, "attributes have no limit"),
                 Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+                    assert_eq!(error.kind(), ErrorKind::TooLarge);
                     break;
                 }
             }
@@ -204,7 +204,7 @@ fn no_client_makes_a_record_that_the_store_cannot_read_again() {
     };
     assert_eq!(
         kind(house.engine.execute(&alice, &add(vendor("deep"), nested(20), "deep"))),
-        Some(ErrorKind::LimitExceeded)
+        Some(ErrorKind::TooLarge)
     );
     house.engine.execute(&alice, &add(vendor("deep"), nested(7), "deep")).expect("within the limit");
     let House { options, store, engine: old, .. } = house;

@@ -55,8 +55,8 @@ fn reason(kind: ErrorKind) -> ResultReason {
         // cannot be computed.
         ErrorKind::Unsupported => ResultReason::GeneralFailure,
         ErrorKind::CryptoFailed => ResultReason::CryptographicFailure,
-        ErrorKind::LimitExceeded => ResultReason::ServerLimitExceeded,
-        ErrorKind::Conflict | ErrorKind::Unavailable => ResultReason::GeneralFailure,
+        ErrorKind::LimitExceeded | ErrorKind::TooLarge => ResultReason::ServerLimitExceeded,
+        ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::PreconditionFailed => ResultReason::GeneralFailure,
         ErrorKind::Internal => ResultReason::InternalServerError,
     }
 }

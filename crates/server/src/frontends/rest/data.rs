@@ -1,4 +1,4 @@
-//! Using keys over REST: encrypt, decrypt, sign, verify, MAC; and random bytes.
+//! Using keys over REST: encrypt, decrypt, sign, verify, MAC, wrap, unwrap, data keys; and random bytes.
 
 use std::sync::Arc;
 
@@ -8,12 +8,14 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use keyreeve_core::SecretBytes;
 use keyreeve_core::model::{CryptoParameters, HashAlgorithm, PaddingMethod};
+use keyreeve_core::operations::data_key::DataKey;
 use keyreeve_core::operations::decrypt::Decrypt;
 use keyreeve_core::operations::encrypt::{Encrypt, Form};
 use keyreeve_core::operations::mac::{Mac, MacVerify};
 use keyreeve_core::operations::random::Random;
 use keyreeve_core::operations::sign::{Input, Sign};
 use keyreeve_core::operations::verify::{Verified, Verify};
+use keyreeve_core::operations::wrap::{Unwrap, Wrap};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,6 +24,7 @@ use super::Api;
 use super::answer;
 use super::answer::OCTET_STREAM;
 use super::errors::{Problem, Result};
+use super::material::WrapAlgorithm;
 use super::request::{Authenticated, Base64, BesideData, Body, Data, EncryptionContext, NamedKey};
 use crate::frontends::encryption_context::canonical;
 
@@ -90,6 +93,24 @@ enum Hash {
     Sha512,
 }
 
+/// Beside a secret that is wrapped.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesideSecret {
+    version: Option<u32>,
+    /// How; `None`: as fits the key.
+    algorithm: Option<WrapAlgorithm>,
+}
+
+/// Beside a wrapped secret.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesideWrapped {
+    version: Option<u32>,
+    /// How; `None`: as fits the key.
+    algorithm: Option<WrapAlgorithm>,
+}
+
 impl BesideData for BesidePlaintext {
     const DATA: &'static str = "plaintext";
 }
@@ -103,6 +124,15 @@ impl BesideData for BesideMessage {
 }
 impl BesideData for BesideAuthenticated {
     const DATA: &'static str = "data";
+}
+
+impl BesideData for BesideSecret {
+    const DATA: &'static str = "plaintext";
+}
+impl BesideData for BesideWrapped {
+    const DATA: &'static str = "wrapped";
+    // A wrapped AES key and the padding of RFC 5649 are longer than the secret.
+    const BYTES_BEYOND_LIMIT: usize = 2048;
 }
 
 impl BesideMessage {
@@ -214,6 +244,72 @@ pub(super) async fn mac_verify(
     };
     let (version, data, parameters) = (beside.version, bytes.to_vec(), CryptoParameters::default());
     Ok(verdict(&api.execute(&caller, MacVerify { key, version, parameters, data, mac }).await?))
+}
+
+/// `POST /v1/keys/{name}/wrap`.
+pub(super) async fn wrap(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, raw }: Data<BesideSecret>,
+) -> Result<Response> {
+    let BesideSecret { version, algorithm } = beside;
+    let (parameters, secret) = (algorithm.map(WrapAlgorithm::parameters), SecretBytes::copy_from(&bytes));
+    let (wrapped, object) = api.execute(&caller, Wrap { key, version, parameters, secret }).await?;
+    Ok(answer::bytes(raw, "wrapped", &wrapped, (object.id, object.version)))
+}
+
+/// `POST /v1/keys/{name}/unwrap`: what `wrap` gave.
+pub(super) async fn unwrap(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Data { bytes, beside, raw }: Data<BesideWrapped>,
+) -> Result<Response> {
+    let BesideWrapped { version, algorithm } = beside;
+    let (parameters, wrapped) = (algorithm.map(WrapAlgorithm::parameters), bytes.to_vec());
+    let (secret, object) = api.execute(&caller, Unwrap { key, version, parameters, wrapped }).await?;
+    Ok(answer::bytes(raw, "plaintext", secret.expose(), (object.id, object.version)))
+}
+
+/// Body of `datakey`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DataKeyRequest {
+    /// 128, 192, 256 or 512.
+    #[serde(default = "data_key_bits")]
+    bits: u32,
+    /// Also give it in the clear.
+    #[serde(default = "super::keys::yes")]
+    plaintext: bool,
+    version: Option<u32>,
+    #[serde(default)]
+    context: EncryptionContext,
+}
+
+fn data_key_bits() -> u32 {
+    256
+}
+
+/// `POST /v1/keys/{name}/datakey`.
+pub(super) async fn datakey(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+    Body(request): Body<DataKeyRequest>,
+) -> Result<Json<Value>> {
+    let DataKeyRequest { bits, plaintext, version, context } = request;
+    let context = canonical(&context.0);
+    let made = api.execute(&caller, DataKey { key, version, bits, plaintext, context }).await?;
+    let mut answer = json!({
+        "version": made.encrypted.version,
+        "object_id": made.encrypted.object.to_string(),
+        "ciphertext": Base64(made.encrypted.ciphertext.data),
+    });
+    if let Some(plaintext) = made.plaintext {
+        answer["plaintext"] = json!(Base64(plaintext.expose().to_vec()));
+    }
+    Ok(Json(answer))
 }
 
 /// Body of `random`.

@@ -17,7 +17,6 @@ use keyreeve_core::operations::erase::{Erase, Scope};
 use keyreeve_core::operations::erasures::{
     Destruction, ErasureStatus, ListErasures, ShowDestruction, ShowErasure,
 };
-use keyreeve_core::operations::then_show::ThenShow;
 use keyreeve_core::record::RecordKey;
 use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
@@ -25,9 +24,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
 use super::request::{Arguments, Authenticated, Body, NamedKey, Segments, cursor};
-use super::{Api, answer, keys};
+use super::{Api, answer};
 
 /// Erasures in a page where nobody says how many.
 const LIMIT_DEFAULT: usize = 100;
@@ -49,23 +49,16 @@ pub(super) struct DestroyRequest {
 
 /// `POST /v1/keys/{name}/destroy`: all versions, after the waiting period; Active ones are deactivated in the same entry.
 pub(super) async fn destroy(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
+    change: Change,
     NamedKey(key): NamedKey,
     Body(request): Body<DestroyRequest>,
-) -> Result<Json<Value>> {
-    let destroy = Destroy { key, deactivate: true, at_once: request.now };
-    let (_, shown) = api.execute(&caller, ThenShow(destroy)).await?;
-    Ok(Json(keys::key(&shown)))
+) -> Result<KeyAnswer> {
+    change.key(Destroy { key, deactivate: true, at_once: request.now }).await
 }
 
 /// `DELETE /v1/keys/{name}/destroy`: while the key waits for it.
-pub(super) async fn cancel(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-) -> Result<Json<Value>> {
-    keys::changed(&api, &caller, CancelDestroy { key }).await
+pub(super) async fn cancel(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
+    change.key(CancelDestroy { key }).await
 }
 
 /// Query of `show` and `erasure`.

@@ -1,7 +1,8 @@
-//! Errors of the REST API: core's kinds as HTTP status and stable code, in problem+json. Not here: what went wrong.
+//! Errors of the REST API: core's kinds as HTTP status and stable code, in problem+json; the catalogue of them. Not here:
+//! what went wrong.
 //!
 //! # Standard
-//! RFC 9457 (problem details), RFC 9110 section 15 (status codes), RFC 6750 section 3 (WWW-Authenticate).
+//! RFC 9457 (problem details), RFC 9110 section 15 (status codes), RFC 6585, RFC 6750 section 3 (WWW-Authenticate).
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,11 +11,92 @@ use serde::Serialize;
 
 use crate::frontends::echo::{MESSAGE_BYTES_MAX, cut};
 
+macro_rules! codes {
+    ($($code:ident $word:literal $status:ident $means:literal $remedy:literal;)*) => {
+        /// What programs look at in an error: stable for ever. docs/errors.md is made from this table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Code { $($code,)* }
+
+        impl Code {
+            /// Every code.
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$code,)*];
+
+            /// The code as it is sent.
+            pub(super) fn word(self) -> &'static str {
+                match self { $(Self::$code => $word,)* }
+            }
+
+            fn status(self) -> StatusCode {
+                match self { $(Self::$code => StatusCode::$status,)* }
+            }
+
+            /// What it means, and what to do.
+            #[cfg(test)]
+            fn told(self) -> (&'static str, &'static str) {
+                match self { $(Self::$code => ($means, $remedy),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Invalid "invalid" BAD_REQUEST
+        "The request cannot be read, lacks something, or contradicts itself." "Correct what `detail` names.";
+    InvalidField "invalid_field" BAD_REQUEST
+        "A field has a value that cannot be accepted." "Correct the field that `detail` names.";
+    Unauthenticated "unauthenticated" UNAUTHORIZED
+        "Nobody was proven to have sent the request. Why is told in the server's log alone."
+        "Send a valid token or client certificate, and not two that name different principals.";
+    Denied "denied" FORBIDDEN
+        "The caller is known, and may not do this." "Ask the key's owner for a grant, or an administrator for a role.";
+    NotExtractable "not_extractable" FORBIDDEN
+        "The key may not leave the server." "Use it where it is; keys that may leave are made with `exportable`.";
+    Sensitive "sensitive" FORBIDDEN
+        "The key leaves the server only wrapped." "Name a wrapping key.";
+    NotFound "not_found" NOT_FOUND
+        "There is no such thing, or the caller may not know of it." "Check name and realm, and what was granted.";
+    AttributeNotFound "attribute_not_found" NOT_FOUND
+        "The object has no such attribute." "List the attributes that it has.";
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED
+        "The path is there and does not take this method." "See docs/rest.md.";
+    RequestTimeout "request_timeout" REQUEST_TIMEOUT
+        "The body took too long to come." "Send it again, faster or in smaller parts.";
+    AlreadyExists "already_exists" CONFLICT
+        "The name is taken." "Choose another name, or use what is there.";
+    WrongState "wrong_state" CONFLICT
+        "The state of the key does not allow this." "Activate it, enable it, or use another version.";
+    WrongUsage "wrong_usage" CONFLICT
+        "The key is not made for this use." "Use a key whose `usage` has it.";
+    ReadOnlyAttribute "read_only_attribute" CONFLICT
+        "The attribute cannot be changed, or not now." "Leave it.";
+    Conflict "conflict" CONFLICT
+        "Others changed the same data again and again while this ran. Nothing was done." "Send the request again.";
+    Destroyed "destroyed" GONE
+        "The key was destroyed. It does not come back." "Use another key.";
+    PreconditionFailed "precondition_failed" PRECONDITION_FAILED
+        "The key has changed since the caller read it. Nothing was done." "Read it again, and decide anew.";
+    TooLarge "too_large" PAYLOAD_TOO_LARGE
+        "What was sent or asked for is larger than is taken at once." "Send or ask for less; `detail` names the limit.";
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE
+        "The body is of a type that is not taken here." "Send `application/json`, or bytes as `application/octet-stream`.";
+    Unsupported "unsupported" UNPROCESSABLE_ENTITY
+        "This server does not offer the algorithm, format or parameter, or not for this key."
+        "Choose one that it offers; `detail` names them.";
+    CryptoFailed "crypto_failed" UNPROCESSABLE_ENTITY
+        "Decrypting, unwrapping or verifying failed. Why is not told." "Check key, version, context and data.";
+    LimitExceeded "limit_exceeded" TOO_MANY_REQUESTS
+        "A quota is used up: a key's usage limit, feeds, versions of a key." "Free some, or raise the limit.";
+    Internal "internal" INTERNAL_SERVER_ERROR
+        "A fault of the server." "Look into the server's log, and report it.";
+    Unavailable "unavailable" SERVICE_UNAVAILABLE
+        "The server is stopping or busy, or its disk is full." "Try again; `/health/ready` says whether it takes requests.";
+}
+
 /// An answer that says what was wrong.
 #[derive(Debug)]
 pub(super) struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
     /// For the log alone.
     cause: Option<String>,
@@ -34,10 +116,9 @@ pub(super) struct Untold {
 pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
-    /// A problem with a status, a stable code and a sentence for people, which quotes a bounded part of what the caller
-    /// wrote.
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: cut(detail.into(), MESSAGE_BYTES_MAX), cause: None, told: false }
+    /// A problem with a stable code and a sentence for people, which quotes a bounded part of what the caller wrote.
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: cut(detail.into(), MESSAGE_BYTES_MAX), cause: None, told: false }
     }
 
     /// An error that whoever found it has logged.
@@ -47,59 +128,41 @@ impl Problem {
 
     /// A request that cannot be read.
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code(ErrorKind::Invalid), detail)
+        Self::new(Code::Invalid, detail)
     }
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let cause = error.cause().map(str::to_owned);
-        Self { cause, ..Self::new(status(error.kind()), code(error.kind()), error.public()) }
+        Self { cause, ..Self::new(code(error.kind()), error.public()) }
     }
 }
 
-/// The status that answers a kind of error.
-fn status(kind: ErrorKind) -> StatusCode {
+/// The code of a kind of error.
+fn code(kind: ErrorKind) -> Code {
     match kind {
-        ErrorKind::Invalid | ErrorKind::InvalidField => StatusCode::BAD_REQUEST,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorKind::Denied | ErrorKind::NotExtractable | ErrorKind::Sensitive => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound | ErrorKind::AttributeNotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Destroyed => StatusCode::GONE,
-        ErrorKind::WrongState
-        | ErrorKind::WrongUsage
-        | ErrorKind::AlreadyExists
-        | ErrorKind::ReadOnlyAttribute
-        | ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::Unsupported | ErrorKind::CryptoFailed => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::LimitExceeded => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
-
-/// The code that programs look at; stable for ever.
-fn code(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Invalid => "invalid",
-        ErrorKind::InvalidField => "invalid_field",
-        ErrorKind::NotFound => "not_found",
-        ErrorKind::Destroyed => "destroyed",
-        ErrorKind::Denied => "denied",
-        ErrorKind::Unauthenticated => "unauthenticated",
-        ErrorKind::WrongState => "wrong_state",
-        ErrorKind::WrongUsage => "wrong_usage",
-        ErrorKind::NotExtractable => "not_extractable",
-        ErrorKind::Sensitive => "sensitive",
-        ErrorKind::ReadOnlyAttribute => "read_only_attribute",
-        ErrorKind::AttributeNotFound => "attribute_not_found",
-        ErrorKind::AlreadyExists => "already_exists",
-        ErrorKind::Unsupported => "unsupported",
-        ErrorKind::CryptoFailed => "crypto_failed",
-        ErrorKind::LimitExceeded => "limit_exceeded",
-        ErrorKind::Conflict => "conflict",
-        ErrorKind::Unavailable => "unavailable",
-        ErrorKind::Internal => "internal",
+        ErrorKind::Invalid => Code::Invalid,
+        ErrorKind::InvalidField => Code::InvalidField,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::Destroyed => Code::Destroyed,
+        ErrorKind::Denied => Code::Denied,
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
+        ErrorKind::WrongState => Code::WrongState,
+        ErrorKind::WrongUsage => Code::WrongUsage,
+        ErrorKind::NotExtractable => Code::NotExtractable,
+        ErrorKind::Sensitive => Code::Sensitive,
+        ErrorKind::ReadOnlyAttribute => Code::ReadOnlyAttribute,
+        ErrorKind::AttributeNotFound => Code::AttributeNotFound,
+        ErrorKind::AlreadyExists => Code::AlreadyExists,
+        ErrorKind::Unsupported => Code::Unsupported,
+        ErrorKind::CryptoFailed => Code::CryptoFailed,
+        ErrorKind::LimitExceeded => Code::LimitExceeded,
+        ErrorKind::TooLarge => Code::TooLarge,
+        ErrorKind::PreconditionFailed => Code::PreconditionFailed,
+        ErrorKind::Conflict => Code::Conflict,
+        ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::Internal => Code::Internal,
     }
 }
 
@@ -112,18 +175,51 @@ impl IntoResponse for Problem {
             code: &'a str,
             detail: &'a str,
         }
-        let title = self.status.canonical_reason().unwrap_or("error");
-        let body = Body { title, status: self.status.as_u16(), code: self.code, detail: &self.detail };
-        let mut response = (self.status, axum::Json(body)).into_response();
+        let (status, code) = (self.code.status(), self.code.word());
+        let title = status.canonical_reason().unwrap_or("error");
+        let body = Body { title, status: status.as_u16(), code, detail: &self.detail };
+        let mut response = (status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"keyreeve\""));
         }
         if !self.told {
-            let Self { code, detail, cause, .. } = self;
+            let Self { detail, cause, .. } = self;
             response.extensions_mut().insert(Untold { code, detail, cause });
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
+
+    #[test]
+    fn the_catalogue_tells_every_code() {
+        let mut text = "# Errors of the REST API\n\n\
+            Every error is `application/problem+json` (RFC 9457) with `title`, `status`, `detail` for people and `code` for\n\
+            programs. Codes are stable; new ones may come. This file is made from the server's own table:\n\
+            `KEYREEVE_WRITE_GOLDEN=1 cargo nextest run --release -p keyreeve-server -E 'test(catalogue)'`.\n\n\
+            | code | status | what it means | what to do |\n|---|---|---|---|\n"
+            .to_owned();
+        for code in Code::ALL {
+            let (means, remedy) = code.told();
+            writeln!(text, "| `{}` | {} | {means} | {remedy} |", code.word(), code.status().as_u16())
+                .unwrap();
+        }
+        if std::env::var_os("KEYREEVE_WRITE_GOLDEN").is_some() {
+            std::fs::write(CATALOGUE, &text).unwrap();
+        }
+        let told = std::fs::read_to_string(CATALOGUE).unwrap_or_default();
+        assert!(
+            told == text,
+            "docs/errors.md is not what the server answers: run this with KEYREEVE_WRITE_GOLDEN=1"
+        );
     }
 }

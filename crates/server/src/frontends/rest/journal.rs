@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use keyreeve_core::access::Action;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
-use super::errors::{Problem, Result};
+use super::errors::{Code, Problem, Result};
 use super::feed::{Feed, Format, Line, Place};
 use super::request::{Arguments, Authenticated};
 
@@ -69,9 +69,8 @@ pub(super) async fn show(
             return Err(Problem::invalid("a feed takes no limit: read as much of it as you want"));
         }
         let after = Lsn(last_event(&headers)?.or(show.after).unwrap_or(0));
-        let place = Place::take(&api, caller.id()).map_err(|cause| {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "limit_exceeded", cause.to_string())
-        })?;
+        let place = Place::take(&api, caller.id())
+            .map_err(|cause| Problem::new(Code::LimitExceeded, cause.to_string()))?;
         let wanted = api.execute(&caller, FollowJournal { after, filter }).await?;
         let follow = show.follow.unwrap_or(true);
         let feed = Feed { place, caller, wanted, after, format, follow, line };

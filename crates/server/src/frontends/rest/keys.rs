@@ -1,32 +1,30 @@
-//! Keys over REST: make, list, show, rotate, activate, revoke, restore, export, grant. Not here: using them (data) and
-//! destroying them (destruction).
+//! Keys over REST: make, list, show, rotate, activate, revoke, restore, grant. Not here: using them (data), their material
+//! (material), destroying them (destruction).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use keyreeve_core::access::{Action, Caller};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use keyreeve_core::access::Action;
 use keyreeve_core::model::{
-    BlockCipherMode, CryptoParameters, DESTROY_WAITING_DAYS_MAX, HashAlgorithm, KeyFormat, KeyPolicy,
-    KeySpec, KeyVersion, ObjectType, PaddingMethod, Revocation, RevocationReason, State as ObjectState,
-    UsageMask,
+    DESTROY_WAITING_DAYS_MAX, KeyPolicy, KeySpec, KeyVersion, ObjectType, Revocation, RevocationReason,
+    State as ObjectState, UsageMask,
 };
 use keyreeve_core::operations::activate::Activate;
 use keyreeve_core::operations::as_of::ShowAsOf;
 use keyreeve_core::operations::create::Create;
 use keyreeve_core::operations::disable::{Disable, Enable};
-use keyreeve_core::operations::get::{Get, Protection};
 use keyreeve_core::operations::grant::Grant;
+use keyreeve_core::operations::import::Import;
 use keyreeve_core::operations::list_keys::ListKeys;
 use keyreeve_core::operations::rekey::Rekey;
 use keyreeve_core::operations::restore_key::RestoreKey;
 use keyreeve_core::operations::revoke::Revoke;
 use keyreeve_core::operations::show::{Show, Shown};
-use keyreeve_core::operations::then_show::ThenShow;
-use keyreeve_core::operations::{Activation, Operation, Template};
+use keyreeve_core::operations::{Activation, Template};
 use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
@@ -34,9 +32,11 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
+use super::conditional::{Change, KeyAnswer};
 use super::counted::{self, UsageLimitsRequest};
 use super::errors::{Problem, Result};
-use super::request::{self, Arguments, Authenticated, Base64, Body, NamedKey, Segments};
+use super::material::Material;
+use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
 
 /// Keys in a page where nobody says how many.
 const LIMIT_DEFAULT: usize = 100;
@@ -46,7 +46,8 @@ const LIMIT_DEFAULT: usize = 100;
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateRequest {
     name: String,
-    algorithm: String,
+    /// May be left out where `material` tells it.
+    algorithm: Option<String>,
     usage: Option<Vec<String>>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
@@ -67,63 +68,78 @@ pub(super) struct CreateRequest {
     /// Material that is here, or was, is refused instead of told of.
     #[serde(default)]
     reject_duplicates: bool,
+    /// False: an exportable key may also leave in the clear.
+    #[serde(default = "yes")]
+    sensitive: bool,
+    /// A key that was made elsewhere.
+    material: Option<Material>,
 }
 
-fn yes() -> bool {
+pub(super) fn yes() -> bool {
     true
 }
 
 /// `POST /v1/keys`.
-pub(super) async fn create(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    Body(request): Body<CreateRequest>,
-) -> Result<(StatusCode, Json<Value>)> {
-    let spec = KeySpec::from_name(&request.algorithm).ok_or_else(|| {
-        let known = KeySpec::names().collect::<Vec<_>>().join(", ");
-        Problem::invalid(format!("there is no algorithm {:?}; there are {known}", request.algorithm))
-    })?;
+pub(super) async fn create(change: Change, Body(request): Body<CreateRequest>) -> Result<KeyAnswer> {
+    let spec = request.algorithm.as_deref().map(spec).transpose()?;
     let usage = request.usage.as_deref().map(usage_mask).transpose()?;
     let limits = request.usage_limits.map(UsageLimitsRequest::attribute).transpose()?;
-    let half = |usage| Template {
-        further: limits.clone().into_iter().collect(),
-        activation: if request.active { Activation::Now } else { Activation::Later },
-        usage,
-        sensitive: Some(true),
-        extractable: Some(request.exportable),
-        ..Template::default()
-    };
-    let (fits_private, fits_public) = api.engine.crypto().fitting_usage(&spec);
-    // A use that fits neither half stays with the private one, where `usage_must_fit` refuses it.
-    let private = usage.map(|usage| UsageMask(usage.0 & !(fits_public.0 & !fits_private.0)));
-    let public = usage.map(|usage| usage & fits_public);
-    let create = Create {
-        name: Some(request.name.clone()),
-        spec,
-        template: half(private),
-        public: half(public),
-        policy: policy(&request)?,
-        tags: request.tags,
-        usage_must_fit: true,
-    };
-    Ok((StatusCode::CREATED, changed(&api, &caller, create).await?))
-}
-
-fn policy(request: &CreateRequest) -> Result<KeyPolicy> {
-    if request.destroy_waiting_days.is_some_and(|days| days > DESTROY_WAITING_DAYS_MAX) {
-        let detail = format!("destroy_waiting_days is 0 to {DESTROY_WAITING_DAYS_MAX}");
-        return Err(Problem::invalid(detail));
-    }
-    if request.lease_seconds == Some(0) {
-        return Err(Problem::invalid("lease_seconds is at least 1"));
-    }
-    Ok(KeyPolicy {
+    let policy = checked(KeyPolicy {
         exportable: request.exportable,
         destroy_waiting_days: request.destroy_waiting_days,
         destroy_at_once: request.destroy_at_once,
         lease_seconds: request.lease_seconds,
         reject_duplicates: request.reject_duplicates,
+    })?;
+    let (name, tags) = (request.name, request.tags);
+    let half = |usage| Template {
+        further: limits.clone().into_iter().collect(),
+        activation: if request.active { Activation::Now } else { Activation::Later },
+        usage,
+        sensitive: Some(request.sensitive),
+        extractable: Some(request.exportable),
+        ..Template::default()
+    };
+    if let Some(material) = request.material {
+        let import = Import { name, spec, brought: material.brought()?, template: half(usage), policy, tags };
+        return change.imported(import).await;
+    }
+    let spec =
+        spec.ok_or_else(|| Problem::invalid("algorithm is missing, and there is no material to tell it"))?;
+    let (fits_private, fits_public) = change.api.engine.crypto().fitting_usage(&spec);
+    // A use that fits neither half stays with the private one, where `usage_must_fit` refuses it.
+    let private = usage.map(|usage| UsageMask(usage.0 & !(fits_public.0 & !fits_private.0)));
+    let public = usage.map(|usage| usage & fits_public);
+    let create = Create {
+        name: Some(name),
+        spec,
+        template: half(private),
+        public: half(public),
+        policy,
+        tags,
+        usage_must_fit: true,
+    };
+    Ok(change.key(create).await?.created())
+}
+
+/// The kind of key of this name.
+pub(super) fn spec(name: &str) -> Result<KeySpec> {
+    KeySpec::from_name(name).ok_or_else(|| {
+        let known = KeySpec::names().collect::<Vec<_>>().join(", ");
+        Problem::invalid(format!("there is no algorithm {name:?}; there are {known}"))
     })
+}
+
+/// How a new key lives, once it is looked at.
+pub(super) fn checked(policy: KeyPolicy) -> Result<KeyPolicy> {
+    if policy.destroy_waiting_days.is_some_and(|days| days > DESTROY_WAITING_DAYS_MAX) {
+        let detail = format!("destroy_waiting_days is 0 to {DESTROY_WAITING_DAYS_MAX}");
+        return Err(Problem::invalid(detail));
+    }
+    if policy.lease_seconds == Some(0) {
+        return Err(Problem::invalid("lease_seconds is at least 1"));
+    }
+    Ok(policy)
 }
 
 /// Query of `list`.
@@ -134,10 +150,17 @@ pub(super) struct ListArguments {
     limit: Option<usize>,
     /// `NAME=VALUE`; may be repeated.
     tag: Vec<String>,
+    /// Of the newest version.
+    state: Option<String>,
+    /// A kind (`aes-256`) or a family (`aes`).
+    algorithm: Option<String>,
+    r#type: Option<String>,
+    name_prefix: Option<String>,
 }
 
 impl ListArguments {
-    fn operation(self) -> Result<ListKeys> {
+    /// Lists what is of these types.
+    pub(super) fn operation(self, types: &'static [ObjectType]) -> Result<ListKeys> {
         let tag = |text: &String| {
             let (name, value) =
                 text.split_once('=').ok_or_else(|| Problem::invalid("tag is not NAME=VALUE"))?;
@@ -147,6 +170,10 @@ impl ListArguments {
             after: self.after.as_deref().map(request::cursor).transpose()?,
             limit: self.limit.unwrap_or(LIMIT_DEFAULT),
             tags: self.tag.iter().map(tag).collect::<Result<_>>()?,
+            types: Some(self.r#type.as_deref().map_or(Ok(types), |word| types_of_word(types, word))?),
+            state: self.state.as_deref().map(state).transpose()?,
+            algorithm: self.algorithm,
+            name_prefix: self.name_prefix,
         })
     }
 }
@@ -156,29 +183,63 @@ impl<'de> Deserialize<'de> for ListArguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut arguments = Self::default();
         for (name, value) in Vec::<(String, String)>::deserialize(deserializer)? {
-            let wanted = "after, limit, tag";
-            let taken = match name.as_str() {
-                "after" => arguments.after.replace(value).is_some(),
-                "limit" => {
-                    let limit = value.parse().map_err(|_| de::Error::custom("limit is not a number"))?;
-                    arguments.limit.replace(limit).is_some()
-                }
+            let place = match name.as_str() {
                 "tag" => {
                     arguments.tag.push(value);
-                    false
+                    continue;
                 }
+                "limit" => {
+                    let limit = value.parse().map_err(|_| de::Error::custom("limit is not a number"))?;
+                    match arguments.limit.replace(limit) {
+                        None => continue,
+                        Some(_) => return Err(de::Error::custom("duplicate field \"limit\"")),
+                    }
+                }
+                "after" => &mut arguments.after,
+                "state" => &mut arguments.state,
+                "algorithm" => &mut arguments.algorithm,
+                "type" => &mut arguments.r#type,
+                "name_prefix" => &mut arguments.name_prefix,
                 _ => {
-                    return Err(de::Error::custom(format_args!(
-                        "there is no argument {name:?}; there are {wanted}"
-                    )));
+                    let known = "after, limit, tag, state, algorithm, type, name_prefix";
+                    let what = format!("there is no argument {name:?}; there are {known}");
+                    return Err(de::Error::custom(what));
                 }
             };
-            if taken {
+            if place.replace(value).is_some() {
                 return Err(de::Error::custom(format_args!("duplicate field {name:?}")));
             }
         }
         Ok(arguments)
     }
+}
+
+/// What is listed as keys.
+const TYPES: &[ObjectType] = &[
+    ObjectType::SymmetricKey,
+    ObjectType::PrivateKey,
+    ObjectType::PublicKey,
+    ObjectType::SplitKey,
+    ObjectType::PgpKey,
+];
+
+/// The one type of this word among these.
+fn types_of_word(types: &'static [ObjectType], word: &str) -> Result<&'static [ObjectType]> {
+    let is_it = |object_type: &ObjectType| {
+        let full = type_word(*object_type);
+        full == word || full.split('-').next() == Some(word)
+    };
+    types.iter().position(is_it).map(|at| &types[at..=at]).ok_or_else(|| {
+        let known: Vec<_> = types.iter().map(|object_type| type_word(*object_type)).collect();
+        Problem::invalid(format!("there is no type {word:?} here; there are {}", known.join(", ")))
+    })
+}
+
+fn state(word: &str) -> Result<ObjectState> {
+    ObjectState::from_word(word).ok_or_else(|| {
+        let known: Vec<_> = ObjectState::ALL.iter().map(|state| state.word()).collect();
+        Problem::invalid(format!("there is no state {word:?}; there are {}", known.join(", ")))
+    })
 }
 
 /// `GET /v1/keys?after=&limit=&tag=K=V`: those that the caller may see, by name; `tag` may be repeated.
@@ -187,7 +248,7 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Arguments(arguments): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
-    let page = api.execute(&caller, arguments.operation()?).await?;
+    let page = api.execute(&caller, arguments.operation(TYPES)?).await?;
     let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
     Ok(answer::page("keys", page.keys.iter().map(key).collect(), next))
 }
@@ -205,60 +266,44 @@ pub(super) async fn show(
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
     Arguments(past): Arguments<Past<Option<String>>>,
-) -> Result<Json<Value>> {
+    headers: HeaderMap,
+) -> Result<Response> {
     let shown = match past.as_of {
         Some(at) => api.execute(&caller, ShowAsOf { key, at: at.parse()? }).await?,
         None => api.execute(&caller, Show { key }).await?,
     };
-    Ok(Json(self::key(&shown)))
+    KeyAnswer::new(&api, &shown)?.unless_known(&headers)
 }
 
 /// `POST /v1/keys/{name}/restore`: its metadata as it was; what was destroyed does not come back.
 pub(super) async fn restore(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
+    change: Change,
     NamedKey(key): NamedKey,
     Body(past): Body<Past<String>>,
-) -> Result<Json<Value>> {
+) -> Result<KeyAnswer> {
     let at = past.as_of.parse()?;
-    changed(&api, &caller, RestoreKey { key, at }).await
+    change.key(RestoreKey { key, at }).await
 }
 
 /// `POST /v1/keys/{name}/rotate`: a new version, Active at once; of a key that is still to be activated, PreActive.
-pub(super) async fn rotate(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-) -> Result<Json<Value>> {
+pub(super) async fn rotate(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
     let rekey = Rekey { key, activation: None, template: None, public: None };
-    changed(&api, &caller, rekey).await
+    change.key(rekey).await
 }
 
 /// `POST /v1/keys/{name}/activate`.
-pub(super) async fn activate(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-) -> Result<Json<Value>> {
-    changed(&api, &caller, Activate { key }).await
+pub(super) async fn activate(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
+    change.key(Activate { key }).await
 }
 
 /// `POST /v1/keys/{name}/disable`: it serves nobody until it is enabled.
-pub(super) async fn disable(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-) -> Result<Json<Value>> {
-    changed(&api, &caller, Disable { key }).await
+pub(super) async fn disable(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
+    change.key(Disable { key }).await
 }
 
 /// `POST /v1/keys/{name}/enable`: it is in the state again that it has below.
-pub(super) async fn enable(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-) -> Result<Json<Value>> {
-    changed(&api, &caller, Enable { key }).await
+pub(super) async fn enable(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
+    change.key(Enable { key }).await
 }
 
 /// Body of `revoke`.
@@ -286,11 +331,10 @@ enum Reason {
 
 /// `POST /v1/keys/{name}/revoke`: all versions.
 pub(super) async fn revoke(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
+    change: Change,
     NamedKey(key): NamedKey,
     Body(request): Body<RevokeRequest>,
-) -> Result<Json<Value>> {
+) -> Result<KeyAnswer> {
     let reason = match request.reason {
         Reason::Unspecified => RevocationReason::Unspecified,
         Reason::KeyCompromise => RevocationReason::KeyCompromise,
@@ -301,99 +345,7 @@ pub(super) async fn revoke(
         Reason::PrivilegeWithdrawn => RevocationReason::PrivilegeWithdrawn,
     };
     let revocation = Revocation { reason, message: request.message };
-    changed(&api, &caller, Revoke { key, revocation, compromise_occurrence: None }).await
-}
-
-/// Query of `public`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PublicArguments {
-    version: Option<u32>,
-}
-
-/// `GET /v1/keys/{name}/public?version=`: SubjectPublicKeyInfo in PEM.
-pub(super) async fn public(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-    Arguments(PublicArguments { version }): Arguments<PublicArguments>,
-) -> Result<impl IntoResponse> {
-    let get =
-        Get { key, version, public: true, format: Some(KeyFormat::Spki), protection: Protection::Plain };
-    let gotten = api.execute(&caller, get).await?;
-    let pem = keyreeve_pki::pem::encode_public_key(gotten.material.bytes.expose());
-    Ok(([(header::CONTENT_TYPE, "application/x-pem-file")], pem))
-}
-
-/// Body of `export`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ExportRequest {
-    version: Option<u32>,
-    /// The key that wraps, by name or id.
-    wrap_with: String,
-    /// How; `None`: as fits the wrapping key.
-    wrap_algorithm: Option<WrapAlgorithm>,
-}
-
-/// How material is wrapped.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-enum WrapAlgorithm {
-    /// RFC 3394: material of a multiple of 8 bytes only.
-    #[serde(rename = "aes-kw")]
-    AesKw,
-    /// RFC 5649.
-    #[serde(rename = "aes-kwp")]
-    AesKwp,
-    /// RFC 8017 with SHA-256: short material only.
-    #[serde(rename = "rsa-oaep-sha256")]
-    RsaOaepSha256,
-}
-
-impl WrapAlgorithm {
-    fn parameters(self) -> CryptoParameters {
-        let mode = |mode| CryptoParameters { mode: Some(mode), ..CryptoParameters::default() };
-        match self {
-            Self::AesKw => mode(BlockCipherMode::KeyWrap),
-            Self::AesKwp => mode(BlockCipherMode::KeyWrapPadded),
-            Self::RsaOaepSha256 => CryptoParameters {
-                padding: Some(PaddingMethod::Oaep),
-                hash: Some(HashAlgorithm::Sha256),
-                ..CryptoParameters::default()
-            },
-        }
-    }
-}
-
-/// `POST /v1/keys/{name}/export`: secret or private material, wrapped, where the key allows it.
-pub(super) async fn export(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    NamedKey(key): NamedKey,
-    Body(request): Body<ExportRequest>,
-) -> Result<Json<Value>> {
-    let protection = Protection::Wrapped {
-        key: Reference::text(request.wrap_with),
-        parameters: request.wrap_algorithm.map(WrapAlgorithm::parameters),
-        frame: None,
-    };
-    let get = Get { key, version: request.version, public: false, format: None, protection };
-    let gotten = api.execute(&caller, get).await?;
-    let format = match gotten.material.format {
-        KeyFormat::Raw => "raw",
-        KeyFormat::Pkcs8 => "pkcs8",
-        KeyFormat::Pkcs1 => "pkcs1",
-        KeyFormat::Spki => "spki",
-        KeyFormat::EcPrivateKey => "sec1",
-        KeyFormat::Opaque | KeyFormat::Other(_) => "opaque",
-    };
-    Ok(Json(json!({
-        "version": gotten.object.version,
-        "object_id": gotten.object.id.to_string(),
-        "format": format,
-        "wrapped": Base64(gotten.material.bytes.expose().to_vec()),
-        "wrapped_by": gotten.wrapped_by.map(|object| object.to_string()),
-    })))
+    change.key(Revoke { key, revocation, compromise_occurrence: None }).await
 }
 
 /// Body of `grant`.
@@ -405,8 +357,7 @@ pub(super) struct GrantRequest {
 
 /// `PUT /v1/keys/{name}/grants/{principal}`: what a principal may do with the key, in place of what it might before.
 pub(super) async fn grant(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
+    change: Change,
     Segments((key, principal)): Segments<(String, String)>,
     Body(request): Body<GrantRequest>,
 ) -> Result<Json<Value>> {
@@ -418,30 +369,21 @@ pub(super) async fn grant(
         return Err(Problem::invalid("actions is empty; DELETE takes a grant back"));
     }
     let words: Vec<_> = actions.iter().map(|action| action.word()).collect();
-    api.execute(&caller, Grant { key: Reference::text(key), principal: principal.clone(), actions }).await?;
+    change.run(Grant { key: Reference::text(key), principal: principal.clone(), actions }).await?;
     Ok(Json(json!({ "principal": principal, "actions": words })))
 }
 
 /// `DELETE /v1/keys/{name}/grants/{principal}`.
 pub(super) async fn withdraw(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
+    change: Change,
     Segments((key, principal)): Segments<(String, String)>,
 ) -> Result<StatusCode> {
-    api.execute(&caller, Grant { key: Reference::text(key), principal, actions: BTreeSet::new() }).await?;
+    change.run(Grant { key: Reference::text(key), principal, actions: BTreeSet::new() }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Runs an operation that makes or changes a key, and answers the key as it is then.
-pub(super) async fn changed<O>(api: &Api, caller: &Caller, operation: O) -> Result<Json<Value>>
-where
-    O: Operation + 'static,
-{
-    let (_, shown) = api.execute(caller, ThenShow(operation)).await?;
-    Ok(Json(key(&shown)))
-}
-
-fn usage_mask(words: &[String]) -> Result<UsageMask> {
+/// The uses of these words.
+pub(super) fn usage_mask(words: &[String]) -> Result<UsageMask> {
     words.iter().try_fold(UsageMask::NONE, |mask, word| {
         let unknown = || {
             let known: Vec<_> = UsageMask::WORDS.iter().map(|(_, word)| *word).collect();

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
+use super::conditional::{Change, KeyAnswer};
 use super::errors::Result;
-use super::keys::changed;
 use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
 
 /// Aliases in a page where nobody says how many.
@@ -34,12 +34,11 @@ pub(super) struct ChangeRequest {
 
 /// `PATCH /v1/keys/{name}`.
 pub(super) async fn change(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
+    change: Change,
     NamedKey(key): NamedKey,
     Body(request): Body<ChangeRequest>,
-) -> Result<Json<Value>> {
-    changed(&api, &caller, Tag { key, tags: request.tags }).await
+) -> Result<KeyAnswer> {
+    change.key(Tag { key, tags: request.tags }).await
 }
 
 /// Query of `aliases`.

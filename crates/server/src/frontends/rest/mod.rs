@@ -31,15 +31,21 @@ use crate::reseal::Resealing;
 
 mod answer;
 mod backups;
+mod batch;
 mod clients;
+mod conditional;
 mod counted;
 mod data;
+mod derive;
 mod destruction;
 mod errors;
 mod feed;
 mod journal;
+mod jwk;
 mod keys;
 mod labels;
+mod material;
+mod objects;
 mod openapi;
 mod places;
 mod request;
@@ -48,7 +54,7 @@ mod routes;
 mod status;
 mod tokens;
 
-use errors::{Problem, Untold};
+use errors::{Code, Problem, Untold};
 pub use feed::Feeds;
 
 /// Seconds that a request's head may take, and that a connection is kept without one.
@@ -147,11 +153,9 @@ impl Handler for Rest {
 
 fn router(api: Arc<Api>) -> Router {
     routes::router()
-        .fallback(async || {
-            Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such path; see docs/rest.md")
-        })
+        .fallback(async || Problem::new(Code::NotFound, "there is no such path; see docs/rest.md"))
         .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "invalid", "this path does not take this method")
+            Problem::new(Code::MethodNotAllowed, "this path does not take this method")
         })
         .layer(middleware::from_fn(tell))
         .with_state(api)

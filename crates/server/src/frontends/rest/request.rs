@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http_body_util::BodyExt as _;
@@ -27,7 +27,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::answer::OCTET_STREAM;
-use super::errors::{Problem, Result};
+use super::errors::{Code, Problem, Result};
 use super::{Api, Unproven};
 use crate::listen::Peer;
 
@@ -152,8 +152,7 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
                 from_json(&read(request, bytes_max).await?)
             }
             _ => Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
+                Code::UnsupportedMediaType,
                 "send application/json, or the bare bytes as application/octet-stream",
             )),
         }
@@ -161,19 +160,39 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
 }
 
 fn from_json<P: BesideData>(body: &[u8]) -> Result<Data<P>> {
-    let Fields(mut fields) = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+    from_fields(serde_json::from_slice(body).map_err(|error| malformed(&error))?)
+}
+
+/// Data and what stands beside it, from the fields of a JSON object.
+pub(super) fn from_fields<P: BesideData>(Fields(mut fields): Fields<'_>) -> Result<Data<P>> {
     let text = fields.remove(P::DATA).map(|text| serde_json::from_str::<Zeroizing<String>>(text.get()));
     let Some(Ok(text)) = text else {
         return Err(Problem::invalid(format!("the body needs the field {:?}: a string in base64", P::DATA)));
     };
     let bytes = decode(&text).map_err(|error| Problem::invalid(format!("{}: {error}", P::DATA)))?;
-    let beside = P::deserialize(MapDeserializer::new(fields.into_iter()));
-    let beside = beside.map_err(|error: serde_json::Error| malformed(&error))?;
+    let beside = from_json_fields(Fields(fields))?;
     Ok(Data { bytes: Zeroizing::new(bytes), beside, raw: false })
 }
 
+/// Whatever these fields of a JSON object make.
+pub(super) fn from_json_fields<T: DeserializeOwned>(Fields(fields): Fields<'_>) -> Result<T> {
+    T::deserialize(MapDeserializer::new(fields.into_iter()))
+        .map_err(|error: serde_json::Error| malformed(&error))
+}
+
+impl Fields<'_> {
+    /// Takes a field out that holds a string.
+    pub(super) fn text(&mut self, name: &str) -> Result<String> {
+        let text = self.0.remove(name).map(|text| serde_json::from_str(text.get()));
+        match text {
+            Some(Ok(text)) => Ok(text),
+            _ => Err(Problem::invalid(format!("the request needs the field {name:?}: a string"))),
+        }
+    }
+}
+
 /// The fields of a JSON object, each there once: of two with one name it would be for us to guess which is meant.
-struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+pub(super) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -214,7 +233,7 @@ async fn read(request: Request, bytes_max: usize) -> Result<Vec<u8>> {
         Ok(body) => body,
         Err(_) => {
             let detail = format!("the body took longer than {BODY_SECONDS_MAX} seconds");
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "invalid", detail))
+            Err(Problem::new(Code::RequestTimeout, detail))
         }
     }
 }
@@ -235,7 +254,7 @@ async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Vec<u8>
     }
     if announced.max(bytes_seen) > bytes_max {
         let detail = format!("the body is larger than {bytes_max} bytes, this server's limit");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "limit_exceeded", detail));
+        return Err(Problem::new(Code::TooLarge, detail));
     }
     Ok(bytes)
 }
@@ -275,7 +294,8 @@ impl JsonSchema for Base64 {
     }
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
+/// Base64 in either alphabet.
+pub(super) fn decode(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
     STANDARD.decode(text).or_else(|error| URL_SAFE_NO_PAD.decode(text).map_err(|_| error))
 }
 

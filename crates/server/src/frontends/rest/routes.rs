@@ -11,7 +11,8 @@ use schemars::SchemaGenerator;
 
 use super::openapi::{Described, Taken};
 use super::{
-    Api, backups, clients, data, destruction, journal, keys, labels, openapi, places, root, status, tokens,
+    Api, backups, batch, clients, data, derive, destruction, journal, keys, labels, material, objects,
+    openapi, places, root, status, tokens,
 };
 
 /// One method of one path.
@@ -60,7 +61,10 @@ const DELETE: (Method, MethodFilter) = (Method::DELETE, MethodFilter::DELETE);
 
 /// All routes.
 pub(super) fn table() -> Vec<Route> {
-    [server(), keys(), use_of_keys(), destruction(), backups(), clients()].into_iter().flatten().collect()
+    [server(), keys(), use_of_keys(), objects(), destruction(), backups(), clients()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The router of all routes.
@@ -86,7 +90,7 @@ fn keys() -> Vec<Route> {
     vec![
         route(POST, "/v1/keys", keys::create, "Makes a key", "201 Key"),
         route(GET, "/v1/keys", keys::list, "Lists keys", "200 Keys"),
-        route(GET, "/v1/keys/{name}", keys::show, "Shows a key", "200 Key"),
+        route(GET, "/v1/keys/{name}", keys::show, "Shows a key", "200 Key, 304"),
         route(PATCH, "/v1/keys/{name}", labels::change, "Changes tags", "200 Key"),
         route(POST, "/v1/keys/{name}/disable", keys::disable, "Sets a key aside", "200 Key"),
         route(POST, "/v1/keys/{name}/enable", keys::enable, "Takes a key into use again", "200 Key"),
@@ -94,8 +98,10 @@ fn keys() -> Vec<Route> {
         route(POST, "/v1/keys/{name}/activate", keys::activate, "Activates a key", "200 Key"),
         route(POST, "/v1/keys/{name}/revoke", keys::revoke, "Revokes all versions", "200 Key"),
         route(POST, "/v1/keys/{name}/restore", keys::restore, "Restores metadata as it was", "200 Key"),
-        route(GET, "/v1/keys/{name}/public", keys::public, "The public key", "200 pem"),
-        route(POST, "/v1/keys/{name}/export", keys::export, "Exports a version", "200 Export"),
+        route(POST, "/v1/keys/{name}/versions", material::import_version, "Imports a version", "201 Key"),
+        route(GET, "/v1/keys/{name}/public", material::public, "The public key", "200 pem|bytes|Jwk"),
+        route(POST, "/v1/keys/{name}/export", material::export, "Exports a version", "200 Export"),
+        route(GET, "/v1/wrapping-key", material::wrapping_key, "Wraps what is imported", "200 WrappingKey"),
         route(PUT, "/v1/keys/{name}/grants/{principal}", keys::grant, "Grants actions", "200 Grant"),
         route(DELETE, "/v1/keys/{name}/grants/{principal}", keys::withdraw, "Takes a grant back", "204"),
         route(GET, "/v1/aliases", labels::aliases, "Lists aliases", "200 Aliases"),
@@ -112,7 +118,32 @@ fn use_of_keys() -> Vec<Route> {
         route(POST, "/v1/keys/{name}/verify", data::verify, "Verifies a signature", "200 Verdict"),
         route(POST, "/v1/keys/{name}/mac", data::mac, "Makes a MAC", "200 Mac|bytes"),
         route(POST, "/v1/keys/{name}/mac/verify", data::mac_verify, "Verifies a MAC", "200 Verdict"),
+        route(POST, "/v1/keys/{name}/wrap", data::wrap, "Wraps a secret", "200 Wrapped|bytes"),
+        route(POST, "/v1/keys/{name}/unwrap", data::unwrap, "Unwraps a secret", "200 Plaintext|bytes"),
+        route(POST, "/v1/keys/{name}/datakey", data::datakey, "Makes a data key", "200 DataKey"),
+        route(POST, "/v1/keys/{name}/derive", derive::derive, "Derives a new key", "201 Key"),
+        route(POST, "/v1/batch", batch::run, "Uses many keys", "200 Batch"),
         route(POST, "/v1/random", data::random, "Random bytes", "200 Random|bytes"),
+    ]
+}
+
+fn objects() -> Vec<Route> {
+    vec![
+        route(POST, "/v1/objects", objects::add, "Adds an object", "201 Key"),
+        route(GET, "/v1/objects", objects::list, "Lists objects", "200 Objects"),
+        route(GET, "/v1/objects/{name}", objects::show, "Shows an object", "200 Key, 304"),
+        route(GET, "/v1/objects/{name}/data", objects::data, "An object's data", "200 ObjectData|bytes"),
+        route(POST, "/v1/objects/{name}/versions", objects::add_version, "Adds a version", "201 Key"),
+        route(POST, "/v1/objects/{name}/revoke", objects::revoke, "Revokes an object", "200 Key"),
+        route(POST, "/v1/objects/{name}/destroy", objects::destroy, "Destroys an object", "200 Key"),
+        route(DELETE, "/v1/objects/{name}/destroy", objects::cancel, "Takes a destruction back", "200 Key"),
+        route(
+            GET,
+            "/v1/objects/{name}/destroy",
+            objects::destruction,
+            "How far it has come",
+            "200 Destruction",
+        ),
     ]
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::Api;
 use super::super::answer::OCTET_STREAM;
+use super::super::conditional::Change;
 use super::super::request::{Arguments, Authenticated, BesideData, Body, Data, NamedKey, Segments};
 
 /// What a request takes besides its path.
@@ -67,6 +68,15 @@ impl<T> Takes for Segments<T> {}
 impl Takes for Authenticated {
     fn tell(taken: &mut Taken, _: &mut SchemaGenerator) {
         taken.authenticated = true;
+    }
+}
+
+impl Takes for Change {
+    fn tell(taken: &mut Taken, _: &mut SchemaGenerator) {
+        taken.authenticated = true;
+        taken.parameters.push(json!({
+            "name": "If-Match", "in": "header", "required": false, "schema": { "type": "string" },
+        }));
     }
 }
 
