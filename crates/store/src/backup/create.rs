@@ -195,7 +195,11 @@ fn full(
     let checkpoint =
         Checkpoint::decode(&checkpoint).ok_or_else(|| Error::internal("the index has no checkpoint"))?;
     let claimant = shared.source.claimant;
-    let (lsn, hash) = (checkpoint.position.last(), checkpoint.position.hash);
+    let (position, lsn) = (checkpoint.position, checkpoint.position.last());
+    // Behind a segment's header alone, as at the beginning of a restored store, the chain goes on with that header: what
+    // ends with the entry is the frame before.
+    let before = (position.next == position.segment).then(|| shared.source.hash_at(lsn)).flatten();
+    let hash = before.unwrap_or(position.hash);
     let time = time_of(shared, lsn)?;
     let point = FullPoint { store: claimant.store, timeline: claimant.timeline, lsn, hash, time };
     let pieces = &shared.source.pieces;

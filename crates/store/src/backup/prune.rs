@@ -70,8 +70,8 @@ impl PrunePlan {
         }
         for piece in &catalogue.pieces {
             // What a timeline did after the kept ones had left it is no state that can be asked for.
-            let is_past = piece.last <= lsn_min || piece.timeline < timeline_min;
-            if is_past && Some(piece) != newest || breaks(Fault::PruneByAge) {
+            let is_left = piece.timeline < timeline_min;
+            if is_left || piece.last <= lsn_min && Some(piece) != newest || breaks(Fault::PruneByAge) {
                 removed.push(Listed { path: piece.path.clone(), bytes: piece.bytes });
             }
         }

@@ -80,36 +80,70 @@ impl Base {
     ///
     /// # Errors
     /// `Mismatch` where the target has entries of the earlier timeline that the store was restored without: the old
-    /// machine is alive. `Fenced` where another machine has it; `Target`.
+    /// machine is alive; and where another restore, of which this one knew nothing, has begun the same timeline there.
+    /// `Fenced` where another machine has it; `Target`.
     pub(crate) fn claim(&self, target: &Arc<dyn Target>, who: Claimant) -> Result<Claim, BackupError> {
-        let claimed = claim::read(&**target)?.is_some_and(|(file, _)| file.timeline >= who.timeline);
-        let claim = if claimed && !self.take_over {
-            Claim::resume(target.clone(), who)?
-        } else {
-            if !self.take_over {
-                self.check_alone(&**target)?;
-            }
-            Claim::acquire(target.clone(), who, self.take_over)?
+        let claim = match self.check(target, who)? {
+            Some(claim) => claim,
+            None => Claim::acquire(target.clone(), who, self.take_over)?,
         };
         self.bring(&**target, &claim)?;
         Ok(claim)
     }
 
-    /// Whether the machine before has gone on.
-    fn check_alone(&self, target: &dyn Target) -> Result<(), BackupError> {
+    /// Whether a target may be claimed: `None`, or the claim where it was claimed before. Changes nothing there.
+    fn check(&self, target: &Arc<dyn Target>, who: Claimant) -> Result<Option<Claim>, BackupError> {
+        let there = claim::read(&**target)?.map(|(file, _)| file);
+        let timeline = there.as_ref().map_or(0, |file| file.timeline);
+        if timeline == who.timeline && there.is_some_and(|file| file.owner != who.owner) {
+            self.check_same(&**target)?;
+        }
+        match self.take_over {
+            true => Ok(None),
+            false if timeline >= who.timeline => Claim::resume(target.clone(), who).map(Some),
+            false => self.check_alone(&**target, timeline).map(|()| None),
+        }
+    }
+
+    /// Whether what lies there of this timeline begins with this base: another restore may have begun one of this number.
+    fn check_same(&self, target: &dyn Target) -> Result<(), BackupError> {
+        let base = full_path(self.timeline, Lsn(self.begin.lsn));
+        let bytes = |target: &dyn Target| Ok::<_, BackupError>(target.get(&base)?.map(|(bytes, _)| bytes));
+        let there = bytes(target)?;
+        let is_same = there.is_some() && there == bytes(&*self.target)?;
+        if is_same || target.list(&format!("t{}/", self.timeline))?.is_empty() {
+            return Ok(());
+        }
+        Err(BackupError::Mismatch {
+            target: target.address().to_owned(),
+            what: format!(
+                "another restore has begun timeline {} there, of which this one knew nothing: restore again while it can \
+                 be reached, which begins a later one, or remove it",
+                self.timeline
+            ),
+        })
+    }
+
+    /// Whether the machine before has gone on, or another restore has come before this one.
+    fn check_alone(&self, target: &dyn Target, claimed: u32) -> Result<(), BackupError> {
+        let mismatch = |what: String| BackupError::Mismatch { target: target.address().to_owned(), what };
+        if claimed > self.begin.timeline {
+            return Err(mismatch(format!(
+                "another restore has begun timeline {claimed} there, this one comes from timeline {}: restore from there, \
+                 or take over, which leaves behind what it has done since",
+                self.begin.timeline
+            )));
+        }
         let listed = target.list(&PieceName::folder(self.begin.timeline))?;
         let last =
             listed.iter().filter_map(|listed| PieceName::parse(&listed.path)).map(|piece| piece.last).max();
         match last.filter(|last| last.0 > self.begin.lsn) {
             None => Ok(()),
-            Some(last) => Err(BackupError::Mismatch {
-                target: target.address().to_owned(),
-                what: format!(
-                    "it has come to entry {last}, this store was restored up to {}: the old machine is alive. Stop it and \
-                     restore again, or take over, which leaves those entries behind",
-                    self.begin.lsn
-                ),
-            }),
+            Some(last) => Err(mismatch(format!(
+                "it has come to entry {last}, this store was restored up to {}: the old machine is alive. Stop it and \
+                 restore again, or take over, which leaves those entries behind",
+                self.begin.lsn
+            ))),
         }
     }
 
@@ -156,20 +190,33 @@ pub(crate) fn claim_targets(
     let Some(unclaimed) = file.unclaimed() else { return Ok(()) };
     let opener = options.opener();
     let places = target_places(index).map_err(StoreError::Restore)?;
-    let mut others = Vec::new();
+    let mut opened = Vec::new();
     for place in places.iter().filter(|place| place.kind == PlaceKind::Target) {
-        match opener.open(&place.name).map_err(BackupError::from).and_then(|target| {
-            base.claim(&target, who)?;
-            Ok(target)
-        }) {
-            Ok(target) => others.push(target),
-            Err(BackupError::Target(error)) => {
-                tracing::warn!(%error, target = place.name, "a target is claimed once it can be reached");
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let target = opener.open(&place.name).map_err(BackupError::from);
+        opened.extend(if_reached(target, &place.name)?);
+    }
+    // All are asked before the first one is claimed: a start that is refused has changed nothing.
+    let mut near = Vec::new();
+    for target in opened {
+        near.extend(if_reached(base.check(&target, who), target.address())?.map(|_| target));
+    }
+    let mut others = Vec::new();
+    for target in near {
+        others.extend(if_reached(base.claim(&target, who), target.address())?.map(|_| target));
     }
     take_epoch_key(options, (file.place(), unclaimed), index, &others)
+}
+
+/// What a target gave; none where it cannot be reached now.
+fn if_reached<T>(asked: Result<T, BackupError>, address: &str) -> Result<Option<T>, StoreError> {
+    match asked {
+        Ok(given) => Ok(Some(given)),
+        Err(BackupError::Target(error)) => {
+            tracing::warn!(%error, target = address, "a target is claimed once it can be reached");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Puts the epoch key in force into this machine's cell, unless it is there.

@@ -18,6 +18,7 @@ mod merging;
 mod point_in_time;
 mod reset;
 mod state;
+mod timeline;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -254,8 +255,8 @@ impl<'a> Source<'a> {
         let watch = Watch::start(options);
         let verified = check::verify_all(&state, &*sealer, skip).map_err(failed)?;
         durations.verify_ms = watch.ms();
-        let timelines = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
-        let timeline = timelines.max().unwrap_or(0).saturating_add(1);
+        let seen = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
+        let timeline = timeline::next(options, plan.from, &state, seen)?;
         if write {
             let seen = entries.iter().map(|entry| entry.generation).max().unwrap_or(0);
             let domain = options.disk.file_system(parent(&options.cell));

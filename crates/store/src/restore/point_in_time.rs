@@ -107,7 +107,10 @@ impl Merge<'_> {
             (Some(then @ Record::Realm(_)), Some(head)) => {
                 Ok(if then == head { Vec::new() } else { vec![Change::Put(then)] })
             }
-            // Material, credentials, server data, and all that has to do with sealing.
+            (Some(then @ Record::Counts(_)), Some(_)) if breaks(Fault::CountersFromPast) => {
+                Ok(vec![Change::Put(then)])
+            }
+            // Material, counters, credentials, server data, and all that has to do with sealing.
             (Some(_), Some(_)) => Ok(Vec::new()),
         }
     }

@@ -15,6 +15,7 @@ use keyreeve_store::{
     },
     engines::{Batch, Engine},
 };
+use keyreeve_testkit::recorder::RecordingDisk;
 
 use super::*;
 
@@ -95,8 +96,17 @@ fn a_store_that_never_sealed_anything_comes_back() {
     let machine = Machine::beside(&lost.targets);
     assert_eq!(machine.restore(PointInTime::Latest, false).unwrap().generation, 0);
     let store = machine.open().unwrap();
+    // It has changed nothing yet: a full backup now is the one that the timeline begins with.
+    store.backup(&machine.target(), BackupKind::Full, BackupOptions::default()).unwrap();
     put(&store, records::create(&store, 1, "first"));
     records::assert_opens(&store, 1);
+    keep(&store);
+    let verified = store.verify_backup(&*machine.target(), &mut |_| {}).unwrap();
+    assert_eq!(verified.problems, []);
+    drop(store);
+    let third = Machine::beside(&lost.targets);
+    third.restore(PointInTime::Latest, false).unwrap();
+    records::assert_opens(&third.open().unwrap(), 1);
 }
 
 #[test]
@@ -124,6 +134,60 @@ fn a_machine_that_goes_on_is_noticed_and_fenced_only_by_taking_over() {
     let fenced = alive.get(&RecordKey::Tree).map(drop).unwrap_err();
     assert!(fenced.to_string().contains("must be started again"), "{fenced}");
     records::assert_opens(&store, 1);
+}
+
+#[test]
+fn restores_that_know_nothing_of_each_other_are_told_apart() {
+    const FAR: &str = "/backups/far";
+    let targets = RecordingDisk::new();
+    make_dir(targets.disk(), "/backups");
+    let known = || KnownTargets::new(Arc::new(targets.clone()), crypto());
+    let options = |machine: &Machine| StoreOptions { targets: Some(Arc::new(known())), ..machine.options() };
+    let restored = |from: &str| {
+        let (machine, from) = (Machine::beside(targets.disk()), known().open(from).unwrap());
+        let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: None };
+        let report = restore(&options(&machine), &key_file(), &plan).unwrap();
+        (options(&machine), report.timeline)
+    };
+    let lost = options(&Machine::beside(targets.disk()));
+    Store::create(&lost, [key_file()]).unwrap();
+    let store = Store::open(&lost, &key_file()).unwrap();
+    for target in [TARGET, FAR] {
+        store.register_target(target, true, false).unwrap();
+    }
+    fill(&store, 1..=3);
+    keep(&store);
+    drop(store);
+
+    targets.take_out_of_reach(Some(FAR));
+    let (first, timeline) = restored(TARGET);
+    assert_eq!(timeline, 2);
+    let store = Store::open(&first, &key_file()).unwrap();
+    fill(&store, 4..=4);
+    keep(&store);
+    drop(store);
+    // Whoever restores from the far target and cannot reach the other one begins the same timeline, and finds out.
+    targets.take_out_of_reach(Some(TARGET));
+    let (second, timeline) = restored(FAR);
+    assert_eq!(timeline, 2);
+    targets.take_out_of_reach(None);
+    for take_over in [false, true] {
+        let refused = Store::open(&StoreOptions { take_over, ..second.clone() }, &key_file()).map(drop);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("another restore has begun timeline 2 there"), "{refused}");
+    }
+    // Whoever can reach it begins a later one, and leaves behind what the first one did only where that is wanted.
+    let (third, timeline) = restored(FAR);
+    assert_eq!(timeline, 3);
+    let refused = Store::open(&third, &key_file()).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("restore from there"), "{refused}");
+    let store = Store::open(&StoreOptions { take_over: true, ..third }, &key_file()).unwrap();
+    (1..=3).for_each(|id| records::assert_opens(&store, id));
+    assert!(records::object(&store, 4).is_none());
+    keep(&store);
+    drop(store);
+    let store = Store::open(&first, &key_file()).unwrap();
+    assert!(store.keep().is_err() || store.get(&RecordKey::Tree).is_err(), "the first one is fenced");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -115,4 +115,32 @@ pub(crate) fn active_key(name: &str) -> Create {
         tags: BTreeMap::new(),
         usage_must_fit: true,
     }
+}
+
+/// Runs these seeds on all cores, each by itself; KEYREEVE_SEED=N runs that one alone.
+///
+/// # Panics
+/// Naming the seed that fails.
+pub(crate) fn each_seed(seeds: u64, run: impl Fn(u64) + Sync) {
+    if let Some(seed) = std::env::var("KEYREEVE_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        return run(seed);
+    }
+    let (next, failed) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while failed.load(Ordering::SeqCst) == u64::MAX {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    if seed >= seeds {
+                        return;
+                    }
+                    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(seed))).is_err() {
+                        failed.fetch_min(seed, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    assert!(failed == u64::MAX, "seed {failed} fails; KEYREEVE_SEED={failed} replays");
 }

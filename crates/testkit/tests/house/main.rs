@@ -6,6 +6,7 @@ mod bench;
 mod counting;
 mod crashes;
 mod destruction;
+mod places;
 mod simulation;
 mod solver;
 mod variants;

@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use keyreeve_core::{
@@ -19,6 +22,7 @@ use keyreeve_core::{
         decrypt::Decrypt,
         destroy::Destroy,
         encrypt::{Encrypt, Form},
+        erase::{Erase, Erased, Scope},
         journal::VerifyJournal,
         rekey::Rekey,
         revoke::Revoke,
@@ -29,10 +33,11 @@ use keyreeve_core::{
 use keyreeve_store::{EngineChoice, Store, StoreOptions, engines::memory::MemoryEngine};
 use keyreeve_testkit::{disk::FaultyDisk, random::Random};
 
-use super::bench::{HandClock, House, engine, known, principal, system, unlock};
+use super::bench::{HandClock, House, each_seed, engine, known, principal, system, unlock};
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 const STEPS: u64 = 120;
+const OWNERS: [&str; 3] = ["ann", "ben", "cat"];
 const REFUSED: &[ErrorKind] = &[ErrorKind::NotFound, ErrorKind::WrongState, ErrorKind::Destroyed];
 
 /// One version as a reader of the standard would keep it on paper.
@@ -60,6 +65,24 @@ impl Version {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Paper {
     versions: Vec<Version>,
+    /// Its tag.
+    owner: &'static str,
+}
+
+impl Paper {
+    /// Destroys what is not destroyed yet; whether there was something.
+    fn destroy(&mut self, now: i64) -> bool {
+        let mut changed = false;
+        for version in &mut self.versions {
+            version.state = match version.state_at(now) {
+                State::Destroyed | State::DestroyedCompromised => continue,
+                State::Compromised => State::DestroyedCompromised,
+                _ => State::Destroyed,
+            };
+            changed = true;
+        }
+        changed
+    }
 }
 
 /// A secret that was encrypted, and under which version of which life of a name.
@@ -84,6 +107,8 @@ struct Simulation {
     lives: BTreeMap<&'static str, u32>,
     sealed: Vec<Sealed>,
     crashes: u32,
+    /// Keys that were erased by tag or with their realm.
+    erased: u64,
 }
 
 impl Simulation {
@@ -102,6 +127,7 @@ impl Simulation {
             lives: BTreeMap::new(),
             sealed: Vec::new(),
             crashes: 0,
+            erased: 0,
         }
     }
 
@@ -111,7 +137,7 @@ impl Simulation {
 
     fn step(&mut self) {
         let name = NAMES[self.random.below(NAMES.len() as u64) as usize];
-        match self.random.below(12) {
+        match self.random.below(13) {
             0 | 1 => self.create(name),
             2 => self.activate(name),
             3 => self.rekey(name),
@@ -124,6 +150,7 @@ impl Simulation {
                 self.clock.0.fetch_add(ms, Ordering::SeqCst);
             }
             10 => self.apply_dates(),
+            11 => self.erase(),
             _ => self.disk.fail_power_at(1 + self.random.below(8)),
         }
     }
@@ -163,18 +190,19 @@ impl Simulation {
             _ => (Activation::At(Time(now + later)), Some(now + later), State::PreActive),
         };
         let deactivation = self.random.one_in(3).then(|| now + 8_000 + self.random.below(8_000) as i64);
+        let owner = OWNERS[self.random.below(OWNERS.len() as u64) as usize];
         let operation = Create {
             name: Some(name.into()),
             spec: KeySpec::from_name("aes-256").expect("known"),
             template: Template { activation, deactivation: deactivation.map(Time), ..Template::default() },
             public: Template::default(),
             policy: KeyPolicy::default(),
-            tags: BTreeMap::new(),
+            tags: BTreeMap::from([("owner".into(), owner.into())]),
             usage_must_fit: true,
         };
         let gone = |paper: &Paper| paper.versions.iter().all(|version| version.state.is_destroyed());
         let free = self.paper.get(name).is_none_or(gone);
-        let paper = Paper { versions: vec![Version { state, activation: date, deactivation }] };
+        let paper = Paper { versions: vec![Version { state, activation: date, deactivation }], owner };
         let result = self.engine.execute(&self.caller, &operation).map(drop);
         self.settle_change(name, result, free.then_some(paper.clone()));
         if free && self.paper.get(name) == Some(&paper) {
@@ -250,17 +278,43 @@ impl Simulation {
     }
 
     fn destroy(&mut self, name: &'static str) {
-        let after = self.each(name, |version, state| {
-            version.state = match state {
-                State::Destroyed | State::DestroyedCompromised => return false,
-                State::Compromised => State::DestroyedCompromised,
-                _ => State::Destroyed,
-            };
-            true
-        });
+        let paper = self.paper.get(name).cloned();
+        let after = paper.and_then(|mut paper| paper.destroy(self.now()).then_some(paper));
         let operation = Destroy { key: Reference::text(name), deactivate: true, at_once: true };
         let result = self.engine.execute(&self.caller, &operation).map(drop);
         self.settle_change(name, result, after);
+    }
+
+    /// Erases all keys of one owner, or now and then of the realm. One entry holds them all: all go, or none.
+    fn erase(&mut self) {
+        let owner = OWNERS[self.random.below(OWNERS.len() as u64) as usize];
+        let (scope, all) = match self.random.one_in(4) {
+            true => (Scope::Realm("default".into()), true),
+            false => (Scope::Tag { name: "owner".into(), value: owner.into() }, false),
+        };
+        let (now, mut after) = (self.now(), self.paper.clone());
+        let meant = after.values_mut().filter(|paper| all || paper.owner == owner);
+        let keys = meant.map(|paper| paper.destroy(now)).filter(|changed| *changed).count();
+        match self.engine.execute(&self.caller, &Erase { scope, at_once: true, after: None }) {
+            Ok(Erased { keys: erased, next: None, .. }) => {
+                assert_eq!(erased, keys, "{after:?}");
+                self.paper = after;
+                self.erased += keys as u64;
+            }
+            Ok(erased) => panic!("one run is enough for a few keys: {erased:?}"),
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                self.reopen();
+                let shown: Vec<_> = NAMES.iter().map(|name| self.shown(name)).collect();
+                let told = |paper: &BTreeMap<&str, Paper>| -> Vec<_> {
+                    NAMES.iter().map(|name| self.at_now(paper.get(name))).collect()
+                };
+                if shown != told(&self.paper) {
+                    assert_eq!(shown, told(&after), "neither before nor after");
+                    self.paper = after;
+                }
+            }
+            Err(error) => panic!("erasing: {error}"),
+        }
     }
 
     fn encrypt(&mut self, name: &'static str) {
@@ -374,31 +428,24 @@ impl Simulation {
     }
 }
 
-/// Runs one seed; how many crashes and encryptions it had.
-fn run(seed: u64) -> (u64, u64) {
-    let mut simulation = Simulation::new(seed);
-    for _ in 0..STEPS {
-        simulation.step();
-    }
-    simulation.finish();
-    (simulation.crashes.into(), simulation.sealed.len() as u64)
-}
-
 #[test]
 fn random_lives_survive_random_crashes() {
-    if let Some(seed) = std::env::var("KEYREEVE_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        run(seed);
-        return;
-    }
     let seeds = if std::env::var_os("KEYREEVE_LONG").is_some() { 5_000 } else { 150 };
-    let (mut crashes, mut sealed) = (0, 0);
-    for seed in 0..seeds {
-        let ended = std::panic::catch_unwind(|| run(seed));
-        let (crashed, encrypted) =
-            ended.unwrap_or_else(|_| panic!("seed {seed} fails; KEYREEVE_SEED={seed} replays"));
-        crashes += crashed;
-        sealed += encrypted;
+    let (crashes, sealed, erased) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    each_seed(seeds, |seed| {
+        let mut simulation = Simulation::new(seed);
+        for _ in 0..STEPS {
+            simulation.step();
+        }
+        simulation.finish();
+        crashes.fetch_add(simulation.crashes.into(), Ordering::SeqCst);
+        sealed.fetch_add(simulation.sealed.len() as u64, Ordering::SeqCst);
+        erased.fetch_add(simulation.erased, Ordering::SeqCst);
+    });
+    if std::env::var_os("KEYREEVE_SEED").is_none() {
+        let [crashes, sealed, erased] = [crashes, sealed, erased].map(AtomicU64::into_inner);
+        assert!(crashes > 4 * seeds, "the simulation lost its crashes: {crashes}");
+        assert!(sealed > seeds, "the simulation lost its encryptions: {sealed}");
+        assert!(erased > seeds, "the simulation lost its erasures: {erased}");
     }
-    assert!(crashes > 4 * seeds, "the simulation lost its crashes: {crashes}");
-    assert!(sealed > seeds, "the simulation lost its encryptions: {sealed}");
 }

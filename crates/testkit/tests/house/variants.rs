@@ -1,6 +1,7 @@
 //! Deliberately broken surroundings, to prove that the checks of this house would notice: a disk that skips syncs loses
 //! what was acknowledged, and a cell that keeps an old epoch key brings destroyed keys back. Each stands beside the same
-//! check over honest surroundings, where nothing is lost and nothing comes back.
+//! check over honest surroundings, where nothing is lost and nothing comes back. Rules that are broken inside the store are
+//! crates/store/src/faults.rs.
 
 use std::{
     collections::BTreeMap,

@@ -163,8 +163,12 @@ proptest! {
         // Full backups that were whole and stay are whole still, and one stays where there was one.
         prop_assert!(plan.kept_fulls.iter().all(|kept| left.fulls.iter().any(|full| full.is_whole && full.manifest == *kept)));
         prop_assert_eq!(plan.kept_fulls.is_empty(), whole.is_empty());
-        // Archiving goes on behind the newest piece.
-        let last = |catalogue: &Catalogue| catalogue.pieces.iter().map(|piece| (piece.timeline, piece.last)).max();
+        // Archiving goes on behind the newest piece, unless it is one of a timeline that nothing is kept of.
+        let timeline_min = plan.kept_fulls.first().map_or(0, |manifest| manifest.point.timeline);
+        let last = |catalogue: &Catalogue| {
+            let pieces = catalogue.pieces.iter().map(|piece| (piece.timeline, piece.last));
+            pieces.filter(|(timeline, _)| *timeline >= timeline_min).max()
+        };
         prop_assert_eq!(last(&left), last(&history.catalogue));
         // Nothing is left for a second time.
         prop_assert!(PrunePlan::new(&left, retention, now).removed.is_empty());
@@ -198,6 +202,15 @@ fn old_backups_and_their_pieces_go_and_damaged_ones_do_not_count() {
         full.is_whole = false;
     }
     assert_eq!(numbers(&plan(&history, 1, 0)), (7, 16), "the newest that can be restored stays");
+}
+
+#[test]
+fn nothing_is_left_of_a_timeline_without_a_backup() {
+    use Event::{Full, Restore, Ship};
+    let history = History::new(&[Ship(12), Full(true), Ship(12), Restore(0)]);
+    let retention = Retention { full_count_min: 1, days_min: 0 };
+    let plan = PrunePlan::new(&history.catalogue, retention, Time(history.hour * HOUR_MS));
+    assert_eq!(numbers(&plan), (1, 2), "a piece without the backup before it would look like a gap");
 }
 
 #[test]
