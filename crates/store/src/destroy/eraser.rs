@@ -37,6 +37,9 @@ const ERASURES_MAX: usize = 4096;
 const PAGE: usize = 256;
 /// At most one epoch change in this time: what is asked meanwhile goes with the next.
 const GATHER: Duration = Duration::from_secs(1);
+/// And none before so much time has passed without another erasure, or `GATHER` with them: many that are asked for at once
+/// go with one.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long the eraser waits before it tries again what a place kept it from, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -257,12 +260,24 @@ impl Eraser {
             let next = Instant::now() + if left { retry } else { RETRY.1 };
             let mut signal = self.signal.lock();
             while !signal.stop && !signal.asked && !self.changed.wait_until(&mut signal, next).timed_out() {}
-            // What else is asked within the time goes with it.
-            while !signal.stop && !self.changed.wait_until(&mut signal, began + GATHER).timed_out() {}
+            self.gather(&mut signal, began + GATHER);
             if signal.stop {
                 return;
             }
             signal.asked = false;
+        }
+    }
+
+    /// What else is asked goes with it: waits until `earliest`, and as long as more comes without a pause.
+    fn gather(&self, signal: &mut MutexGuard<'_, Signal>, earliest: Instant) {
+        let latest = earliest.max(Instant::now() + GATHER);
+        while !signal.stop && Instant::now() < latest {
+            signal.asked = false;
+            let until = earliest.max(Instant::now() + PAUSE);
+            while !signal.stop && !signal.asked && !self.changed.wait_until(signal, until).timed_out() {}
+            if !signal.asked {
+                return;
+            }
         }
     }
 }
