@@ -17,7 +17,8 @@ use crate::{
 /// How the ciphertext is laid out.
 #[derive(Clone, Debug)]
 pub enum Form {
-    /// The data envelope (docs/envelope.md) for symmetric keys, bound to this context; for an RSA key, raw OAEP.
+    /// The data envelope (docs/envelope.md) for symmetric keys, or HPKE for key pairs, bound to this context; for an RSA
+    /// key, raw OAEP.
     Envelope {
         /// Canonical encoding of the encryption context; empty for none.
         context: Vec<u8>,
@@ -129,7 +130,7 @@ pub(super) fn refuse_context(context: &[u8]) -> Result<()> {
     if context.is_empty() {
         return Ok(());
     }
-    let public = "an RSA key cannot bind an encryption context; use an AES key";
+    let public = "an RSA key cannot bind an encryption context; use an AES or X25519 key";
     Err(Error::new(ErrorKind::InvalidField, public))
 }
 

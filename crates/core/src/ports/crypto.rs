@@ -149,18 +149,19 @@ pub trait ParsedKey: Send + Sync {
         Err(cannot("decrypt"))
     }
 
-    /// Encrypts into the house's data envelope (docs/envelope.md): one derived key per message, committing.
-    /// `context`: canonical encoding of the encryption context.
+    /// Encrypts into the house's data envelope (docs/envelope.md): one derived key per message, committing. A key pair
+    /// seals by HPKE instead, to the public half, and knows no owner. `context`: canonical encoding of the encryption
+    /// context.
     fn seal_envelope(&self, owner: EnvelopeKey, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
         Err(cannot("encrypt into an envelope"))
     }
 
-    /// Opens a data envelope that `seal_envelope` of this key made for the same owner and context.
+    /// Opens what `seal_envelope` of this key, or of its public half, made for the same owner and context.
     fn open_envelope(&self, owner: EnvelopeKey, context: &[u8], envelope: &[u8]) -> Result<SecretBytes> {
         Err(cannot("decrypt an envelope"))
     }
 
-    /// Signs. Defaults: ECDSA with the curve's SHA-2 in DER, RSA-PSS SHA-256 with salt 32, pure Ed25519.
+    /// Signs. Defaults: ECDSA with the curve's SHA-2 in DER, RSA-PSS SHA-256 with salt 32, pure Ed25519 and ML-DSA.
     fn sign(&self, parameters: &CryptoParameters, input: ToSign<'_>) -> Result<Vec<u8>> {
         Err(cannot("sign"))
     }
@@ -170,7 +171,7 @@ pub trait ParsedKey: Send + Sync {
         Err(cannot("verify"))
     }
 
-    /// Message authentication code; the hash comes from the algorithm or the parameters.
+    /// Message authentication code: HMAC, whose hash comes from the algorithm or the parameters, or CMAC.
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
         Err(cannot("make a MAC"))
     }
@@ -185,7 +186,7 @@ pub trait ParsedKey: Send + Sync {
         Err(cannot("unwrap"))
     }
 
-    /// ECDH shared secret (the x coordinate) with a peer's SubjectPublicKeyInfo, validated.
+    /// Shared secret with a peer's SubjectPublicKeyInfo, validated: the x coordinate of ECDH, or X25519's 32 bytes.
     fn agree(&self, peer_public: &[u8]) -> Result<SecretBytes> {
         Err(cannot("agree on a secret"))
     }

@@ -54,6 +54,7 @@ impl Server {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
+        config.crypto.rsa_keys_ahead = 0;
         config.listen.http = loopback();
         config.listen.kmip = loopback();
         config.data.dir = dir.path().join("data");

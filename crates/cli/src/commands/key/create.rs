@@ -11,11 +11,17 @@ use crate::errors::Result;
 
 const EXAMPLES: &str = "\
 Algorithms:
-  aes-128 aes-192 aes-256              encrypt, decrypt, wrap, unwrap, derive
+  aes-128 aes-192 aes-256              encrypt, decrypt, wrap, unwrap, derive; mac by --usage
+  aes-512                              encrypt, decrypt (SIV and XTS: two keys in one), derive
+  chacha20-poly1305                    encrypt, decrypt, derive
   hmac-sha256 hmac-sha384 hmac-sha512  mac, derive
   rsa-2048 rsa-3072 rsa-4096           sign, verify, encrypt, decrypt, wrap, unwrap
-  ec-p256 ec-p384 ec-p521              sign, verify, agree
+  ec-p256 ec-p384 ec-p521              sign, verify, agree; encrypt, decrypt by --usage
+  secp256k1                            sign, verify, agree
   ed25519                              sign, verify
+  x25519                               encrypt, decrypt, agree
+  ml-dsa-44 ml-dsa-65 ml-dsa-87        sign, verify
+  ml-kem-512 ml-kem-768 ml-kem-1024    encrypt, decrypt
 
 Examples:
   keyreeve key create demo --algorithm aes-256
@@ -30,8 +36,8 @@ pub(crate) struct Create {
     /// Its algorithm, one of those below
     #[arg(short, long)]
     algorithm: String,
-    /// What it may be used for: encrypt, decrypt, sign, verify, wrap, unwrap, mac, derive, agree; the default is every
-    /// use that fits the algorithm
+    /// What it may be used for: encrypt, decrypt, sign, verify, wrap, unwrap, mac, derive, agree; the default is what
+    /// stands below
     #[arg(long, value_delimiter = ',', value_name = "USE,...")]
     usage: Option<Vec<String>>,
     /// Label it with this pair; repeat for more
