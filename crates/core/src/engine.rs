@@ -314,9 +314,11 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
 
 fn outcome_of(error: &Error) -> Outcome {
     match error.kind() {
-        ErrorKind::Denied | ErrorKind::Unauthenticated | ErrorKind::NotExtractable | ErrorKind::Sensitive => {
-            Outcome::Denied
-        }
+        ErrorKind::Denied
+        | ErrorKind::Unauthenticated
+        | ErrorKind::NotExtractable
+        | ErrorKind::Sensitive
+        | ErrorKind::UsageLimitExceeded => Outcome::Denied,
         _ => Outcome::Failed,
     }
 }

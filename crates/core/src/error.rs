@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Unsupported,
     /// Decryption, unwrapping or verification failed; nothing more is said on purpose.
     CryptoFailed,
+    /// The usage limits of the key leave too few units.
+    UsageLimitExceeded,
     /// A limit on a count or a rate was reached, or a quota is used up.
     LimitExceeded,
     /// What was sent or asked for is larger than this server takes at once.

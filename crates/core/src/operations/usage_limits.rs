@@ -20,7 +20,7 @@ pub(super) const NAME: AttributeName = AttributeName::Standard(AttributeKind::Us
 /// Takes what one use costs from the object's limits, where it has any. Without limits nothing is read or written.
 ///
 /// # Errors
-/// `LimitExceeded` where not enough is left.
+/// `UsageLimitExceeded` where not enough is left.
 pub(super) fn spend(context: &mut Context<'_>, object: &ManagedObject, bytes: usize) -> Result<()> {
     let Some(granted) = granted(object) else { return Ok(()) };
     let units = match granted.unit {
@@ -43,7 +43,7 @@ pub(super) fn allocate(context: &mut Context<'_>, object: &ManagedObject, units:
 /// Whether so many units are left.
 ///
 /// # Errors
-/// `LimitExceeded` where they are not.
+/// `UsageLimitExceeded` where they are not.
 pub(super) fn check(context: &Context<'_>, object: &ManagedObject, units: u64) -> Result<()> {
     match limits(context, object)? {
         Some(limits) => check_left(limits.left, units),
@@ -82,7 +82,7 @@ fn check_left(left: u64, units: u64) -> Result<()> {
         return Ok(());
     }
     let public = format!("the usage limits of this key leave {left} units, not {units}");
-    Err(Error::new(ErrorKind::LimitExceeded, public))
+    Err(Error::new(ErrorKind::UsageLimitExceeded, public))
 }
 
 /// The limits as the attribute says, where `left` is what was granted: the total, or less after a restore.

@@ -109,7 +109,7 @@ fn rush(house: &House, caller: &Caller, key: &str, times: usize, bytes: usize) -
                 for _ in 0..times {
                     match encrypt(&house.engine, caller, key, bytes) {
                         Ok(_) => drop(done.fetch_add(1, Ordering::SeqCst)),
-                        Err(error) => assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}"),
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::UsageLimitExceeded, "{error}"),
                     }
                 }
             });
@@ -133,13 +133,13 @@ fn usage_limits_hold_exactly_on_many_threads() {
         house = reopened(house, with_index);
         let alice = known(&house.engine, "alice");
         assert_eq!(left(&house.engine, &alice, "uses"), 0);
-        assert_eq!(kind(encrypt(&house.engine, &alice, "uses", 1)), Some(ErrorKind::LimitExceeded));
+        assert_eq!(kind(encrypt(&house.engine, &alice, "uses", 1)), Some(ErrorKind::UsageLimitExceeded));
     }
     let alice = known(&house.engine, "alice");
     assert_eq!(left(&house.engine, &alice, "bytes"), 3);
-    assert_eq!(kind(encrypt(&house.engine, &alice, "bytes", 4)), Some(ErrorKind::LimitExceeded));
+    assert_eq!(kind(encrypt(&house.engine, &alice, "bytes", 4)), Some(ErrorKind::UsageLimitExceeded));
     encrypt(&house.engine, &alice, "bytes", 3).expect("that much is left");
-    assert_eq!(kind(encrypt(&house.engine, &alice, "bytes", 1)), Some(ErrorKind::LimitExceeded));
+    assert_eq!(kind(encrypt(&house.engine, &alice, "bytes", 1)), Some(ErrorKind::UsageLimitExceeded));
 }
 
 #[test]
@@ -158,13 +158,13 @@ fn what_is_spent_of_usage_limits_stays_spent() {
     };
     set(20).expect("nothing is spent yet");
     allocate(15).expect("is left");
-    assert_eq!(kind(allocate(6)), Some(ErrorKind::LimitExceeded));
+    assert_eq!(kind(allocate(6)), Some(ErrorKind::UsageLimitExceeded));
     assert_eq!(kind(set(100)), Some(ErrorKind::ReadOnlyAttribute));
     let ciphertext = encrypt(engine, &alice, "k", 9).expect("is left");
     let limits = UsageLimits { total: 20, left: 4, unit: UsageUnit::Uses };
     assert_eq!(counted(engine, &alice, "k").limits, Some(limits));
     allocate(4).expect("is left");
-    assert_eq!(kind(encrypt(engine, &alice, "k", 9)), Some(ErrorKind::LimitExceeded));
+    assert_eq!(kind(encrypt(engine, &alice, "k", 9)), Some(ErrorKind::UsageLimitExceeded));
     decrypt(engine, &alice, "k", ciphertext);
     engine.execute(&alice, &active_key("free")).expect("makes a key");
     let none = GetUsageAllocation { key: Reference::text("free"), units: 1 };

@@ -11,7 +11,7 @@ use keyreeve_kmip::payloads::obtain_lease::{ObtainLeaseRequest, ObtainLeaseRespo
 use keyreeve_kmip::values::{DateTime, Interval};
 
 use super::batch::{Batch, identifier};
-use super::errors::{Failure, exhausted};
+use super::errors::Failure;
 
 pub(super) async fn check(batch: &mut Batch<'_>, request: CheckRequest) -> Result<CheckResponse, Failure> {
     let operation = Check {
@@ -20,7 +20,7 @@ pub(super) async fn check(batch: &mut Batch<'_>, request: CheckRequest) -> Resul
         usage: request.cryptographic_usage_mask.map(|mask| UsageMask(mask.0)),
         lease_seconds: request.lease_time.map(|lease| lease.0),
     };
-    let object = batch.run(operation).await.map_err(exhausted)?;
+    let object = batch.run(operation).await?;
     Ok(CheckResponse { unique_identifier: Some(identifier(object)), ..CheckResponse::default() })
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn get_usage_allocation(
         key: batch.object(request.unique_identifier.as_ref())?,
         units: units(request.usage_limits_count)?,
     };
-    let object = batch.run(operation).await.map_err(exhausted)?;
+    let object = batch.run(operation).await?;
     Ok(GetUsageAllocationResponse { unique_identifier: identifier(object) })
 }
 

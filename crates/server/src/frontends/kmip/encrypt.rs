@@ -8,7 +8,7 @@ use keyreeve_kmip::payloads::decrypt::{DecryptRequest, DecryptResponse};
 use keyreeve_kmip::payloads::encrypt::{EncryptRequest, EncryptResponse};
 
 use super::batch::{Batch, identifier};
-use super::errors::{Failure, exhausted, missing, not_supported};
+use super::errors::{Failure, missing, not_supported};
 use super::parameters;
 
 pub(super) async fn encrypt(
@@ -23,7 +23,7 @@ pub(super) async fn encrypt(
         form: raw(request.cryptographic_parameters.as_ref(), request.iv_counter_nonce, aad)?,
         plaintext: SecretBytes::new(request.data.ok_or_else(|| missing("Data"))?.into_vec()),
     };
-    let encrypted = batch.run(operation).await.map_err(exhausted)?;
+    let encrypted = batch.run(operation).await?;
     Ok(EncryptResponse {
         unique_identifier: identifier(encrypted.object),
         data: Some(encrypted.ciphertext.data),

@@ -55,6 +55,8 @@ fn reason(kind: ErrorKind) -> ResultReason {
         // cannot be computed.
         ErrorKind::Unsupported => ResultReason::GeneralFailure,
         ErrorKind::CryptoFailed => ResultReason::CryptographicFailure,
+        // There is a reason Usage Limit Exceeded since 2.0, but the standard's own cases expect this one.
+        ErrorKind::UsageLimitExceeded => ResultReason::PermissionDenied,
         ErrorKind::LimitExceeded | ErrorKind::TooLarge => ResultReason::ServerLimitExceeded,
         ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::PreconditionFailed => ResultReason::GeneralFailure,
         ErrorKind::Internal => ResultReason::InternalServerError,
@@ -77,11 +79,6 @@ impl From<EncodeError> for Failure {
     fn from(error: EncodeError) -> Self {
         Self::new(ResultReason::ResponseTooLarge, error.to_string())
     }
-}
-
-/// A failure of an operation that protects: its limits are those of the key, not of the server.
-pub(super) fn exhausted(failure: Failure) -> Failure {
-    failure.instead(ErrorKind::LimitExceeded, ResultReason::PermissionDenied)
 }
 
 /// A field that the operation cannot do without.

@@ -9,7 +9,7 @@ use keyreeve_kmip::objects::{KeyMaterial, KeyWrappingData, KeyWrappingSpecificat
 use keyreeve_kmip::payloads::get::{GetRequest, GetResponse};
 
 use super::batch::{Batch, identifier};
-use super::errors::{Failure, exhausted, missing, not_supported};
+use super::errors::{Failure, missing, not_supported};
 use super::objects::{Outgoing, given_format};
 use super::{parameters, transparent};
 
@@ -36,7 +36,7 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
         (Some(_), _) if failure.kind == Some(ErrorKind::Unsupported) => {
             failure.instead(ErrorKind::Unsupported, ResultReason::KeyFormatTypeNotSupported)
         }
-        _ => exhausted(failure),
+        _ => failure,
     })?;
     response(batch.version, gotten, wanted, specification)
 }

@@ -6,7 +6,7 @@ use keyreeve_kmip::payloads::mac_verify::{MacVerifyRequest, MacVerifyResponse};
 
 use super::batch::{Batch, identifier};
 use super::encrypt::refuse_streaming;
-use super::errors::{Failure, exhausted, missing};
+use super::errors::{Failure, missing};
 use super::parameters;
 use super::sign::validity;
 
@@ -18,7 +18,7 @@ pub(super) async fn mac(batch: &mut Batch<'_>, request: MacRequest) -> Result<Ma
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
         data: request.data.ok_or_else(|| missing("Data"))?.into_vec(),
     };
-    let made = batch.run(operation).await.map_err(exhausted)?;
+    let made = batch.run(operation).await?;
     Ok(MacResponse {
         unique_identifier: identifier(made.object),
         mac_data: Some(made.mac),

@@ -9,7 +9,7 @@ use keyreeve_kmip::payloads::signature_verify::{SignatureVerifyRequest, Signatur
 
 use super::batch::{Batch, identifier};
 use super::encrypt::refuse_streaming;
-use super::errors::{Failure, exhausted, missing};
+use super::errors::{Failure, missing};
 use super::parameters;
 
 pub(super) async fn sign(batch: &mut Batch<'_>, request: SignRequest) -> Result<SignResponse, Failure> {
@@ -20,7 +20,7 @@ pub(super) async fn sign(batch: &mut Batch<'_>, request: SignRequest) -> Result<
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
         input: input(request.data, request.digested_data)?,
     };
-    let signed = batch.run(operation).await.map_err(exhausted)?;
+    let signed = batch.run(operation).await?;
     Ok(SignResponse {
         unique_identifier: identifier(signed.object),
         signature_data: Some(signed.signature),

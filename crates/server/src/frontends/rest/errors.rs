@@ -68,6 +68,8 @@ codes! {
         "The state of the key does not allow this." "Activate it, enable it, or use another version.";
     WrongUsage "wrong_usage" CONFLICT
         "The key is not made for this use." "Use a key whose `usage` has it.";
+    UsageLimitExceeded "usage_limit_exceeded" CONFLICT
+        "The usage limits of the key leave too few units." "Make a new version or a new key: what was spent does not come back.";
     ReadOnlyAttribute "read_only_attribute" CONFLICT
         "The attribute cannot be changed, or not now." "Leave it.";
     Conflict "conflict" CONFLICT
@@ -86,7 +88,7 @@ codes! {
     CryptoFailed "crypto_failed" UNPROCESSABLE_ENTITY
         "Decrypting, unwrapping or verifying failed. Why is not told." "Check key, version, context and data.";
     LimitExceeded "limit_exceeded" TOO_MANY_REQUESTS
-        "A quota is used up: a key's usage limit, feeds, versions of a key." "Free some, or raise the limit.";
+        "So many are there as may be: feeds, versions of a key, grants." "Free some, or raise the limit.";
     Internal "internal" INTERNAL_SERVER_ERROR
         "A fault of the server." "Look into the server's log, and report it.";
     Unavailable "unavailable" SERVICE_UNAVAILABLE
@@ -157,6 +159,7 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::AlreadyExists => Code::AlreadyExists,
         ErrorKind::Unsupported => Code::Unsupported,
         ErrorKind::CryptoFailed => Code::CryptoFailed,
+        ErrorKind::UsageLimitExceeded => Code::UsageLimitExceeded,
         ErrorKind::LimitExceeded => Code::LimitExceeded,
         ErrorKind::TooLarge => Code::TooLarge,
         ErrorKind::PreconditionFailed => Code::PreconditionFailed,
