@@ -25,6 +25,8 @@ const ENTRY_WITH_CHANGES: u8 = 1;
 /// An entry that does not, as replay knows by this byte alone.
 const ENTRY_WITHOUT_CHANGES: u8 = 2;
 const RECORD_FORMAT: u8 = 1;
+/// Kind of the keys of rows that count uses.
+const USES: u8 = 18;
 /// Format byte and LSN.
 const ENTRY_HEADER_LEN: usize = 9;
 
@@ -217,6 +219,11 @@ fn decode_body(bytes: &[u8]) -> Result<Record, String> {
     }
 }
 
+/// Whether a row counts uses: such rows follow from entries that change nothing.
+pub(crate) fn counts_uses(key: &[u8]) -> bool {
+    key.starts_with(&[b'r', USES])
+}
+
 /// A record key's bytes: `r`, a byte for the kind, then ids and, last, text. Ordered by kind and id.
 pub(crate) fn encode_key(key: &RecordKey) -> Vec<u8> {
     let (kind, parts): (u8, [&[u8]; 2]) = match key {
@@ -237,7 +244,7 @@ pub(crate) fn encode_key(key: &RecordKey) -> Vec<u8> {
         RecordKey::Certificate(erasure) => (15, [erasure.0.as_bytes(), &[]]),
         RecordKey::Place(name) => (16, [name.as_bytes(), &[]]),
         RecordKey::Counts(object) => (17, [object.as_bytes(), &[]]),
-        RecordKey::Uses(object) => (18, [object.as_bytes(), &[]]),
+        RecordKey::Uses(object) => (USES, [object.as_bytes(), &[]]),
         RecordKey::MaterialDigest(realm, digest) => (19, [realm.as_bytes(), &digest.0]),
     };
     [&[b'r', kind], parts[0], parts[1]].concat()
@@ -273,16 +280,16 @@ fn left<'a>(reader: &mut SliceReader<'a>) -> &'a [u8] {
 
 #[cfg(test)]
 mod tests {
-    use keyreeve_core::{
-        access::Action,
-        model::{PrincipalId, RealmId, RequestId, Time},
-        record::Outcome,
-    };
+    use keyreeve_core::model::{PrincipalId, RealmId, RequestId, UseKind};
 
     use super::*;
 
     fn encoded(changes: Vec<Change>) -> Vec<u8> {
-        let draft = EntryDraft {
+        encoded_draft(&draft(changes))
+    }
+
+    fn draft(changes: Vec<Change>) -> EntryDraft {
+        EntryDraft {
             time: Time(1),
             realm: RealmId::DEFAULT,
             principal: PrincipalId::SYSTEM,
@@ -298,10 +305,30 @@ mod tests {
             outcome: Outcome::Success,
             detail: None,
             changes,
-        };
+        }
+    }
+
+    fn encoded_draft(draft: &EntryDraft) -> Vec<u8> {
         let mut bytes = Vec::new();
-        EncodedEntry::new(&draft).unwrap().write(Lsn(7), &mut bytes);
+        EncodedEntry::new(draft).unwrap().write(Lsn(7), &mut bytes);
         bytes
+    }
+
+    #[test]
+    fn an_entry_tells_the_use_that_it_is() {
+        let object = ObjectId(uuid::Uuid::from_u128(3));
+        let spent = Change::Spent { object, units: 2, of: 9 };
+        let used = EntryDraft { action: Action::Sign, object: Some(object), ..draft(vec![spent.clone()]) };
+        let effects = |draft: &EntryDraft| decode_effects(Lsn(7), &encoded_draft(draft)).unwrap();
+        assert_eq!(effects(&used), (vec![spent.clone()], Some((object, UseKind::Protect, Time(1)))));
+        let rows = decode_rows(Lsn(7), &encoded_draft(&used)).unwrap();
+        assert_eq!(rows, [RowChange::Counted(Counts { spent: 2, ..Counts::none(object) })]);
+        let denied = EntryDraft { outcome: Outcome::Denied, ..used.clone() };
+        assert_eq!(effects(&denied), (vec![spent], None), "what was refused is no use");
+        let got = EntryDraft { action: Action::Get, changes: Vec::new(), ..used };
+        assert_eq!(effects(&got), (Vec::new(), None));
+        assert!(counts_uses(&encode_key(&RecordKey::Uses(object))));
+        assert!(!counts_uses(&encode_key(&RecordKey::Counts(object))));
     }
 
     #[test]

@@ -122,6 +122,8 @@ impl Store {
                 },
             };
             compared += 1;
+            // Uses are told from all entries, and a restore reads only those that change something.
+            let same = same || encoding::counts_uses(&key);
             if !same && !changed.contains(&key) && differences.len() < DIFFERENCES_MAX {
                 differences.push(hex::encode(&key));
             }
