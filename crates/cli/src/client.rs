@@ -30,6 +30,8 @@ use crate::settings::{Address, ClientFiles, Server};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Time for one answer: verifying a long journal is slow.
 const ANSWER: Duration = Duration::from_secs(600);
+/// The same for a backup, a drill or pruning, which take as long as there is to read and write.
+const BACKUP: Duration = Duration::from_secs(24 * 3600);
 /// Time without a byte of a stream: the server gives a sign of life more often.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of one answer at most.
@@ -212,8 +214,9 @@ impl Client {
                 Some(open) => open,
                 None => connect(server).await?,
             };
-            let answer = tokio::time::timeout(ANSWER, exchange(&mut open, request)).await;
-            let text = format!("no answer from {} within {} s", server.address, ANSWER.as_secs());
+            let within = if path.starts_with("/v1/backups") { BACKUP } else { ANSWER };
+            let answer = tokio::time::timeout(within, exchange(&mut open, request)).await;
+            let text = format!("no answer from {} within {} s", server.address, within.as_secs());
             let answer = answer.map_err(|_| Failure::new(Kind::Remote, text))?;
             let answer = answer.map_err(|cause| lost(server, &*cause))?;
             *connection = Some(open);

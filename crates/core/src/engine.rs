@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use quick_cache::sync::Cache;
 
 use crate::{
-    access::{self, ActionGroup, Caller, Target},
+    access::{self, Action, ActionGroup, Caller, Target},
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, Lsn, ManagedObject, ObjectId},
     operations::{Operation, Subject},
@@ -78,6 +78,19 @@ impl<R> Prepared<R> {
     /// The entry that will be on record, for the log.
     pub fn entry(&self) -> &EntryDraft {
         &self.commit.entry
+    }
+
+    /// The reply without an entry, where it only tells how the server is: an administrator must be told that also while
+    /// the disk is full and nothing can be put on record. Anything else comes back as it was.
+    ///
+    /// # Errors
+    /// What was prepared, where it must go on record.
+    pub fn unrecorded(self) -> std::result::Result<Result<R>, Self> {
+        let entry = &self.commit.entry;
+        match matches!(entry.action, Action::Status | Action::Inspect) && entry.changes.is_empty() {
+            true => Ok(self.reply),
+            false => Err(self),
+        }
     }
 }
 

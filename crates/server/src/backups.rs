@@ -27,6 +27,7 @@ use tracing::{error, info};
 
 use crate::authn::request_id;
 use crate::doctor::{self, Facts};
+use crate::memory::Memory;
 
 /// The server's own data that remembers the last times.
 const RECORD: &str = "backups";
@@ -88,15 +89,22 @@ pub struct Backups {
     /// file that drills restore into.
     work: Mutex<PathBuf>,
     running: AtomicBool,
+    memory: Memory,
     /// The schedule rests until then.
     not_before: Mutex<Option<Time>>,
 }
 
 impl Backups {
-    /// Over this store; drills restore into the file `scratch`, which they make and remove.
-    pub fn new(engine: Arc<Engine>, store: Arc<Store>, settings: Settings, scratch: PathBuf) -> Self {
+    /// Over this store; drills restore into the file `scratch`, which they make and remove. How this process's memory
+    /// stands is for doctor.
+    pub fn new(
+        engine: Arc<Engine>,
+        store: Arc<Store>,
+        settings: Settings,
+        (scratch, memory): (PathBuf, Memory),
+    ) -> Self {
         let (running, not_before) = (AtomicBool::new(false), Mutex::new(None));
-        Self { engine, store, settings, work: Mutex::new(scratch), running, not_before }
+        Self { engine, store, settings, work: Mutex::new(scratch), running, memory, not_before }
     }
 
     /// The store.
@@ -189,13 +197,17 @@ impl Backups {
     /// # Errors
     /// The store's.
     pub fn examine(&self) -> Result<doctor::Report> {
+        let root = self.store.root_status();
         Ok(doctor::judge(&Facts {
             places: self.store.places()?,
             targets: self.store.targets(),
             rollback: self.store.rollback_check(),
-            unlocks: self.store.root_status().unlocked_by,
+            unlocks: root.unlocked_by,
+            retired: root.retired,
             acknowledge: self.settings.acknowledge,
             is_full: self.store.is_full(),
+            reserve_bytes: self.store.reserve_bytes(),
+            memory: self.memory.clone(),
             last: self.last()?,
             now: self.engine.clock().now(),
             grade: self.store.grade()?,
@@ -313,6 +325,7 @@ fn at_target(error: TargetError) -> Error {
         TargetError::Unreachable { .. } => ErrorKind::Unavailable,
         TargetError::Address { .. } => ErrorKind::InvalidField,
         TargetError::KeepsVersions { .. } => ErrorKind::WrongState,
+        TargetError::TooLarge { .. } => ErrorKind::CryptoFailed,
     };
     Error::new(kind, error.to_string())
 }

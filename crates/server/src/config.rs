@@ -12,9 +12,11 @@ use crate::listen::LimitSettings;
 
 mod backup;
 mod crypto;
+mod memory;
 
 pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
+pub use self::memory::{MemoryConfig, MemoryLock};
 
 /// One setting as people write it.
 pub struct Setting {
@@ -77,6 +79,11 @@ pub const SETTINGS: &[Setting] = &[
         "destroy.waiting_days",
         "7",
         "Days, at most 365, that a key waits for its destruction where its own policy says nothing.",
+    ),
+    setting(
+        "memory.lock",
+        "try",
+        "Lock the server's memory, so that no key comes to swap: true, false, or \"try\" to go on without.",
     ),
     setting(
         "sealing.cell",
@@ -143,6 +150,8 @@ pub struct Config {
     pub destroy: DestroyConfig,
     /// Cryptography.
     pub crypto: Crypto,
+    /// This process's memory.
+    pub memory: MemoryConfig,
     /// Epoch keys.
     pub sealing: Sealing,
     /// Backups.
@@ -481,6 +490,7 @@ mod tests {
                 crypto: Crypto { rsa_keys_ahead: 1 },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),
+                memory: MemoryConfig { lock: MemoryLock::Never },
                 sealing: Sealing { cell: None, cells_threshold: 2 },
                 backup: Backup {
                     ack: Ack::Target,

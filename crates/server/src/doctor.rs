@@ -10,6 +10,7 @@ use keyreeve_store::backup::{Acknowledge, RollbackCheck, TargetStatus};
 use serde_json::{Value, json};
 
 use crate::backups::Last;
+use crate::memory::Memory;
 
 /// Days after which a backup or a drill counts as old.
 const OLD_DAYS: i64 = 30;
@@ -24,10 +25,16 @@ pub struct Facts {
     pub rollback: RollbackCheck,
     /// What opens the root key.
     pub unlocks: Vec<UnlockKind>,
+    /// Versions of former root keys that are kept.
+    pub retired: Vec<u32>,
     /// When a change is answered.
     pub acknowledge: Acknowledge,
     /// The disk of the journal is full.
     pub is_full: bool,
+    /// Bytes of it that are held back for what destroys and revokes.
+    pub reserve_bytes: u64,
+    /// Whether this process's memory can come to swap.
+    pub memory: Memory,
     /// When the last full backup was taken, and the last drill ended well.
     pub last: Last,
     /// The present.
@@ -84,8 +91,14 @@ pub fn judge(facts: &Facts) -> Report {
     root_key(facts, &mut report);
     destruction(facts, &mut report);
     rollback(facts, &mut report);
-    if facts.is_full {
-        report.warn("The disk of the journal is full: only destroying and revoking go on. Free space.");
+    memory(&facts.memory, &mut report);
+    let reserve = format!("{} KiB of disk that the journal holds back", facts.reserve_bytes / 1024);
+    match facts.is_full {
+        true => report.warn(format!(
+            "The disk of the journal is full: only destroying and revoking go on, in {reserve}, until these are used up. \
+             Free space."
+        )),
+        false => report.fine(format!("On a full disk, destroying and revoking go on in {reserve}.")),
     }
     report
 }
@@ -176,6 +189,14 @@ fn root_key(facts: &Facts, report: &mut Report) {
              `keyreeve root change-unlock`.",
         ),
     }
+    if !facts.retired.is_empty() {
+        let versions: Vec<String> = facts.retired.iter().map(u32::to_string).collect();
+        report.fine(format!(
+            "Former root keys are kept, wrapped by the present one, for backups from before: version {}. Who has such a \
+             backup, its epoch key and root.json with what unlocks it opens what lived then.",
+            versions.join(", ")
+        ));
+    }
 }
 
 /// What a destruction would prove, and what keeps one from being complete.
@@ -196,6 +217,18 @@ fn destruction(facts: &Facts, report: &mut Report) {
                 place.name, place.name
             ));
         }
+    }
+}
+
+fn memory(memory: &Memory, report: &mut Report) {
+    match memory {
+        Memory::Locked => report.fine("The server's memory is locked: no key of it comes to swap."),
+        Memory::Unlocked { why, has_swap: true } => report.warn(format!(
+            "The server's memory is not locked ({why}), and this machine has swap: keys may come to disk there."
+        )),
+        Memory::Unlocked { why, has_swap: false } => report.fine(format!(
+            "The server's memory is not locked ({why}), but this machine has no swap now."
+        )),
     }
 }
 

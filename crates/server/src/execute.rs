@@ -18,7 +18,8 @@ use tracing::{error, info, warn};
 /// Target of the log lines that tell of requests, one each.
 pub const REQUEST_LOG: &str = "keyreeve::request";
 
-/// Runs an operation to its end: the answer is here once its entry is durable.
+/// Runs an operation to its end: the answer is here once its entry is durable. On a full disk, how the server is is told
+/// without an entry.
 ///
 /// # Errors
 /// The operation's; `Conflict` where others kept changing the same data; `Unavailable` where nothing can be written.
@@ -32,10 +33,14 @@ pub async fn execute<O: Operation + 'static>(
     for _ in 0..ATTEMPTS_MAX {
         let prepared = prepare(engine, caller, &operation).await?;
         let line = Line::new(caller, prepared.entry());
-        let reply = match commit(engine, prepared).await? {
-            Ended::Done(_, reply) => reply,
-            Ended::Lost(error) => Err(error),
-            Ended::Stale => continue,
+        let unrecorded = if engine.store().is_full() { prepared.unrecorded() } else { Err(prepared) };
+        let reply = match unrecorded {
+            Ok(reply) => reply,
+            Err(prepared) => match commit(engine, prepared).await? {
+                Ended::Done(_, reply) => reply,
+                Ended::Lost(error) => Err(error),
+                Ended::Stale => continue,
+            },
         };
         line.log(begin, reply.as_ref().err());
         return reply;

@@ -9,6 +9,7 @@ pub mod execute;
 pub mod frontends;
 pub mod health;
 pub mod listen;
+pub mod memory;
 pub mod offline;
 pub mod reseal;
 pub mod scheduler;

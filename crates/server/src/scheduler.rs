@@ -7,7 +7,7 @@ use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::apply_dates::ApplyDates;
 use keyreeve_core::{ErrorKind, Result};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use crate::authn::request_id;
@@ -18,6 +18,8 @@ use crate::reseal::Resealing;
 use crate::server_identity::ServerIdentity;
 
 const TICK_SECONDS: u64 = 1;
+/// How long dates rest where what is due cannot be moved.
+const DATES_REST: Duration = Duration::from_secs(60);
 
 /// Ticks until a shutdown is asked for.
 pub async fn run(
@@ -27,6 +29,7 @@ pub async fn run(
     mut shutdown: Shutdown,
 ) {
     let mut ticks = interval(Duration::from_secs(TICK_SECONDS));
+    let mut dates_rest_until = Instant::now();
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -37,8 +40,13 @@ pub async fn run(
         identity.renew_if_due();
         resealing.go_on_if_due();
         backups.go_on_if_due();
+        if Instant::now() < dates_rest_until {
+            continue;
+        }
         match apply_dates(&engine).await {
-            Ok(()) => {}
+            Ok(true) => {}
+            // Only damaged objects are due: each attempt is an entry.
+            Ok(false) => dates_rest_until = Instant::now() + DATES_REST,
             // The store tells of its own failure, and the server stops.
             Err(error) if error.kind() == ErrorKind::Unavailable => {}
             Err(error) => warn!(%error, "dates that have come could not be recorded"),
@@ -46,12 +54,13 @@ pub async fn run(
     }
 }
 
-async fn apply_dates(engine: &Arc<Engine>) -> Result<()> {
+/// Gives whether nothing is left that is due.
+async fn apply_dates(engine: &Arc<Engine>) -> Result<bool> {
     // An entry moves a few objects; many may have come due while the server was down.
     while ApplyDates::is_due(&**engine.store(), engine.clock().now())? {
         if execute(engine, &Caller::system(request_id(engine)?), ApplyDates).await? == 0 {
-            break;
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// How [`Disk::open`] opens a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,12 @@ pub trait Disk: Send + Sync {
     /// What tells the file system that holds `path` from others, where that is known.
     fn file_system(&self, _path: &Path) -> Option<String> {
         None
+    }
+
+    /// The path made absolute and plain, so that one can be told to lie in another; links are followed where the disk
+    /// knows them.
+    fn resolve(&self, path: &Path) -> PathBuf {
+        plain(path)
     }
 }
 
@@ -187,6 +193,19 @@ pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// The path made absolute, without `.` and `..`, by its text alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    // A path that cannot be made absolute (the current folder is gone) is compared as it is.
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 /// The disk of this machine: files of mode 0600, folders of mode 0700.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;
@@ -246,6 +265,15 @@ impl Disk for RealDisk {
 
     fn file_system(&self, path: &Path) -> Option<String> {
         Some(format!("device {}", std::fs::metadata(path).ok()?.dev()))
+    }
+
+    fn resolve(&self, path: &Path) -> PathBuf {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // What is not there yet lies in what is.
+        let real = path
+            .ancestors()
+            .find_map(|there| Some((std::fs::canonicalize(there).ok()?, path.strip_prefix(there).ok()?)));
+        real.map_or_else(|| plain(&path), |(there, rest)| plain(&there.join(rest)))
     }
 }
 

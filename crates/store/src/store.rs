@@ -12,7 +12,7 @@ use std::{
 
 use keyreeve_core::{
     Error, ErrorKind, Result,
-    model::Lsn,
+    model::{Lsn, PrincipalId},
     ports::{
         seal::Sealer,
         store::{self as port, Commit, Committed, Completion, IndexHit, IndexRange},
@@ -58,6 +58,7 @@ pub struct Store {
     pub(crate) root: Arc<RootKeeper>,
     pub(crate) targets: Arc<Registered>,
     place: Place,
+    reserve_bytes: u64,
     pub(crate) eraser: Arc<Eraser>,
     erasing: Mutex<Option<JoinHandle<()>>>,
     /// Let go last, after the threads have ended.
@@ -106,8 +107,8 @@ impl Store {
             failure: failure.clone(),
         };
         let scribe = Arc::new(scribe);
-        tree.start(scribe.clone());
         let places = Arc::new(Places::new(index.clone(), scribe.clone(), place.timeline, cell));
+        tree.start(scribe.clone(), places.at_target(options.archive.acknowledge));
         let root = Arc::new(root);
         let parts = (index.clone(), scribe.clone(), places.clone());
         let targets = backup::reopen(options, (source, rollback, base), parts, root.clone());
@@ -143,6 +144,7 @@ impl Store {
             root,
             targets,
             place,
+            reserve_bytes: options.journal.reserve_bytes,
             eraser,
             erasing,
             _lock: lock,
@@ -173,6 +175,11 @@ impl Store {
     /// Seals and opens material under this store's root key.
     pub fn sealer(&self) -> Arc<dyn Sealer> {
         self.sealer.clone()
+    }
+
+    /// Bytes of disk that the journal holds back, so that destroying and revoking go on where the disk is full.
+    pub fn reserve_bytes(&self) -> u64 {
+        self.reserve_bytes
     }
 
     /// The store's random id.
@@ -213,12 +220,14 @@ impl port::Store for Store {
     }
 
     fn commit(&self, commit: Commit, done: Completion) {
+        // What the server does by itself is answered to nobody.
+        let is_own = commit.entry.principal == PrincipalId::SYSTEM;
         let prepared = match self.failure.check().and_then(|()| prepare(commit)) {
             Ok(prepared) => prepared,
             Err(error) => return done(Err(error)),
         };
         // Refused before it is on record, where no target could have it.
-        let targets = match prepared.changes.is_empty() || !self.targets.waits() {
+        let targets = match is_own || prepared.changes.is_empty() || !self.targets.waits() {
             true => None,
             false if self.targets.are_well() => Some(self.targets.clone()),
             false => return done(Err(no_target())),

@@ -69,6 +69,13 @@ fn on_a_full_disk_the_server_destroys_and_goes_on_once_there_is_space() {
     let refused = refused.args(["key", "create", "refused", "--algorithm", "aes-128"]).output().unwrap();
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(refused.status.code() == Some(2) && told.contains("the disk is full"), "{told}");
+    // Who has to make space is told how the server is, without an entry.
+    let status: serde_json::Value =
+        serde_json::from_slice(&server.keyreeve(&["status", "-o", "json"])).unwrap();
+    assert_eq!(status["disk_full"], true, "{status}");
+    let doctor = server.command(KEYREEVE).arg("doctor").output().unwrap();
+    let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(doctor.status.code() == Some(6) && told.contains("disk of the journal is full"), "{told}");
     server.keyreeve(&["key", "revoke", "doomed", "--reason", "superseded"]);
     server.keyreeve(&["key", "destroy", "doomed", "--yes"]);
 

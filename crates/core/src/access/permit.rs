@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Action, roles};
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{Key, Principal, PrincipalId, RealmId, RequestId},
+    model::{CredentialId, Key, Principal, PrincipalId, RealmId, RequestId},
 };
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ pub struct Caller {
     pub source: Option<SocketAddr>,
     /// This request.
     pub request: RequestId,
+    credentials: [Option<CredentialId>; 2],
 }
 
 #[derive(Clone, Debug)]
@@ -36,17 +37,27 @@ impl Caller {
         source: Option<SocketAddr>,
         request: RequestId,
     ) -> Self {
-        Self { who: Who::Principal(principal), protocol, source, request }
+        Self { who: Who::Principal(principal), protocol, source, request, credentials: [None; 2] }
+    }
+
+    /// The same, with what it proved itself by.
+    pub fn proven_by(self, credentials: [Option<CredentialId>; 2]) -> Self {
+        Self { credentials, ..self }
     }
 
     /// Somebody who proved nothing: may do nothing, and is only spoken of in the record of that.
     pub fn stranger(protocol: &'static str, source: Option<SocketAddr>, request: RequestId) -> Self {
-        Self { who: Who::Stranger, protocol, source, request }
+        Self { who: Who::Stranger, protocol, source, request, credentials: [None; 2] }
     }
 
     /// The server itself. INVARIANT: never made from anything that a peer sent.
     pub fn system(request: RequestId) -> Self {
-        Self { who: Who::System, protocol: "system", source: None, request }
+        Self { who: Who::System, protocol: "system", source: None, request, credentials: [None; 2] }
+    }
+
+    /// What the caller proved itself by, for who looks later whether it still counts.
+    pub fn credentials(&self) -> impl Iterator<Item = CredentialId> {
+        self.credentials.into_iter().flatten()
     }
 
     /// The proven principal, where there is one.

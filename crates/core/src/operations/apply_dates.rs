@@ -12,13 +12,15 @@ use crate::{
     error::{ErrorKind, Result},
     lifecycle,
     model::{ErasureId, KeyId, ManagedObject, ObjectId},
-    ports::store::{IndexRange, Store},
+    ports::store::{IndexHit, IndexRange, Store},
     record::{IndexKind, sortable},
     request::{Context, Resolved},
 };
 
 /// Objects moved in one entry at most: few enough for the largest objects to fit one entry.
 const MOVED_MAX: usize = 16;
+/// Pages of as many that are looked at for them: damaged objects stay due, and lie before others.
+const PAGES_MAX: usize = 256;
 
 /// Moves the objects whose dates have come.
 pub struct ApplyDates;
@@ -48,18 +50,24 @@ impl Operation for ApplyDates {
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<usize> {
         let now = context.now();
         let (mut moved, mut failed, mut ended) = (0, Vec::new(), Ended::new());
-        for hit in context.find(&due(now), None, MOVED_MAX)? {
-            let object = match context.object(ObjectId(hit.id)) {
-                Ok(object) => object,
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            // One damaged object must not keep all others from moving.
-            match move_object(context, &object, &mut ended) {
-                Ok(true) => moved += 1,
-                Ok(false) => {}
-                Err(error) => failed.push(format!("{}: {error}", object.id)),
+        let mut after: Option<IndexHit> = None;
+        for _ in 0..PAGES_MAX {
+            let wanted = MOVED_MAX - moved;
+            let hits = context.find(&due(now), after.as_ref(), wanted)?;
+            for hit in &hits {
+                // One damaged object must not keep all others from moving.
+                match move_object(context, ObjectId(hit.id), &mut ended) {
+                    Ok(true) => moved += 1,
+                    Ok(false) => {}
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+                    Err(error) => failed.push(format!("{}: {error}", ObjectId(hit.id))),
+                }
             }
+            if moved == MOVED_MAX || hits.len() < wanted {
+                break;
+            }
+            after = hits.last().cloned();
         }
         for (key, (erasure, objects)) in ended {
             let scope = format!("key {}", context.key(key)?.name);
@@ -77,9 +85,11 @@ impl Operation for ApplyDates {
 type Ended = BTreeMap<KeyId, (ErasureId, Vec<ObjectId>)>;
 
 /// Records what the dates of one object have made of it, if anything.
-fn move_object(context: &mut Context<'_>, object: &ManagedObject, ended: &mut Ended) -> Result<bool> {
-    let now = context.now();
+fn move_object(context: &mut Context<'_>, id: ObjectId, ended: &mut Ended) -> Result<bool> {
+    let (now, object) = (context.now(), &*context.object(id)?);
     if object.dates.destruction.is_some_and(|date| date <= now) {
+        // Its name is needed in the end, and must not fail for all then.
+        context.key(object.key)?;
         let erasure = match ended.get(&object.key) {
             Some((erasure, _)) => *erasure,
             None => new_erasure(context)?,

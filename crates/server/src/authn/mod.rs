@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
-use keyreeve_core::model::{Principal, RequestId};
+use keyreeve_core::model::{CredentialId, Principal, RequestId};
 use keyreeve_core::operations::principals;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::{Error, ErrorKind, Result};
@@ -49,10 +49,13 @@ impl Authenticator {
         peer: &Peer,
         token: Option<&str>,
     ) -> Result<Caller> {
-        let principal = self.prove(peer, token);
+        let proven = self.prove(peer, token);
         let request = self.requests.next(&self.engine)?;
-        match principal {
-            Ok(principal) => Ok(Caller::authenticated(principal, protocol, Some(peer.address), request)),
+        match proven {
+            Ok((principal, credentials)) => {
+                let caller = Caller::authenticated(principal, protocol, Some(peer.address), request);
+                Ok(caller.proven_by(credentials))
+            }
             Err(error) if error.kind() == ErrorKind::Unauthenticated => {
                 self.record(&Caller::stranger(protocol, Some(peer.address), request), peer, &error).await;
                 Err(Error::new(ErrorKind::Unauthenticated, REFUSAL))
@@ -61,9 +64,12 @@ impl Authenticator {
         }
     }
 
-    fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<Arc<Principal>> {
-        let known =
-            |proof| principals::authenticate(&**self.engine.store(), proof, self.engine.clock().now());
+    fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<(Arc<Principal>, [Option<CredentialId>; 2])> {
+        let known = |proof| {
+            let principal =
+                principals::authenticate(&**self.engine.store(), proof, self.engine.clock().now())?;
+            Ok((principal, proof))
+        };
         let by_certificate =
             peer.certificate.as_ref().map(|shown| known(certificate::proof(shown))).transpose()?;
         let by_token = token
@@ -73,10 +79,13 @@ impl Authenticator {
             })
             .transpose()?;
         match (by_certificate, by_token) {
-            (Some(certificate), Some(token)) if certificate.id != token.id => {
+            (Some((certificate, _)), Some((token, _))) if certificate.id != token.id => {
                 Err(refused(format!("certificate of {} with a token of {}", certificate.name, token.name)))
             }
-            (Some(principal), _) | (None, Some(principal)) => Ok(principal),
+            (Some((principal, proof)), token) => {
+                Ok((principal, [Some(proof), token.map(|(_, proof)| proof)]))
+            }
+            (None, Some((principal, proof))) => Ok((principal, [None, Some(proof)])),
             (None, None) => Err(refused("neither client certificate nor token was shown")),
         }
     }

@@ -22,7 +22,7 @@ use tracing::{debug, error, info, warn};
 pub use limits::{LimitSettings, Limits};
 use refusal::Refusal;
 pub use shutdown::{Shutdown, ShutdownTrigger, shutdown_signal};
-pub use stream::Stream;
+pub use stream::{Stream, Working};
 pub use tls::{ClientCertificate, TlsEndpoint, TlsError, TlsSettings};
 
 /// Pause after a failed accept, which is most often a lack of file descriptors that time heals.

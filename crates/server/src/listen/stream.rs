@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,10 +13,32 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
-/// A connection; reading and writing fail with `TimedOut` once neither made progress for the idle limit.
+/// A connection; reading and writing fail with `TimedOut` once neither made progress for the idle limit, while nobody works
+/// on an answer.
 pub struct Stream {
     transport: Transport,
     idle: Idle,
+}
+
+/// Whether somebody works on an answer: then the other end is silent because it waits.
+#[derive(Clone, Default)]
+pub struct Working(Arc<AtomicUsize>);
+
+/// Somebody works until this is dropped.
+pub struct Work(Working);
+
+impl Working {
+    /// Begins to work.
+    pub fn begin(&self) -> Work {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Work(self.clone())
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 pub(super) enum Transport {
@@ -24,8 +48,14 @@ pub(super) enum Transport {
 
 impl Stream {
     pub(super) fn new(transport: Transport, idle_max: Duration) -> Self {
-        let idle = Idle { max: idle_max, progress: Instant::now(), timer: Box::pin(sleep(idle_max)) };
+        let timer = Box::pin(sleep(idle_max));
+        let idle = Idle { max: idle_max, progress: Instant::now(), timer, working: Working::default() };
         Self { transport, idle }
+    }
+
+    /// Tells this stream that somebody works on an answer.
+    pub fn working(&self) -> Working {
+        self.idle.working.clone()
     }
 
     fn transport(&mut self) -> Pin<&mut dyn Duplex> {
@@ -45,6 +75,7 @@ struct Idle {
     max: Duration,
     progress: Instant,
     timer: Pin<Box<Sleep>>,
+    working: Working,
 }
 
 impl Idle {
@@ -55,6 +86,9 @@ impl Idle {
         }
         loop {
             ready!(self.timer.as_mut().poll(context));
+            if self.working.0.load(Ordering::Relaxed) > 0 {
+                self.progress = Instant::now();
+            }
             let deadline = self.progress + self.max;
             if deadline <= Instant::now() {
                 let seconds = self.max.as_secs();

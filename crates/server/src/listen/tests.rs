@@ -366,6 +366,32 @@ async fn slow_handshake_and_silence_end() {
 }
 
 #[tokio::test]
+async fn who_waits_for_an_answer_is_not_idle() {
+    struct Slow;
+    impl Handler for Slow {
+        async fn serve(&self, mut connection: Connection) {
+            let work = connection.stream.working().begin();
+            // As HTTP does while an answer is being made: it reads, so as to notice that the other end goes.
+            let read = timeout(Duration::from_millis(2500), connection.stream.read_u8()).await;
+            assert!(read.is_err(), "the connection was cut: {read:?}");
+            drop(work);
+            connection.stream.write_all(b"k").await.unwrap();
+            let silence = connection.stream.read_u8().await.unwrap_err();
+            assert_eq!(silence.kind(), std::io::ErrorKind::TimedOut);
+            connection.stream.write_all(b"i").await.unwrap();
+        }
+    }
+    let limits = Limits::new(LimitSettings { idle_seconds_max: 1, ..SETTINGS });
+    let listener = Listener::bind("test", LOOPBACK, Protection::PlainLoopback, &limits).await.unwrap();
+    let address = listener.address();
+    let (_trigger, shutdown) = shutdown_signal();
+    tokio::spawn(listener.run(Arc::new(Slow), shutdown));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let answers = async { (stream.read_u8().await.unwrap(), stream.read_u8().await.unwrap()) };
+    assert_eq!(timeout(Duration::from_secs(20), answers).await.unwrap(), (b'k', b'i'));
+}
+
+#[tokio::test]
 async fn shutdown_finishes_open_requests_and_accepts_no_more() {
     let house = house();
     let running = run(Protection::Tls(house.endpoint(ClientCertificate::Optional)), SETTINGS).await;

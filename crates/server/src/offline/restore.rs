@@ -12,7 +12,8 @@ use keyreeve_store::{StoreError, Unlock};
 use serde_json::{Value, json};
 
 use super::unlock::{Ask, unlock};
-use crate::config::{Config, Data, UnlockFile};
+use crate::config::{Config, Data, MemoryLock, UnlockFile};
+use crate::memory::protect;
 use crate::start::StartError;
 use crate::start::files::{check_data_dir, make_dir};
 use crate::start::open::{crypto, store_options};
@@ -36,6 +37,7 @@ impl UnlockBy<'_> {
         &self,
         target: &dyn keyreeve_store::backup::targets::Target,
     ) -> Result<Unlock, StartError> {
+        protect(MemoryLock::Try)?;
         let status = root_status(target, &*crypto()?).map_err(StoreError::from)?;
         unlock(&self.files, self.root_key.as_deref(), &status.unlocked_by, self.ask)
     }

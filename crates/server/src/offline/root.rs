@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::shares::Shares;
 use super::unlock::{Ask, from_files, unlock};
 use crate::config::{Config, UnlockFile};
+use crate::memory::protect;
 use crate::start::StartError;
 use crate::start::files::{check_data_dir, write_secret};
 use crate::start::open::{crypto, store_options};
@@ -55,6 +56,7 @@ pub fn change_unlock(
     shares: Option<&Shares>,
     ask: Option<Ask<'_>>,
 ) -> Result<(), StartError> {
+    protect(config.memory.lock)?;
     let kinds = status(config)?.unlocked_by;
     let old = unlock(&config.unlock, None, &kinds, ask)?;
     let new = new_unlocks(new, shares)?;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use keyreeve_store::StoreError;
 use zeroize::Zeroizing;
 
-use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::files::{make_dir, write_secret};
 use super::init::{create_store, found, write_client_files};
 use super::open::Opened;
 use super::serve::{Addresses, StopOn, serve_opened};
 use crate::config::{Config, Data, UnlockFile};
+use crate::memory::protect;
 use crate::offline::unlock::unlock;
 
 /// The root key's file in the folder.
@@ -42,7 +42,7 @@ pub fn dev(config: Config, folder: &DevFolder, stop: StopOn) -> Result<(), Start
             return Err(StartError::NotLoopback(address));
         }
     }
-    forbid_core_dumps();
+    protect(config.memory.lock)?;
     let root_key = folder.root_key.as_deref();
     match &folder.dir {
         Some(dir) => {

@@ -70,6 +70,9 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// Locked memory is demanded, and the system refuses.
+    #[error("memory cannot be locked, as memory.lock demands: {0}")]
+    Memory(String),
     /// The system refused threads or signals.
     #[error("cannot run: {0}")]
     Runtime(io::Error),

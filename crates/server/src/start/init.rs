@@ -15,7 +15,6 @@ use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_pki::{CertificateAuthority, CertificateInfo, Issued, pem};
 use keyreeve_store::{Store, Unlock};
 
-use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::files::{check_data_dir, make_dir, write_public, write_secret};
 use super::open::{AUTHORITY, Opened, crypto, store_options};
@@ -23,6 +22,7 @@ use super::signer::{self, SIGNER};
 use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT};
 use crate::authn::{certificate, token};
 use crate::config::Config;
+use crate::memory::protect;
 use crate::offline::root::new_unlocks;
 use crate::offline::shares::Shares;
 
@@ -45,7 +45,7 @@ pub struct NewShares<'a> {
 /// # Errors
 /// Where there is a store already, where others may write to its folder, and where anything cannot be written.
 pub fn init(config: &Config, out: &Path, shares: Option<&NewShares<'_>>) -> Result<(), StartError> {
-    forbid_core_dumps();
+    protect(config.memory.lock)?;
     // What is wrong with the folder is found before there is a store.
     make_dir(out)?;
     let unlock = create_store(config, shares)?;

@@ -1,7 +1,6 @@
 //! Starting: `init` makes a store with its CA and first administrator, `serve` runs the server over it, `dev` does both
 //! with defaults. One code path, in small steps. Not here: flags (cli), and what a running server does.
 
-mod core_dumps;
 mod dev;
 mod error;
 pub(crate) mod files;

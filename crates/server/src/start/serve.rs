@@ -11,7 +11,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
-use super::core_dumps::forbid_core_dumps;
 use super::error::StartError;
 use super::open::Opened;
 use crate::authn::Authenticator;
@@ -27,6 +26,7 @@ use crate::offline::{
     self,
     unlock::{Ask, from_files, unlock},
 };
+use crate::memory::{self, protect};
 use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
@@ -60,7 +60,7 @@ pub fn serve(
     stop: StopOn,
     ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
-    forbid_core_dumps();
+    protect(config.memory.lock)?;
     let unlock = from_files(&config.unlock)?.ok_or(StartError::Unlock("none"))?;
     serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
 }
@@ -75,7 +75,7 @@ pub fn serve_asking(
     stop: StopOn,
     ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
-    forbid_core_dumps();
+    protect(config.memory.lock)?;
     let unlock = unlock(&config.unlock, None, &offline::root::status(config)?.unlocked_by, Some(ask))?;
     serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
 }
@@ -159,8 +159,9 @@ impl Server {
         let health = Health::default();
         let resealing = Arc::new(Resealing::new(engine.clone(), opened.store.clone()));
         let settings = config.backup.settings();
+        let memory = memory::state(config.memory.lock);
         let scratch = config.data.dir.join("index").join("drill.sqlite");
-        let backups = Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, scratch));
+        let backups = Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
         let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
         let rest = Arc::new(Rest::new(Api {
             engine,

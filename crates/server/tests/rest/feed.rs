@@ -127,6 +127,21 @@ async fn a_feed_ends_with_the_right_to_it() {
 }
 
 #[tokio::test]
+async fn a_feed_ends_with_the_token_that_it_was_asked_for_with() {
+    let server = Server::start();
+    let client = json!({ "client": "auditor", "roles": ["auditor"] });
+    let first = server.admin("POST", "/v1/tokens", client).await;
+    let second = server.admin("POST", "/v1/tokens", json!({ "client": "auditor" })).await;
+    let open =
+        async |token: &Value| feed(&server, token["token"].as_str().unwrap(), LINES, "?kind=create").await;
+    let (mut ends, mut goes_on) = (open(&first).await, open(&second).await);
+    server.admin("POST", &format!("/v1/tokens/{}/revoke", first["id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(line(&mut ends).await, None);
+    make(&server, "one").await;
+    assert_eq!(line(&mut goes_on).await.expect("the client is not revoked")["target"], "one");
+}
+
+#[tokio::test]
 async fn feeds_have_places_and_give_them_back() {
     let mut server = Server::start();
     let token = server.admin_token();

@@ -52,6 +52,11 @@ pub(crate) struct Answer {
 impl Server {
     /// A new server whose root key a passphrase from a file unlocks.
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// As `start`, with another configuration.
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.crypto.rsa_keys_ahead = 0;
@@ -61,6 +66,7 @@ impl Server {
         config.unlock.passphrase_file = Some(dir.path().join("passphrase"));
         config.limits.drain_seconds_max = 5;
         std::fs::write(dir.path().join("passphrase"), "correct horse battery staple\n").unwrap();
+        change(&mut config);
         let files = dir.path().join("client");
         init(&config, &files, None).unwrap();
         let (address, running) = run(&config);

@@ -11,4 +11,5 @@ mod harness;
 mod key_life;
 mod material;
 mod objects;
+mod protection;
 mod upkeep;

@@ -34,6 +34,8 @@ const PIECE_BYTES_MAX: usize = 4 << 20;
 const MERGED_PIECES: usize = 64;
 /// Small, by bytes: first pieces of a moment's work, then pieces of such pieces. Larger ones stay as they are.
 const SMALL_BYTES: [u64; 2] = [32 << 10, 512 << 10];
+/// The part of a piece that a restore reads has so many bytes at most: a header that says more is nobody's of ours.
+const CHANGES_BYTES_MAX: u64 = 64 << 20;
 /// Bounds the memory of a merge: no more small pieces are taken than reach this.
 const MERGED_BYTES_MAX: u64 = 4 << 20;
 
@@ -327,6 +329,9 @@ pub(crate) fn fetch_changes(
     header: &PieceHeader,
 ) -> Result<Vec<u8>, BackupError> {
     let path = name.path();
+    if header.changes.bytes > CHANGES_BYTES_MAX {
+        return Err(BackupError::damaged(&path, "its header tells of more than a piece can hold"));
+    }
     let sealed = target.get_range(&path, HEADER_LEN as u64, header.changes.bytes)?;
     sealed
         .filter(|sealed| sealed.len() as u64 == header.changes.bytes)

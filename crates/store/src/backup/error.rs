@@ -10,7 +10,7 @@ use crate::{journal::JournalError, sealing::UnlockError};
 pub enum BackupError {
     /// The target cannot be reached or used.
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Target(TargetError),
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -47,6 +47,15 @@ pub enum BackupError {
     /// Keys, randomness or the store itself refused.
     #[error(transparent)]
     Other(#[from] Error),
+}
+
+impl From<TargetError> for BackupError {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::TooLarge { ref path, .. } => Self::damaged(path, &error),
+            error => Self::Target(error),
+        }
+    }
 }
 
 impl BackupError {

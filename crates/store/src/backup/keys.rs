@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyreeve_core::{Result, ports::crypto::Crypto};
+use keyreeve_core::{Error, ErrorKind, Result, ports::crypto::Crypto};
 use uuid::Uuid;
 
 use super::{
@@ -57,6 +57,15 @@ impl ArchiveKeys for RootArchiveKeys {
     }
 
     fn get(&self, root_version: u32) -> Result<ArchiveKey> {
+        let newest = self.root.version();
+        if root_version > newest {
+            // The root key's file comes to a target before what is sealed under it, and is read first.
+            let public = format!(
+                "this is sealed under root key {root_version}, and {ROOT_PATH} holds none after {newest}: where the root key \
+                 was replaced meanwhile, begin again"
+            );
+            return Err(Error::new(ErrorKind::Unavailable, public));
+        }
         Ok(ArchiveKey::derive(&*self.crypto, &*self.root.get(root_version)?, self.store, root_version))
     }
 }

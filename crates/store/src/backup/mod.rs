@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod full;
 pub(crate) mod keys;
 pub(crate) mod manifest;
+pub(crate) mod own;
 pub(crate) mod piece;
 pub(crate) mod prune;
 pub(crate) mod registered;

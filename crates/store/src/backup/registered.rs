@@ -172,6 +172,7 @@ impl Registered {
             Claim::acquire(target, self.shared.source.claimant, take_over).map_err(told)?;
             return shipper.keep().map(|()| name).map_err(told);
         }
+        self.shared.own.check_apart(&name)?;
         if cell {
             // Asked before anything is written: where overwritten objects are kept, there can be no cell.
             target.cell().map_err(invalid)?;
@@ -201,11 +202,16 @@ impl Registered {
             }
             (removed, _) => removed?,
         };
-        self.places.detach(&name);
+        self.let_go(&name);
+        Ok(place)
+    }
+
+    /// Writes nothing any more to a target that is no place any more, from now on.
+    pub(crate) fn let_go(&self, name: &str) {
+        self.places.detach(name);
         let gone: Vec<_> =
             self.shippers.write().extract_if(.., |shipper| shipper.target().address() == name).collect();
-        gone.iter().for_each(|shipper| shipper.stop());
-        Ok(place)
+        gone.iter().for_each(|shipper| shipper.abandon());
     }
 
     /// Signs anchors with this key from now on.

@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -27,6 +27,7 @@ use super::{
     archive::{Archive, Source},
     claim::Claim,
     create::Busy,
+    own::Own,
     targets::{PutIf, Target},
 };
 use crate::{destroy::Replica, failure::Failure, index::Index, journal::Lsn, restore::Base};
@@ -94,6 +95,8 @@ pub(crate) struct Shipping {
     pub(crate) signer: OnceLock<Arc<dyn ParsedKey>>,
     pub(crate) acknowledger: Acknowledger,
     pub(crate) options: ArchiveOptions,
+    /// What no target may lie in, around or upon.
+    pub(crate) own: Own,
     /// Held by who makes a full backup or prunes.
     pub(crate) busy: Busy,
 }
@@ -106,6 +109,7 @@ pub(crate) struct Shipper {
     work: Mutex<Work>,
     seen: Mutex<Seen>,
     shipped: AtomicU64,
+    abandoned: AtomicBool,
     wake: Condvar,
     state: Mutex<Thread>,
 }
@@ -146,6 +150,7 @@ impl Shipper {
             work: Mutex::default(),
             seen: Mutex::default(),
             shipped: AtomicU64::new(0),
+            abandoned: AtomicBool::new(false),
             wake: Condvar::new(),
             state: Mutex::default(),
         }
@@ -178,6 +183,23 @@ impl Shipper {
         if let Some(handle) = handle {
             // A panic there was logged by its own hook; nothing of the archive is lost.
             let _ = handle.join();
+        }
+    }
+
+    /// Ends shipping at once: nothing is begun any more. The thread is not waited for, which may itself wait for a target
+    /// that does not answer.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        self.state.lock().stopped = true;
+        self.wake.notify_all();
+    }
+
+    /// # Errors
+    /// `Unavailable` once the target was let go.
+    fn check_kept(&self) -> Result<()> {
+        match self.abandoned.load(Ordering::Acquire) {
+            false => Ok(()),
+            true => Err(Error::new(ErrorKind::Unavailable, format!("{} was let go", self.address()))),
         }
     }
 
@@ -241,7 +263,7 @@ impl Shipper {
                 break;
             }
         }
-        if self.is_well() && self.shared.failure.check().is_ok() {
+        if self.is_well() && self.check_kept().is_ok() && self.shared.failure.check().is_ok() {
             // What is missing after trouble now is shipped after the next start.
             let _ = self.keep();
         }
@@ -262,6 +284,7 @@ impl Shipper {
     }
 
     fn ship_or_tend(&self, work: &mut Work) -> Result<Option<u64>, BackupError> {
+        self.check_kept()?;
         let until = self.shared.source.last();
         // First: who restores opens with it what is shipped from now on. Neither this nor the anchor waits for a quiet
         // moment, which a busy store never has.
@@ -369,7 +392,8 @@ impl Shipper {
         act: impl FnOnce(&mut Archive) -> Result<T, BackupError>,
     ) -> Result<T, BackupError> {
         let mut work: MutexGuard<'_, Work> = self.work.lock();
-        let done = self.archive(&mut work).and_then(act);
+        let kept = self.check_kept().map_err(BackupError::from);
+        let done = kept.and_then(|()| self.archive(&mut work)).and_then(act);
         self.note(&mut work, done.as_ref().err());
         done
     }

@@ -6,7 +6,7 @@ use keyreeve_core::{
     Error, Result,
     access::Action,
     model::{Attestation, Place},
-    ports::{crypto::ParsedKey, store::Store as _},
+    ports::crypto::ParsedKey,
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     claim::{Claimant, owner_of},
     create::Busy,
     keys::RootArchiveKeys,
+    own::Own,
     piece::Pieces,
     registered::{Registered, check_rollback},
     shipper::Shipping,
@@ -61,12 +62,14 @@ impl Store {
     }
 
     /// Says in a signed file how far this store has come, for who keeps it elsewhere; it names the signer of certificates.
-    /// Reads the whole journal.
     ///
     /// # Errors
-    /// `CryptoFailed` for a damaged journal; those of the key.
+    /// `Internal` where the end of the journal cannot be read; those of the key.
     pub fn anchor(&self, signer: &dyn ParsedKey) -> Result<Vec<u8>> {
-        let (lsn, hash) = self.verify_journal()?;
+        let source = &self.targets.shared().source;
+        let lsn = source.last();
+        let unread = || Error::internal(format!("the journal has no frame that ends with entry {lsn}"));
+        let hash = source.hash_at(lsn).ok_or_else(unread)?;
         let generation = self.generation()?;
         let crate::sealing::Place { store, timeline } = self.eraser.here;
         let time = self.eraser.scribe.clock.now();
@@ -132,6 +135,7 @@ pub(crate) fn reopen(
         signer: OnceLock::new(),
         acknowledger: Acknowledger::new(options.clock.clone()),
         options: options.archive,
+        own: Own { disk: options.disk.clone(), dir: options.dir.clone(), cell: options.cell.clone() },
         busy: Busy::default(),
     });
     Registered::open((shared, options.opener(), places), options.background, rollback)

@@ -15,9 +15,11 @@ use keyreeve_core::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
+    backup::Acknowledge,
+    failure::unavailable,
     index::Index,
     scribe::{Note, Scribe},
-    sealing::cells::machine_name,
+    sealing::{cells::machine_name, tree::AtTarget},
 };
 
 /// Places that a store may ever have: each has a share of its own.
@@ -178,6 +180,69 @@ impl Places {
     /// The target of this address, where it is attached.
     pub(crate) fn replica(&self, address: &str) -> Option<Arc<dyn Replica>> {
         self.replicas.read().iter().find(|known| known.address() == address).cloned()
+    }
+
+    /// What new leaf nodes of the key tree wait for; none where changes are answered without a target.
+    pub(crate) fn at_target(self: &Arc<Self>, acknowledge: Acknowledge) -> Option<AtTarget> {
+        let places = self.clone();
+        let wait: AtTarget = Box::new(move |lsn| places.bring_to_a_target(lsn));
+        (acknowledge == Acknowledge::Target).then_some(wait)
+    }
+
+    /// Makes sure that a target gives back the nodes that the entry at this position brought. Where no target is registered, nobody waits for one:
+    /// what others ask for is refused anyway, and the server's own beginnings must be.
+    ///
+    /// # Errors
+    /// Why none does; those of the index.
+    fn bring_to_a_target(&self, lsn: Lsn) -> Result<()> {
+        let is_target = |place: &Arc<Place>| place.kind == PlaceKind::Target && place.lost.is_none();
+        if !self.all()?.iter().any(is_target) {
+            return Ok(());
+        }
+        let replicas = self.replicas.read().clone();
+        let mut refused =
+            unavailable("no backup target can be reached now, and new keys are to be at one: try again");
+        for replica in replicas {
+            let read_back = replica.check_claim().and_then(|()| replica.ship(lsn));
+            match read_back.and_then(|()| replica.read_back(lsn, lsn)) {
+                Ok(nodes) if !nodes.is_empty() => return Ok(()),
+                Ok(_) => {
+                    tracing::warn!(target = replica.address(), %lsn, "it does not give back what it was sent")
+                }
+                Err(error) => refused = refused.because(error),
+            }
+        }
+        Err(refused)
+    }
+
+    /// A place's cell has lost the epoch key that it was confirmed to hold: nobody knows what became of that.
+    ///
+    /// INVARIANT: the former medium is a lost place of its own from then on, so that destructions wait until somebody speaks
+    /// for it.
+    ///
+    /// # Errors
+    /// Those of the journal.
+    pub(crate) fn lose_medium(&self, place: &Place) -> Result<Place> {
+        let taken = |name: &String| Ok::<_, Error>(self.get(name)?.is_some());
+        let mut number = 1;
+        let former = loop {
+            let name = format!("{}#{number}", place.name);
+            match taken(&name)? {
+                true => number += 1,
+                false => break name,
+            }
+        };
+        let lost = Some(self.scribe.clock.now());
+        let gone = Place { name: former.clone(), lost, attested: None, ..place.clone() };
+        let new = Place { confirmed: 0, confirmed_at: None, ..place.clone() };
+        let name = &place.name;
+        tracing::warn!(place = name, former, "its cell has lost the epoch key: was its medium swapped?");
+        let detail =
+            format!("{name} has lost the epoch key, as where its medium was swapped: {former} is lost");
+        let put = |place: &Place| Change::Put(Record::Place(Arc::new(place.clone())));
+        let changes = vec![put(&gone), put(&new)];
+        self.scribe.write(Action::RetireCell, Note { detail, changes, ..Note::default() })?;
+        Ok(new)
     }
 
     /// Whether this is the record of the machine that we run on.

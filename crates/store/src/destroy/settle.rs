@@ -62,7 +62,7 @@ impl Eraser {
     }
 
     /// Puts the epoch key back into targets that held it and do not any more: a medium was swapped, or has rotted. Without
-    /// this nobody would notice before it is needed.
+    /// this nobody would notice before it is needed, nor ask what became of the former medium.
     ///
     /// # Errors
     /// Those of the journal and of the index.
@@ -74,7 +74,7 @@ impl Eraser {
             }
             let Some(replica) = self.places.replica(&place.name) else { continue };
             let Some(Ok(held)) = replica.cell().map(|cell| cell.read()) else { continue };
-            if held.iter().any(|held| (held.store, held.generation) == (self.here.store, generation)) {
+            if self.still_holds(&place, &held) {
                 continue;
             }
             if let Err(error) = self.settle_target(&place, &*replica, generation, &key) {
@@ -100,6 +100,10 @@ impl Eraser {
         }
         let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
         replica.check_claim()?;
+        if !self.still_holds(place, &cell.read()?) {
+            let place = self.places.lose_medium(place)?;
+            return self.settle_cell(&place, &*cell, generation, key);
+        }
         self.settle_cell(place, &*cell, generation, key)
     }
 
@@ -120,20 +124,26 @@ impl Eraser {
         Ok(())
     }
 
+    /// Whether a cell has what its place was last confirmed to hold, or something newer.
+    fn still_holds(&self, place: &Place, held: &[CellEntry]) -> bool {
+        let is_ours = |held: &CellEntry| held.store == self.here.store && held.generation >= place.confirmed;
+        place.confirmed == 0 || held.iter().any(is_ours)
+    }
+
     /// Puts the epoch key in force, erases all others, and puts on record that nothing else is left.
     fn settle_cell(&self, place: &Place, cell: &dyn Cell, generation: u64, key: &SecretBytes) -> Result<()> {
         let threshold = self.threshold.load(Ordering::Acquire);
-        if breaks(Fault::KeepOldKey) {
-            return self.confirm(&place.name, generation, threshold);
-        }
         let entry = cell_entry(&*self.crypto, self.here, (generation, key), (threshold, place.share))?;
         let is_it = |held: &CellEntry| {
             (held.store, held.generation, held.threshold) == (entry.store, generation, threshold)
                 && self.crypto.equal(held.key.expose(), entry.key.expose())
         };
         // What is useful there is not written over: the key in force, or else the one that it was last seen with.
-        let keep = if cell.read()?.iter().any(is_it) { generation } else { place.confirmed };
-        cell.put(&entry, keep)?;
+        let has_it = cell.read()?.iter().any(is_it);
+        if has_it && breaks(Fault::KeepOldKey) {
+            return self.confirm(&place.name, generation, threshold);
+        }
+        cell.put(&entry, if has_it { generation } else { place.confirmed })?;
         cell.erase_except(Some(generation))?;
         let held = cell.read()?;
         if held.is_empty() || !held.iter().all(is_it) {

@@ -76,7 +76,9 @@ impl Store {
     pub fn retire_cell(&self, name: &str, attested: Option<Attestation>) -> Result<Arc<Place>> {
         let place = {
             let _still = self.eraser.pause();
-            self.eraser.places.retire(name, attested)?
+            let place = self.eraser.places.retire(name, attested)?;
+            self.targets.let_go(name);
+            place
         };
         self.eraser.wake();
         Ok(place)

@@ -374,6 +374,25 @@ impl Targets for SometimesSulking {
 }
 
 #[test]
+fn a_root_key_file_from_before_a_replacement_is_told_apart_from_damage() {
+    let machine = Machine::new();
+    let store = machine.created();
+    fill(&store, 1..=3);
+    keep(&store);
+    let target = machine.target();
+    let (before, _) = target.get("root.json").unwrap().unwrap();
+    store.replace_root(&key_file(), &[key_file()]).unwrap();
+    fill(&store, 4..=6);
+    keep(&store);
+    drop(store);
+    // As whoever reads it first, and the pieces once the running store has shipped more.
+    target.put("root.json", &before, PutIf::Always).unwrap();
+    let elsewhere = Machine::beside(&machine.targets);
+    let refused = elsewhere.restore(PointInTime::Latest, false).unwrap_err().to_string();
+    assert!(refused.contains("root key 2") && refused.contains("begin again"), "{refused}");
+}
+
+#[test]
 fn a_cell_behind_the_journal_voids_the_switch_and_the_destruction_is_done_again() {
     const BEHIND: &str = "/backups/behind";
     let lost = Machine::new();

@@ -43,7 +43,7 @@ impl Bench {
     }
 }
 
-fn signer() -> Arc<dyn ParsedKey> {
+pub(crate) fn signer() -> Arc<dyn ParsedKey> {
     let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
     let Ok(Generated::Pair { private, .. }) = crypto().generate(&spec) else { panic!("a pair") };
     crypto().parse(ObjectType::PrivateKey, Some(&spec), &private).unwrap()

@@ -8,6 +8,7 @@ mod golden;
 mod lag;
 mod life;
 mod model;
+mod places;
 mod records;
 mod root;
 mod s3;

@@ -108,4 +108,9 @@ fn addresses_of_buckets_are_checked() {
     }
     let plain = open("s3://bucket/keys", "http://s3.example").unwrap_err();
     assert!(plain.to_string().contains("not https"), "{plain}");
+    for secret in ["https://eve:hunter2@s3.example", "http://hunter2@127.0.0.1:9000", "hunter2@s3.example/x"]
+    {
+        let told = open("s3://bucket/keys", secret).unwrap_err().to_string();
+        assert!(told.contains("AWS_ENDPOINT_URL") && !told.contains("hunter2"), "{told}");
+    }
 }

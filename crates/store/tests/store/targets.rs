@@ -5,12 +5,12 @@ use std::{path::Path, sync::Arc};
 use keyreeve_core::{
     ErrorKind,
     access::Action,
-    model::{Algorithm, KeySpec, Lsn, ObjectType, State},
+    model::{Algorithm, KeySpec, Lsn, ObjectType, PrincipalId, State},
     ports::{
         crypto::{Generated, ParsedKey},
         store::{Commit, Committed, Store as _},
     },
-    record::{Change, Record, ServerData},
+    record::{Change, EntryDraft, Record, ServerData},
 };
 use keyreeve_store::{
     Store, StoreError,
@@ -22,6 +22,7 @@ use keyreeve_store::{
 };
 use keyreeve_testkit::{disk::FaultyDisk, target_conformance};
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use crate::{Bench, crypto, key_file, put, records};
 
@@ -345,7 +346,8 @@ fn with_acknowledge_target_a_change_is_answered_when_a_target_has_it() {
     let submit = |number| {
         let answer = Arc::new(Mutex::new(None));
         let told = answer.clone();
-        let entry = records::draft(entry(number));
+        let entry =
+            EntryDraft { principal: PrincipalId(Uuid::from_u128(3)), ..records::draft(entry(number)) };
         let commit = Commit { as_of: Lsn(0), reads: Vec::new(), valid_until: None, entry };
         store.commit(commit, Box::new(move |result| *told.lock() = Some(result)));
         answer

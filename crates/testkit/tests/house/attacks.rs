@@ -27,7 +27,7 @@ use keyreeve_core::{
         revoke::Revoke,
         show::Show,
     },
-    ports::store::{Commit, Committed, Store as _},
+    ports::store::Store as _,
     record::{Change, Record, RecordKey},
     request::Reference,
 };
@@ -289,24 +289,7 @@ fn an_altered_object_is_not_given_a_new_mac() {
     let Record::Object(object) = &*record else { panic!("is an object") };
     let mut altered = keyreeve_core::model::ManagedObject::clone(object);
     altered.extractable = true;
-    let entry = engine.prepare(
-        &system(),
-        &keyreeve_core::operations::server::Note {
-            action: Action::Start,
-            detail: "tampering".into(),
-            denied: false,
-        },
-    );
-    let changes = vec![Change::Put(Record::Object(Arc::new(altered)))];
-    let commit = Commit {
-        as_of: house.store.published(),
-        reads: Vec::new(),
-        valid_until: None,
-        entry: keyreeve_core::record::EntryDraft { changes, ..entry.entry().clone() },
-    };
-    let (sender, receiver) = std::sync::mpsc::channel();
-    house.store.commit(commit, Box::new(move |done| sender.send(done).expect("is awaited")));
-    assert!(matches!(receiver.recv().expect("answers"), Ok(Committed::Done(_))));
+    house.tamper(vec![Change::Put(Record::Object(Arc::new(altered)))]);
     assert_eq!(kind(get(engine, &alice, "kept")), Some(ErrorKind::Internal));
     let harmless = add(vendor("note"), Value::Text("hello".into()), "kept");
     assert_eq!(kind(engine.execute(&alice, &harmless)), Some(ErrorKind::Internal));

@@ -6,21 +6,27 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
+        mpsc,
     },
 };
 
 use keyreeve_core::{
     SecretBytes,
-    access::Caller,
+    access::{Action, Caller},
     engine::Engine,
     model::{CredentialId, CredentialKind, KeyPolicy, KeySpec, PrincipalId, RequestId, Role, Time},
     operations::{
         Activation, Template,
         create::Create,
         principals::{CreatePrincipal, NewCredential, authenticate},
-        server::Initialize,
+        server::{Initialize, Note},
     },
-    ports::{clock::Clock, crypto::Crypto},
+    ports::{
+        clock::Clock,
+        crypto::Crypto,
+        store::{Commit, Committed, Store as _},
+    },
+    record::{Change, EntryDraft},
 };
 use keyreeve_crypto::SoftwareCrypto;
 use keyreeve_store::{EngineChoice, Store, StoreOptions, Unlock, engines::memory::MemoryEngine};
@@ -63,6 +69,17 @@ impl House {
         let engine = engine(&store, &options);
         engine.execute(&system(), &Initialize).expect("initializes");
         Self { disk, options, clock, store, engine }
+    }
+
+    /// Puts records into the store as they are, as nobody could who goes through an operation.
+    pub(crate) fn tamper(&self, changes: Vec<Change>) {
+        let note = Note { action: Action::Start, detail: "tampering".into(), denied: false };
+        let entry = self.engine.prepare(&system(), &note).entry().clone();
+        let entry = EntryDraft { changes, ..entry };
+        let commit = Commit { as_of: self.store.published(), reads: Vec::new(), valid_until: None, entry };
+        let (sender, receiver) = mpsc::channel();
+        self.store.commit(commit, Box::new(move |done| sender.send(done).expect("is awaited")));
+        assert!(matches!(receiver.recv().expect("answers"), Ok(Committed::Done(_))));
     }
 }
 

@@ -196,6 +196,31 @@ fn a_waiting_period_ends_in_an_erasure_and_cannot_be_taken_back_then() {
 }
 
 #[test]
+fn damaged_objects_that_are_due_keep_no_other_from_moving() {
+    let house = House::new();
+    let engine = &house.engine;
+    let admin = principal(engine, "admin", &[Role::Admin, Role::User]);
+    let mut damaged = Vec::new();
+    for number in 0..40 {
+        let name = format!("key-{number:02}");
+        engine.execute(&admin, &new_key(&name, waits(1))).expect("makes a key");
+        destroy(engine, &admin, &name, false).expect("may");
+        let (object, _) = show(engine, &admin, &name).objects.remove(0);
+        // Due before all others, and not what the server wrote.
+        if number < 39 {
+            let mut altered = (*object).clone();
+            altered.dates.destruction = altered.dates.destruction.map(|date| Time(date.0 - 1000));
+            damaged.push(Change::Put(Record::Object(Arc::new(altered))));
+        }
+    }
+    house.tamper(damaged);
+    house.wait(DAY_MS);
+    assert_eq!(engine.execute(&system(), &ApplyDates).expect("ticks"), 1);
+    assert_eq!(kind(encrypt(engine, &admin, "key-39")), Some(ErrorKind::Destroyed));
+    assert_eq!(engine.execute(&system(), &ApplyDates).expect("ticks"), 0, "nothing else can be moved");
+}
+
+#[test]
 fn the_policy_of_a_key_says_whether_it_is_destroyed_at_once() {
     let house = House::new();
     let alice = principal(&house.engine, "alice", &[Role::User]);

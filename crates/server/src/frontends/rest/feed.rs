@@ -15,6 +15,7 @@ use hyper::body::{Bytes, Frame};
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::model::{Lsn, PrincipalId};
 use keyreeve_core::operations::journal::{EntryFilter, FollowJournal, Wanted};
+use keyreeve_core::operations::principals::authenticate;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::{Error, Result};
 use parking_lot::Mutex;
@@ -253,8 +254,12 @@ impl Feed {
     }
 
     fn still_may(&self) -> Result<()> {
+        let engine = &self.place.api.engine;
+        for credential in self.caller.credentials() {
+            authenticate(&**engine.store(), credential, engine.clock().now())?;
+        }
         let again = FollowJournal { after: self.after, filter: EntryFilter::default() };
-        self.place.api.engine.rehearse(&self.caller).run(&again).map(drop)
+        engine.rehearse(&self.caller).run(&again).map(drop)
     }
 
     /// The next entries as text, and whether the end of the journal was reached.

@@ -26,7 +26,7 @@ use crate::authn::Authenticator;
 use crate::backups::Backups;
 use crate::execute::{REQUEST_LOG, execute};
 use crate::health::Health;
-use crate::listen::{Connection, Handler, Peer};
+use crate::listen::{Connection, Handler, Peer, Working};
 use crate::reseal::Resealing;
 
 mod answer;
@@ -115,7 +115,7 @@ impl Handler for Rest {
     async fn serve(&self, connection: Connection) {
         let Connection { stream, peer, mut shutdown } = connection;
         let address = peer.address;
-        let unproven = Unproven::default();
+        let (unproven, working) = (Unproven::default(), stream.working());
         let hang_up = Arc::new(Notify::new());
         let line = feed::Line { shutdown: shutdown.clone(), hang_up: Arc::clone(&hang_up) };
         let service =
@@ -123,6 +123,7 @@ impl Handler for Rest {
                 let mut request = request.map(axum::body::Body::new);
                 request.extensions_mut().insert(peer.clone());
                 request.extensions_mut().insert(unproven.clone());
+                request.extensions_mut().insert(working.clone());
                 request.extensions_mut().insert(line.clone());
                 request
             });
@@ -174,7 +175,10 @@ async fn tell(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
     let unproven = request.extensions().get::<Unproven>().cloned().unwrap_or_default();
     unproven.0.fetch_add(1, Ordering::Relaxed);
+    // A backup may take longer than a connection may be silent. Reading a body has a limit of its own.
+    let work = request.extensions().get::<Working>().map(Working::begin);
     let mut response = next.run(request).await;
+    drop(work);
     if let Some(Untold { code, detail, cause }) = response.extensions().get::<Untold>() {
         let microseconds = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         info!(target: REQUEST_LOG, ?peer, object = %path, outcome = code, microseconds, detail, "rest {method}");

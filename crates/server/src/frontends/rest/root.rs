@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use keyreeve_core::access::Action;
+use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::operations::administer::Administer;
+use keyreeve_core::operations::server::Note;
 use keyreeve_core::{Error, ErrorKind, SecretBytes};
 use keyreeve_store::{RootStatus, StoreError, Unlock, UnlockError};
 use schemars::JsonSchema;
@@ -59,6 +60,7 @@ pub(super) async fn change_unlock(
     Body(request): Body<ChangeRequest>,
 ) -> Result<Json<Value>> {
     let (old, new) = request.unlocks()?;
+    announce(&api, &caller, Action::ChangeUnlock).await?;
     let resealing = Arc::clone(&api.resealing);
     let change = move || {
         resealing.store().change_unlock(&old, &new).map_err(refused)?;
@@ -77,6 +79,7 @@ pub(super) async fn replace(
     Body(request): Body<ChangeRequest>,
 ) -> Result<Json<Value>> {
     let (old, new) = request.unlocks()?;
+    announce(&api, &caller, Action::ReplaceRoot).await?;
     let resealing = Arc::clone(&api.resealing);
     let replace = move || {
         let version = resealing.store().replace_root(&old, &new).map_err(refused)?;
@@ -86,6 +89,12 @@ pub(super) async fn replace(
     };
     let (status, progress) = api.execute(&caller, Administer::new(Action::ReplaceRoot, replace)).await?;
     Ok(Json(answer(&status, progress)))
+}
+
+/// INVARIANT: that somebody asked for it, and may, is on record before root.json changes: a crash in between leaves no
+/// change that nobody asked for. How it ended goes on record behind it.
+async fn announce(api: &Api, caller: &Caller, action: Action) -> Result<()> {
+    api.execute(caller, Note { action, detail: "begins".into(), denied: false }).await
 }
 
 impl ChangeRequest {

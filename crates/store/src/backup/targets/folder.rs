@@ -17,7 +17,7 @@ use std::{
 use keyreeve_core::ports::{cell::Cell, crypto::Crypto};
 use parking_lot::Mutex;
 
-use super::{Listed, PutIf, Target, TargetError, Version};
+use super::{Listed, PutIf, Target, TargetError, Version, bytes_max};
 use crate::{
     disk::{Disk, DiskLock, LockError, OpenMode, parent, read_file, replace_file},
     sealing::cells::FileCell,
@@ -30,6 +30,8 @@ const UNFINISHED: &str = ".new";
 const LOCK_TRIES_MAX: u32 = 500;
 const LOCK_DELAY: Duration = Duration::from_millis(10);
 const DEPTH_MAX: usize = 8;
+/// Bytes of what is changed by compare-and-swap.
+const SWAPPED_BYTES_MAX: usize = 64 << 10;
 
 /// A target in a folder.
 pub(super) struct Folder {
@@ -103,8 +105,8 @@ impl Folder {
         Err(io::Error::other(format!("{} is held by another process for too long", path.display())))
     }
 
-    fn read(&self, place: &Path) -> io::Result<Option<(Vec<u8>, Version)>> {
-        match read_file(&*self.disk, place, usize::MAX) {
+    fn read(&self, place: &Path, bytes_max: usize) -> io::Result<Option<(Vec<u8>, Version)>> {
+        match read_file(&*self.disk, place, bytes_max) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             read => read.map(|bytes| {
                 let version = Version(hex::encode(self.crypto.sha256(&[&bytes])));
@@ -122,7 +124,7 @@ impl Folder {
             return replace_file(&*self.disk, place, bytes).map(|()| true);
         }
         let _lock = self.lock()?;
-        let there = self.read(place)?.map(|(_, version)| version);
+        let there = self.read(place, SWAPPED_BYTES_MAX)?.map(|(_, version)| version);
         let holds = match when {
             PutIf::Unchanged(version) => there.as_ref() == Some(version),
             PutIf::Always | PutIf::Absent => there.is_none(),
@@ -169,8 +171,13 @@ impl Target for Folder {
     }
 
     fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, TargetError> {
-        let place = self.place(path)?;
-        self.read(&place).map_err(|error| self.unreachable(error))
+        let (place, bytes_max) = (self.place(path)?, bytes_max(path));
+        self.read(&place, bytes_max).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => {
+                TargetError::TooLarge { target: self.address.clone(), path: path.to_owned(), bytes_max }
+            }
+            _ => self.unreachable(error),
+        })
     }
 
     fn get_range(&self, path: &str, offset: u64, len: u64) -> Result<Option<Vec<u8>>, TargetError> {

@@ -40,6 +40,26 @@ pub enum TargetError {
         /// What was found.
         what: String,
     },
+    /// It gives more than any such object has: whoever holds it must not fill this machine's memory.
+    #[error("{path} at {target} is over {bytes_max} bytes: it is nothing that was written there")]
+    TooLarge {
+        /// Its address.
+        target: String,
+        /// The object.
+        path: String,
+        /// The limit.
+        bytes_max: usize,
+    },
+}
+
+/// Bytes that an object of this path may have, at most, to be read as a whole.
+fn bytes_max(path: &str) -> usize {
+    match path.rsplit_once('.') {
+        // Claim, anchor and root key.
+        Some((_, "json")) => 64 << 10,
+        // The largest: a piece or a chunk that one large entry has brought over its limit.
+        _ => 64 << 20,
+    }
 }
 
 /// A version of an object, for compare-and-swap: whatever the target calls it.
@@ -83,7 +103,7 @@ pub trait Target: Send + Sync {
     /// An object with its version; `None` where there is none.
     ///
     /// # Errors
-    /// `Unreachable`.
+    /// `Unreachable`; `TooLarge` for over 64 KiB of JSON, or 64 MiB of anything else.
     fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, TargetError>;
 
     /// `len` bytes of an object from `offset`, fewer at its end; `None` where there is none.

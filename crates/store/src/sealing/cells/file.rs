@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -49,7 +49,7 @@ impl FileCell {
         path: PathBuf,
         dir: &Path,
     ) -> Result<Self> {
-        if plain(&path).starts_with(plain(dir)) {
+        if disk.resolve(&path).starts_with(disk.resolve(dir)) {
             let public = format!(
                 "the cell {} lies in {}: a copy of that folder would bring destroyed keys back; choose a place outside",
                 path.display(),
@@ -161,19 +161,6 @@ impl Cell for FileCell {
     fn address(&self) -> String {
         self.path.display().to_string()
     }
-}
-
-/// The path from the root, without `.` and `..`. Links are not followed.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    // A path that cannot be made absolute (the current folder is gone) is compared as it is.
-    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
-        match part {
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

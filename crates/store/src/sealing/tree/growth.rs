@@ -2,6 +2,8 @@
 //!
 //! INVARIANT: a leaf is given out only from a leaf node that this process has made and that is durable with all its
 //! ancestors. So no index is given out twice, whatever was lost in a crash, and what an older leaf node has left is burnt.
+//! INVARIANT: where changes are answered once a target has them, a leaf node is held back until a target gives back the
+//! entry that holds it: so no key is made whose leaf this machine alone could derive.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
@@ -41,12 +43,17 @@ const WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Growth {
     epoch_keys: Arc<dyn EpochKeys>,
     ledger: OnceLock<Arc<dyn Ledger>>,
+    /// Returns once a target gives the entry back; none: nobody waits for that.
+    at_target: OnceLock<AtTarget>,
     state: Mutex<State>,
     /// Leaf nodes made by this process: creates that are not on record yet may have leaves of them.
     made: Mutex<HashSet<u64>>,
     shared: Arc<Pool>,
     realms: Mutex<HashMap<RealmId, Realm>>,
 }
+
+/// See [`Growth::at_target`].
+pub(crate) type AtTarget = Box<dyn Fn(Lsn) -> Result<()> + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -74,6 +81,19 @@ struct Free {
     batch: u64,
     /// Where the leaf nodes of a realm lie; `None` for those that realms share.
     leaves: Option<RealmLeaves>,
+    /// On record, and not given out yet.
+    held_back: Option<Made>,
+}
+
+/// Leaf nodes that were made for a pool.
+#[derive(Clone)]
+struct Made {
+    numbers: Range<u64>,
+    leaves: Option<RealmLeaves>,
+    /// How many were wanted.
+    batch: u64,
+    /// The entry that holds them.
+    lsn: Lsn,
 }
 
 impl Free {
@@ -106,6 +126,7 @@ impl Growth {
         Self {
             epoch_keys,
             ledger: OnceLock::new(),
+            at_target: OnceLock::new(),
             state: Mutex::default(),
             made: Mutex::default(),
             shared: Arc::default(),
@@ -165,23 +186,26 @@ impl Pool {
         let free = self.0.lock();
         let count = match dry {
             true => free.nodes.is_empty().then_some((free.batch * 2).clamp(1, BATCH_MAX))?,
-            false => free.is_low().then_some(free.batch)?,
+            // What a target keeps waiting is asked for again by who cannot do without.
+            false => (free.is_low() && free.held_back.is_none()).then_some(free.batch)?,
         };
         Some((count, free.leaves))
     }
 
-    fn add(&self, numbers: Range<u64>, batch: u64, leaves: Option<RealmLeaves>) {
+    fn add(&self, made: Made) {
         let mut free = self.0.lock();
-        free.nodes.extend(numbers.map(|number| (number, 0)));
-        (free.batch, free.leaves) = (batch, leaves);
+        free.nodes.extend(made.numbers.map(|number| (number, 0)));
+        (free.batch, free.leaves, free.held_back) = (made.batch, made.leaves, None);
     }
 }
 
 impl KeyTree {
-    /// From here on the tree can grow. Called once, before the first leaf is taken.
-    pub(crate) fn start(&self, ledger: Arc<dyn Ledger>) {
-        // A second call would bring the same ledger.
+    /// From here on the tree can grow. Called once, before the first leaf is taken. With `at_target`, which returns once a
+    /// target gives an entry back, leaf nodes are held back until then.
+    pub(crate) fn start(&self, ledger: Arc<dyn Ledger>, at_target: Option<AtTarget>) {
+        // A second call would bring the same.
         let _ = self.growth.ledger.set(ledger);
+        at_target.into_iter().for_each(|at_target| drop(self.growth.at_target.set(at_target)));
     }
 
     /// The head as it is on record; `None` before there is a tree.
@@ -241,6 +265,10 @@ impl KeyTree {
         if state.frozen.strong_count() > 0 {
             return Err(unavailable("the key tree is being made anew: try again"));
         }
+        let held_back = pool.0.lock().held_back.clone();
+        if let Some(made) = held_back {
+            return self.give_out(pool, made);
+        }
         let mut batch = Batch::default();
         let (first, mut head) = match &state.head {
             Some(head) => (None, head.clone()),
@@ -260,11 +288,21 @@ impl KeyTree {
         changes.extend(leaves.map(|leaves| Change::Put(Record::Leaves(leaves))));
         changes.push(Change::Put(Record::Tree(Arc::new(head.clone()))));
         let detail = format!("leaf nodes {} to {}", numbers.start, numbers.end - 1);
-        self.growth.ledger()?.write(Action::GrowTree, Note { detail, changes, ..Note::default() })?;
+        let note = Note { detail, changes, ..Note::default() };
+        let lsn = self.growth.ledger()?.write(Action::GrowTree, note)?;
         state.head = Some(head);
         self.put_in_force(first, nodes);
         self.growth.made.lock().extend(numbers.clone());
-        pool.add(numbers, count, leaves);
+        self.give_out(pool, Made { numbers, leaves, batch: count, lsn })
+    }
+
+    /// Lets a pool have leaf nodes that are on record, once a target has them where that is wanted.
+    fn give_out(&self, pool: &Pool, made: Made) -> Result<()> {
+        if let Some(at_target) = self.growth.at_target.get() {
+            pool.0.lock().held_back = Some(made.clone());
+            at_target(made.lsn)?;
+        }
+        pool.add(made);
         Ok(())
     }
 

@@ -25,14 +25,15 @@ use keyreeve_core::{
 use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 
-use self::{
-    growth::Growth,
-    node::{Address, Node, node_id},
-};
 pub(crate) use self::{
+    growth::AtTarget,
     node::SLOTS,
     rewrite::{Plan, Rewrite},
     verify::verify,
+};
+use self::{
+    growth::Growth,
+    node::{Address, Node, node_id},
 };
 use super::{Leaf, Leaves, Place};
 use crate::{

@@ -119,7 +119,7 @@ impl Machine {
         if let Some(Record::Tree(head)) = shelf.record(&RecordKey::Tree).unwrap().as_deref() {
             tree.open(head, &cells.keys.lock()[&head.generation]).unwrap();
         }
-        tree.start(shelf.clone());
+        tree.start(shelf.clone(), None);
         Self { crypto, shelf, cells, tree, live: Mutex::default() }
     }
 

@@ -100,10 +100,7 @@ const ANSWERS: &[(&str, &str)] = &[
         "Client",
         "id uuid, name string, roles [string], created time, revoked time|null, credentials [Credential]",
     ),
-    (
-        "Credential",
-        "id string, kind string, serial string|null, created time, expires time|null, revoked time|null",
-    ),
+    ("Credential", "id string, kind string, serial string|null, created time, expires time|null, revoked time|null"),
     ("TokenMade", "id string, client string, token string, expires time|null"),
     ("Tokens", "tokens [Token], next string|null"),
     ("Token", "id string, client string, created time, expires time|null, revoked time|null"),

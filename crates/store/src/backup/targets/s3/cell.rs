@@ -59,7 +59,7 @@ impl BucketCell {
     /// What each slot holds: whether there is an object, and its entry where that is whole.
     fn slots(&self) -> Result<[(bool, Option<CellEntry>); 2]> {
         let read = |path| {
-            let found = self.requests.get(path).map_err(|error| self.failed(error))?;
+            let found = self.requests.get(path, SLOT_LEN).map_err(|error| self.failed(error))?;
             let entry = found.as_ref().and_then(|(bytes, _)| decode_slot(&*self.crypto, bytes));
             Ok((found.is_some(), entry))
         };
@@ -72,7 +72,7 @@ impl BucketCell {
         if version.is_some() {
             return Err(self.failed("the bucket keeps versions now: remove them, and versioning"));
         }
-        let read = self.requests.get(slot).map_err(|error| self.failed(error))?;
+        let read = self.requests.get(slot, SLOT_LEN).map_err(|error| self.failed(error))?;
         match read.is_some_and(|(read, _)| self.crypto.equal(&read, bytes)) {
             true => Ok(()),
             false => Err(self.failed("it gives back something else than was written")),

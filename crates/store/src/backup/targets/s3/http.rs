@@ -33,6 +33,12 @@ pub(super) fn is_safe(endpoint: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether an endpoint names a user, or even a password.
+pub(super) fn names_user(endpoint: &str) -> bool {
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@')
+}
+
 /// Makes clients.
 #[derive(Debug)]
 pub(super) struct Connector;

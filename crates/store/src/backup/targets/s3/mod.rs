@@ -9,17 +9,20 @@ mod http;
 
 use std::{future::Future, ops::Range, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use keyreeve_core::ports::{cell::Cell, crypto::Crypto};
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig,
-    UpdateVersion,
+    GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    RetryConfig, UpdateVersion,
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
     path::Path,
 };
 use tokio::runtime::Runtime;
 
-use super::{Listed, PutIf, Target, TargetError, Version};
+use super::{Listed, PutIf, Target, TargetError, Version, bytes_max};
 
+/// Objects in a listing, at most.
+const LISTED_MAX: usize = 4 << 20;
 /// A request is tried so often, and for so long, before the target counts as unreachable.
 const TRIES_MAX: usize = 3;
 const TRY_FOR: Duration = Duration::from_secs(20);
@@ -59,6 +62,12 @@ impl Bucket {
                 }
                 builder = builder.with_config(key, value);
             }
+        }
+        if http::names_user(endpoint) {
+            // It would come on record as what the place shares with others.
+            let what = "AWS_ENDPOINT_URL holds a user or a password: give credentials by AWS_ACCESS_KEY_ID and \
+                        AWS_SECRET_ACCESS_KEY";
+            return Err(wrong(what.into()));
         }
         if !http::is_safe(endpoint) {
             return Err(wrong(format!("{endpoint} is not https: plain http is for this machine alone")));
@@ -102,7 +111,7 @@ impl Target for Bucket {
     }
 
     fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, TargetError> {
-        self.requests.get(&self.path(path))
+        self.requests.get(&self.path(path), bytes_max(path))
     }
 
     fn get_range(&self, path: &str, offset: u64, len: u64) -> Result<Option<Vec<u8>>, TargetError> {
@@ -111,9 +120,13 @@ impl Target for Bucket {
         if range.is_empty() {
             return Ok(Some(Vec::new()));
         }
+        let bytes_max = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        let read = async || self.requests.store.get_opts(&path, options).await?.bytes().await;
-        self.requests.found(self.requests.run(read())).map(|found| found.map(Into::into))
+        let read = async || collect(self.requests.store.get_opts(&path, options).await?, bytes_max).await;
+        match self.requests.found(self.requests.run(read()))? {
+            Some(None) => Err(self.requests.too_large(&path, bytes_max)),
+            found => Ok(found.flatten()),
+        }
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<Listed>, TargetError> {
@@ -166,13 +179,17 @@ impl Requests {
         self.run(put).map(|put| put.version.filter(|version| version != "null"))
     }
 
-    fn get(&self, path: &Path) -> Result<Option<(Vec<u8>, Version)>, TargetError> {
+    fn get(&self, path: &Path, bytes_max: usize) -> Result<Option<(Vec<u8>, Version)>, TargetError> {
         let read = async || {
             let got = self.store.get(path).await?;
             let tag = got.meta.e_tag.clone().unwrap_or_default();
-            Ok((got.bytes().await?.into(), Version(tag)))
+            Ok((collect(got, bytes_max).await?, Version(tag)))
         };
-        self.found(self.run(read()))
+        match self.found(self.run(read()))? {
+            None => Ok(None),
+            Some((Some(bytes), version)) => Ok(Some((bytes, version))),
+            Some((None, _)) => Err(self.too_large(path, bytes_max)),
+        }
     }
 
     /// Removes an object, which may be gone already.
@@ -187,9 +204,13 @@ impl Requests {
     }
 
     fn list(&self, folder: &Path) -> Result<Vec<object_store::ObjectMeta>, TargetError> {
-        use futures_util::TryStreamExt as _;
-        let listed = self.run(self.store.list(Some(folder)).try_collect());
-        listed.map_err(|error| self.unreachable(error))
+        let listed = self.run(self.store.list(Some(folder)).take(LISTED_MAX + 1).try_collect());
+        match listed.map_err(|error| self.unreachable(error))? {
+            listed if Vec::len(&listed) > LISTED_MAX => {
+                Err(self.unreachable(format!("it lists over {LISTED_MAX} objects: choose another prefix")))
+            }
+            listed => Ok(listed),
+        }
     }
 
     fn found<T>(&self, result: object_store::Result<T>) -> Result<Option<T>, TargetError> {
@@ -202,4 +223,20 @@ impl Requests {
     fn unreachable(&self, what: impl ToString) -> TargetError {
         TargetError::Unreachable { target: self.address.clone(), what: what.to_string() }
     }
+
+    fn too_large(&self, path: &Path, bytes_max: usize) -> TargetError {
+        TargetError::TooLarge { target: self.address.clone(), path: path.to_string(), bytes_max }
+    }
+}
+
+/// What was sent; none where that is over `bytes_max`, whatever its length was said to be.
+async fn collect(got: GetResult, bytes_max: usize) -> object_store::Result<Option<Vec<u8>>> {
+    let (mut parts, mut bytes) = (got.into_stream(), Vec::new());
+    while let Some(part) = parts.try_next().await? {
+        if part.len() > bytes_max - bytes.len() {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(Some(bytes))
 }

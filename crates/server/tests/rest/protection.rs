@@ -1,0 +1,48 @@
+//! What protects the store, over REST: waiting for a target, targets in the wrong place, changing the root key's unlock.
+
+use hyper::StatusCode;
+use keyreeve_server::config::Ack;
+use serde_json::{Value, json};
+
+use crate::harness::{Proof, Server};
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
+#[tokio::test]
+async fn with_ack_target_a_new_server_begins_and_answers_changes_once_there_is_a_target() {
+    let server = Server::start_with(|config| config.backup.ack = Ack::Target);
+    let token = server.admin_token();
+    let key = json!({ "name": "one", "algorithm": "aes-256" });
+    let create = async || server.json(Proof::Token(&token), "POST", "/v1/keys", key.clone()).await;
+    let (status, told) = create().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{told}");
+    assert!(told.to_string().contains("backup target"), "{told}");
+
+    let inside = json!({ "to": server.config.data.dir.join("backup") });
+    let (status, told) = server.json(Proof::Token(&token), "POST", "/v1/backups", inside).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{told}");
+    assert!(told.to_string().contains("data folder"), "{told}");
+
+    let target = server.files.with_file_name("target");
+    server.admin("POST", "/v1/backups", json!({ "to": target })).await;
+    let (status, told) = create().await;
+    assert_eq!(status, StatusCode::CREATED, "{told}");
+}
+
+#[tokio::test]
+async fn a_change_of_the_unlock_is_on_record_before_it_is_done() {
+    let server = Server::start();
+    let token = server.admin_token();
+    let change = |old: &str| json!({ "old": { "passphrase": old }, "new": { "passphrase": "another one" } });
+    let ask = async |old| server.json(Proof::Token(&token), "POST", "/v1/root/unlock", change(old)).await.0;
+    assert_eq!(ask("this one is wrong").await, StatusCode::FORBIDDEN);
+    assert_eq!(ask(PASSPHRASE).await, StatusCode::OK);
+    let page = server.admin("GET", "/v1/journal?kind=change-unlock", Value::Null).await;
+    let told = |entry: &Value| {
+        format!("{}: {}", entry["outcome"].as_str().unwrap(), entry["detail"].as_str().unwrap())
+    };
+    let told: Vec<_> = page["entries"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!((&*told[0], &*told[2]), ("success: begins", "success: begins"), "{told:?}");
+    assert!(told[1].starts_with("denied") && told[3].contains("unlocked by"), "{told:?}");
+}
