@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
+use crate::curl;
 use crate::errors::{Failure, Kind, Result};
+use crate::progress::Progress;
 use crate::settings::{Address, ClientFiles, Server};
 
 /// Time for TCP and TLS together.
@@ -32,20 +36,40 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(600);
 /// The same for a backup, a drill or pruning, which take as long as there is to read and write.
 const BACKUP: Duration = Duration::from_secs(24 * 3600);
+/// Time after which somebody at a terminal is told that it is being waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Time without a byte of a stream: the server gives a sign of life more often.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of one answer at most.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Type of raw bytes.
-const BYTES: &str = "application/octet-stream";
-const JSON: &str = "application/json";
+pub(crate) const BYTES: &str = "application/octet-stream";
+/// Type of JSON.
+pub(crate) const JSON: &str = "application/json";
 
 /// A server that can be asked. Holds a secret.
 pub(crate) struct Client {
     server: Server,
+    /// Requests are printed as lines of curl and not sent.
+    prints_curl: bool,
     runtime: Runtime,
     connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// Raw bytes to send. May hold a secret.
+pub(crate) struct Data {
+    /// The bytes.
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// The file that they come from; none: stdin.
+    pub(crate) from: Option<PathBuf>,
+}
+
+/// The body of a request. May hold a secret.
+pub(crate) enum Body<'a> {
+    Nothing,
+    Json(&'a Value),
+    Bytes(&'a Data),
 }
 
 /// Raw bytes that a key made or opened. May hold a secret.
@@ -65,7 +89,12 @@ impl Client {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|cause| Failure::new(Kind::Remote, format!("cannot start: {cause}")))?;
-        Ok(Self { server, runtime, connection: None })
+        Ok(Self { server, prints_curl: false, runtime, connection: None })
+    }
+
+    /// The same, which prints requests as lines of curl instead of sending them, where that is wanted.
+    pub(crate) fn printing_curl(self, prints_curl: bool) -> Self {
+        Self { prints_curl, ..self }
     }
 
     /// Asks for what is at `path`, which begins with `/v1/`.
@@ -73,7 +102,7 @@ impl Client {
     /// # Errors
     /// As every request: no connection, no valid identity, or what the server says.
     pub(crate) fn get(&mut self, path: &str) -> Result<Value> {
-        self.json(Method::GET, path, None)
+        self.json(Method::GET, path, Body::Nothing)
     }
 
     /// Sends a JSON body.
@@ -81,7 +110,7 @@ impl Client {
     /// # Errors
     /// As every request.
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
-        self.json(Method::POST, path, Some(body))
+        self.json(Method::POST, path, Body::Json(body))
     }
 
     /// Puts a JSON body at `path`.
@@ -89,7 +118,15 @@ impl Client {
     /// # Errors
     /// As every request.
     pub(crate) fn put(&mut self, path: &str, body: &Value) -> Result<Value> {
-        self.json(Method::PUT, path, Some(body))
+        self.json(Method::PUT, path, Body::Json(body))
+    }
+
+    /// Changes what is at `path` as a JSON body says.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(crate) fn patch(&mut self, path: &str, body: &Value) -> Result<Value> {
+        self.json(Method::PATCH, path, Body::Json(body))
     }
 
     /// Takes away what is at `path`.
@@ -97,15 +134,15 @@ impl Client {
     /// # Errors
     /// As every request.
     pub(crate) fn delete(&mut self, path: &str) -> Result<Value> {
-        self.json(Method::DELETE, path, None)
+        self.json(Method::DELETE, path, Body::Nothing)
     }
 
     /// Sends raw bytes and returns raw bytes.
     ///
     /// # Errors
     /// As every request.
-    pub(crate) fn post_bytes(&mut self, path: &str, body: &[u8]) -> Result<Made> {
-        let (headers, bytes) = self.ask(Method::POST, path, Some((BYTES, Bytes::copy_from_slice(body))))?;
+    pub(crate) fn post_bytes(&mut self, path: &str, data: &Data) -> Result<Made> {
+        let (headers, bytes) = self.ask(Method::POST, path, Body::Bytes(data))?;
         let version = headers.get("keyreeve-version").and_then(|version| version.to_str().ok()?.parse().ok());
         Ok(Made { bytes, version })
     }
@@ -114,8 +151,8 @@ impl Client {
     ///
     /// # Errors
     /// As every request.
-    pub(crate) fn post_for_json(&mut self, path: &str, body: &[u8]) -> Result<Value> {
-        let (_, body) = self.ask(Method::POST, path, Some((BYTES, Bytes::copy_from_slice(body))))?;
+    pub(crate) fn post_for_json(&mut self, path: &str, data: &Data) -> Result<Value> {
+        let (_, body) = self.ask(Method::POST, path, Body::Bytes(data))?;
         parsed(&body)
     }
 
@@ -124,7 +161,7 @@ impl Client {
     /// # Errors
     /// As every request.
     pub(crate) fn get_bytes(&mut self, path: &str) -> Result<Bytes> {
-        Ok(self.ask(Method::GET, path, None)?.1)
+        Ok(self.ask(Method::GET, path, Body::Nothing)?.1)
     }
 
     /// Hands on line by line what the server sends for as long as it does, on a connection of its own.
@@ -138,7 +175,10 @@ impl Client {
         mut each: impl FnMut(&str) -> Result<()>,
     ) -> Result<()> {
         let Self { server, runtime, .. } = self;
-        let mut request = request(server, Method::GET, path, None)?;
+        if self.prints_curl {
+            return printed(server, &Method::GET, path, &Body::Nothing, Some(accept));
+        }
+        let mut request = request(server, Method::GET, path, &Body::Nothing)?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
         runtime.block_on(async {
             let text = format!("no sign of life from {} for {} s", server.address, SILENCE.as_secs());
@@ -201,21 +241,23 @@ impl Client {
         }
     }
 
-    fn json(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
-        let body = body.map(|body| (JSON, Bytes::from(body.to_string())));
+    fn json(&mut self, method: Method, path: &str, body: Body<'_>) -> Result<Value> {
         parsed(&self.ask(method, path, body)?.1)
     }
 
-    fn ask(&mut self, method: Method, path: &str, body: Option<(&str, Bytes)>) -> Result<(HeaderMap, Bytes)> {
-        let Self { server, runtime, connection } = self;
-        let request = request(server, method, path, body)?;
+    fn ask(&mut self, method: Method, path: &str, body: Body<'_>) -> Result<(HeaderMap, Bytes)> {
+        let Self { server, prints_curl, runtime, connection } = self;
+        if *prints_curl {
+            return printed(server, &method, path, &body, None);
+        }
+        let request = request(server, method, path, &body)?;
         let (head, body) = runtime.block_on(async {
             let mut open = match connection.take().filter(|open| !open.is_closed()) {
                 Some(open) => open,
                 None => connect(server).await?,
             };
             let within = if path.starts_with("/v1/backups") { BACKUP } else { ANSWER };
-            let answer = tokio::time::timeout(within, exchange(&mut open, request)).await;
+            let answer = tokio::time::timeout(within, patiently(exchange(&mut open, request))).await;
             let text = format!("no answer from {} within {} s", server.address, within.as_secs());
             let answer = answer.map_err(|_| Failure::new(Kind::Remote, text))?;
             let answer = answer.map_err(|cause| lost(server, &*cause))?;
@@ -235,12 +277,7 @@ impl Client {
     }
 }
 
-fn request(
-    server: &Server,
-    method: Method,
-    path: &str,
-    body: Option<(&str, Bytes)>,
-) -> Result<Request<Full<Bytes>>> {
+fn request(server: &Server, method: Method, path: &str, body: &Body<'_>) -> Result<Request<Full<Bytes>>> {
     let mut builder = Request::builder().method(method).uri(path).header(HOST, server.address.authority());
     if let Some(token) = &server.identity.token {
         let text = "the token holds characters that no token has; was the whole file copied?";
@@ -249,14 +286,37 @@ fn request(
         value.set_sensitive(true);
         builder = builder.header(AUTHORIZATION, value);
     }
-    let bytes = match body {
-        Some((kind, bytes)) => {
-            builder = builder.header(CONTENT_TYPE, kind);
-            bytes
-        }
-        None => Bytes::new(),
+    let (kind, bytes) = match body {
+        Body::Nothing => (None, Bytes::new()),
+        Body::Json(value) => (Some(JSON), Bytes::from(value.to_string())),
+        Body::Bytes(data) => (Some(BYTES), Bytes::copy_from_slice(&data.bytes)),
     };
+    if let Some(kind) = kind {
+        builder = builder.header(CONTENT_TYPE, kind);
+    }
     builder.body(Full::new(bytes)).map_err(|cause| Failure::usage(format!("this cannot be asked: {cause}")))
+}
+
+/// Prints the request as a line of curl, which is all that was wanted.
+fn printed<T>(
+    server: &Server,
+    method: &Method,
+    path: &str,
+    body: &Body<'_>,
+    accept: Option<&str>,
+) -> Result<T> {
+    crate::output::line(&curl::line(server, method, path, body, accept))?;
+    Err(Failure::new(Kind::Printed, "printed and not sent"))
+}
+
+/// Says, after a while, that it is being waited for.
+async fn patiently<T>(work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
+        return done;
+    }
+    let _progress = Progress::of("the server is at work");
+    work.await
 }
 
 async fn exchange(

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Warned,
     /// Whoever read our output has seen enough: nothing to complain about.
     ReaderGone,
+    /// The request was printed and not sent, as was asked for.
+    Printed,
 }
 
 /// A failure: what was wrong, where, what to do.
@@ -90,7 +92,7 @@ impl Failure {
     /// The process's exit code.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.kind {
-            Kind::ReaderGone => 0,
+            Kind::ReaderGone | Kind::Printed => 0,
             Kind::Usage => 1,
             Kind::Remote => 2,
             Kind::Denied => 3,

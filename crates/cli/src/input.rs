@@ -103,7 +103,11 @@ pub(crate) fn consent_of_people(yes: bool, doing: &str, name: &str) -> Result<()
     Ok(())
 }
 
-fn bounded(from: impl Read, name: &Path) -> Result<Zeroizing<Vec<u8>>> {
+/// Reads all there is. May hold a secret.
+///
+/// # Errors
+/// It cannot be read, or holds more than 64 MiB.
+pub(crate) fn bounded(from: impl Read, name: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = from.take(DATA_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|cause| Failure::file("read", name, cause))?;

@@ -2,15 +2,20 @@
 
 mod client;
 mod commands;
+mod completion;
+mod contexts;
+mod curl;
 mod errors;
 mod input;
 mod output;
+mod progress;
 mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser};
+use clap_complete::CompleteEnv;
 
 use commands::{Command, Session};
 use errors::{Kind, Result};
@@ -41,6 +46,12 @@ struct Arguments {
     /// Form of the output
     #[arg(short, long, global = true, value_enum, default_value_t, hide_default_value = true)]
     output: Format,
+    /// Print what would be asked of the server as a line of curl, instead of asking; of several requests the first
+    #[arg(long, global = true)]
+    output_curl: bool,
+    /// Print help and errors without colours, as with NO_COLOR in the environment
+    #[arg(long, global = true)]
+    no_color: bool,
     #[command(flatten)]
     connection: Connection,
     #[command(subcommand)]
@@ -48,12 +59,25 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return not_run(&error),
+    CompleteEnv::with_factory(|| completion::completed(command())).var(completion::VARIABLE).complete();
+    let arguments =
+        match command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
+            Ok(arguments) => arguments,
+            Err(error) => return not_run(&error),
+        };
+    let session = Session {
+        format: arguments.output,
+        connection: arguments.connection,
+        prints_curl: arguments.output_curl,
     };
-    let session = Session { format: arguments.output, connection: arguments.connection };
     report(arguments.command.run(&session))
+}
+
+/// The command line, in the colours that are wanted, before any of it is read.
+pub(crate) fn command() -> clap::Command {
+    // Clap itself keeps to NO_COLOR, and to what is no terminal.
+    let plain = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--no-color");
+    Arguments::command().color(if plain { ColorChoice::Never } else { ColorChoice::Auto })
 }
 
 /// Help and version go to stdout and are no mistakes; everything else is one.
@@ -70,7 +94,7 @@ fn report(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if failure.kind() != Kind::ReaderGone {
+            if !matches!(failure.kind(), Kind::ReaderGone | Kind::Printed) {
                 output::message(&format!("keyreeve: {failure}"));
             }
             failure.exit_code()
@@ -80,7 +104,7 @@ fn report(result: Result<()>) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Command, CommandFactory};
+    use clap::Command;
 
     use super::*;
 

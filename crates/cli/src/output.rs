@@ -3,12 +3,15 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::errors::{Failure, Result};
 
@@ -36,14 +39,9 @@ pub(crate) enum Audience {
 /// # Errors
 /// The file or stdout cannot be written.
 pub(crate) fn bytes(bytes: &[u8], file: Option<&Path>, audience: Audience) -> Result<()> {
-    match file {
-        Some(path) => write_file(path, bytes, audience),
-        None => {
-            let mut out = io::stdout().lock();
-            out.write_all(bytes)?;
-            Ok(out.flush()?)
-        }
-    }
+    let mut sink = Sink::open(file, audience)?;
+    sink.write_all(bytes).map_err(|cause| sink.wrong(cause))?;
+    sink.finish()
 }
 
 /// Writes a line to stdout.
@@ -131,40 +129,138 @@ fn speaks(c: char) -> bool {
     unseen || c.is_control()
 }
 
-/// Writes a file whole or not at all: beside its place first, then renamed. What the owner alone may read goes to a file
-/// of its own, never through a link or pipe that somebody else may have put there.
+/// Writes a file whole or not at all; see `Sink`.
 ///
 /// # Errors
 /// Says which file and why.
 pub(crate) fn write_file(path: &Path, bytes: &[u8], audience: Audience) -> Result<()> {
-    let wrong = |cause: io::Error| Failure::file("write", path, cause);
-    // A link keeps pointing where it did; a device or a pipe cannot be replaced.
-    let (place, there) = match audience {
-        Audience::Owner => (path.to_owned(), path.symlink_metadata()),
-        Audience::Umask => (path.canonicalize().unwrap_or_else(|_| path.to_owned()), path.metadata()),
-    };
-    if there.is_ok_and(|there| !there.is_file()) {
-        if audience == Audience::Owner && !is_own_stream(path) {
-            let cause =
-                "a secret is written to a file of its own, and what is there is none; name another place";
-            return Err(Failure::file("write", path, cause));
-        }
-        // Stdout may be a file that others have written to before.
-        let written = File::options().append(true).open(path).and_then(|mut file| file.write_all(bytes));
-        return written.map_err(wrong);
+    self::bytes(bytes, Some(path), audience)
+}
+
+/// Where bytes go: stdout, a device or a pipe, or a file that is written whole or not at all: beside its place first, then
+/// renamed. What the owner alone may read goes to a file of its own, never through a link or pipe that somebody else may
+/// have put there.
+pub(crate) struct Sink {
+    path: Option<PathBuf>,
+    to: To,
+}
+
+enum To {
+    Stdout(io::Stdout),
+    Stream(File),
+    /// A file that has no name yet, so that nothing is left where this process is killed, and its place.
+    Nameless(File, PathBuf),
+    /// The same with a name of its own, where the file system knows no other way.
+    Named(NamedTempFile, PathBuf),
+}
+
+impl Sink {
+    /// To this file, or to stdout where none is named.
+    ///
+    /// # Errors
+    /// Says which file and why.
+    pub(crate) fn open(file: Option<&Path>, audience: Audience) -> Result<Self> {
+        let Some(path) = file else { return Ok(Self { path: None, to: To::Stdout(io::stdout()) }) };
+        let to = To::file(path, audience).map_err(|cause| Failure::file("write", path, cause))?;
+        Ok(Self { path: Some(path.to_owned()), to })
     }
-    let folder = match place.parent() {
+
+    /// All was written.
+    ///
+    /// # Errors
+    /// The rest of it cannot be.
+    pub(crate) fn finish(self) -> Result<()> {
+        let Self { path, to } = self;
+        let finished = match to {
+            To::Stdout(mut out) => out.flush(),
+            To::Stream(_) => Ok(()),
+            To::Nameless(file, place) => file.sync_all().and_then(|()| name(&file, &place)),
+            To::Named(file, place) => file
+                .as_file()
+                .sync_all()
+                .and_then(|()| file.persist(place).map(drop).map_err(|failure| failure.error)),
+        };
+        finished.map_err(|cause| wrong(path.as_deref(), cause))
+    }
+
+    /// Why it cannot be written.
+    pub(crate) fn wrong(&self, cause: io::Error) -> Failure {
+        wrong(self.path.as_deref(), cause)
+    }
+}
+
+fn wrong(path: Option<&Path>, cause: io::Error) -> Failure {
+    match path {
+        Some(path) => Failure::file("write", path, cause),
+        None => cause.into(),
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.to {
+            To::Stdout(out) => out.write(bytes),
+            To::Stream(file) | To::Nameless(file, _) => file.write(bytes),
+            To::Named(file, _) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.to {
+            To::Stdout(out) => out.flush(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl To {
+    fn file(path: &Path, audience: Audience) -> io::Result<Self> {
+        // A link keeps pointing where it did; a device or a pipe cannot be replaced.
+        let (place, there) = match audience {
+            Audience::Owner => (path.to_owned(), path.symlink_metadata()),
+            Audience::Umask => (path.canonicalize().unwrap_or_else(|_| path.to_owned()), path.metadata()),
+        };
+        if there.is_ok_and(|there| !there.is_file()) {
+            if audience == Audience::Owner && !is_own_stream(path) {
+                let cause =
+                    "a secret is written to a file of its own, and what is there is none; name another place";
+                return Err(io::Error::other(cause));
+            }
+            // Stdout may be a file that others have written to before.
+            return File::options().append(true).open(path).map(Self::Stream);
+        }
+        let folder = folder_of(&place);
+        let mode = if audience == Audience::Owner { 0o600 } else { 0o666 };
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        if let Ok(file) = rustix::fs::open(&folder, flags, Mode::from_raw_mode(mode)) {
+            return Ok(Self::Nameless(file.into(), place));
+        }
+        let permissions = std::fs::Permissions::from_mode(mode);
+        let file =
+            tempfile::Builder::new().prefix(UNFINISHED).permissions(permissions).tempfile_in(folder)?;
+        Ok(Self::Named(file, place))
+    }
+}
+
+/// Beginning of the name that a file has until it gets its own.
+const UNFINISHED: &str = ".keyreeve-";
+
+/// Gives a file without a name its place, in place of what is there.
+fn name(file: &File, place: &Path) -> io::Result<()> {
+    let link = |path: &Path| {
+        let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+        linkat(CWD, from, CWD, path, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+    };
+    // A link replaces nothing, a new name does.
+    let linked = tempfile::Builder::new().prefix(UNFINISHED).make_in(folder_of(place), link)?;
+    linked.persist(place).map(drop).map_err(|failure| failure.error)
+}
+
+fn folder_of(place: &Path) -> PathBuf {
+    match place.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         _ => PathBuf::from("."),
-    };
-    let mode = if audience == Audience::Owner { 0o600 } else { 0o666 };
-    let mut file = tempfile::Builder::new()
-        .prefix(".keyreeve-")
-        .permissions(std::fs::Permissions::from_mode(mode))
-        .tempfile_in(folder)
-        .map_err(wrong)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(wrong)?;
-    file.persist(&place).map(drop).map_err(|failure| wrong(failure.error))
+    }
 }
 
 /// A device, or a stream that this process was started with: nobody else makes those.

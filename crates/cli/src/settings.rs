@@ -1,5 +1,5 @@
-//! Where the server is and who asks: flag, then environment, then the client's configuration file. Not here: the
-//! configuration of a server.
+//! Where the server is and who asks: flag, then environment, then the context in use, then the client's configuration
+//! file. Not here: contexts (contexts), and the configuration of a server.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hyper::Uri;
 use keyreeve_server::config::wrong_toml;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::contexts::Contexts;
 use crate::errors::{Failure, Kind, Result};
 
 const NO_ADDRESS: &str = "no server is named: give --addr, or set KEYREEVE_ADDR (`. DIR/env` does, where DIR is the folder \
@@ -34,17 +35,32 @@ pub(crate) struct Connection {
     /// PEM file of the client certificate's private key [env: KEYREEVE_CLIENT_KEY]
     #[arg(long, global = true, value_name = "FILE", requires = "client_cert")]
     client_key: Option<PathBuf>,
+    /// Server and identity that `context add` keeps under this name, in place of the environment's; stands before the
+    /// command [env: KEYREEVE_CONTEXT]
+    // No global flag: `encrypt` and others have an encryption context.
+    #[arg(id = "server_context", long = "context", value_name = "NAME")]
+    context: Option<String>,
 }
 
-/// The client's configuration file.
-#[derive(Debug, Default, Deserialize)]
+/// A server and an identity: the client's configuration file, or a context.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-struct File {
-    addr: Option<String>,
-    ca: Option<PathBuf>,
-    token_file: Option<PathBuf>,
-    client_cert: Option<PathBuf>,
-    client_key: Option<PathBuf>,
+pub(crate) struct Known {
+    /// Address of the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) addr: Option<String>,
+    /// PEM file of its CA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<PathBuf>,
+    /// File with a bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// PEM file of a client certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// PEM file of its private key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_key: Option<PathBuf>,
 }
 
 /// Certificate and private key of a client, as PEM files.
@@ -87,13 +103,31 @@ pub(crate) struct Address {
 }
 
 impl Connection {
-    /// The server that flags, environment and file name, in this order.
+    /// The server that flags, environment, the context in use and the file name, in this order. A context that a flag
+    /// names goes before the environment.
     ///
     /// # Errors
     /// `Usage`: nothing names the server, its CA or an identity, or a value cannot be read.
     pub(crate) fn resolve(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Server> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let file = File::load(&variable)?;
+        if let Some(name) = &self.context {
+            let context = Contexts::load(&variable)?.named(name)?;
+            return self.resolve_beside(&|_: &str| None, &context);
+        }
+        // Who names a server elsewhere does not mean the context, whose token is for another.
+        let is_named = self.addr.is_some() || variable("KEYREEVE_ADDR").is_some();
+        let context =
+            if is_named { None } else { Contexts::load(&variable)?.in_use(variable("KEYREEVE_CONTEXT"))? };
+        let known = context.map_or_else(|| Known::load(&variable), Ok)?;
+        self.resolve_beside(&variable, &known)
+    }
+
+    /// The file that a flag says the token is in.
+    pub(crate) fn token_file(&self) -> Option<&Path> {
+        self.token_file.as_deref()
+    }
+
+    fn resolve_beside(&self, variable: &impl Fn(&str) -> Option<String>, file: &Known) -> Result<Server> {
         let address = self.addr.clone().or_else(|| variable("KEYREEVE_ADDR")).or_else(|| file.addr.clone());
         let address = Address::parse(&address.ok_or_else(|| Failure::usage(NO_ADDRESS))?)?;
         let ca = self
@@ -105,13 +139,13 @@ impl Connection {
             let text = "no CA is named to check the server by: give --ca FILE or set KEYREEVE_CA";
             return Err(Failure::usage(text));
         }
-        let identity = self.identity(&variable, &file)?;
+        let identity = self.identity(variable, file)?;
         Ok(Server { address, ca, identity })
     }
 
     /// A flag replaces what the environment says, and the environment what the file says, as a whole: a certificate
     /// from a flag never travels with somebody's token from the environment.
-    fn identity(&self, variable: &impl Fn(&str) -> Option<String>, file: &File) -> Result<Identity> {
+    fn identity(&self, variable: &impl Fn(&str) -> Option<String>, file: &Known) -> Result<Identity> {
         let from_flags = Identity {
             token: self.token_file.as_deref().map(read_token).transpose()?,
             client: pair(
@@ -152,20 +186,24 @@ impl Identity {
     }
 }
 
-impl File {
+impl Known {
     /// The file named by KEYREEVE_CONFIG, which must be there, or the one at the usual place, which may.
     fn load(variable: &impl Fn(&str) -> Option<String>) -> Result<Self> {
         let named = variable("KEYREEVE_CONFIG").map(PathBuf::from);
-        let usual = || {
-            let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-            let folder = folder.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
-            folder.map(|folder| folder.join("keyreeve/client.toml")).filter(|path| path.exists())
-        };
+        let usual =
+            || config_folder(variable).map(|folder| folder.join("client.toml")).filter(|path| path.exists());
         let Some(path) = named.or_else(usual) else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(&path).map_err(|cause| Failure::file("read", &path, cause))?;
         toml::from_str(&text)
             .map_err(|error| Failure::usage(format!("{}: {}", path.display(), wrong_toml(&text, &error))))
     }
+}
+
+/// The folder of this user's settings, where the environment tells.
+pub(crate) fn config_folder(variable: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
+    folder.map(|folder| folder.join("keyreeve"))
 }
 
 impl Address {

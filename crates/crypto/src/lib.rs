@@ -1,6 +1,6 @@
 //! Software algorithms behind core's crypto port: what each key can do lives in `algorithms`, which of them exist in
-//! `registry`, the house's own ciphertext in `envelope`. Knows nothing of storage or protocols, and keeps no key but
-//! RSA keys made ahead, which nobody has yet.
+//! `registry`, the house's own ciphertexts in `envelope` and `stream`. Knows nothing of storage or protocols, and keeps no
+//! key but RSA keys made ahead, which nobody has yet.
 
 mod ahead;
 mod algorithms;
@@ -15,6 +15,7 @@ mod registry;
 mod rng;
 mod selftest;
 mod software;
+pub mod stream;
 
 pub use envelope::envelope_owner;
 pub use software::SoftwareCrypto;

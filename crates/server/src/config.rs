@@ -29,6 +29,18 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// What kind of value it takes, for people.
+    pub fn kind(&self) -> &'static str {
+        let (section, name) = self.key.split_once('.').unwrap_or((self.key, ""));
+        let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
+        match defaults.get(section).and_then(|section| section.get(name)) {
+            Some(toml::Value::Boolean(_)) => "true or false",
+            Some(toml::Value::Integer(_)) => "whole number",
+            Some(toml::Value::Array(_)) => "list of texts",
+            _ => "text",
+        }
+    }
+
     /// The environment variable that says the same, such as `KEYREEVE_LISTEN_HTTP`.
     pub fn variable(&self) -> String {
         format!("KEYREEVE_{}", self.key.replace('.', "_").to_uppercase())

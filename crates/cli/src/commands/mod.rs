@@ -2,10 +2,16 @@
 
 mod backup;
 mod bench;
+mod bundle;
 mod cell;
 mod certificate;
 mod client;
+mod completions;
+mod config;
+mod context;
+mod datakey;
 mod decrypt;
+mod derive;
 mod dev;
 mod doctor;
 mod encrypt;
@@ -13,6 +19,9 @@ mod erasure;
 mod init;
 mod journal;
 mod key;
+mod mac;
+mod man;
+mod object;
 mod random;
 mod realm;
 mod restore;
@@ -22,18 +31,22 @@ mod shares;
 mod sign;
 mod status;
 mod target;
+mod token;
 mod unlock;
 mod verify;
+mod wrap;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
-use crate::client::Client;
+use crate::client::{Client, Data};
 use crate::errors::{Failure, Result};
+use crate::input;
 use crate::output::Format;
-use crate::settings::Connection;
+use crate::settings::{Connection, Server};
 
 /// What can be asked of the program.
 #[derive(Subcommand)]
@@ -45,16 +58,28 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(key::Key),
     #[command(subcommand)]
+    Object(object::Object),
+    #[command(subcommand)]
     Realm(realm::Realm),
     Encrypt(encrypt::Encrypt),
     Decrypt(decrypt::Decrypt),
     Sign(sign::Sign),
     Verify(verify::Verify),
+    Mac(mac::Mac),
+    #[command(name = "datakey")]
+    DataKey(datakey::DataKey),
+    Wrap(wrap::Wrap),
+    Unwrap(wrap::Unwrap),
+    Derive(derive::Derive),
     Random(random::Random),
     #[command(subcommand)]
     Journal(journal::Journal),
     #[command(subcommand)]
     Client(client::Client),
+    #[command(subcommand)]
+    Token(token::Token),
+    #[command(subcommand)]
+    Context(context::Context),
     #[command(subcommand)]
     Root(root::Root),
     #[command(subcommand)]
@@ -67,6 +92,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cell(cell::Cell),
     Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Config(config::Config),
+    Completions(completions::Completions),
+    Man(man::Man),
     Bench(bench::Bench),
     BenchCeiling(bench::BareServer),
 }
@@ -77,6 +106,8 @@ pub(crate) struct Session {
     pub(crate) format: Format,
     /// Where the server is and who asks.
     pub(crate) connection: Connection,
+    /// Requests are printed as lines of curl and not sent.
+    pub(crate) prints_curl: bool,
 }
 
 /// Data from a file or stdin, to a file or stdout.
@@ -121,6 +152,40 @@ enum Padding {
     Pkcs1,
 }
 
+/// How key material is wrapped.
+#[derive(Clone, Copy, ValueEnum)]
+enum WrapAlgorithm {
+    /// RFC 3394; material of a multiple of 8 bytes
+    AesKw,
+    /// RFC 5649
+    AesKwp,
+    /// RFC 8017 with SHA-256; short material
+    #[value(name = "rsa-oaep-sha256")]
+    RsaOaepSha256,
+    /// A fresh AES-256 key by RSA-OAEP, then AES-KWP under that (PKCS#11 CKM_RSA_AES_KEY_WRAP)
+    #[value(name = "rsa-aes-kwp-sha256")]
+    RsaAesKwpSha256,
+}
+
+/// Form of a key outside of the server.
+#[derive(Clone, Copy, ValueEnum)]
+enum KeyForm {
+    /// The bytes of a symmetric key
+    Raw,
+    /// A private key in DER (RFC 5208)
+    Pkcs8,
+    /// An RSA key in DER (RFC 8017)
+    Pkcs1,
+    /// A private key of an elliptic curve in DER (RFC 5915)
+    Sec1,
+    /// A public key in DER: SubjectPublicKeyInfo
+    Spki,
+    /// Any of these, or a public one, in PEM
+    Pem,
+    /// A JSON Web Key (RFC 7517)
+    Jwk,
+}
+
 impl Command {
     /// Runs the command.
     ///
@@ -133,14 +198,22 @@ impl Command {
             Self::Server(command) => command.run(),
             Self::Status(command) => command.run(session),
             Self::Key(command) => command.run(session),
+            Self::Object(command) => command.run(session),
             Self::Realm(command) => command.run(session),
             Self::Encrypt(command) => command.run(session),
             Self::Decrypt(command) => command.run(session),
             Self::Sign(command) => command.run(session),
             Self::Verify(command) => command.run(session),
+            Self::Mac(command) => command.run(session),
+            Self::DataKey(command) => command.run(session),
+            Self::Wrap(command) => command.run(session),
+            Self::Unwrap(command) => command.run(session),
+            Self::Derive(command) => command.run(session),
             Self::Random(command) => command.run(session),
             Self::Journal(command) => command.run(session),
             Self::Client(command) => command.run(session),
+            Self::Token(command) => command.run(session),
+            Self::Context(command) => command.run(session),
             Self::Root(command) => command.run(session),
             Self::Certificate(command) => command.run(session),
             Self::Backup(command) => command.run(session),
@@ -148,6 +221,9 @@ impl Command {
             Self::Target(command) => command.run(session),
             Self::Cell(command) => command.run(session),
             Self::Doctor(command) => command.run(session),
+            Self::Config(command) => command.run(session),
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
             Self::Bench(command) => command.run(session),
             Self::BenchCeiling(command) => command.run(),
         }
@@ -160,7 +236,24 @@ impl Session {
     /// # Errors
     /// `Usage` where nothing names one.
     fn client(&self) -> Result<Client> {
-        Client::new(self.connection.resolve(|name| std::env::var(name).ok())?)
+        Ok(Client::new(self.server()?)?.printing_curl(self.prints_curl))
+    }
+
+    /// The server that flags, environment and files name.
+    ///
+    /// # Errors
+    /// `Usage` where nothing names one.
+    fn server(&self) -> Result<Server> {
+        self.connection.resolve(|name| std::env::var(name).ok())
+    }
+
+    /// Data from a file, or from stdin where none is named; nothing is read where nothing will be sent.
+    ///
+    /// # Errors
+    /// The file or stdin cannot be read, or holds too much.
+    fn data(&self, file: Option<&Path>) -> Result<Data> {
+        let bytes = if self.prints_curl { Zeroizing::default() } else { input::data(file)? };
+        Ok(Data { bytes, from: file.map(Path::to_owned) })
     }
 }
 
@@ -227,4 +320,19 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write NAME=VALUE".to_owned()),
     }
+}
+
+/// Reads bytes in hexadecimal.
+fn unhexed(text: &str) -> Result<mac::Bytes, String> {
+    let wrong = || "write an even number of hexadecimal digits".to_owned();
+    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong());
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
+/// Bytes in hexadecimal.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

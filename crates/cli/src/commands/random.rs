@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::json;
 
-use super::{Session, required};
+use super::{Session, hexadecimal, required};
 use crate::errors::{Failure, Result};
 use crate::output::{self, Audience, Format};
 
@@ -45,7 +45,7 @@ impl Random {
         }
         let bytes = STANDARD.decode(text).map_err(|_| Failure::answer("no base64"))?;
         if self.hex {
-            return output::line(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+            return output::line(&hexadecimal(&bytes));
         }
         output::bytes(&bytes, None, Audience::Umask)
     }

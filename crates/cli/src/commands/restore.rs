@@ -11,6 +11,7 @@ use super::unlock::UnlockFlags;
 use super::{Session, address, text};
 use crate::errors::Result;
 use crate::output::{self, Format};
+use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,7 +63,11 @@ impl Restore {
             keep_new: self.keep_new,
             cell: self.cell.as_deref().map(address).transpose()?,
         };
-        let report = started(restore::restore(&wanted, &self.unlock.by()))?;
+        let mut progress = None;
+        let mut begun = || progress = Some(Progress::of("restoring and verifying"));
+        let report = started(restore::restore(&wanted, &self.unlock.by(), &mut begun));
+        drop(progress);
+        let report = report?;
         if session.format == Format::Json {
             output::json(&report)?;
         } else {

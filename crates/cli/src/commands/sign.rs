@@ -6,7 +6,6 @@ use super::encrypt::write_made;
 use super::{Scheme, Session, Streams};
 use crate::client::{segment, with_query};
 use crate::errors::Result;
-use crate::input;
 use crate::output::Audience;
 
 const EXAMPLES: &str = "\
@@ -40,7 +39,7 @@ impl Sign {
         let mut query = self.scheme.query();
         query.extend(self.key_version.map(|version| ("version", version.to_string())));
         let path = with_query(&format!("/v1/keys/{}/sign", segment(&self.name)), &query);
-        let data = input::data(self.streams.input.as_deref())?;
+        let data = session.data(self.streams.input.as_deref())?;
         let made = session.client()?.post_bytes(&path, &data)?;
         write_made(session, &self.streams, "signature", &made, Audience::Umask)
     }

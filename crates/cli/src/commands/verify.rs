@@ -56,7 +56,7 @@ impl Verify {
         query.push(("signature", STANDARD.encode(&signature)));
         query.extend(self.key_version.map(|version| ("version", version.to_string())));
         let path = with_query(&format!("/v1/keys/{}/verify", segment(&self.name)), &query);
-        let data = input::data(self.input.as_deref())?;
+        let data = session.data(self.input.as_deref())?;
         let verdict = session.client()?.post_for_json(&path, &data)?;
         let valid =
             verdict.get("valid").and_then(Value::as_bool).ok_or_else(|| Failure::answer("no verdict"))?;

@@ -7,6 +7,7 @@ mod bad_input;
 mod clients;
 mod crash;
 mod disk;
+mod files;
 mod garbage;
 mod http;
 mod readme;

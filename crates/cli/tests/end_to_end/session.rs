@@ -132,19 +132,25 @@ macro_rules! sessions {
 
 sessions! {
     backup
+    bundle
     clients_and_grants
+    contexts
     curl
     denials_and_mistakes
     destruction
     encryption
     export
+    files
+    help
     journal
     key_life
+    keys_from_elsewhere
     openssl
     output_forms
     root_key
     signatures
     the_past
+    upkeep
 }
 
 #[test]

@@ -5,4 +5,5 @@ pub mod certificate;
 pub mod restore;
 pub mod root;
 pub mod shares;
+pub mod stream;
 pub mod unlock;

@@ -59,12 +59,13 @@ pub struct Wanted {
     pub cell: Option<String>,
 }
 
-/// Restores, or tells what that would do. Gives what was restored, verified, taken back and left.
+/// Restores, or tells what that would do. Gives what was restored, verified, taken back and left. `begun` is called once
+/// the root key is unlocked and the long work begins.
 ///
 /// # Errors
 /// `Value` for a point in time that is none; where the folder is not new, the target holds no backup, its root key does
 /// not open, or a key does not come back.
-pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>) -> Result<Value, StartError> {
+pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>, begun: &mut dyn FnMut()) -> Result<Value, StartError> {
     let to = wanted.to.as_deref().map_or(Ok(PointInTime::Latest), point)?;
     // A preview leaves nothing behind, and nothing where the restore shall go.
     let scratch = wanted.is_preview.then(|| scratch_beside(&wanted.into)).transpose()?;
@@ -73,6 +74,7 @@ pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>) -> Result<Value, StartError> 
     let options = store_options(&config, crypto()?);
     let from = options.opener().open(&wanted.from).map_err(BackupError::from).map_err(StoreError::from)?;
     let unlock = by.unlock_at(&*from)?;
+    begun();
     make_dir(into)?;
     check_data_dir(into)?;
     let plan = Plan { from: &*from, to, keep_new: wanted.keep_new, cell: wanted.cell.clone() };

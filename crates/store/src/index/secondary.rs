@@ -34,6 +34,7 @@ pub(crate) fn is_indexed(key: &keyreeve_core::record::RecordKey) -> bool {
         RecordKey::Object(_)
             | RecordKey::Material(_)
             | RecordKey::Key(_)
+            | RecordKey::KeyName(..)
             | RecordKey::Principal(_)
             | RecordKey::Server(_)
             | RecordKey::Erasure(_)

@@ -9,6 +9,7 @@ use crate::commands::unlock::UnlockFlags;
 use crate::commands::{Session, address, text};
 use crate::errors::{Failure, Kind, Result};
 use crate::output::{self, Format};
+use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +40,12 @@ impl Verify {
     /// `Verification` where anything is wrong; the target cannot be reached; the root key is not unlocked.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let by = self.deep.then(|| self.unlock.by());
-        let verified = started(backups::verify(&address(&self.from)?, by.as_ref(), &mut |_| {}))?;
+        // Not before there is something to tell: until then a passphrase may be asked for.
+        let mut progress: Option<Progress> = None;
+        let mut told = |what: &str| progress.get_or_insert_with(|| Progress::of(what)).tell(what);
+        let verified = started(backups::verify(&address(&self.from)?, by.as_ref(), &mut told));
+        drop(progress);
+        let verified = verified?;
         let problems = verified.get("problems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         match session.format {
             Format::Json => output::json(&verified)?,

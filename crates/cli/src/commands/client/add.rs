@@ -32,7 +32,7 @@ pub(crate) struct Add {
 
 /// A built-in role.
 #[derive(Clone, Copy, ValueEnum)]
-enum Role {
+pub(in crate::commands) enum Role {
     Admin,
     Operator,
     User,

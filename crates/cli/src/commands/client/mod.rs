@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use super::Session;
 use crate::errors::Result;
+pub(super) use add::Role;
 
 /// Manage clients: principals with certificates of the server's CA.
 #[derive(Subcommand)]

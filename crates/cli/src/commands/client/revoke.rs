@@ -28,7 +28,7 @@ impl Revoke {
     /// `Usage` without consent; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let mut client = session.client()?;
-        input::consent_of_people(self.yes, "shut out the client", &self.name)?;
+        input::consent_of_people(self.yes || session.prints_curl, "shut out the client", &self.name)?;
         let revoked = client.post(&format!("/v1/clients/{}/revoke", segment(&self.name)), &json!({}))?;
         match session.format {
             Format::Json => output::json(&revoked),

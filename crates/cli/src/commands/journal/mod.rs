@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::Session;
 use crate::errors::Result;
+pub(super) use show::print_entries;
 
 /// Read the journal, follow it, or have it verified.
 #[derive(Subcommand)]

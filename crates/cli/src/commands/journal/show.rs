@@ -40,18 +40,33 @@ impl Show {
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let limit = self.limit.unwrap_or(u64::MAX);
-        let mut query = vec![("limit", limit.min(PAGE_ENTRIES).to_string())];
-        query.extend(self.key.map(|key| ("key", key)));
-        let after = self.after.map(|after| after.to_string());
-        let (mut printer, mut printed) = (Printer::new(session.format), 0);
-        session.client()?.pages("/v1/journal", after, &query, "entries", |entry| {
-            printer.entry(&entry)?;
-            printed += 1;
-            Ok(if printed == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
-        printer.end()
+        let query = self.key.map(|key| ("key", key)).into_iter().collect();
+        print_entries(session, self.after, self.limit, query)
     }
+}
+
+/// Asks page by page for the entries after a position that the filters in `query` let through, and prints them as they
+/// come.
+///
+/// # Errors
+/// As every request.
+pub(in crate::commands) fn print_entries(
+    session: &Session,
+    after: Option<u64>,
+    limit: Option<u64>,
+    mut query: Vec<(&'static str, String)>,
+) -> Result<()> {
+    let limit = limit.unwrap_or(u64::MAX);
+    query.push(("limit", limit.min(PAGE_ENTRIES).to_string()));
+    let after = after.map(|after| after.to_string());
+    let (mut client, mut printed) = (session.client()?, 0);
+    let mut printer = Printer::new(session.format);
+    client.pages("/v1/journal", after, &query, "entries", |entry| {
+        printer.entry(&entry)?;
+        printed += 1;
+        Ok(if printed == limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    printer.end()
 }
 
 /// What stands above the cells of a row.

@@ -46,6 +46,9 @@ pub(crate) struct Create {
     /// Let its secret or private material leave the server, wrapped by another key
     #[arg(long)]
     exportable: bool,
+    /// Let it leave in the clear as well
+    #[arg(long, requires = "exportable")]
+    plain_export: bool,
     /// Days from `key destroy` to the destruction, 0 to 365; the default is the server's
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(..=365))]
     waiting_days: Option<u16>,
@@ -69,6 +72,7 @@ impl Create {
             "usage": self.usage,
             "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
             "exportable": self.exportable,
+            "sensitive": !self.plain_export,
             "active": !self.inactive,
             "destroy_waiting_days": self.waiting_days,
             "destroy_at_once": !self.always_wait,

@@ -54,13 +54,13 @@ impl Destroy {
         match (&self.tag, &self.name) {
             (Some((name, value)), _) => {
                 let tag = format!("{name}={value}");
-                input::consent(self.yes, "destroy all keys with the tag", &tag)?;
+                input::consent(self.yes || session.prints_curl, "destroy all keys with the tag", &tag)?;
                 self.erasing.run(session, &mut client, &[("tag", &tag)])
             }
             (None, Some(name)) if self.cancel => print(session, &client.delete(&path(name, "/destroy"))?),
             (None, Some(name)) => {
                 self.erasing.refuse_period()?;
-                input::consent(self.yes, "destroy the key", name)?;
+                input::consent(self.yes || session.prints_curl, "destroy the key", name)?;
                 self.one(session, &mut client, name)
             }
             (None, None) => Err(Failure::usage("name a key, or a --tag")),

@@ -4,32 +4,41 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clap::{Args, ValueEnum};
-use serde_json::json;
+use clap::Args;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::path;
 use crate::client::with_query;
-use crate::commands::{Session, required, word};
+use crate::commands::{KeyForm, Session, WrapAlgorithm, required, word};
 use crate::errors::{Failure, Result};
 use crate::output::{self, Audience, Format};
 
 const EXAMPLES: &str = "\
 Examples:
   keyreeve key export pair --public > pair.pem
-  keyreeve key export payload --wrap-with transport --out payload.wrapped";
+  keyreeve key export pair --public --format jwk
+  keyreeve key export payload --wrap-with transport --out payload.wrapped
+  keyreeve key export brought --plain --format jwk --out brought.jwk";
 
-/// Export a public key in PEM (SubjectPublicKeyInfo), or secret or private material, wrapped by another key.
+/// Export a public key, or secret or private material, wrapped by another key.
 ///
-/// Material leaves only where the key was created with --exportable, and only wrapped: raw for a symmetric key, PKCS#8
-/// for a private one, inside the wrapping.
+/// Material leaves only where the key was made with --exportable, and in the clear only where it is no secret of the
+/// server's making. Without --format a symmetric key is raw, a private one PKCS#8, and a public one PEM.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Export {
     /// The key
     name: String,
-    /// The public half, in PEM
-    #[arg(long, conflicts_with_all = ["wrap_with", "wrap_algorithm"])]
+    /// The public half
+    #[arg(long, conflicts_with_all = ["wrap_with", "wrap_algorithm", "plain"])]
     public: bool,
+    /// The secret or private material, in the clear
+    #[arg(long, conflicts_with = "wrap_with")]
+    plain: bool,
+    /// Form of the key
+    #[arg(long, value_enum)]
+    format: Option<KeyForm>,
     /// The secret or private material, wrapped by this key
     #[arg(long, value_name = "KEY")]
     wrap_with: Option<String>,
@@ -44,17 +53,6 @@ pub(crate) struct Export {
     out: Option<PathBuf>,
 }
 
-/// How material is wrapped.
-#[derive(Clone, Copy, ValueEnum)]
-enum WrapAlgorithm {
-    /// RFC 3394; material of a multiple of 8 bytes
-    AesKw,
-    /// RFC 5649
-    AesKwp,
-    /// RFC 8017 with SHA-256; short material
-    RsaOaepSha256,
-}
-
 impl Export {
     /// Asks and writes.
     ///
@@ -64,14 +62,21 @@ impl Export {
         if self.public {
             return self.export_public(session);
         }
-        let Some(wrapping) = &self.wrap_with else {
+        if self.wrap_with.is_none() && !self.plain {
             let text = "say what to export: --public for the public half, or --wrap-with KEY for the secret or private \
-                        material, which leaves the server only wrapped";
+                        material, or --plain for that in the clear";
             return Err(Failure::usage(text));
-        };
-        let mut body = json!({ "wrap_with": wrapping, "version": self.key_version });
-        if let Some(algorithm) = self.wrap_algorithm {
-            body["wrap_algorithm"] = word(algorithm).into();
+        }
+        let mut body = json!({ "version": self.key_version });
+        let given = [
+            ("wrap_with", self.wrap_with.clone()),
+            ("wrap_algorithm", self.wrap_algorithm.map(word)),
+            ("format", self.format.map(word)),
+        ];
+        for (field, value) in given {
+            if let Some(value) = value {
+                body[field] = value.into();
+            }
         }
         let answer = session.client()?.post(&path(&self.name, "/export"), &body)?;
         if session.format == Format::Json {
@@ -81,20 +86,29 @@ impl Export {
                 Audience::Owner,
             );
         }
-        let wrapped =
-            STANDARD.decode(required(&answer, "wrapped")?).map_err(|_| Failure::answer("no base64"))?;
-        output::bytes(&wrapped, self.out.as_deref(), Audience::Owner)
+        let bytes = match answer.get("data") {
+            Some(key @ Value::Object(_)) => output::json_text(key).into_bytes(),
+            Some(Value::String(pem)) if pem.starts_with("-----BEGIN ") => pem.clone().into_bytes(),
+            found => {
+                let field = if found.is_some() { "data" } else { "wrapped" };
+                STANDARD.decode(required(&answer, field)?).map_err(|_| Failure::answer("no base64"))?
+            }
+        };
+        output::bytes(&Zeroizing::new(bytes), self.out.as_deref(), Audience::Owner)
     }
 
     fn export_public(&self, session: &Session) -> Result<()> {
-        let query: Vec<_> =
-            self.key_version.map(|version| ("version", version.to_string())).into_iter().collect();
-        let pem = session.client()?.get_bytes(&with_query(&path(&self.name, "/public"), &query))?;
+        let mut query = Vec::new();
+        query.extend(self.key_version.map(|version| ("version", version.to_string())));
+        query.extend(self.format.map(|form| ("format", word(form))));
+        let key = session.client()?.get_bytes(&with_query(&path(&self.name, "/public"), &query))?;
         if session.format == Format::Json {
-            let pem = std::str::from_utf8(&pem).map_err(|_| Failure::answer("no PEM"))?;
-            let value = json!({ "public": pem });
+            let text = |_| STANDARD.encode(&key);
+            let value = serde_json::from_slice::<Value>(&key)
+                .unwrap_or_else(|_| std::str::from_utf8(&key).map_or_else(text, str::to_owned).into());
+            let value = json!({ "public": value });
             return output::bytes(output::json_text(&value).as_bytes(), self.out.as_deref(), Audience::Umask);
         }
-        output::bytes(&pem, self.out.as_deref(), Audience::Umask)
+        output::bytes(&key, self.out.as_deref(), Audience::Umask)
     }
 }

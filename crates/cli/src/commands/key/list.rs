@@ -14,7 +14,8 @@ const PAGE_KEYS: usize = 1000;
 const EXAMPLES: &str = "\
 Examples:
   keyreeve key list
-  keyreeve key list --tag team=build -o json";
+  keyreeve key list --tag team=build -o json
+  keyreeve key list --state suspended --prefix invoices/";
 
 /// List the keys that you may see: all pages, by name.
 #[derive(Args)]
@@ -23,6 +24,15 @@ pub(crate) struct List {
     /// Only keys with this label; repeat for more, which must all be there
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     tags: Vec<String>,
+    /// Only keys whose names begin like this
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Only keys in this state, such as active or suspended
+    #[arg(long)]
+    state: Option<String>,
+    /// Only keys of this algorithm, such as aes-256
+    #[arg(short, long)]
+    algorithm: Option<String>,
 }
 
 impl List {
@@ -33,6 +43,8 @@ impl List {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let mut query = vec![("limit", PAGE_KEYS.to_string())];
         query.extend(self.tags.into_iter().map(|tag| ("tag", tag)));
+        let filters = [("name_prefix", self.prefix), ("state", self.state), ("algorithm", self.algorithm)];
+        query.extend(filters.into_iter().filter_map(|(name, value)| Some((name, value?))));
         let mut keys = Vec::new();
         session.client()?.pages("/v1/keys", None, &query, "keys", |key| {
             keys.push(key);

@@ -1,15 +1,20 @@
 //! `keyreeve key ...`: the commands that manage keys, one file each. Here: their list, and how a key is shown.
 
 mod activate;
+mod alias;
 mod create;
 mod destroy;
+mod disable;
 mod export;
 mod grant;
+mod history;
+mod import;
 mod list;
 mod restore;
 mod revoke;
 mod rotate;
 mod show;
+mod tag;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -23,15 +28,21 @@ use crate::output::{self, Format};
 #[derive(Subcommand)]
 pub(crate) enum Key {
     Create(create::Create),
+    Import(import::Import),
     List(list::List),
     Show(show::Show),
     Rotate(rotate::Rotate),
     Activate(activate::Activate),
+    Disable(disable::Disable),
+    Enable(disable::Enable),
     Revoke(revoke::Revoke),
     Destroy(destroy::Destroy),
     Restore(restore::Restore),
     Export(export::Export),
     Grant(grant::Grant),
+    Tag(tag::Tag),
+    Alias(alias::Alias),
+    History(history::History),
 }
 
 impl Key {
@@ -42,15 +53,21 @@ impl Key {
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Create(command) => command.run(session),
+            Self::Import(command) => command.run(session),
             Self::List(command) => command.run(session),
             Self::Show(command) => command.run(session),
             Self::Rotate(command) => command.run(session),
             Self::Activate(command) => command.run(session),
+            Self::Disable(command) => command.run(session),
+            Self::Enable(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
             Self::Destroy(command) => command.run(session),
             Self::Restore(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Grant(command) => command.run(session),
+            Self::Tag(command) => command.run(session),
+            Self::Alias(command) => command.run(session),
+            Self::History(command) => command.run(session),
         }
     }
 }
@@ -64,7 +81,7 @@ fn path(name: &str, below: &str) -> String {
 ///
 /// # Errors
 /// Stdout cannot be written.
-fn print(session: &Session, key: &Value) -> Result<()> {
+pub(super) fn print(session: &Session, key: &Value) -> Result<()> {
     if session.format == Format::Json {
         return output::json(key);
     }

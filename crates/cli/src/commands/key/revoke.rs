@@ -51,7 +51,7 @@ impl Revoke {
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        input::consent_of_people(self.yes, "revoke the key", &self.name)?;
+        input::consent_of_people(self.yes || session.prints_curl, "revoke the key", &self.name)?;
         let body = json!({ "reason": word(self.reason), "message": self.message });
         print(session, &session.client()?.post(&path(&self.name, "/revoke"), &body)?)
     }

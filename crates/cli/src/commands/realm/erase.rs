@@ -33,7 +33,7 @@ impl Erase {
     /// `Usage` without consent; `State` where it takes longer than it has patience for; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let mut client = session.client()?;
-        input::consent(self.yes, "destroy all keys of the realm", &self.name)?;
+        input::consent(self.yes || session.prints_curl, "destroy all keys of the realm", &self.name)?;
         self.erasing.run(session, &mut client, &[("realm", &self.name)])
     }
 }

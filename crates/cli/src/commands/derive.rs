@@ -1,0 +1,120 @@
+//! `keyreeve derive`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::mac::Bytes;
+use super::{Session, name_and_value, unhexed, word};
+use crate::client::segment;
+use crate::errors::{Failure, Result};
+use crate::input;
+
+const EXAMPLES: &str = "\
+Examples:
+  keyreeve derive master --name tenant-7 --algorithm aes-256 --info 74656e616e742d37
+  keyreeve derive mine --name shared --algorithm aes-256 --method ecdh --peer theirs.pem";
+
+/// Derive a new key from a key. It lives on the server like any other.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Derive {
+    /// The key
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// Name of the new key
+    #[arg(long)]
+    name: String,
+    /// Algorithm of the new key
+    #[arg(short, long, required_unless_present = "bytes")]
+    algorithm: Option<String>,
+    /// Derive a secret of so many bytes instead, which is no key
+    #[arg(long, value_name = "COUNT", conflicts_with = "algorithm")]
+    bytes: Option<usize>,
+    /// How
+    #[arg(long, value_enum, default_value_t = Method::Hkdf)]
+    method: Method,
+    /// Hash; the default is sha256
+    #[arg(long, value_name = "HASH")]
+    hash: Option<String>,
+    /// Salt, in hexadecimal
+    #[arg(long, value_name = "HEX", value_parser = unhexed)]
+    salt: Option<Bytes>,
+    /// What the new key is bound to, in hexadecimal
+    #[arg(long, value_name = "HEX", value_parser = unhexed)]
+    info: Option<Bytes>,
+    /// Rounds of pbkdf2
+    #[arg(long, value_name = "COUNT")]
+    iterations: Option<u32>,
+    /// File with the other side's public key, in PEM, for ecdh
+    #[arg(long, value_name = "FILE")]
+    peer: Option<PathBuf>,
+    /// What the new key may be used for; the default is every use that fits the algorithm
+    #[arg(long, value_delimiter = ',', value_name = "USE,...")]
+    usage: Option<Vec<String>>,
+    /// Label it with this pair; repeat for more
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    tags: Vec<(String, String)>,
+    /// Let it leave the server, wrapped by another key
+    #[arg(long)]
+    exportable: bool,
+}
+
+/// How a key is derived.
+#[derive(Clone, Copy, ValueEnum)]
+enum Method {
+    /// RFC 5869
+    Hkdf,
+    /// SP 800-108, counter mode
+    #[value(name = "sp800-108-counter")]
+    Sp800108Counter,
+    /// SP 800-108, feedback mode
+    #[value(name = "sp800-108-feedback")]
+    Sp800108Feedback,
+    /// RFC 8018
+    Pbkdf2,
+    /// Agreement with another side's public key
+    Ecdh,
+}
+
+impl Derive {
+    /// Asks and prints the new key.
+    ///
+    /// # Errors
+    /// The peer's file cannot be read; as every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let peer = self.peer.as_deref().map(|path| {
+            let pem = input::data(Some(path))?;
+            let text = std::str::from_utf8(&pem).map(str::to_owned);
+            text.map_err(|_| Failure::usage(format!("{} is no PEM text", path.display())))
+        });
+        let peer = peer.transpose()?;
+        let mut body = json!({
+            "name": self.name,
+            "method": word(self.method),
+            "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
+            "exportable": self.exportable,
+        });
+        let given = [
+            ("algorithm", self.algorithm.map(Into::into)),
+            ("bytes", self.bytes.map(Into::into)),
+            ("hash", self.hash.map(Into::into)),
+            ("salt", self.salt.map(|salt| STANDARD.encode(salt).into())),
+            ("info", self.info.map(|info| STANDARD.encode(info).into())),
+            ("iterations", self.iterations.map(Into::into)),
+            ("peer", peer.map(Into::into)),
+            ("usage", self.usage.map(Into::into)),
+        ];
+        for (field, value) in given {
+            if let Some(value) = value {
+                body[field] = value;
+            }
+        }
+        let path = format!("/v1/keys/{}/derive", segment(&self.key));
+        super::key::print(session, &session.client()?.post(&path, &body)?)
+    }
+}

@@ -1,0 +1,121 @@
+//! `keyreeve key import`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{path, print};
+use crate::commands::{KeyForm, Session, WrapAlgorithm, name_and_value, word};
+use crate::errors::{Failure, Result};
+use crate::input;
+
+const EXAMPLES: &str = "\
+Examples:
+  keyreeve key import signer --from signer.pem
+  keyreeve key import legacy --from legacy.bin --format raw --algorithm aes-256
+  keyreeve key import brought --from brought.wrapped --wrapped-with keyreeve-wrapping-key --algorithm aes-256
+  keyreeve key import signer --from next.pem --as-version";
+
+/// Bring a key that was made elsewhere, or a public key alone.
+///
+/// PEM and JSON Web Keys tell what they are; of other forms say --format. A wrapped key holds raw bytes unless --format says
+/// more.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Import {
+    /// Its name, unique in the realm
+    name: String,
+    /// File with the key
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// Form of the key
+    #[arg(long, value_enum)]
+    format: Option<KeyForm>,
+    /// Its algorithm, where the form does not tell it
+    #[arg(short, long)]
+    algorithm: Option<String>,
+    /// It is wrapped, and this key of the server unwraps it
+    #[arg(long, value_name = "KEY")]
+    wrapped_with: Option<String>,
+    /// How it is wrapped; the default is aes-kwp with an AES key and rsa-oaep-sha256 with an RSA key
+    #[arg(long, value_enum, requires = "wrapped_with")]
+    wrap_algorithm: Option<WrapAlgorithm>,
+    /// It is the next version of a key that is there
+    #[arg(long, conflicts_with_all = ["algorithm", "usage", "tags", "exportable"])]
+    as_version: bool,
+    /// What it may be used for; the default is every use that fits the algorithm
+    #[arg(long, value_delimiter = ',', value_name = "USE,...")]
+    usage: Option<Vec<String>>,
+    /// Label it with this pair; repeat for more
+    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    tags: Vec<(String, String)>,
+    /// Let its secret or private material leave the server, wrapped by another key
+    #[arg(long)]
+    exportable: bool,
+    /// Let it leave in the clear as well
+    #[arg(long, requires = "exportable")]
+    plain_export: bool,
+}
+
+impl Import {
+    /// Reads the file, asks, and prints the key.
+    ///
+    /// # Errors
+    /// `Usage` where nobody says what form it has; the file cannot be read; as every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let material = self.material()?;
+        let mut client = session.client()?;
+        if self.as_version {
+            let body = json!({ "material": material });
+            return print(session, &client.post(&path(&self.name, "/versions"), &body)?);
+        }
+        let mut body = json!({
+            "name": self.name,
+            "material": material,
+            "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
+            "exportable": self.exportable,
+            "sensitive": !self.plain_export,
+        });
+        let given = [("algorithm", self.algorithm.map(Value::from)), ("usage", self.usage.map(Value::from))];
+        for (field, value) in given {
+            if let Some(value) = value {
+                body[field] = value;
+            }
+        }
+        print(session, &client.post("/v1/keys", &body)?)
+    }
+
+    /// As the API takes it. Holds a secret.
+    fn material(&self) -> Result<Value> {
+        let bytes = input::data(Some(&self.from))?;
+        let form = match self.format {
+            Some(form) => form,
+            None if self.wrapped_with.is_some() => KeyForm::Raw,
+            None if bytes.starts_with(b"-----BEGIN ") => KeyForm::Pem,
+            None if bytes.trim_ascii_start().starts_with(b"{") => KeyForm::Jwk,
+            None => {
+                let text = format!("{} is neither PEM nor a JSON Web Key: say --format", self.from.display());
+                return Err(Failure::usage(text));
+            }
+        };
+        let wrong = |what: &str| Failure::usage(format!("{} is no {what}", self.from.display()));
+        let data: Value = match form {
+            _ if self.wrapped_with.is_some() => STANDARD.encode(&bytes).into(),
+            KeyForm::Pem => std::str::from_utf8(&bytes).map_err(|_| wrong("PEM text"))?.into(),
+            KeyForm::Jwk => serde_json::from_slice(&bytes).map_err(|_| wrong("JSON"))?,
+            _ => STANDARD.encode(&bytes).into(),
+        };
+        let mut material = json!({ "format": word(form), "data": data });
+        if let Some(key) = &self.wrapped_with {
+            material["wrapped_with"] = key.clone().into();
+        }
+        if let Some(algorithm) = self.wrap_algorithm {
+            material["wrap_algorithm"] = word(algorithm).into();
+        }
+        Ok(material)
+    }
+}

@@ -1,0 +1,76 @@
+//! `keyreeve mac`.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Session, hexadecimal, unhexed};
+use crate::client::{segment, with_query};
+use crate::errors::{Failure, Kind, Result};
+use crate::output::{self, Format};
+
+const EXAMPLES: &str = "\
+Examples:
+  keyreeve mac seal < message.txt
+  keyreeve mac seal --in message.txt --verify 3b5a...";
+
+/// Make a message authentication code (MAC) over data and print it in hexadecimal, or verify one.
+///
+/// Exit code 5: it is not valid.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Mac {
+    /// The key
+    name: String,
+    /// Verify this MAC, in hexadecimal: prints `valid` or `not valid`
+    #[arg(long, value_name = "HEX", value_parser = unhexed)]
+    verify: Option<Bytes>,
+    /// Use this version of the key; the default is the newest, and to verify each, newest first
+    #[arg(long, value_name = "NUMBER")]
+    key_version: Option<u32>,
+    /// Read the data from this file instead of stdin
+    #[arg(long = "in", value_name = "FILE")]
+    input: Option<PathBuf>,
+}
+
+/// Bytes that a flag gives.
+pub(super) type Bytes = std::sync::Arc<[u8]>;
+
+impl Mac {
+    /// Reads, asks, prints.
+    ///
+    /// # Errors
+    /// `Verification` where the MAC is not valid; as every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let mut query = Vec::new();
+        query.extend(self.key_version.map(|version| ("version", version.to_string())));
+        query.extend(self.verify.as_ref().map(|mac| ("mac", STANDARD.encode(mac))));
+        let below = if self.verify.is_some() { "mac/verify" } else { "mac" };
+        let path = with_query(&format!("/v1/keys/{}/{below}", segment(&self.name)), &query);
+        let data = session.data(self.input.as_deref())?;
+        let mut client = session.client()?;
+        if self.verify.is_none() {
+            let made = client.post_bytes(&path, &data)?;
+            return match session.format {
+                Format::Json => {
+                    output::json(&json!({ "mac": STANDARD.encode(&made.bytes), "version": made.version }))
+                }
+                Format::Table => output::line(&hexadecimal(&made.bytes)),
+            };
+        }
+        let verdict = client.post_for_json(&path, &data)?;
+        let valid =
+            verdict.get("valid").and_then(Value::as_bool).ok_or_else(|| Failure::answer("no verdict"))?;
+        match session.format {
+            Format::Json => output::json(&verdict)?,
+            Format::Table => output::line(if valid { "valid" } else { "not valid" })?,
+        }
+        if valid {
+            return Ok(());
+        }
+        Err(Failure::new(Kind::Verification, "the MAC is not valid for this data and key"))
+    }
+}

@@ -1,0 +1,56 @@
+//! How far long work has come, on stderr where that is a terminal. Not here: the work.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Pause between two looks of what turns.
+const TICK: Duration = Duration::from_millis(120);
+
+/// A line that is drawn again and again, and gone once this is dropped.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Of bytes, of so many where that is known.
+    pub(crate) fn bytes(total: Option<u64>) -> Self {
+        let (bar, template) = match total {
+            Some(total) => {
+                (ProgressBar::new(total), "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")
+            }
+            None => (ProgressBar::new_spinner(), "{spinner} {bytes}, {bytes_per_sec}"),
+        };
+        Self(styled(bar, template))
+    }
+
+    /// Of work whose end nobody knows.
+    pub(crate) fn of(what: &str) -> Self {
+        let bar = styled(ProgressBar::new_spinner(), "{spinner} {elapsed} {msg}");
+        bar.set_message(crate::output::printable(what));
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+
+    /// So many bytes are done.
+    pub(crate) fn set(&self, bytes: u64) {
+        self.0.set_position(bytes);
+    }
+
+    /// What is being done now.
+    pub(crate) fn tell(&self, what: &str) {
+        self.0.set_message(crate::output::printable(what));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Without colours: a line of progress needs none.
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
