@@ -1,7 +1,10 @@
 //! Entries of the store's own: what its threads do (grow the key tree, switch epochs, archive) goes on record and
 //! becomes durable like everything else.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{
+    Arc,
+    mpsc::{self, Receiver},
+};
 
 use keyreeve_core::{
     Error, ErrorKind, Result,
@@ -70,6 +73,20 @@ impl Ledger for Scribe {
 impl Scribe {
     /// As [`Ledger::write`].
     pub(crate) fn write(&self, action: Action, note: Note) -> Result<Lsn> {
+        self.written(&self.submit(action, note)?)
+    }
+
+    /// Writes entries that do not rest on each other, synced together: all are waited for.
+    ///
+    /// # Errors
+    /// The first one of [`Ledger::write`]; other entries may exist then.
+    pub(crate) fn write_all(&self, action: Action, notes: Vec<Note>) -> Result<()> {
+        let submitted: Vec<_> =
+            notes.into_iter().map(|note| self.submit(action, note)).collect::<Result<_>>()?;
+        submitted.iter().try_for_each(|answer| self.written(answer).map(drop))
+    }
+
+    fn submit(&self, action: Action, note: Note) -> Result<Receiver<Result<Committed>>> {
         self.failure.check()?;
         let mut random = [0; 10];
         self.crypto.fill(&mut random)?;
@@ -97,10 +114,14 @@ impl Scribe {
         let (sender, receiver) = mpsc::channel();
         let prepared = prepare(Commit { as_of, reads, valid_until: None, entry })?;
         self.committer.submit(prepared, move |result| {
-            // The receiver waits below; were it gone, nobody would want the answer.
+            // Where the receiver is gone, nobody wants the answer.
             let _ = sender.send(result.map_err(refused));
         });
-        match receiver.recv().map_err(|_| Error::internal("the committer dropped an entry"))?? {
+        Ok(receiver)
+    }
+
+    fn written(&self, answer: &Receiver<Result<Committed>>) -> Result<Lsn> {
+        match answer.recv().map_err(|_| Error::internal("the committer dropped an entry"))?? {
             Committed::Done(lsn) => self.failure.check().map(|()| lsn),
             Committed::Stale => Err(Error::new(ErrorKind::Conflict, "the store's state has moved meanwhile")),
         }

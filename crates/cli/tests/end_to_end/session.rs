@@ -151,6 +151,7 @@ sessions! {
     signatures
     the_past
     upkeep
+    usage_limits
 }
 
 #[test]

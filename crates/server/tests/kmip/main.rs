@@ -6,3 +6,4 @@ mod batches;
 mod harness;
 mod life;
 mod published;
+mod usage;

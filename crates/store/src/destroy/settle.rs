@@ -13,6 +13,7 @@ use keyreeve_core::{
     model::{Erasure, ObjectId, Place, RealmId, ReplacedNodes, StoredCertificate},
     ports::{
         cell::{Cell, CellEntry},
+        crypto::ParsedKey,
         store::IndexRange,
     },
     record::{Change, IndexKind, Record, RecordKey},
@@ -32,6 +33,8 @@ use crate::{
 
 /// Nodes deleted in one entry, about.
 const NODES_DELETED_MAX: usize = 65_536;
+/// Erasures whose certificates are written together.
+const COMPLETED_MAX: usize = 256;
 /// Records of replaced nodes looked at in one step.
 const REPLACED_MAX: usize = 1024;
 
@@ -223,25 +226,31 @@ impl Eraser {
             Ok(true)
         })?;
         let Some(signer) = self.signer.get() else { return Ok(left || !complete.is_empty()) };
-        for erasure in complete {
-            let facts = Facts {
-                here: self.here,
-                erasure: &erasure,
-                exported: self.exported(&erasure)?,
-                completed: self.scribe.clock.now(),
-                lsn: self.durable(),
-                places: &places,
-            };
-            let text = crate::signed::sign(certificate::KIND, certificate::certificate(&facts)?, &**signer)?;
-            let stored = StoredCertificate { id: erasure.id, realm: erasure.realm, text };
-            let changes = vec![
-                Change::Put(Record::Certificate(Arc::new(stored))),
-                Change::Delete(RecordKey::Erasure(erasure.id)),
-            ];
-            let detail = format!("{} is erased: certificate {}", erasure.scope, erasure.id);
-            self.scribe.write(Action::CompleteErasure, Note { detail, changes, ..Note::default() })?;
+        for some in complete.chunks(COMPLETED_MAX) {
+            let notes = some.iter().map(|erasure| self.completion(erasure, &places, &**signer));
+            self.scribe.write_all(Action::CompleteErasure, notes.collect::<Result<_>>()?)?;
         }
         Ok(left)
+    }
+
+    /// The entry that completes an erasure, with its certificate.
+    fn completion(&self, erasure: &Erasure, places: &[Arc<Place>], signer: &dyn ParsedKey) -> Result<Note> {
+        let facts = Facts {
+            here: self.here,
+            erasure,
+            exported: self.exported(erasure)?,
+            completed: self.scribe.clock.now(),
+            lsn: self.durable(),
+            places,
+        };
+        let text = crate::signed::sign(certificate::KIND, certificate::certificate(&facts)?, signer)?;
+        let stored = StoredCertificate { id: erasure.id, realm: erasure.realm, text };
+        let changes = vec![
+            Change::Put(Record::Certificate(Arc::new(stored))),
+            Change::Delete(RecordKey::Erasure(erasure.id)),
+        ];
+        let detail = format!("{} is erased: certificate {}", erasure.scope, erasure.id);
+        Ok(Note { detail, changes, ..Note::default() })
     }
 
     fn exported(&self, erasure: &Erasure) -> Result<Vec<u64>> {

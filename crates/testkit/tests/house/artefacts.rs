@@ -75,6 +75,13 @@ pub(crate) struct Seen {
     pub(crate) chunks: usize,
 }
 
+/// What one core found.
+#[derive(Default)]
+struct Found {
+    nodes: Vec<Vec<u8>>,
+    seen: Seen,
+}
+
 /// What somebody holds who copied everything, all the time.
 pub(crate) struct Solver {
     crypto: Arc<dyn Crypto>,
@@ -97,23 +104,47 @@ impl Solver {
         self.sealed.entry(sealed.material.leaf_index).or_default().push(sealed);
     }
 
-    /// Takes all that was written outside of cells.
+    /// Takes all that was written outside of cells, on all cores.
     pub(crate) fn read(&mut self, written: impl Iterator<Item = Written>) {
-        for Written { path, bytes } in written.filter(|written| !is_cell(&written.path)) {
-            self.seen.frames += usize::from(self.scan(&bytes));
-            let found = match bytes.get(..8) {
-                Some(b"KRVPIECE") => self.open_piece(&bytes),
-                Some(b"KRVCHUNK") => {
-                    vec![self.open_stream(&bytes, &bytes[..64], 28, &bytes[32..64], 1, &bytes[64..])]
-                }
-                _ => continue,
-            };
-            let held = found.iter().map(|plain| usize::from(self.scan(plain))).sum::<usize>();
-            match bytes.starts_with(b"KRVPIECE") {
-                true => self.seen.pieces += held,
-                false => self.seen.chunks += held,
+        let written: Vec<_> = written.filter(|written| !is_cell(&written.path)).collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // Neighbours are alike: dealt out one by one, all have as much to do.
+        let read = |worker: usize| {
+            let mut found = Found::default();
+            for written in written.iter().skip(worker).step_by(cores) {
+                self.look_into(written, &mut found);
             }
-            assert!(!found.is_empty(), "{} holds nothing", path.display());
+            found
+        };
+        let all: Vec<Found> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..cores).map(|worker| scope.spawn(move || read(worker))).collect();
+            workers.into_iter().map(|worker| worker.join().expect("reads")).collect()
+        });
+        for Found { nodes, seen } in all {
+            for node in nodes {
+                let id = node[42..58].try_into().expect("16 bytes");
+                self.nodes.entry(id).or_default().insert(node);
+            }
+            self.seen.frames += seen.frames;
+            self.seen.pieces += seen.pieces;
+            self.seen.chunks += seen.chunks;
+        }
+    }
+
+    fn look_into(&self, Written { path, bytes }: &Written, found: &mut Found) {
+        found.seen.frames += usize::from(self.scan(bytes, &mut found.nodes));
+        let opened = match bytes.get(..8) {
+            Some(b"KRVPIECE") => self.open_piece(bytes),
+            Some(b"KRVCHUNK") => {
+                vec![self.open_stream(bytes, &bytes[..64], 28, &bytes[32..64], 1, &bytes[64..])]
+            }
+            _ => return,
+        };
+        assert!(!opened.is_empty(), "{} holds nothing", path.display());
+        let held = opened.iter().map(|plain| usize::from(self.scan(plain, &mut found.nodes))).sum::<usize>();
+        match bytes.starts_with(b"KRVPIECE") {
+            true => found.seen.pieces += held,
+            false => found.seen.chunks += held,
         }
     }
 
@@ -156,12 +187,11 @@ impl Solver {
     }
 
     /// Takes every sealed node that lies anywhere in these bytes; whether there was one.
-    fn scan(&mut self, bytes: &[u8]) -> bool {
+    fn scan(&self, bytes: &[u8], nodes: &mut Vec<Vec<u8>>) -> bool {
         let mut found = false;
         for at in 0..bytes.len().saturating_sub(NODE_LEN - 1) {
             if bytes[at..].starts_with(b"KRND\x01") && bytes[at + 5..at + 21] == *self.store.as_bytes() {
-                let id = bytes[at + 42..at + 58].try_into().expect("16 bytes");
-                self.nodes.entry(id).or_default().insert(bytes[at..at + NODE_LEN].to_vec());
+                nodes.push(bytes[at..at + NODE_LEN].to_vec());
                 found = true;
             }
         }

@@ -25,7 +25,8 @@ Algorithms:
 
 Examples:
   keyreeve key create demo --algorithm aes-256
-  keyreeve key create release --algorithm ed25519 --usage sign,verify --tag team=build";
+  keyreeve key create release --algorithm ed25519 --usage sign,verify --tag team=build
+  keyreeve key create vouchers --algorithm hmac-sha256 --uses-max 10000";
 
 /// Make a key, active at once.
 #[derive(Args)]
@@ -55,6 +56,15 @@ pub(crate) struct Create {
     /// Never destroy it without that waiting period
     #[arg(long)]
     always_wait: bool,
+    /// How often every version of it may protect: encrypt, sign, make a MAC, wrap
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    uses_max: Option<u64>,
+    /// How many bytes every version of it may protect
+    #[arg(long, value_name = "NUMBER", conflicts_with = "uses_max", value_parser = clap::value_parser!(u64).range(1..))]
+    bytes_max: Option<u64>,
+    /// Longest lease on it, for KMIP clients that keep a copy; the default is an hour
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    lease_seconds: Option<u32>,
     /// Do not put it into use yet: it waits for `key activate`
     #[arg(long)]
     inactive: bool,
@@ -66,6 +76,7 @@ impl Create {
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
+        let limits = |total: Option<u64>, unit| total.map(|total| json!({ "total": total, "unit": unit }));
         let body = json!({
             "name": self.name,
             "algorithm": self.algorithm,
@@ -76,6 +87,8 @@ impl Create {
             "active": !self.inactive,
             "destroy_waiting_days": self.waiting_days,
             "destroy_at_once": !self.always_wait,
+            "usage_limits": limits(self.uses_max, "uses").or(limits(self.bytes_max, "bytes")),
+            "lease_seconds": self.lease_seconds,
         });
         print(session, &session.client()?.post("/v1/keys", &body)?)
     }

@@ -93,6 +93,29 @@ pub(super) fn print(session: &Session, key: &Value) -> Result<()> {
     if versions.iter().any(|version| !text(version, "destruction").is_empty()) {
         headings.push("destruction");
     }
-    let row = |version: &Value| headings.iter().map(|field| text(version, field)).collect();
+    if versions.iter().any(|version| version["uses"]["protect"].is_u64()) {
+        headings.extend(["uses", "last_used"]);
+    }
+    if versions.iter().any(|version| version["usage_limits"].is_object()) {
+        headings.push("left");
+    }
+    let row = |version: &Value| headings.iter().map(|heading| cell(version, heading)).collect();
     output::table(&headings, &versions.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What a column of the table of versions says of one.
+fn cell(version: &Value, heading: &str) -> String {
+    match heading {
+        "uses" => {
+            let uses = |kind: &str| version["uses"][kind].as_u64().unwrap_or(0);
+            (uses("protect").saturating_add(uses("process"))).to_string()
+        }
+        "left" => match &version["usage_limits"] {
+            limits @ Value::Object(_) => {
+                format!("{} of {} {}", text(limits, "left"), text(limits, "total"), text(limits, "unit"))
+            }
+            _ => String::new(),
+        },
+        field => text(version, field),
+    }
 }
