@@ -170,7 +170,8 @@ fn unwrap_hybrid(
     if !matches!(inner.len(), 16 | 24 | 32) {
         return Err(Error::crypto_failed());
     }
-    inner_key(context, inner)?.unwrap(&padded(), rest)
+    let secret = inner_key(context, inner)?.unwrap(&padded(), rest)?;
+    Ok(secret)
 }
 
 fn inner_key(context: &Context<'_>, bytes: SecretBytes) -> Result<Arc<dyn ParsedKey>> {
