@@ -135,7 +135,9 @@ fn commit(store: &Store, what: &str, count: u128, entry: impl Fn(u128) -> EntryD
                         waiting -= 1;
                     }
                 }
-                (0..waiting).for_each(|_| drop(done.recv().unwrap().unwrap()));
+                for _ in 0..waiting {
+                    done.recv().unwrap().unwrap();
+                }
             });
         }
     });
@@ -208,7 +210,9 @@ fn destroy(store: &Store, ids: &[u128]) {
     let begin = Instant::now();
     let (sender, done) = mpsc::sync_channel(ids.len());
     ids.iter().for_each(|id| send(store, records::draft(records::destroy(store, *id)), sender.clone()));
-    ids.iter().for_each(|_| drop(done.recv().unwrap().unwrap()));
+    for _ in ids {
+        done.recv().unwrap().unwrap();
+    }
     let asked = begin.elapsed();
     for id in ids {
         let complete = store.wait_erasure(ErasureId(Uuid::from_u128(*id)), Duration::from_secs(60)).unwrap();
