@@ -90,14 +90,14 @@ pub(super) fn print(session: &Session, key: &Value) -> Result<()> {
     output::line("")?;
     let versions = key.get("versions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let mut headings = vec!["version", "state", "created", "activated", "deactivated", "destroyed"];
-    if versions.iter().any(|version| !text(version, "destruction").is_empty()) {
-        headings.push("destruction");
-    }
     if versions.iter().any(|version| version["uses"]["protect"].is_u64()) {
         headings.extend(["uses", "last_used"]);
     }
     if versions.iter().any(|version| version["usage_limits"].is_object()) {
         headings.push("left");
+    }
+    if versions.iter().any(|version| !text(version, "destruction").is_empty()) {
+        headings.push("destruction");
     }
     let row = |version: &Value| headings.iter().map(|heading| cell(version, heading)).collect();
     output::table(&headings, &versions.iter().map(row).collect::<Vec<_>>())
