@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::server::{Server, folder};
@@ -62,17 +63,20 @@ fn a_stream_is_opened_while_it_is_still_being_made() {
     let (mut plain, mut opened) = (sealing.stdin.take().unwrap(), opening.stdout.take().unwrap());
     let (mut from, mut to) = (sealing.stdout.take().unwrap(), opening.stdin.take().unwrap());
     let copying = std::thread::spawn(move || std::io::copy(&mut from, &mut to).map(drop));
-    plain.write_all(&vec![1; 4 << 20]).unwrap();
-    let mut some = vec![0; 1 << 20];
-    opened.read_exact(&mut some).unwrap();
-    assert!(some.iter().all(|byte| *byte == 1));
+    let (told, some_came) = mpsc::channel();
+    // Reads from the beginning on: pipes hold little, and whoever writes would wait for ever.
     let reading = std::thread::spawn(move || {
-        let mut rest = Vec::new();
-        opened.read_to_end(&mut rest).map(|_| rest)
+        let mut bytes = vec![0; 1 << 20];
+        opened.read_exact(&mut bytes)?;
+        told.send(()).map_err(std::io::Error::other)?;
+        opened.read_to_end(&mut bytes).map(|_| bytes)
     });
+    plain.write_all(&vec![1; 4 << 20]).unwrap();
+    some_came.recv_timeout(PATIENCE).unwrap();
     plain.write_all(&vec![1; 1 << 20]).unwrap();
     drop(plain);
-    assert_eq!(reading.join().unwrap().unwrap().len(), 4 << 20);
+    let bytes = reading.join().unwrap().unwrap();
+    assert!(bytes.len() == 5 << 20 && bytes.iter().all(|byte| *byte == 1));
     copying.join().unwrap().unwrap();
     assert!(sealing.wait().unwrap().success() && opening.wait().unwrap().success());
 }
