@@ -9,8 +9,8 @@ use crate::{
     access::Action,
     model::{
         AttributeName, Counts, Credential, CredentialId, Erasure, ErasureId, Key, KeyId, Lsn, ManagedObject,
-        MaterialDigest, NodeId, ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes, RequestId,
-        SealedNode, State, StoredCertificate, Time, TreeHead, UseKind, Uses,
+        MaterialDigest, NodeId, ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes,
+        RequestId, SealedNode, State, StoredCertificate, Time, TreeHead, UseKind, Uses,
     },
     ports::seal::SealedMaterial,
 };
@@ -114,7 +114,11 @@ pub enum Record {
     Place(Arc<Place>),
     Counts(Counts),
     Uses(Uses),
-    MaterialDigest { realm: RealmId, digest: MaterialDigest, object: ObjectId },
+    MaterialDigest {
+        realm: RealmId,
+        digest: MaterialDigest,
+        object: ObjectId,
+    },
 }
 
 impl Record {

@@ -1,7 +1,12 @@
-//! Clients that know nothing of this project: PyKMIP, run by the scripts in tests/clients.
+//! Clients that know nothing of this project: PyKMIP, `cryptography` and Schemathesis, most of them run by the scripts in
+//! tests/clients.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
+
+use crate::http::Http;
 use crate::server::{Server, folder, root};
 
 /// A Python with the pinned clients, as `cargo xtask test` installs it; says aloud where there is none.
@@ -64,4 +69,84 @@ fn one_key_goes_through_every_protocol() {
     let said =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed_last());
+}
+
+#[test]
+fn keys_of_other_software_come_in_and_go_out() {
+    let Some(python) = python() else { return };
+    let data = folder();
+    let server = Server::dev(data.path());
+    let script = root().join("tests/clients/byok.py");
+    let output = server.command(&python).arg(script).output().unwrap();
+    let said =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed_last());
+    assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), 4, "{said}");
+}
+
+/// Requests without end, what writes folders wherever it is told to, and what takes the test's own credentials or the
+/// root key away.
+const NOT_TRIED: &[&str] = &[
+    "backups_create",
+    "backups_drill",
+    "backups_prune",
+    "journal_show",
+    "root_replace",
+    "root_change_unlock",
+    "clients_renew",
+    "clients_revoke",
+    "tokens_revoke",
+];
+
+/// Uses of a key, which are tried with keys that are there; the rest is tried with any names.
+const USES: &str = "^/v1/keys/\\{name\\}/(encrypt|decrypt|sign|verify|mac|wrap|unwrap|datakey|derive|public|export|versions)";
+
+#[test]
+fn the_rest_api_does_as_its_openapi_document_says() {
+    let Some(python) = python() else { return };
+    let schemathesis = Path::new(&python).with_file_name("schemathesis");
+    if !schemathesis.exists() {
+        eprintln!("NOT TESTED: {} is not there; `cargo xtask test` installs it", schemathesis.display());
+        return;
+    }
+    let data = folder();
+    let server = Server::try_dev(data.path(), &["--plain-http", "127.0.0.1:0"]).unwrap();
+    let mut http = Http::connect(&server).unwrap();
+    for (name, algorithm) in [("aes", "aes-256"), ("pair", "ec-p256")] {
+        let body = json!({ "name": name, "algorithm": algorithm, "exportable": true, "sensitive": false });
+        assert_eq!(http.ask("POST", "/v1/keys", &body).unwrap().0, 201);
+    }
+    drop(http);
+    try_out(&server, &schemathesis, data.path(), "", ["--exclude-path-regex", USES, "--max-time", "20"]);
+    for name in ["aes", "pair"] {
+        let config = format!("[parameters]\n\"path.name\" = {name:?}\n");
+        try_out(
+            &server,
+            &schemathesis,
+            data.path(),
+            &config,
+            ["--include-path-regex", USES, "--max-time", "10"],
+        );
+    }
+}
+
+/// Sends requests that the document allows and requests that it does not, the same ones every time, and compares what
+/// comes back with the document.
+fn try_out(server: &Server, schemathesis: &Path, folder: &Path, config: &str, arguments: [&str; 4]) {
+    let config_file = folder.join("schemathesis.toml");
+    std::fs::write(&config_file, config).unwrap();
+    let mut command = server.command(&schemathesis.to_string_lossy());
+    command.arg("--config-file").arg(&config_file).arg("run");
+    command.arg(format!("{}/v1/openapi.json", server.variable("KEYREEVE_PLAIN_ADDR")));
+    command.arg("--header").arg(format!("Authorization: Bearer {}", server.variable("KEYREEVE_TOKEN")));
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
+                  unsupported_method,negative_data_rejection,ignored_auth";
+    command.args(["--seed", "1", "--max-examples", "5", "--phases", "coverage,fuzzing", "--checks", checks]);
+    command.args(arguments).arg("--no-color").current_dir(folder);
+    command.args(NOT_TRIED.iter().flat_map(|operation| ["--exclude-operation-id", operation]));
+    let output = command.output().unwrap();
+    let said =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed_last());
+    assert!(!said.contains("Authentication failed"), "it was tried without credentials:\n{said}");
 }

@@ -3,8 +3,9 @@
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{
-        Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Digest, HashAlgorithm, Link, LinkType,
-        MaskGenerator, Name, PaddingMethod, Revocation, SignatureScheme, Time, UsageUnit, Value,
+        Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Digest, HashAlgorithm,
+        Link, LinkType, MaskGenerator, Name, PaddingMethod, Revocation, SignatureScheme, Time, UsageUnit,
+        Value,
     },
 };
 

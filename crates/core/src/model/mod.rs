@@ -17,8 +17,8 @@ mod usage;
 
 pub use algorithm::{Algorithm, Curve, HashAlgorithm, KeySpec};
 pub use attribute::{AttributeKind, AttributeName, Value};
-pub use derivation::{Derivation, Kdf, Prf};
 pub use counts::{Counts, UsageLimits, UsageUnit, UseKind, Uses};
+pub use derivation::{Derivation, Kdf, Prf};
 pub use erasure::{
     Attestation, ERASED_OBJECTS_MAX, EpochChange, ErasedObject, Erasure, ErasureId, NodeId, Place, PlaceKind,
     RealmLeaves, ReplacedNodes, SealedNode, StoredCertificate, TreeHead,

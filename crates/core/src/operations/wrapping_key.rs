@@ -11,7 +11,7 @@ use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
     lifecycle,
-    model::{Algorithm, Key, KeyPolicy, KeySpec, ObjectId, UsageMask},
+    model::{Algorithm, Key, KeyId, KeyPolicy, KeySpec, KeyVersion, ObjectId, UsageMask},
     request::{Context, Resolved},
 };
 
@@ -47,11 +47,11 @@ impl Operation for ShowWrappingKey {
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<WrappingKey> {
         let id = match context.key_named(WRAPPING_KEY_NAME)? {
-            Some(id) => id,
-            None => make(permit, context)?,
+            Some(id) if !is_destroyed(context, id)? => id,
+            _ => make(permit, context)?,
         };
         let key = context.key(id)?;
-        let latest = *key.latest().ok_or_else(|| Error::internal("a key without versions"))?;
+        let latest = latest(&key)?;
         let object = context.object(latest.primary)?;
         context.hold(&object);
         context.note(id, Some(object.id));
@@ -61,8 +61,18 @@ impl Operation for ShowWrappingKey {
     }
 }
 
+fn latest(key: &Key) -> Result<KeyVersion> {
+    key.latest().copied().ok_or_else(|| Error::internal("a key without versions"))
+}
+
+/// The name of a destroyed key can be given anew.
+fn is_destroyed(context: &mut Context<'_>, id: KeyId) -> Result<bool> {
+    let key = context.key(id)?;
+    Ok(context.object(latest(&key)?.primary)?.state.is_destroyed())
+}
+
 /// Makes it: nothing but unwrapping, and it never leaves.
-fn make(permit: &Permit, context: &mut Context<'_>) -> Result<crate::model::KeyId> {
+fn make(permit: &Permit, context: &mut Context<'_>) -> Result<KeyId> {
     if check_reserved(context, WRAPPING_KEY_NAME).is_err() {
         let public = "this realm has no wrapping key yet; it is made when an administrator asks for it first";
         return Err(Error::new(ErrorKind::NotFound, public));

@@ -22,11 +22,11 @@ use crate::health::Health;
 use crate::listen::{
     ClientCertificate, LimitSettings, Limits, Listener, Protection, Shutdown, shutdown_signal,
 };
+use crate::memory::{self, protect};
 use crate::offline::{
     self,
     unlock::{Ask, from_files, unlock},
 };
-use crate::memory::{self, protect};
 use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
@@ -161,7 +161,8 @@ impl Server {
         let settings = config.backup.settings();
         let memory = memory::state(config.memory.lock);
         let scratch = config.data.dir.join("index").join("drill.sqlite");
-        let backups = Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
+        let backups =
+            Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
         let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
         let rest = Arc::new(Rest::new(Api {
             engine,

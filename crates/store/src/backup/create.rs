@@ -149,7 +149,8 @@ impl Store {
         let _busy = shared.busy.take()?;
         let claim = Claim::resume(target.clone(), shared.source.claimant)?;
         let catalogue = Catalogue::read(&**target, &shared.source.pieces.crypto)?;
-        let plan = PrunePlan::new(&catalogue, retention, shared.clock.now());
+        let needed = self.eraser.read_back_from(target.address())?;
+        let plan = PrunePlan::new(&catalogue, retention, needed.map(|lsn| Lsn(lsn.0)), shared.clock.now());
         if !is_dry_run {
             carry_out(&plan, &**target, &|| claim.check())?;
             if let Some(shipper) = self.targets.find(target.address()) {

@@ -50,8 +50,9 @@ impl PrunePlan {
         self.removed.iter().map(|listed| listed.bytes).sum()
     }
 
-    /// Decides what of a catalogue is no longer needed at `now`.
-    pub fn new(catalogue: &Catalogue, retention: Retention, now: Time) -> Self {
+    /// Decides what of a catalogue is no longer needed at `now`. `read_back_from`: entries from there on stay, for a target
+    /// whose cell is behind and waits for them to be read back.
+    pub fn new(catalogue: &Catalogue, retention: Retention, read_back_from: Option<Lsn>, now: Time) -> Self {
         let whole: Vec<_> = catalogue.fulls.iter().filter(|full| full.is_whole).collect();
         let Some(first) = first_kept(&whole, retention, now) else {
             // Without a full backup every piece is needed, and loose chunks may be the beginning of one.
@@ -60,6 +61,7 @@ impl PrunePlan {
         let kept: Vec<_> = whole[first.unwrap_or(0)..].iter().map(|full| &full.manifest).collect();
         // Entries up to here are needed no more; none where the days to be kept begin before every full backup.
         let lsn_min = first.and(kept.iter().map(|manifest| manifest.point.lsn).min()).unwrap_or(Lsn(0));
+        let lsn_min = read_back_from.map_or(lsn_min, |from| lsn_min.min(Lsn(from.0.saturating_sub(1))));
         // They come by timeline.
         let timeline_min = first.and(kept.first()).map_or(0, |manifest| manifest.point.timeline);
         // Of the present timeline the newest piece stays: archiving goes on behind it.

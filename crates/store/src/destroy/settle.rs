@@ -10,7 +10,7 @@ use std::{
 use keyreeve_core::{
     Error, ErrorKind, Result, SecretBytes,
     access::Action,
-    model::{Erasure, ObjectId, Place, RealmId, ReplacedNodes, StoredCertificate},
+    model::{Erasure, Lsn, ObjectId, Place, RealmId, ReplacedNodes, StoredCertificate},
     ports::{
         cell::{Cell, CellEntry},
         crypto::ParsedKey,
@@ -167,6 +167,20 @@ impl Eraser {
         let (changes, reads) =
             (vec![Change::Put(Record::Place(Arc::new(place)))], vec![RecordKey::Place(name.into())]);
         self.scribe.write(Action::EraseCell, Note { detail, changes, as_of, reads }).map(drop)
+    }
+
+    /// The first entry that a target has to give back before its cell gets the epoch key in force; none where it has it.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub(crate) fn read_back_from(&self, address: &str) -> Result<Option<Lsn>> {
+        let Some(place) = self.places.get(address)?.filter(|place| place.has_cell && place.lost.is_none())
+        else {
+            return Ok(None);
+        };
+        let replaced = self.replaced()?;
+        let missed = replaced.iter().filter(|one| one.generation > place.confirmed);
+        Ok(missed.map(|one| one.prepared).min())
     }
 
     /// What earlier epochs left for places that are behind, oldest first.

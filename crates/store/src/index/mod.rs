@@ -96,7 +96,9 @@ impl Index {
         if let RecordKey::Uses(object) = key {
             // In this order: what is pending no longer is in the row by then.
             let pending = self.uses.of(*object);
-            return Ok(uses::total(self.uses_applied(*object)?, pending).map(|uses| Arc::new(Record::Uses(uses))));
+            return Ok(
+                uses::total(self.uses_applied(*object)?, pending).map(|uses| Arc::new(Record::Uses(uses)))
+            );
         }
         let guard = match self.cache.get_value_or_guard(key, None) {
             GuardResult::Value(found) => return Ok(found),

@@ -169,7 +169,8 @@ impl Merge<'_> {
             &key.name,
             "its name belongs to another key: it is named by its id",
         );
-        let name = Record::KeyName { realm: key.realm, name: renamed.name.clone(), key: key.id, alias: false };
+        let name =
+            Record::KeyName { realm: key.realm, name: renamed.name.clone(), key: key.id, alias: false };
         Ok(vec![Change::Put(Record::Key(Arc::new(renamed))), Change::Put(name)])
     }
 

@@ -38,7 +38,12 @@ pub(crate) fn realm(id: u128, name: &str) -> Record {
 }
 
 pub(crate) fn key_name(name: &str, key: u128) -> Record {
-    Record::KeyName { realm: RealmId::DEFAULT, name: name.into(), key: KeyId(Uuid::from_u128(key)), alias: false }
+    Record::KeyName {
+        realm: RealmId::DEFAULT,
+        name: name.into(),
+        key: KeyId(Uuid::from_u128(key)),
+        alias: false,
+    }
 }
 
 pub(crate) fn principal(id: u128, name: &str) -> Record {

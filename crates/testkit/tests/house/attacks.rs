@@ -33,7 +33,7 @@ use keyreeve_core::{
 };
 use keyreeve_store::Store;
 
-use super::bench::{House, engine, principal, system, unlock};
+use super::bench::{House, engine, principal, unlock};
 
 struct People {
     house: House,

@@ -1,5 +1,6 @@
 //! The house as a whole, below the front-ends: seed-driven simulation, and what attackers tried.
 
+mod algorithms;
 mod artefacts;
 mod attacks;
 mod bench;

@@ -174,6 +174,8 @@ struct Simulation<'a> {
     /// All material there ever was, with the entry that made it.
     sealed: Vec<(u64, Sealed)>,
     made: u64,
+    /// The generation that the present timeline began with.
+    begun: u64,
     /// Since the paper was last compared.
     restarted: bool,
 }
@@ -204,6 +206,7 @@ impl<'a> Simulation<'a> {
             erasures: Vec::new(),
             sealed: Vec::new(),
             made: 0,
+            begun: 0,
             restarted: false,
         };
         let options = simulation.options();
@@ -228,6 +231,8 @@ impl<'a> Simulation<'a> {
         options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
         options.targets = Some(Arc::new(self.known_targets()));
         options.background = false;
+        // Whoever restores from one target means that one: the other may have come further.
+        options.take_over = true;
         options.journal.preallocate_bytes = 16 * 1024;
         options.journal.reserve_bytes = 16 * 1024;
         options.journal.segment_bytes_max = 64 * 1024;
@@ -470,7 +475,7 @@ impl<'a> Simulation<'a> {
     /// and does not know.
     fn lose_the_machine(&mut self) {
         let Ok(places) = self.house().store.places() else { return self.restart() };
-        // One whose cell never got an epoch key holds no backup yet, and one that this machine never claimed an older one.
+        // One whose cell got no epoch key of this timeline holds no backup of it, nor does one that was not claimed.
         let claimed = |address: &str| {
             let bytes = self.targets.disk().bytes(&Path::new(address).join("claim.json"));
             let claim: serde_json::Value = serde_json::from_slice(&bytes).expect("is JSON");
@@ -478,8 +483,8 @@ impl<'a> Simulation<'a> {
         };
         let opens = |address: &str| {
             let of = |place: &&Arc<Place>| place.name.ends_with(address);
-            places.iter().find(of).is_some_and(|place| place.confirmed > 0)
-                && claimed(address) == claimed(NEAR)
+            let confirmed = places.iter().find(of).map_or(0, |place| place.confirmed);
+            confirmed >= self.begun.max(1) && claimed(address) == claimed(NEAR)
         };
         let near = [FAR, NEAR].into_iter().filter(|address| *address == NEAR || self.away.is_none());
         let near: Vec<_> = near.filter(|address| opens(address)).collect();
@@ -495,7 +500,7 @@ impl<'a> Simulation<'a> {
             self.erasures.iter().filter(|(_, id)| before.is_certified(*id)).copied().collect();
         self.lost.push(std::mem::take(&mut self.machine));
         let plan = Plan { from: &*self.target(from), to: PointInTime::Latest, keep_new: false, cell: None };
-        let mut options = self.options();
+        let options = self.options();
         let report = restore(&options, &unlock(), &plan).unwrap_or_else(|error| panic!("{from}: {error}"));
         let head = report.head.0;
         assert!(
@@ -504,10 +509,9 @@ impl<'a> Simulation<'a> {
         );
         self.forget_behind(head);
         let lives_on = may_live_on.then_some(before);
-        // Also where nobody lives: the other target may have come further than this one.
-        options.take_over = true;
         self.open(&options).unwrap_or_else(|error| panic!("{from}: the first start: {error}"));
         count(&self.told.losses, 1);
+        self.begun = self.house().store.generation().expect("reads");
         self.compare();
         if let Some(old) = lives_on {
             self.live_on(&old);

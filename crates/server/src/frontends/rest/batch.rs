@@ -1,7 +1,6 @@
 //! Batches over REST: many uses of keys in one request, each decided, recorded and answered alone. They run at the same
 //! time, so that their entries are written and synced together. Not here: what a use is (data).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body as Bytes;
@@ -30,8 +29,8 @@ const REQUESTS_MAX: usize = 1000;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BatchRequest {
-    /// Each with `op`, `key` and the fields of that request.
-    #[schemars(with = "Vec<BTreeMap<String, Value>>")]
+    /// Objects, each with `op`, `key` and the fields of that request; what is wrong with one is told in its answer.
+    #[schemars(with = "Vec<Value>")]
     requests: Vec<Box<RawValue>>,
 }
 

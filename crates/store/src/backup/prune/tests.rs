@@ -142,7 +142,7 @@ proptest! {
         let history = History::new(&events);
         let retention = Retention { full_count_min: count, days_min: days };
         let now = Time((history.hour + later) * HOUR_MS);
-        let plan = PrunePlan::new(&history.catalogue, retention, now);
+        let plan = PrunePlan::new(&history.catalogue, retention, None, now);
         let left = pruned(&history.catalogue, &plan);
 
         let since = now.0 - i64::from(days) * DAY_MS;
@@ -171,7 +171,7 @@ proptest! {
         };
         prop_assert_eq!(last(&left), last(&history.catalogue));
         // Nothing is left for a second time.
-        prop_assert!(PrunePlan::new(&left, retention, now).removed.is_empty());
+        prop_assert!(PrunePlan::new(&left, retention, None, now).removed.is_empty());
     }
 }
 
@@ -188,7 +188,7 @@ fn old_backups_and_their_pieces_go_and_damaged_ones_do_not_count() {
     let mut history = History::new(&day.repeat(10));
     let plan = |history: &History, count, days| {
         let retention = Retention { full_count_min: count, days_min: days };
-        PrunePlan::new(&history.catalogue, retention, Time(history.hour * HOUR_MS))
+        PrunePlan::new(&history.catalogue, retention, None, Time(history.hour * HOUR_MS))
     };
     assert_eq!(numbers(&plan(&history, 3, 0)), (7, 16));
     assert_eq!(
@@ -209,8 +209,19 @@ fn nothing_is_left_of_a_timeline_without_a_backup() {
     use Event::{Full, Restore, Ship};
     let history = History::new(&[Ship(12), Full(true), Ship(12), Restore(0)]);
     let retention = Retention { full_count_min: 1, days_min: 0 };
-    let plan = PrunePlan::new(&history.catalogue, retention, Time(history.hour * HOUR_MS));
+    let plan = PrunePlan::new(&history.catalogue, retention, None, Time(history.hour * HOUR_MS));
     assert_eq!(numbers(&plan), (1, 2), "a piece without the backup before it would look like a gap");
+}
+
+#[test]
+fn what_is_to_be_read_back_stays() {
+    use Event::{Full, Ship};
+    let history = History::new(&[Ship(4), Ship(4), Ship(4), Full(true)]);
+    let retention = Retention { full_count_min: 1, days_min: 0 };
+    let plan = |from| PrunePlan::new(&history.catalogue, retention, from, Time(history.hour * HOUR_MS));
+    assert_eq!(numbers(&plan(None)), (0, 2));
+    assert_eq!(numbers(&plan(Some(Lsn(6)))), (0, 1), "the piece with entry 6 and all behind it");
+    assert_eq!(numbers(&plan(Some(Lsn(1)))), (0, 0));
 }
 
 #[test]
@@ -219,9 +230,9 @@ fn loose_chunks_go_once_there_is_a_backup() {
     let mut history = History::new(&[Event::Ship(3)]);
     history.catalogue.loose.push(loose.clone());
     let retention = Retention { full_count_min: 1, days_min: 0 };
-    assert_eq!(PrunePlan::new(&history.catalogue, retention, Time(0)), PrunePlan::default());
+    assert_eq!(PrunePlan::new(&history.catalogue, retention, None, Time(0)), PrunePlan::default());
     history.full(true);
-    let plan = PrunePlan::new(&history.catalogue, retention, Time(0));
+    let plan = PrunePlan::new(&history.catalogue, retention, None, Time(0));
     assert_eq!(plan.removed, [loose]);
     assert_eq!(plan.bytes(), 5);
 }

@@ -106,7 +106,8 @@ impl FileCell {
     /// Overwrites a slot, durably, and reads it back.
     fn write_slot(&self, file: &dyn DiskFile, slot: u64, bytes: &[u8]) -> Result<()> {
         if breaks(Fault::RenameCell) {
-            let mut whole = read_file(&*self.disk, &self.path, FILE_LEN as usize).map_err(self.failed("read"))?;
+            let mut whole =
+                read_file(&*self.disk, &self.path, FILE_LEN as usize).map_err(self.failed("read"))?;
             whole[slot as usize * SLOT_LEN..][..SLOT_LEN].copy_from_slice(bytes);
             return replace_file(&*self.disk, &self.path, &whole).map_err(self.failed("write"));
         }

@@ -100,12 +100,15 @@ const ANSWERS: &[(&str, &str)] = &[
         "Client",
         "id uuid, name string, roles [string], created time, revoked time|null, credentials [Credential]",
     ),
-    ("Credential", "id string, kind string, serial string|null, created time, expires time|null, revoked time|null"),
+    (
+        "Credential",
+        "id string, kind string, serial string|null, created time, expires time|null, revoked time|null",
+    ),
     ("TokenMade", "id string, client string, token string, expires time|null"),
     ("Tokens", "tokens [Token], next string|null"),
     ("Token", "id string, client string, created time, expires time|null, revoked time|null"),
     ("ClientRevoked", "id uuid, name string, revoked time|null"),
-    ("Root", "version integer, unlocked_by [string], retired any, resealing boolean, resealed integer|null"),
+    ("Root", "version integer, unlocked_by [object], retired any, resealing boolean, resealed integer|null"),
     (
         "Status",
         "version string, ready boolean, uptime_seconds integer, lsn integer, principal string, roles [string], \
