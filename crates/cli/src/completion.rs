@@ -23,8 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Names that are asked for.
 const NAMES_MAX: &str = "1000";
 
+/// What offers the values of an argument, from what was typed of it.
+type Completer = fn(&OsStr) -> Vec<CompletionCandidate>;
+
 /// What stands for a value on the command line, by the help of its argument.
-const COMPLETED: &[(&str, fn(&OsStr) -> Vec<CompletionCandidate>)] =
+const COMPLETED: &[(&str, Completer)] =
     &[("The key", keys), ("The object", objects), ("The client", clients), ("The context", contexts)];
 
 /// The command, whose arguments know what they complete to.

@@ -80,17 +80,19 @@ impl<R> Prepared<R> {
         &self.commit.entry
     }
 
-    /// The reply without an entry, where it only tells how the server is: an administrator must be told that also while
-    /// the disk is full and nothing can be put on record. Anything else comes back as it was.
+    /// True where it only tells how the server is: an administrator must be told that also while the disk is full and
+    /// nothing can be put on record.
+    pub fn needs_no_entry(&self) -> bool {
+        let entry = &self.commit.entry;
+        matches!(entry.action, Action::Status | Action::Inspect) && entry.changes.is_empty()
+    }
+
+    /// The reply, without an entry: only where `needs_no_entry`.
     ///
     /// # Errors
-    /// What was prepared, where it must go on record.
-    pub fn unrecorded(self) -> std::result::Result<Result<R>, Self> {
-        let entry = &self.commit.entry;
-        match matches!(entry.action, Action::Status | Action::Inspect) && entry.changes.is_empty() {
-            true => Ok(self.reply),
-            false => Err(self),
-        }
+    /// Those of the operation.
+    pub fn into_reply(self) -> Result<R> {
+        self.reply
     }
 }
 

@@ -119,6 +119,8 @@ fn feedback(prf: &Keyed, iv: &[u8], fixed_input: &[u8], out: &mut [u8]) -> Resul
 }
 
 /// A pseudorandom function with its key. Holds secrets.
+// One at a time, on the stack of one derivation.
+#[expect(clippy::large_enum_variant)]
 enum Keyed {
     Hmac(hmac::Key),
     Cmac(cmac::Key),

@@ -19,6 +19,7 @@ fn root() -> PathBuf {
 }
 
 /// The Python of the tests, with the packages that they need.
+#[allow(clippy::print_stderr, reason = "a test says what it skipped")]
 fn python() -> Option<PathBuf> {
     let python = env::var_os("KEYREEVE_TEST_PYTHON")
         .map_or_else(|| root().join("target/venv/bin/python"), PathBuf::from);

@@ -33,14 +33,14 @@ pub async fn execute<O: Operation + 'static>(
     for _ in 0..ATTEMPTS_MAX {
         let prepared = prepare(engine, caller, &operation).await?;
         let line = Line::new(caller, prepared.entry());
-        let unrecorded = if engine.store().is_full() { prepared.unrecorded() } else { Err(prepared) };
-        let reply = match unrecorded {
-            Ok(reply) => reply,
-            Err(prepared) => match commit(engine, prepared).await? {
+        let reply = if engine.store().is_full() && prepared.needs_no_entry() {
+            prepared.into_reply()
+        } else {
+            match commit(engine, prepared).await? {
                 Ended::Done(_, reply) => reply,
                 Ended::Lost(error) => Err(error),
                 Ended::Stale => continue,
-            },
+            }
         };
         line.log(begin, reply.as_ref().err());
         return reply;

@@ -325,7 +325,7 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
 /// Reads bytes in hexadecimal.
 fn unhexed(text: &str) -> Result<mac::Bytes, String> {
     let wrong = || "write an even number of hexadecimal digits".to_owned();
-    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(wrong());
     }
     let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| wrong());

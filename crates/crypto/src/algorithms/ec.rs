@@ -318,7 +318,7 @@ impl ParsedKey for PrivateKey {
         der::check_named_curve(KeyFormat::Spki, peer_public)?;
         match (&self.agreement, &self.public.curve.agreement) {
             (Some(private), Some((curve, _))) => {
-                let peer = agreement::UnparsedPublicKey::new(*curve, peer_public);
+                let peer = agreement::UnparsedPublicKey::new(curve, peer_public);
                 agreement::agree(private, peer, crypto_failed(), |secret| Ok(SecretBytes::copy_from(secret)))
             }
             _ => agree_on_secp256k1(&self.pair, self.public.curve, peer_public),

@@ -105,13 +105,12 @@ impl Begun {
     }
 }
 
+/// Takes a chunk, whether it is the last, and how many bytes were read so far.
+type EachChunk<'a> = dyn FnMut(&mut Vec<u8>, bool, u64) -> Result<(), StreamError> + 'a;
+
 /// Hands on all that `from` gives in chunks of so many bytes, the last of which may have fewer, or none where it is the
 /// only one; whether each is the last, and how many bytes were read so far.
-fn chunks(
-    from: &mut dyn Read,
-    bytes: usize,
-    each: &mut dyn FnMut(&mut Vec<u8>, bool, u64) -> Result<(), StreamError>,
-) -> Result<(), StreamError> {
+fn chunks(from: &mut dyn Read, bytes: usize, each: &mut EachChunk<'_>) -> Result<(), StreamError> {
     // Room for a tag, so that sealing moves no plaintext to another place and leaves it behind.
     let new = || Zeroizing::new(Vec::with_capacity(bytes + TAG_BYTES));
     let (mut chunk, mut next, mut read) = (new(), new(), 0);

@@ -136,9 +136,12 @@ impl Write for Line<'_> {
 mod tests {
     use super::*;
 
+    /// Whether it is open, and what was written.
+    type Written = Mutex<(bool, Vec<u8>)>;
+
     /// A stream that takes nothing before it is told to.
     #[derive(Clone, Default)]
-    struct Gate(Arc<(Mutex<(bool, Vec<u8>)>, Condvar)>);
+    struct Gate(Arc<(Written, Condvar)>);
 
     impl Write for Gate {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -87,6 +87,7 @@ pub(super) struct End {
 }
 
 /// What a piece gives while it is replayed.
+#[expect(clippy::large_enum_variant)] // The large one comes once a piece.
 enum Replayed {
     /// First.
     Begin(PieceName, PieceHeader),

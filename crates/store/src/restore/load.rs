@@ -68,11 +68,14 @@ pub(super) struct Loading {
     waiting: Waiting,
 }
 
+/// The key of a row, and what is to be there: nothing, where it goes.
+type RowWrite = (Vec<u8>, Option<Vec<u8>>);
+
 /// Rows that are written together.
 #[derive(Default)]
 struct Waiting {
     /// By kind, and there in the order of the journal, which is nearly that of the keys: sorting them is quick then.
-    rows: BTreeMap<Option<u8>, Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    rows: BTreeMap<Option<u8>, Vec<RowWrite>>,
     /// What counters grow by, against the row above or the one in the engine.
     counted: BTreeMap<Vec<u8>, Counts>,
     bytes: usize,

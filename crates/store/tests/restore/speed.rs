@@ -3,6 +3,8 @@
 //! `KEYREEVE_LONG=1 cargo test --release -p keyreeve-store --test restore speed -- --nocapture --test-threads 1`;
 //! KEYREEVE_SPEED_KEYS=N and KEYREEVE_SPEED_USES=N make it smaller.
 
+#![allow(clippy::print_stdout, reason = "figures are what it is for")]
+
 use std::{
     sync::atomic::{AtomicBool, AtomicU64},
     thread,

@@ -233,7 +233,7 @@ fn certificate(pem: &str) -> Result<SecretBytes> {
         return Err(invalid("certificate holds more than one; register each by itself".to_owned()));
     };
     match X509Certificate::from_der(certificate) {
-        Ok((rest, _)) if rest.is_empty() => Ok(SecretBytes::copy_from(certificate)),
+        Ok(([], _)) => Ok(SecretBytes::copy_from(certificate)),
         _ => Err(invalid("certificate is no X.509 certificate".to_owned())),
     }
 }
