@@ -4,7 +4,11 @@
 //! before the reply may leave; `commit` puts it there. Operations never write. What they read is tracked, and an entry
 //! whose reads have moved is refused as stale, so that the caller prepares again.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU16, Ordering},
+    mpsc,
+};
 
 use parking_lot::{Mutex, MutexGuard};
 use quick_cache::sync::Cache;
@@ -42,7 +46,7 @@ pub struct Engine {
     /// INVARIANT: material of an object never changes, so the object's id is key enough. State and usage are not
     /// cached here: they come from the store with every request.
     parsed: Arc<Cache<ObjectId, Arc<dyn ParsedKey>>>,
-    destroy_waiting_days: u16,
+    destroy_waiting_days: AtomicU16,
     /// Held by the one request that reads the past: that costs a walk through the journal.
     past: Mutex<()>,
 }
@@ -105,16 +109,30 @@ impl Engine {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let parsed = Arc::new(Cache::new(PARSED_KEYS_MAX));
-        Self { store, sealer, crypto, clock, parsed, destroy_waiting_days: 0, past: Mutex::new(()) }
+        Self {
+            store,
+            sealer,
+            crypto,
+            clock,
+            parsed,
+            destroy_waiting_days: AtomicU16::new(0),
+            past: Mutex::new(()),
+        }
     }
 
     /// With this waiting period before a destruction, in days, for keys whose policy has none; 0 without this.
     pub fn with_destroy_waiting_days(self, days: u16) -> Self {
-        Self { destroy_waiting_days: days, ..self }
+        self.set_destroy_waiting_days(days);
+        self
+    }
+
+    /// Lets keys whose policy has no waiting period wait so long from now on, in days.
+    pub fn set_destroy_waiting_days(&self, days: u16) {
+        self.destroy_waiting_days.store(days, Ordering::Relaxed);
     }
 
     pub(crate) fn destroy_waiting_days(&self) -> u16 {
-        self.destroy_waiting_days
+        self.destroy_waiting_days.load(Ordering::Relaxed)
     }
 
     /// The right to read the past, which one request has at a time.

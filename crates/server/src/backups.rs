@@ -21,7 +21,7 @@ use keyreeve_store::backup::{
 use keyreeve_store::engines::EngineError;
 use keyreeve_store::engines::embedded::EmbeddedEngine;
 use keyreeve_store::restore::DrillReport;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
@@ -84,7 +84,7 @@ pub struct Made {
 pub struct Backups {
     engine: Arc<Engine>,
     store: Arc<Store>,
-    settings: Settings,
+    settings: RwLock<Settings>,
     /// Held while a backup, a pruning or a drill is under way: pruning takes from a drill what that reads. It holds the
     /// file that drills restore into.
     work: Mutex<PathBuf>,
@@ -104,6 +104,7 @@ impl Backups {
         (scratch, memory): (PathBuf, Memory),
     ) -> Self {
         let (running, not_before) = (AtomicBool::new(false), Mutex::new(None));
+        let settings = RwLock::new(settings);
         Self { engine, store, settings, work: Mutex::new(scratch), running, memory, not_before }
     }
 
@@ -114,7 +115,16 @@ impl Backups {
 
     /// When a change is answered.
     pub fn acknowledge(&self) -> Acknowledge {
-        self.settings.acknowledge
+        self.settings().acknowledge
+    }
+
+    /// Goes on by other settings.
+    pub fn set(&self, settings: Settings) {
+        *self.settings.write() = settings;
+    }
+
+    fn settings(&self) -> Settings {
+        *self.settings.read()
     }
 
     /// Makes a backup; the first one to a target registers it.
@@ -133,7 +143,7 @@ impl Backups {
             None => self.store.next_kind(&*target).map_err(refused)?,
         };
         let options =
-            BackupOptions { bytes_per_second_max: self.settings.bytes_per_second_max, progress: None };
+            BackupOptions { bytes_per_second_max: self.settings().bytes_per_second_max, progress: None };
         let report = self.store.backup(&target, kind, options).map_err(refused)?;
         if kind == BackupKind::Full {
             self.remember(|last, now| last.full = Some(now))?;
@@ -204,7 +214,7 @@ impl Backups {
             rollback: self.store.rollback_check(),
             unlocks: root.unlocked_by,
             retired: root.retired,
-            acknowledge: self.settings.acknowledge,
+            acknowledge: self.settings().acknowledge,
             is_full: self.store.is_full(),
             reserve_bytes: self.store.reserve_bytes(),
             memory: self.memory.clone(),
@@ -221,7 +231,7 @@ impl Backups {
             return;
         }
         let is_due = self.last().is_ok_and(|last| {
-            let due = self.settings.schedule.due(self.now(), last.full, last.drill);
+            let due = self.settings().schedule.due(self.now(), last.full, last.drill);
             due.full || due.drill
         });
         if is_due && !self.running.swap(true, Ordering::AcqRel) {
@@ -250,7 +260,7 @@ impl Backups {
     /// Does what is due, at each target, whatever becomes of the others.
     fn run_due(&self) -> Result<()> {
         let last = self.last()?;
-        let due = self.settings.schedule.due(self.now(), last.full, last.drill);
+        let due = self.settings().schedule.due(self.now(), last.full, last.drill);
         let mut ended = Ok(());
         for target in self.store.targets() {
             if due.full {
@@ -267,7 +277,7 @@ impl Backups {
         let kind = Some(BackupKind::Full);
         let made = self.back_up(&Wanted { to: to.to_owned(), kind, cell: false, take_over: false })?;
         self.record(format!("full backup to {to}, up to entry {}", made.report.lsn))?;
-        let plan = self.prune(to, self.settings.retention, false)?;
+        let plan = self.prune(to, self.settings().retention, false)?;
         if !plan.removed.is_empty() {
             self.record(format!("pruned {} objects of {to}", plan.removed.len()))?;
         }

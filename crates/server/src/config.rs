@@ -10,13 +10,19 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::listen::LimitSettings;
 
+mod anew;
 mod backup;
 mod crypto;
+mod log;
 mod memory;
+mod tls;
 
+pub use self::anew::{Anew, Change, Origin};
 pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
+pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
+pub use self::tls::Tls;
 
 /// One setting as people write it.
 pub struct Setting {
@@ -26,6 +32,8 @@ pub struct Setting {
     pub default: &'static str,
     /// What it is, in one sentence.
     pub meaning: &'static str,
+    /// Whether a running server takes another value over (`keyreeve reload`); the others wait for its next start.
+    pub reloads: bool,
 }
 
 impl Setting {
@@ -43,6 +51,9 @@ impl Setting {
 
     /// The environment variable that says the same, such as `KEYREEVE_LISTEN_HTTP`.
     pub fn variable(&self) -> String {
+        if self.key == "log.level" {
+            return "KEYREEVE_LOG".to_owned();
+        }
         format!("KEYREEVE_{}", self.key.replace('.', "_").to_uppercase())
     }
 }
@@ -51,6 +62,7 @@ impl Setting {
 pub const SETTINGS: &[Setting] = &[
     setting("listen.http", "127.0.0.1:8443", "Address of the REST API, over TLS."),
     setting("listen.kmip", "127.0.0.1:5696", "Address of KMIP, over TLS with client certificates."),
+    live("log.level", "info", "What is logged, such as info, or warn,keyreeve_store=debug."),
     setting("data.dir", "/var/lib/keyreeve", "Folder of journal, index and root key file."),
     setting("unlock.passphrase_file", "", "File whose first line is the passphrase of the root key."),
     setting("unlock.key_file", "", "File with a 32-byte key, in hex or base64, that unlocks the root key."),
@@ -59,35 +71,37 @@ pub const SETTINGS: &[Setting] = &[
         "[]",
         "Files with recovery shares that unlock the root key, a share a line.",
     ),
-    setting(
-        "tls.names",
-        "[\"localhost\", \"127.0.0.1\", \"::1\"]",
-        "DNS names and addresses of this server.",
+    live("tls.names", "[\"localhost\", \"127.0.0.1\", \"::1\"]", "DNS names and addresses of this server."),
+    live(
+        "tls.certificate_file",
+        "",
+        "The server's certificate and those above it, in PEM; empty: the server's own CA makes one.",
     ),
-    setting("limits.connections_max", "4096", "Open connections of one listener."),
-    setting(
+    live("tls.key_file", "", "The private key of tls.certificate_file, in PEM."),
+    live("limits.connections_max", "4096", "Open connections of one listener."),
+    live(
         "limits.connections_per_source_max",
         "1024",
         "Open connections of one listener from one IPv4 address or IPv6 /64 network.",
     ),
-    setting("limits.handshake_seconds_max", "10", "Seconds that a TLS handshake may take."),
-    setting("limits.idle_seconds_max", "300", "Seconds without a byte, after which a connection is closed."),
-    setting("limits.drain_seconds_max", "30", "Seconds that open requests get when the server stops."),
-    setting("limits.message_bytes_max", "8388608", "Bytes of one request's body or message."),
-    setting("limits.message_seconds_max", "60", "Seconds from the first byte of a KMIP message to its last."),
-    setting(
+    live("limits.handshake_seconds_max", "10", "Seconds that a TLS handshake may take."),
+    live("limits.idle_seconds_max", "300", "Seconds without a byte, after which a connection is closed."),
+    live("limits.drain_seconds_max", "30", "Seconds that open requests get when the server stops."),
+    live("limits.message_bytes_max", "8388608", "Bytes of one request's body or message."),
+    live("limits.message_seconds_max", "60", "Seconds from the first byte of a KMIP message to its last."),
+    live(
         "limits.failures_recorded_per_second_max",
         "10",
         "Failed authentications recorded for one source address in a second; the rest are counted.",
     ),
-    setting("limits.feeds_max", "64", "Open feeds of the journal; a principal has 8 of them at most."),
-    setting("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
+    live("limits.feeds_max", "64", "Open feeds of the journal; a principal has 8 of them at most."),
+    live("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
     setting(
         "crypto.rsa_keys_ahead",
         "2",
         "RSA keys of each length, 8 at most, that are made ahead once one was asked for; 0: none.",
     ),
-    setting(
+    live(
         "destroy.waiting_days",
         "7",
         "Days, at most 365, that a key waits for its destruction where its own policy says nothing.",
@@ -123,23 +137,28 @@ pub const SETTINGS: &[Setting] = &[
         "Seconds that a target may be behind; longer is a breach, logged and reported.",
     ),
     setting("backup.bytes_per_second_max", "0", "Bytes that go to each target in a second; 0: no cap."),
-    setting(
+    live(
         "backup.full_every_hours",
         "24",
         "Hours between full backups to each registered target; 0: only when asked for.",
     ),
-    setting("backup.drill_every_days", "7", "Days between recovery drills; 0: only when asked for."),
-    setting(
+    live("backup.drill_every_days", "7", "Days between recovery drills; 0: only when asked for."),
+    live(
         "backup.window",
         "",
         "Hours of the day, in UTC, in which full backups and drills begin, such as 22-5; empty: any.",
     ),
-    setting("backup.keep_full", "7", "Full backups that pruning keeps at each target, at least."),
-    setting("backup.keep_days", "30", "Days whose every state pruning keeps at each target."),
+    live("backup.keep_full", "7", "Full backups that pruning keeps at each target, at least."),
+    live("backup.keep_days", "30", "Days whose every state pruning keeps at each target."),
 ];
 
 const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { key, default, meaning }
+    Setting { key, default, meaning, reloads: false }
+}
+
+/// A setting that a running server takes over.
+const fn live(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, meaning, reloads: true }
 }
 
 /// The configuration of a server. Holds no secrets, only the names of files that do.
@@ -148,6 +167,8 @@ const fn setting(key: &'static str, default: &'static str, meaning: &'static str
 pub struct Config {
     /// Addresses.
     pub listen: Listen,
+    /// The log.
+    pub log: LogConfig,
     /// Where data lies.
     pub data: Data,
     /// How the root key is unlocked.
@@ -171,6 +192,9 @@ pub struct Config {
     /// What a single start allows, so that no file and no variable sets it.
     #[serde(skip)]
     pub once: Once,
+    /// Where it can be read anew; none: it holds as it is.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
 }
 
 /// What somebody who starts the server allows for once.
@@ -217,16 +241,8 @@ pub struct UnlockFile {
     pub share_files: Vec<PathBuf>,
 }
 
-/// The server's names in its certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Tls {
-    /// DNS names and addresses.
-    pub names: Vec<String>,
-}
-
 /// Limits on what peers may cost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Open connections of one listener.
@@ -293,12 +309,6 @@ impl Default for Listen {
 impl Default for Data {
     fn default() -> Self {
         Self { dir: PathBuf::from("/var/lib/keyreeve") }
-    }
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self { names: ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec() }
     }
 }
 
@@ -384,14 +394,12 @@ impl Config {
         environment: impl Fn(&str) -> Option<String>,
         flags: Vec<Override>,
     ) -> Result<Self, ConfigError> {
-        let mut config = file.map(Self::read).transpose()?.unwrap_or_default();
-        for setting in SETTINGS {
+        let variable = |setting: &Setting| {
             let origin = setting.variable();
-            if let Some(value) = environment(&origin) {
-                config = config.with(&Override { key: setting.key, value, origin })?;
-            }
-        }
-        flags.iter().try_fold(config, |config, flag| config.with(flag))
+            environment(&origin).map(|value| Override { key: setting.key, value, origin })
+        };
+        let overrides = SETTINGS.iter().filter_map(variable).chain(flags).collect();
+        Self::from_origin(Origin { file: file.map(Path::to_owned), overrides })
     }
 
     fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -427,11 +435,9 @@ impl Config {
             }
         };
         section.insert(name.to_owned(), value);
-        let mut config: Self =
+        let config: Self =
             table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
-        config.listen.plain_http = self.listen.plain_http;
-        config.kmip.credentials_ignored = self.kmip.credentials_ignored;
-        Ok(config)
+        Ok(config.with_unwritten_of(self))
     }
 }
 
@@ -485,8 +491,9 @@ mod tests {
                     kmip: ([0, 0, 0, 0], 1).into(),
                     plain_http: None,
                 },
+                log: LogConfig { level: "off".into() },
                 data: Data { dir: PathBuf::from("elsewhere") },
-                tls: Tls { names: Vec::new() },
+                tls: Tls { names: Vec::new(), ..Tls::default() },
                 limits: LimitsConfig {
                     connections_max: 1,
                     connections_per_source_max: 1,
@@ -516,6 +523,7 @@ mod tests {
                     keep_days: 1,
                 },
                 once: Once::default(),
+                origin: None,
             },
             |config, setting| {
                 let value = setting.default.to_owned();

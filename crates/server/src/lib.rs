@@ -11,6 +11,7 @@ pub mod health;
 pub mod listen;
 pub mod memory;
 pub mod offline;
+pub mod reload;
 pub mod reseal;
 pub mod scheduler;
 pub mod server_identity;

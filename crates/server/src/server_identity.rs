@@ -1,16 +1,24 @@
 //! The server's own certificate: made by the house's CA at every start, kept in memory only, and made anew at half its
-//! life. Not here: the CA's key (start), client certificates (authn).
+//! life; or read from files that somebody else keeps up to date. It can be exchanged while the server runs. Not here: the
+//! CA's key (start), client certificates (authn).
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keyreeve_core::ports::clock::Clock;
-use keyreeve_pki::{CertificateAuthority, Issued, PkiError, SERVER_VALIDITY_DAYS, Validity};
+use keyreeve_pki::{CertificateAuthority, CertificateInfo, SERVER_VALIDITY_DAYS, Validity, pem};
 use parking_lot::Mutex;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use tracing::{error, info};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer, ServerName,
+};
+use tracing::{error, info, warn};
+use zeroize::Zeroizing;
 
-use crate::listen::{ClientCertificate, TlsEndpoint, TlsError, TlsSettings};
+use crate::config::Config;
+use crate::listen::{ClientCertificate, Replacement, TlsEndpoint, TlsError, TlsSettings};
 use crate::start::StartError;
+use crate::start::files::read_secret;
 
 /// After this time a certificate is made anew.
 const RENEW_SECONDS: i64 = SERVER_VALIDITY_DAYS as i64 * 86_400 / 2;
@@ -18,15 +26,30 @@ const RENEW_SECONDS: i64 = SERVER_VALIDITY_DAYS as i64 * 86_400 / 2;
 /// A server's certificate and the endpoints that show it. Holds secrets.
 pub struct ServerIdentity {
     authority: Arc<CertificateAuthority>,
-    names: Vec<ServerName<'static>>,
     clock: Arc<dyn Clock>,
     current: Mutex<Current>,
 }
 
 struct Current {
-    issued: Issued,
-    issued_seconds: i64,
+    shown: Shown,
     endpoints: Vec<Endpoint>,
+}
+
+/// A certificate with its key. Holds a secret.
+struct Shown {
+    wanted: Wanted,
+    chain: Vec<CertificateDer<'static>>,
+    key: Zeroizing<PrivateKeyDer<'static>>,
+    since_seconds: i64,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, PartialEq, Eq)]
+enum Wanted {
+    /// The house's CA, for these DNS names and addresses.
+    Issued(Vec<ServerName<'static>>),
+    /// Files with the chain and the private key.
+    Files { certificate: PathBuf, key: PathBuf },
 }
 
 struct Endpoint {
@@ -35,25 +58,28 @@ struct Endpoint {
     protocols: &'static [&'static str],
 }
 
+/// Another certificate, checked, with a TLS configuration for each endpoint. Holds secrets.
+pub struct Checked {
+    shown: Shown,
+    replacements: Vec<Replacement>,
+}
+
 impl ServerIdentity {
-    /// With a new certificate for these DNS names and addresses.
+    /// With the certificate that the configuration names, or a new one of this CA.
     ///
     /// # Errors
-    /// For a name that a certificate cannot carry; the CA's.
+    /// For a name that a certificate cannot carry, or files that hold no certificate with its key; the CA's.
     pub fn new(
         authority: Arc<CertificateAuthority>,
-        names: Vec<String>,
+        config: &Config,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
-        let name = |name: String| ServerName::try_from(name.clone()).map_err(|_| StartError::Name(name));
-        let names = names.into_iter().map(name).collect::<Result<Vec<_>, _>>()?;
-        let issued_seconds = clock.now().seconds();
-        let issued = issue(&authority, &names, issued_seconds)?;
-        let current = Mutex::new(Current { issued, issued_seconds, endpoints: Vec::new() });
-        Ok(Self { authority, names, clock, current })
+        let shown = Shown::new(wanted(config)?, &authority, clock.now().seconds())?;
+        let current = Mutex::new(Current { shown, endpoints: Vec::new() });
+        Ok(Self { authority, clock, current })
     }
 
-    /// A TLS endpoint that shows the certificate, now and after each renewal.
+    /// A TLS endpoint that shows the certificate, now and after each exchange.
     ///
     /// # Errors
     /// [`TlsError`] where the certificate makes none.
@@ -62,46 +88,71 @@ impl ServerIdentity {
         client_certificate: ClientCertificate,
         protocols: &'static [&'static str],
     ) -> Result<Arc<TlsEndpoint>, TlsError> {
-        let mut current = self.current.lock();
-        let settings = self.settings(&current.issued, client_certificate, protocols);
-        let endpoint = Arc::new(TlsEndpoint::new(settings)?);
-        current.endpoints.push(Endpoint { endpoint: endpoint.clone(), client_certificate, protocols });
+        let Current { shown, endpoints } = &mut *self.current.lock();
+        let endpoint = Arc::new(TlsEndpoint::new(self.settings(shown, client_certificate, protocols))?);
+        endpoints.push(Endpoint { endpoint: endpoint.clone(), client_certificate, protocols });
         Ok(endpoint)
     }
 
-    /// Makes the certificate anew where half its life is over. A failure is logged and tried again the next time.
-    pub fn renew_if_due(&self) {
-        let mut current = self.current.lock();
+    /// What this configuration wants to be shown, ready to take its place; nothing where that is shown already.
+    ///
+    /// # Errors
+    /// As `new`; [`TlsError`] where certificate and key do not fit.
+    pub fn check(&self, config: &Config) -> Result<Option<Checked>, StartError> {
+        let wanted = wanted(config)?;
         let now_seconds = self.clock.now().seconds();
-        if now_seconds.saturating_sub(current.issued_seconds) < RENEW_SECONDS {
-            return;
+        let current = self.current.lock();
+        if matches!(wanted, Wanted::Issued(_)) && wanted == current.shown.wanted {
+            return Ok(None);
         }
-        match issue(&self.authority, &self.names, now_seconds) {
-            Ok(issued) => {
-                for Endpoint { endpoint, client_certificate, protocols } in &current.endpoints {
-                    if let Err(cause) =
-                        endpoint.replace(self.settings(&issued, *client_certificate, protocols))
-                    {
-                        error!(%cause, "cannot show the new server certificate");
-                        return;
-                    }
-                }
-                (current.issued, current.issued_seconds) = (issued, now_seconds);
+        let shown = Shown::new(wanted, &self.authority, now_seconds)?;
+        if (&shown.wanted, &shown.chain, shown.key.secret_der())
+            == (&current.shown.wanted, &current.shown.chain, current.shown.key.secret_der())
+        {
+            return Ok(None);
+        }
+        self.replacements(shown, &current.endpoints).map(Some)
+    }
+
+    /// Shows another certificate to all who connect from now on; connections that are open go on.
+    pub fn show(&self, checked: Checked) {
+        self.current.lock().show(checked);
+    }
+
+    /// Makes a certificate of the house's CA anew where half its life is over. A failure is logged and tried again the next
+    /// time.
+    pub fn renew_if_due(&self) {
+        let now_seconds = self.clock.now().seconds();
+        let mut current = self.current.lock();
+        let Some(wanted) = current.due(now_seconds) else { return };
+        let renewed = Shown::new(wanted, &self.authority, now_seconds)
+            .and_then(|shown| self.replacements(shown, &current.endpoints));
+        match renewed {
+            Ok(checked) => {
+                current.show(checked);
                 info!("the server certificate was made anew");
             }
             Err(cause) => error!(%cause, "cannot make a new server certificate"),
         }
     }
 
+    fn replacements(&self, shown: Shown, endpoints: &[Endpoint]) -> Result<Checked, StartError> {
+        let replacement = |endpoint: &Endpoint| {
+            Replacement::new(self.settings(&shown, endpoint.client_certificate, endpoint.protocols))
+        };
+        let replacements = endpoints.iter().map(replacement).collect::<Result<_, _>>()?;
+        Ok(Checked { shown, replacements })
+    }
+
     fn settings<'a>(
         &'a self,
-        issued: &'a Issued,
+        shown: &'a Shown,
         client_certificate: ClientCertificate,
         protocols: &'a [&'a str],
     ) -> TlsSettings<'a> {
         TlsSettings {
-            chain: vec![issued.certificate.clone()],
-            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(issued.key.pkcs8_der())),
+            chain: shown.chain.clone(),
+            key: borrowed(&shown.key),
             client_authority: self.authority.certificate(),
             client_certificate,
             application_protocols: protocols,
@@ -109,11 +160,98 @@ impl ServerIdentity {
     }
 }
 
-fn issue(
-    authority: &CertificateAuthority,
-    names: &[ServerName<'static>],
-    now_seconds: i64,
-) -> Result<Issued, PkiError> {
-    let from_seconds = now_seconds.max(0) as u64;
-    authority.issue_server(names, Validity { from_seconds, days: SERVER_VALIDITY_DAYS })
+impl Checked {
+    /// The certificate, in words.
+    pub fn describe(&self) -> String {
+        let Some(info) = self.shown.chain.first().and_then(|leaf| CertificateInfo::read(leaf).ok()) else {
+            return "the server's certificate".to_owned();
+        };
+        format!("the server's certificate, by {}, until Unix second {}", info.issuer, info.not_after_seconds)
+    }
+}
+
+impl Current {
+    fn show(&mut self, checked: Checked) {
+        for (Endpoint { endpoint, .. }, replacement) in self.endpoints.iter().zip(checked.replacements) {
+            endpoint.replace(replacement);
+        }
+        self.shown = checked.shown;
+    }
+
+    /// What is to be made anew now.
+    fn due(&self, now_seconds: i64) -> Option<Wanted> {
+        let Shown { wanted, since_seconds, .. } = &self.shown;
+        let is_due = now_seconds.saturating_sub(*since_seconds) >= RENEW_SECONDS;
+        (is_due && matches!(wanted, Wanted::Issued(_))).then(|| wanted.clone())
+    }
+}
+
+impl Shown {
+    fn new(wanted: Wanted, authority: &CertificateAuthority, now_seconds: i64) -> Result<Self, StartError> {
+        let (chain, key) = match &wanted {
+            Wanted::Issued(names) => {
+                let validity =
+                    Validity { from_seconds: now_seconds.max(0) as u64, days: SERVER_VALIDITY_DAYS };
+                let issued = authority.issue_server(names, validity)?;
+                let key = PrivatePkcs8KeyDer::from(issued.key.pkcs8_der().to_vec());
+                (vec![issued.certificate], Zeroizing::new(key.into()))
+            }
+            Wanted::Files { certificate, key } => (read_chain(certificate, now_seconds)?, read_key(key)?),
+        };
+        Ok(Self { wanted, chain, key, since_seconds: now_seconds })
+    }
+}
+
+/// What the configuration wants to be shown: its files, or a certificate for its names and for the addresses that are
+/// listened on where they name one machine.
+fn wanted(config: &Config) -> Result<Wanted, StartError> {
+    match (&config.tls.certificate_file, &config.tls.key_file) {
+        (Some(certificate), Some(key)) => {
+            return Ok(Wanted::Files { certificate: certificate.clone(), key: key.clone() });
+        }
+        (None, None) => {}
+        _ => {
+            let text = "one of tls.certificate_file and tls.key_file is set: set both, or none";
+            return Err(StartError::Value(text.to_owned()));
+        }
+    }
+    let mut names = config.tls.names.clone();
+    for address in [config.listen.http, config.listen.kmip] {
+        let name = address.ip().to_string();
+        if !address.ip().is_unspecified() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let name = |name: String| ServerName::try_from(name.clone()).map_err(|_| StartError::Name(name));
+    Ok(Wanted::Issued(names.into_iter().map(name).collect::<Result<_, _>>()?))
+}
+
+fn read_chain(path: &Path, now_seconds: i64) -> Result<Vec<CertificateDer<'static>>, StartError> {
+    let wrong =
+        |cause: String| StartError::Value(format!("tls.certificate_file {}: {cause}", path.display()));
+    let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let chain = pem::decode_certificates(&text).map_err(|error| wrong(error.to_string()))?;
+    let leaf = chain.first().ok_or_else(|| wrong("it holds no certificate in PEM".to_owned()))?;
+    let info = CertificateInfo::read(leaf).map_err(|error| wrong(error.to_string()))?;
+    if !(info.not_before_seconds..=info.not_after_seconds).contains(&now_seconds) {
+        let (from, until) = (info.not_before_seconds, info.not_after_seconds);
+        warn!(file = %path.display(), from, until, "the server's certificate is not valid now (Unix seconds): clients will refuse it");
+    }
+    Ok(chain)
+}
+
+fn read_key(path: &Path) -> Result<Zeroizing<PrivateKeyDer<'static>>, StartError> {
+    PrivateKeyDer::from_pem_slice(read_secret(path)?.expose()).map(Zeroizing::new).map_err(|_| {
+        StartError::Value(format!("tls.key_file {}: it holds no private key in PEM", path.display()))
+    })
+}
+
+/// The same key without a copy of it.
+fn borrowed<'a>(key: &'a PrivateKeyDer<'static>) -> PrivateKeyDer<'a> {
+    match key {
+        PrivateKeyDer::Pkcs1(key) => PrivatePkcs1KeyDer::from(key.secret_pkcs1_der()).into(),
+        PrivateKeyDer::Sec1(key) => PrivateSec1KeyDer::from(key.secret_sec1_der()).into(),
+        PrivateKeyDer::Pkcs8(key) => PrivatePkcs8KeyDer::from(key.secret_pkcs8_der()).into(),
+        other => other.clone_key(),
+    }
 }

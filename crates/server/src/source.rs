@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
@@ -25,7 +26,7 @@ impl From<IpAddr> for Source {
 
 /// Lets through so many events of each source in a second, and so many of all together.
 pub(crate) struct PerSecond {
-    source_max: u32,
+    source_max: AtomicU32,
     total_max: u32,
     counts: Mutex<Counts>,
 }
@@ -49,7 +50,11 @@ struct Window {
 
 impl PerSecond {
     pub(crate) fn new(source_max: u32, total_max: u32) -> Self {
-        Self { source_max, total_max, counts: Mutex::default() }
+        Self { source_max: AtomicU32::new(source_max), total_max, counts: Mutex::default() }
+    }
+
+    pub(crate) fn set_source_max(&self, source_max: u32) {
+        self.source_max.store(source_max, Ordering::Relaxed);
     }
 
     /// Whether an event in this second is told, and then how many before it were not.
@@ -62,7 +67,9 @@ impl PerSecond {
         let window = counts.sources.entry(source).or_default();
         window.turn(second);
         counts.total.turn(second);
-        if window.admitted >= self.source_max || counts.total.admitted >= self.total_max {
+        if window.admitted >= self.source_max.load(Ordering::Relaxed)
+            || counts.total.admitted >= self.total_max
+        {
             window.suppressed += 1;
             return None;
         }

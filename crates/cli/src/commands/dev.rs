@@ -52,12 +52,13 @@ impl Dev {
     /// # Errors
     /// It cannot start, or the store failed.
     pub(super) fn run(self) -> Result<()> {
-        let _log = Log::Dev.start(std::env::var("KEYREEVE_LOG").ok().as_deref());
         let flags =
             [flag("listen.http", "--http", Some(self.http)), flag("listen.kmip", "--kmip", Some(self.kmip))];
-        // Nothing but these flags: a try-out must not pick up the settings of a server on the same machine.
-        let config = Config::load(None, |_| None, flags.into_iter().flatten().collect());
+        // Nothing but these flags and the level: a try-out must not pick up the settings of a server on the same machine.
+        let level = |name: &str| std::env::var(name).ok().filter(|_| name == "KEYREEVE_LOG");
+        let config = Config::load(None, level, flags.into_iter().flatten().collect());
         let mut config = config.map_err(|error| Failure::usage(error.to_string()))?;
+        let _log = Log::Dev.start(&config.log);
         config.listen.plain_http = self.plain_http;
         config.sealing.cell = self.cell;
         self.once.apply(&mut config);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use keyreeve_server::config::LogConfig;
 use keyreeve_server::offline::shares::Shares;
 use keyreeve_server::start::{self, Log};
 
@@ -39,7 +40,7 @@ impl Init {
     /// # Errors
     /// There is a store already, or something cannot be written.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let _log = Log::Server.start(Some("warn"));
+        let _log = Log::Server.start(&LogConfig { level: "warn".into() });
         let config = self.server.config()?;
         self.shares.check(session.format)?;
         let hand_out = |shares: &Shares| self.shares.hand_out(shares);

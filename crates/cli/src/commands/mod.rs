@@ -24,6 +24,7 @@ mod man;
 mod object;
 mod random;
 mod realm;
+mod reload;
 mod restore;
 mod root;
 mod server;
@@ -92,6 +93,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cell(cell::Cell),
     Doctor(doctor::Doctor),
+    Reload(reload::Reload),
     #[command(subcommand)]
     Config(config::Config),
     Completions(completions::Completions),
@@ -221,6 +223,7 @@ impl Command {
             Self::Target(command) => command.run(session),
             Self::Cell(command) => command.run(session),
             Self::Doctor(command) => command.run(session),
+            Self::Reload(command) => command.run(session),
             Self::Config(command) => command.run(session),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),

@@ -16,9 +16,11 @@ Examples:
   KEYREEVE_LISTEN_HTTP=0.0.0.0:8443 keyreeve server --config /etc/keyreeve.toml
 
 Every setting of the configuration can be given in the environment: KEYREEVE_ and its name in capitals, with _ for the
-point, such as KEYREEVE_LIMITS_CONNECTIONS_MAX. KEYREEVE_LOG is the level of the log on stderr, such as debug.";
+point, such as KEYREEVE_LIMITS_CONNECTIONS_MAX. KEYREEVE_LOG is log.level, such as debug.
 
-/// Run the key manager on a folder that `init` made, until SIGTERM or SIGINT.
+SIGHUP, or `keyreeve reload`, lets the server read its configuration and certificate anew.";
+
+/// Run the key manager on a folder that `init` made, until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 #[derive(Args)]
 #[command(after_help = EXAMPLES, after_long_help = settings())]
 pub(crate) struct Server {
@@ -91,7 +93,7 @@ impl Server {
     pub(super) fn run(self) -> Result<()> {
         let mut config = self.server.config()?;
         self.once.apply(&mut config);
-        let _log = Log::Server.start(std::env::var("KEYREEVE_LOG").ok().as_deref());
+        let _log = Log::Server.start(&config.log);
         let ready = |_: &start::Addresses| {
             // Whoever started it may have closed stdout, which is no reason not to serve.
             let _ = output::line("keyreeve ready");

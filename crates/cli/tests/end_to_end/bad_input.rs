@@ -59,7 +59,7 @@ fn keys_of_every_algorithm_live_their_life_on_a_server_with_a_passphrase() {
 }
 
 /// A server made by `init` and run by `server` with a configuration file.
-fn real_server() -> (Folder, Server) {
+pub(crate) fn real_server() -> (Folder, Server) {
     let place = folder();
     let file = |name: &str| place.path().join(name);
     let (http, kmip) = (free_port(), free_port());
@@ -82,7 +82,10 @@ fn real_server() -> (Folder, Server) {
     let token = fs::read_to_string(file("token")).unwrap().trim().to_owned();
     server.variables = [
         ("KEYREEVE_ADDR", format!("https://127.0.0.1:{http}")),
+        ("KEYREEVE_KMIP_ADDR", format!("127.0.0.1:{kmip}")),
         ("KEYREEVE_CA", path("ca.pem")),
+        ("KEYREEVE_CLIENT_CERT", path("client.pem")),
+        ("KEYREEVE_CLIENT_KEY", path("client.key")),
         ("KEYREEVE_TOKEN", token),
     ]
     .map(|(name, value)| (name.to_owned(), value))

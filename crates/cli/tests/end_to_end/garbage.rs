@@ -79,7 +79,7 @@ fn send_kmip(server: &Server, count: usize) {
 }
 
 /// A structure whose length is right and whose content is not, in various ways.
-fn bad_ttlv(number: usize) -> Vec<u8> {
+pub(crate) fn bad_ttlv(number: usize) -> Vec<u8> {
     let content: Vec<u8> = match number % 6 {
         0 => vec![0xa5; 64],
         // A header without the version, then a batch count of another type.
@@ -106,7 +106,7 @@ fn item(tag: u32, kind: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// One TTLV message.
-fn read_answer(connection: &mut impl Read) -> io::Result<()> {
+pub(crate) fn read_answer(connection: &mut impl Read) -> io::Result<()> {
     let mut head = [0; 8];
     connection.read_exact(&mut head)?;
     let length = u32::from_be_bytes(head[4..].try_into().unwrap());
@@ -139,7 +139,10 @@ fn send_bare(server: &Server, count: usize) {
     }
 }
 
-fn connect(server: &Server, config: &Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
+pub(crate) fn connect(
+    server: &Server,
+    config: &Arc<ClientConfig>,
+) -> StreamOwned<ClientConnection, TcpStream> {
     let stream = TcpStream::connect(server.variable("KEYREEVE_KMIP_ADDR")).unwrap();
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -147,7 +150,7 @@ fn connect(server: &Server, config: &Arc<ClientConfig>) -> StreamOwned<ClientCon
     StreamOwned::new(ClientConnection::new(Arc::clone(config), name).unwrap(), stream)
 }
 
-fn tls(server: &Server) -> Arc<ClientConfig> {
+pub(crate) fn tls(server: &Server) -> Arc<ClientConfig> {
     let read = |name: &str| fs::read(server.variable(name)).unwrap();
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&read("KEYREEVE_CA")).unwrap()).unwrap();

@@ -12,6 +12,7 @@ mod garbage;
 mod http;
 mod readme;
 mod recovery;
+mod reload;
 mod runbooks;
 mod server;
 mod session;

@@ -112,6 +112,7 @@ actions! {
     RetireCell "retire-cell" Administer;
     ChangeUnlock "change-unlock" Administer;
     ReplaceRoot "replace-root" Administer;
+    Reload "reload" Administer;
     Reseal "reseal" System;
     GrowTree "grow-tree" System;
     PrepareEpoch "prepare-epoch" System;

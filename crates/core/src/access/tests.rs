@@ -56,7 +56,9 @@ fn row(action: Action) -> Row {
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
             ADMINISTER
         }
-        Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot => ADMINISTER,
+        Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload => {
+            ADMINISTER
+        }
         ReadJournal | VerifyJournal | ShowErasures | Inspect => AUDIT,
         ApplyDates | Authenticate | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,

@@ -38,6 +38,11 @@ impl Authenticator {
         Self { engine, failures, requests: RequestIds::default() }
     }
 
+    /// Puts so many failures of one source on record in a second from now on.
+    pub fn set_failures_max(&self, failures_recorded_per_second_max: u32) {
+        self.failures.set_source_max(failures_recorded_per_second_max);
+    }
+
     /// Who asks, proven anew for every request, so that a revocation counts at once. Where a certificate and a token
     /// are shown, both must be good and name the same principal.
     ///

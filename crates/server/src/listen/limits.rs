@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::source::{PerSecond, Source};
 
@@ -46,12 +46,12 @@ impl Default for LimitSettings {
 /// Limits of one listener, so that who fills one leaves the others alone. A clone counts the same connections.
 #[derive(Clone)]
 pub struct Limits {
-    settings: LimitSettings,
     begin: Instant,
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    settings: RwLock<LimitSettings>,
     open: Mutex<Open>,
     refusals: PerSecond,
 }
@@ -82,8 +82,17 @@ impl Limits {
     /// Limits with no connection open.
     pub fn new(settings: LimitSettings) -> Self {
         let refusals = PerSecond::new(REFUSALS_TOLD_MAX, REFUSALS_TOLD_TOTAL_MAX);
-        let shared = Shared { open: Mutex::default(), refusals };
-        Self { settings, begin: Instant::now(), shared: Arc::new(shared) }
+        let shared = Shared { settings: RwLock::new(settings), open: Mutex::default(), refusals };
+        Self { begin: Instant::now(), shared: Arc::new(shared) }
+    }
+
+    /// Keeps to other limits from now on; what is open beyond them stays.
+    pub fn set(&self, settings: LimitSettings) {
+        *self.shared.settings.write() = settings;
+    }
+
+    fn settings(&self) -> LimitSettings {
+        *self.shared.settings.read()
     }
 
     /// Connections open now.
@@ -92,26 +101,26 @@ impl Limits {
     }
 
     pub(super) fn handshake_max(&self) -> Duration {
-        Duration::from_secs(self.settings.handshake_seconds_max)
+        Duration::from_secs(self.settings().handshake_seconds_max)
     }
 
     pub(super) fn idle_max(&self) -> Duration {
-        Duration::from_secs(self.settings.idle_seconds_max)
+        Duration::from_secs(self.settings().idle_seconds_max)
     }
 
     pub(super) fn drain_max(&self) -> Duration {
-        Duration::from_secs(self.settings.drain_seconds_max)
+        Duration::from_secs(self.settings().drain_seconds_max)
     }
 
     /// Takes a place for one connection of this address.
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, NoPlace> {
-        let source = Source::from(address);
+        let (source, settings) = (Source::from(address), self.settings());
         let mut open = self.shared.open.lock();
         let of_source = open.of_source.get(&source).copied().unwrap_or(0);
-        if open.total >= self.settings.connections_max {
+        if open.total >= settings.connections_max {
             return Err(NoPlace::Listener(open.total));
         }
-        if of_source >= self.settings.connections_per_source_max {
+        if of_source >= settings.connections_per_source_max {
             return Err(NoPlace::Source(of_source));
         }
         open.total += 1;

@@ -23,7 +23,7 @@ pub use limits::{LimitSettings, Limits};
 use refusal::Refusal;
 pub use shutdown::{Shutdown, ShutdownTrigger, shutdown_signal};
 pub use stream::{Stream, Working};
-pub use tls::{ClientCertificate, TlsEndpoint, TlsError, TlsSettings};
+pub use tls::{ClientCertificate, Replacement, TlsEndpoint, TlsError, TlsSettings};
 
 /// Pause after a failed accept, which is most often a lack of file descriptors that time heals.
 const ACCEPT_RETRY_MILLISECONDS: u64 = 50;

@@ -296,7 +296,7 @@ async fn sessions_resume_with_their_certificate_and_end_with_a_replaced_configur
         let mut kinds = Vec::new();
         for round in 0..3 {
             if round == 2 {
-                endpoint.replace(house.settings(ClientCertificate::Required)).unwrap();
+                endpoint.replace(Replacement::new(house.settings(ClientCertificate::Required)).unwrap());
             }
             let mut stream = connect(&client, running.address).await.unwrap();
             assert!(echoes(&mut stream, 1).await);

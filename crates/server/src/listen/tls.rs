@@ -54,6 +54,19 @@ pub enum TlsError {
     Identity(rustls::Error),
 }
 
+/// A TLS configuration that an endpoint can take over; holds a secret.
+pub struct Replacement(Arc<ServerConfig>);
+
+impl Replacement {
+    /// Of these certificates and keys.
+    ///
+    /// # Errors
+    /// [`TlsError`] where they do not fit.
+    pub fn new(settings: TlsSettings<'_>) -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(server_config(settings)?)))
+    }
+}
+
 /// A listener's TLS configuration, which can be exchanged while it runs; holds a secret.
 pub struct TlsEndpoint {
     config: RwLock<Arc<ServerConfig>>,
@@ -65,17 +78,12 @@ impl TlsEndpoint {
     /// # Errors
     /// [`TlsError`] where certificates and keys do not fit.
     pub fn new(settings: TlsSettings<'_>) -> Result<Self, TlsError> {
-        Ok(Self { config: RwLock::new(Arc::new(server_config(settings)?)) })
+        Ok(Self { config: RwLock::new(Replacement::new(settings)?.0) })
     }
 
     /// Takes other certificates for all handshakes from now on; open connections stay, remembered sessions go.
-    ///
-    /// # Errors
-    /// [`TlsError`] where they do not fit; then nothing changes.
-    pub fn replace(&self, settings: TlsSettings<'_>) -> Result<(), TlsError> {
-        let config = Arc::new(server_config(settings)?);
-        *self.config.write() = config;
-        Ok(())
+    pub fn replace(&self, replacement: Replacement) {
+        *self.config.write() = replacement.0;
     }
 
     /// Makes a connection of a socket, within a time limit.

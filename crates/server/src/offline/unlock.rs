@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::config::UnlockFile;
 use crate::start::StartError;
-use crate::start::files::read_unlock;
+use crate::start::files::read_secret;
 
 /// Asks a person for a secret, without showing what is typed; the text says what is wanted.
 pub type Ask<'a> = &'a dyn Fn(&str) -> io::Result<Zeroizing<String>>;
@@ -45,16 +45,16 @@ pub fn from_files(files: &UnlockFile) -> Result<Option<Unlock>, StartError> {
     match (&files.passphrase_file, &files.key_file, &*files.share_files) {
         (None, None, []) => Ok(None),
         (Some(file), None, []) => {
-            let content = read_unlock(file)?;
+            let content = read_secret(file)?;
             let line = content.expose().split(|byte| *byte == b'\n').next().unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             Ok(Some(Unlock::Passphrase(SecretBytes::copy_from(line))))
         }
-        (None, Some(file), []) => Ok(Some(Unlock::KeyFile(read_unlock(file)?))),
+        (None, Some(file), []) => Ok(Some(Unlock::KeyFile(read_secret(file)?))),
         (None, None, files) => {
             let mut shares = Vec::new();
             for file in files {
-                shares.extend(shares_in(&read_unlock(file)?));
+                shares.extend(shares_in(&read_secret(file)?));
             }
             Ok(Some(Unlock::Shares(shares)))
         }
@@ -64,7 +64,7 @@ pub fn from_files(files: &UnlockFile) -> Result<Option<Unlock>, StartError> {
 
 /// A key file, or a file of recovery shares.
 fn from_root_key(file: &Path) -> Result<Unlock, StartError> {
-    let content = read_unlock(file)?;
+    let content = read_secret(file)?;
     let shares = shares_in(&content);
     let is_share = |line: &SecretBytes| line.expose().to_ascii_lowercase().starts_with(SHARE_PREFIX);
     Ok(if shares.first().is_some_and(is_share) { Unlock::Shares(shares) } else { Unlock::KeyFile(content) })

@@ -72,6 +72,8 @@ fn dev_in(
 ) -> Result<(), StartError> {
     let dir = dir.canonicalize().map_err(StartError::io("find", dir))?;
     config.data = Data { dir: dir.clone() };
+    // What follows is decided here and stands in no file.
+    config.origin = None;
     // What published test cases need: they begin and end with Interop, and send credentials of their own.
     (config.kmip.interop, config.kmip.credentials_ignored) = (true, true);
     // What is tried out is destroyed when that is asked for.

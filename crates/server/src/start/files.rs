@@ -12,7 +12,7 @@ use tracing::warn;
 use super::error::StartError;
 
 /// Bytes of a passphrase or key file that are read.
-const UNLOCK_BYTES_MAX: usize = 64 << 10;
+const SECRET_BYTES_MAX: usize = 64 << 10;
 
 /// Makes a folder, and those above it, that only the owner enters; one that is there stays as it is, and must be ours.
 pub(crate) fn make_dir(dir: &Path) -> Result<(), StartError> {
@@ -39,8 +39,8 @@ pub(crate) fn check_data_dir(dir: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Reads a file that unlocks the root key. Holds a secret.
-pub(crate) fn read_unlock(path: &Path) -> Result<SecretBytes, StartError> {
+/// Reads a file that holds a secret, such as what unlocks the root key. Holds a secret.
+pub(crate) fn read_secret(path: &Path) -> Result<SecretBytes, StartError> {
     let failed = |error| StartError::io("read", path)(error);
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -50,8 +50,8 @@ pub(crate) fn read_unlock(path: &Path) -> Result<SecretBytes, StartError> {
         check_writers(path, &metadata)?;
     }
     // Has room to spare: growing would leave a copy behind.
-    let mut content = Vec::with_capacity(2 * UNLOCK_BYTES_MAX);
-    file.take(UNLOCK_BYTES_MAX as u64).read_to_end(&mut content).map_err(failed)?;
+    let mut content = Vec::with_capacity(2 * SECRET_BYTES_MAX);
+    file.take(SECRET_BYTES_MAX as u64).read_to_end(&mut content).map_err(failed)?;
     Ok(SecretBytes::new(content))
 }
 
@@ -194,13 +194,13 @@ mod tests {
         std::fs::write(&file, "secret").unwrap();
         for (mode, refused) in [(0o600, false), (0o644, false), (0o660, true), (0o602, true)] {
             set_mode(&file, mode);
-            let read = read_unlock(&file);
+            let read = read_secret(&file);
             assert_eq!(matches!(read, Err(StartError::OthersWrite { .. })), refused, "{mode:o}");
             assert_eq!(read.is_ok_and(|secret| secret.expose() == b"secret"), !refused, "{mode:o}");
         }
         set_mode(&file, 0o600);
         if given_away(&file) {
-            assert!(matches!(read_unlock(&file), Err(StartError::NotOurs { .. })));
+            assert!(matches!(read_secret(&file), Err(StartError::NotOurs { .. })));
         }
     }
 

@@ -3,18 +3,22 @@
 //! here, for every line at once. Not here: what is logged.
 
 use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 
 use tracing::{Subscriber, field::Field};
-use tracing_subscriber::Layer;
 use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::filter::FilterExt as _;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt::format::{Format, Writer, debug_fn};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
+use tracing_subscriber::layer::Filter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry, reload};
 
 use super::lines::{LastLines, lines_to};
+use crate::config::LogConfig;
 use crate::execute::REQUEST_LOG;
 
 /// Bytes of one value in a line, such as a name.
@@ -34,13 +38,25 @@ pub struct LogGuard {
     _last: [LastLines; 2],
 }
 
+/// Sets the levels of this process's log.
+pub(crate) fn set_levels(config: &LogConfig) {
+    // A process whose log is not ours keeps it as it is.
+    let _ = LEVELS.get().map(|levels| levels.reload(targets(config)));
+}
+
+static LEVELS: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+
+/// What is configured was parsed before.
+fn targets(config: &LogConfig) -> Targets {
+    config.level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO))
+}
+
 impl Log {
-    /// Starts logging for this process. `filter` names levels, such as `warn` or `info,keyreeve_store=debug`; where it
-    /// cannot be read, or there is none, `info` holds.
-    pub fn start(self, filter: Option<&str>) -> LogGuard {
-        let levels: Targets = filter
-            .and_then(|filter| filter.parse().ok())
-            .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    /// Starts logging for this process, at these levels until others are set.
+    pub fn start(self, config: &LogConfig) -> LogGuard {
+        let (levels, handle) = reload::Layer::new(targets(config));
+        // Only the first subscriber of a process counts, and so do its levels.
+        let _ = LEVELS.set(handle);
         let (stderr, last_on_stderr) = lines_to(std::io::stderr());
         let (stdout, last_on_stdout) = lines_to(std::io::stdout());
         // A process that has a subscriber already, such as a test, keeps it.
@@ -48,15 +64,19 @@ impl Log {
         LogGuard { _last: [last_on_stderr, last_on_stdout] }
     }
 
-    fn subscriber<E, O>(self, levels: Targets, stderr: E, stdout: O) -> impl Subscriber + Send + Sync
+    fn subscriber<E, O>(
+        self,
+        levels: impl Filter<Registry> + Send + Sync + 'static,
+        stderr: E,
+        stdout: O,
+    ) -> impl Subscriber + Send + Sync
     where
         E: for<'w> MakeWriter<'w> + Send + Sync + 'static,
         O: for<'w> MakeWriter<'w> + Send + Sync + 'static,
     {
         let dev = self == Self::Dev;
         let rest = lines(stderr)
-            .with_filter(filter_fn(move |metadata| !(dev && metadata.target() == REQUEST_LOG)))
-            .with_filter(levels);
+            .with_filter(levels.and(filter_fn(move |metadata| !(dev && metadata.target() == REQUEST_LOG))));
         let requests = dev.then(|| {
             lines(stdout)
                 .without_time()

@@ -6,7 +6,7 @@ mod error;
 pub(crate) mod files;
 mod init;
 mod lines;
-mod log;
+pub(crate) mod log;
 pub(crate) mod open;
 mod serve;
 mod signer;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use keyreeve_core::access::Action;
 use keyreeve_core::operations::server::Note;
@@ -16,17 +16,16 @@ use super::open::Opened;
 use crate::authn::Authenticator;
 use crate::backups::Backups;
 use crate::config::Config;
-use crate::frontends::kmip::{Kmip, Settings};
+use crate::frontends::kmip::Kmip;
 use crate::frontends::rest::{Api, Feeds, Rest};
 use crate::health::Health;
-use crate::listen::{
-    ClientCertificate, LimitSettings, Limits, Listener, Protection, Shutdown, shutdown_signal,
-};
+use crate::listen::{ClientCertificate, Limits, Listener, Protection, Shutdown, shutdown_signal};
 use crate::memory::{self, protect};
 use crate::offline::{
     self,
     unlock::{Ask, from_files, unlock},
 };
+use crate::reload::{Parts, Reloader, kmip_settings};
 use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::ServerIdentity;
@@ -44,7 +43,7 @@ pub struct Addresses {
 
 /// What asks a server to stop.
 pub enum StopOn {
-    /// SIGTERM and SIGINT.
+    /// SIGTERM and SIGINT. SIGHUP reads the configuration anew, and stops where it came from no file.
     Signals,
     /// The process around it, such as a test.
     Shutdown(Shutdown),
@@ -107,9 +106,8 @@ async fn run(
 ) -> Result<(), StartError> {
     let mut stop = Stop::new(stop)?;
     let authority = Arc::new(opened.authority()?);
-    let identity =
-        Arc::new(ServerIdentity::new(authority.clone(), names(config), opened.engine.clock().clone())?);
-    let server = Server::new(opened, config, authority);
+    let identity = Arc::new(ServerIdentity::new(authority.clone(), config, opened.engine.clock().clone())?);
+    let server = Server::new(opened, config, authority, &identity);
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
@@ -126,9 +124,22 @@ async fn run(
     let started = ready(&addresses);
     if started.is_ok() {
         let mut failure = opened.failure.clone();
-        tokio::select! {
-            cause = stop.asked() => info!(cause, "stopping: open requests may finish"),
-            _ = failure.wait_for(Option::is_some) => error!("stopping, since the store failed"),
+        loop {
+            let asked = tokio::select! {
+                asked = stop.asked() => asked,
+                _ = failure.wait_for(Option::is_some) => {
+                    error!("stopping, since the store failed");
+                    break;
+                }
+            };
+            match asked {
+                // A server without a file was started by hand at a terminal, which is gone: it goes too, in good order.
+                "SIGHUP" if config.origin.is_some() => server.reloader.reload_by_signal().await,
+                cause => {
+                    info!(cause, "stopping: open requests may finish");
+                    break;
+                }
+            }
         }
     }
     server.health.set_ready(false);
@@ -147,12 +158,18 @@ struct Server {
     kmip: Arc<Kmip>,
     resealing: Arc<Resealing>,
     backups: Arc<Backups>,
-    /// INVARIANT: each listener makes its own limits of them: strangers on one must not fill another.
-    limits: LimitSettings,
+    reloader: Arc<Reloader>,
+    /// INVARIANT: each listener has limits of its own: strangers on one must not fill another.
+    limits: [Limits; 3],
 }
 
 impl Server {
-    fn new(opened: &Opened, config: &Config, authority: Arc<CertificateAuthority>) -> Self {
+    fn new(
+        opened: &Opened,
+        config: &Config,
+        authority: Arc<CertificateAuthority>,
+        identity: &Arc<ServerIdentity>,
+    ) -> Self {
         let engine = opened.engine.clone();
         let failures_max = config.limits.failures_recorded_per_second_max;
         let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
@@ -164,18 +181,27 @@ impl Server {
         let backups =
             Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
         let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
+        let limits = [(); 3].map(|()| Limits::new(config.limits.connections()));
+        let parts = Parts {
+            identity: identity.clone(),
+            authenticator: authenticator.clone(),
+            backups: backups.clone(),
+            kmip: kmip.clone(),
+            listeners: limits.to_vec(),
+        };
+        let reloader = Arc::new(Reloader::new(engine.clone(), config.clone(), parts));
         let rest = Arc::new(Rest::new(Api {
             engine,
             authenticator,
             authority,
             health: health.clone(),
             started: Instant::now(),
-            message_bytes_max: config.limits.message_bytes_max,
+            reloader: reloader.clone(),
             resealing: resealing.clone(),
             backups: backups.clone(),
-            feeds: Feeds::new(config.limits.feeds_max),
+            feeds: Feeds::default(),
         }));
-        Self { health, rest, kmip, resealing, backups, limits: config.limits.connections() }
+        Self { health, rest, kmip, resealing, backups, reloader, limits }
     }
 
     async fn listen(
@@ -185,14 +211,14 @@ impl Server {
         shutdown: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> Result<Addresses, StartError> {
+        let [of_http, of_kmip, of_plain] = &self.limits;
         let http = Protection::Tls(identity.endpoint(ClientCertificate::Optional, &["http/1.1"])?);
-        let http = Listener::bind("http", config.listen.http, http, &Limits::new(self.limits)).await?;
+        let http = Listener::bind("http", config.listen.http, http, of_http).await?;
         let kmip = Protection::Tls(identity.endpoint(ClientCertificate::Required, &[])?);
-        let kmip = Listener::bind("kmip", config.listen.kmip, kmip, &Limits::new(self.limits)).await?;
+        let kmip = Listener::bind("kmip", config.listen.kmip, kmip, of_kmip).await?;
         let plain = match config.listen.plain_http {
             Some(address) => {
-                let limits = Limits::new(self.limits);
-                Some(Listener::bind("plain-http", address, Protection::PlainLoopback, &limits).await?)
+                Some(Listener::bind("plain-http", address, Protection::PlainLoopback, of_plain).await?)
             }
             None => None,
         };
@@ -204,28 +230,6 @@ impl Server {
         tasks.spawn(kmip.run(self.kmip.clone(), shutdown.clone()));
         Ok(addresses)
     }
-}
-
-fn kmip_settings(config: &Config) -> Settings {
-    let message_bytes_max = config.limits.message_bytes_max;
-    Settings {
-        interop: config.kmip.interop,
-        credentials_ignored: config.kmip.credentials_ignored,
-        message_max: Duration::from_secs(config.limits.message_seconds_max),
-        limits: keyreeve_kmip::Limits { message_bytes_max, ..keyreeve_kmip::Limits::default() },
-    }
-}
-
-/// The configured names, and the addresses that are listened on where they name one machine.
-fn names(config: &Config) -> Vec<String> {
-    let mut names = config.tls.names.clone();
-    for address in [config.listen.http, config.listen.kmip] {
-        let name = address.ip().to_string();
-        if !address.ip().is_unspecified() && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
 }
 
 fn note(opened: &Opened, action: Action, detail: String) -> Result<(), StartError> {
@@ -258,7 +262,6 @@ impl Stop {
             Self::Signals { terminate, interrupt, hang_up } => tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
-                // The terminal is gone: a server that somebody started at it goes too, in good order.
                 _ = hang_up.recv() => "SIGHUP",
             },
             Self::Shutdown(shutdown) => {

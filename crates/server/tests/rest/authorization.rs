@@ -148,6 +148,7 @@ fn rows() -> Vec<Row> {
         row(Action::RevokePrincipal, "POST", "/v1/clients/SPARE/revoke", Value::Null, administering),
         row(Action::Inspect, "GET", "/v1/root", Value::Null, auditing),
         row(Action::ChangeUnlock, "POST", "/v1/root/unlock", unlocking(), administering),
+        row(Action::Reload, "POST", "/v1/reload", Value::Null, administering),
         row(Action::ReplaceRoot, "POST", "/v1/root/replace", unlocking(), administering),
     ]
 }

@@ -48,6 +48,8 @@ impl Explain {
             output::line(setting.key)?;
             output::line(&format!("    {}", setting.meaning))?;
             output::line(&format!("    type: {}, default: {default}", setting.kind()))?;
+            let change = if setting.reloads { "`keyreeve reload`, or SIGHUP" } else { "a restart" };
+            output::line(&format!("    a change needs: {change}"))?;
             output::line(&format!("    environment: {}", setting.variable()))?;
         }
         Ok(())
@@ -59,6 +61,7 @@ fn object(setting: &Setting) -> Value {
         "key": setting.key,
         "type": setting.kind(),
         "default": setting.default,
+        "reloads": setting.reloads,
         "environment": setting.variable(),
         "meaning": setting.meaning,
     })

@@ -168,7 +168,7 @@ impl<'a> Batch<'a> {
     async fn item(&mut self, item: RequestItem) -> ResponseItem {
         let RequestItem { operation, unique_batch_item_id, payload, message_extensions, .. } = item;
         let unknown = message_extensions.iter().find(|extension| extension.criticality_indicator);
-        let answers_bytes_max = self.kmip.settings.limits.message_bytes_max;
+        let answers_bytes_max = self.kmip.settings().limits.message_bytes_max;
         let outcome = match (unknown, payload) {
             _ if self.answer_bytes >= answers_bytes_max => {
                 let message = format!(

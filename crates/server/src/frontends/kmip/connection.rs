@@ -45,7 +45,7 @@ impl Kmip {
         let mut received = Received::new();
         loop {
             while let Some(header) = received.bytes.first_chunk::<HEADER_BYTES>() {
-                let length = match message_bytes(header, &self.settings.limits) {
+                let length = match message_bytes(header, &self.settings().limits) {
                     Ok(length) => length,
                     Err(error) => {
                         // Where this message ends, and whether it is one, cannot be known: one answer, and the end.
@@ -71,7 +71,7 @@ impl Kmip {
                     () = shutdown.requested() => 0,
                 },
                 Some(begin) => {
-                    let deadline = begin + self.settings.message_max;
+                    let deadline = begin + self.settings().message_max;
                     let read = timeout_at(deadline, stream.read_buf(&mut *received.bytes)).await;
                     read.map_err(|_| self.too_slow(peer))??
                 }
@@ -99,7 +99,7 @@ impl Kmip {
     }
 
     fn too_slow(&self, peer: &Peer) -> io::Error {
-        let seconds = self.settings.message_max.as_secs();
+        let seconds = self.settings().message_max.as_secs();
         let cause = format!("a message was not there whole after {seconds} s (limits.message_seconds_max)");
         warn!(peer = %peer.address, %cause, "KMIP connection closed");
         io::Error::new(io::ErrorKind::TimedOut, cause)

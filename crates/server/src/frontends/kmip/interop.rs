@@ -11,7 +11,7 @@ use super::errors::{Failure, not_supported};
 
 /// Begin, End and Reset of a test case answer success and change nothing: a suite cleans up after itself.
 pub(super) fn interop(batch: &Batch<'_>, request: &InteropRequest) -> Result<InteropResponse, Failure> {
-    if !batch.kmip.settings.interop {
+    if !batch.kmip.settings().interop {
         return Err(not_supported("Interop, unless the configuration says kmip.interop = true,"));
     }
     match request.interop_function {

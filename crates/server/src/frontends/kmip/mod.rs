@@ -12,6 +12,7 @@ use keyreeve_kmip::message::{
 };
 use keyreeve_kmip::values::DateTime;
 use keyreeve_kmip::{Limits, SecretBytes, Version};
+use parking_lot::RwLock;
 use tracing::warn;
 
 use crate::authn::Authenticator;
@@ -64,19 +65,28 @@ pub struct Settings {
 pub struct Kmip {
     engine: Arc<Engine>,
     authenticator: Arc<Authenticator>,
-    settings: Settings,
+    settings: RwLock<Settings>,
 }
 
 impl Kmip {
     /// Over these parts.
     pub fn new(engine: Arc<Engine>, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
-        Self { engine, authenticator, settings }
+        Self { engine, authenticator, settings: RwLock::new(settings) }
+    }
+
+    /// Allows something else from the next message on.
+    pub fn set(&self, settings: Settings) {
+        *self.settings.write() = settings;
+    }
+
+    fn settings(&self) -> Settings {
+        *self.settings.read()
     }
 
     /// Answers the request of a peer. Whatever the bytes are, the answer is a response message. It may hold secrets.
     /// Runs on a multi-threaded runtime only.
     pub async fn handle(&self, peer: &Peer, request: &[u8]) -> SecretBytes {
-        let message = match RequestMessage::decode(request, &self.settings.limits) {
+        let message = match RequestMessage::decode(request, &self.settings().limits) {
             Ok(message) => message,
             Err(rejected) => return self.reject(peer, &rejected),
         };
@@ -88,14 +98,14 @@ impl Kmip {
 
     /// Answers a request of a caller who has been proven.
     pub async fn handle_as(&self, caller: &Caller, request: &[u8]) -> SecretBytes {
-        match RequestMessage::decode(request, &self.settings.limits) {
+        match RequestMessage::decode(request, &self.settings().limits) {
             Ok(message) => self.answer(caller, message).await,
             Err(rejected) => self.rejected(&rejected),
         }
     }
 
     async fn answer(&self, caller: &Caller, message: RequestMessage) -> SecretBytes {
-        if message.header.authentication.is_some() && !self.settings.credentials_ignored {
+        if message.header.authentication.is_some() && !self.settings().credentials_ignored {
             let public = "credentials in the header are not taken: the TLS client certificate says who asks";
             warn!(request = %caller.request, "a KMIP request brought credentials, which are not configured");
             return self.refuse(&message, Error::new(ErrorKind::Unauthenticated, public).into());

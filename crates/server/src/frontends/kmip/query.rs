@@ -71,7 +71,7 @@ pub(super) fn query(batch: &Batch<'_>, request: &QueryRequest) -> Result<QueryRe
 fn operations(batch: &Batch<'_>) -> Vec<Operation> {
     let offered = |operation: &&Operation| {
         operation.since() <= batch.version
-            && (**operation != Operation::Interop || batch.kmip.settings.interop)
+            && (**operation != Operation::Interop || batch.kmip.settings().interop)
     };
     OPERATIONS.iter().filter(offered).copied().collect()
 }

@@ -47,7 +47,6 @@ const FEED_SECONDS_MAX: u64 = 3600;
 
 /// The places of all feeds.
 pub struct Feeds {
-    feeds_max: usize,
     open: Mutex<HashMap<PrincipalId, usize>>,
     reading: Semaphore,
 }
@@ -97,10 +96,9 @@ pub(super) struct Feed {
     pub(super) line: Line,
 }
 
-impl Feeds {
-    /// Room for so many.
-    pub fn new(feeds_max: usize) -> Self {
-        Self { feeds_max, open: Mutex::default(), reading: Semaphore::new(PAGES_READ_MAX) }
+impl Default for Feeds {
+    fn default() -> Self {
+        Self { open: Mutex::default(), reading: Semaphore::new(PAGES_READ_MAX) }
     }
 }
 
@@ -113,7 +111,7 @@ impl Place {
         if own >= FEEDS_OF_ONE_MAX {
             return Err(NoPlace::Principal(own));
         }
-        if total >= api.feeds.feeds_max {
+        if total >= api.reloader.limits().feeds_max {
             return Err(NoPlace::Server(total));
         }
         open.insert(principal, own + 1);

@@ -27,6 +27,7 @@ use crate::backups::Backups;
 use crate::execute::{REQUEST_LOG, execute};
 use crate::health::Health;
 use crate::listen::{Connection, Handler, Peer, Working};
+use crate::reload::Reloader;
 use crate::reseal::Resealing;
 
 mod answer;
@@ -48,6 +49,7 @@ mod material;
 mod objects;
 mod openapi;
 mod places;
+mod reload;
 mod request;
 mod root;
 mod routes;
@@ -79,8 +81,8 @@ pub struct Api {
     pub health: Health,
     /// When the server started.
     pub started: Instant,
-    /// Largest body, in bytes.
-    pub message_bytes_max: usize,
+    /// The limits that hold, and how others come to hold.
+    pub reloader: Arc<Reloader>,
     /// The root key, and how far what hangs on it is sealed anew.
     pub resealing: Arc<Resealing>,
     /// Backups, and how the places of epoch keys stand.

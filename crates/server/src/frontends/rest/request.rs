@@ -29,10 +29,8 @@ use zeroize::Zeroizing;
 use super::answer::OCTET_STREAM;
 use super::errors::{Code, Problem, Result};
 use super::{Api, Unproven};
+use crate::config::LimitsConfig;
 use crate::listen::Peer;
-
-/// Seconds from the end of a request's head to the end of its body.
-const BODY_SECONDS_MAX: u64 = 60;
 
 /// The caller, authenticated. Stands first among a handler's arguments, so that strangers' bodies are not even read.
 pub(super) struct Authenticated(pub(super) Caller);
@@ -111,7 +109,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
-        let body = read(request, api.message_bytes_max).await?;
+        let body = read(request, &api.reloader.limits(), 0).await?;
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
         serde_json::from_slice(text).map(Self).map_err(|error| malformed(&error))
     }
@@ -139,17 +137,17 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
-        let bytes_max = api.message_bytes_max.saturating_add(P::BYTES_BEYOND_LIMIT);
+        let limits = api.reloader.limits();
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         match kind.map(|kind| kind.split(';').next().unwrap_or(kind).trim()) {
             Some(kind) if kind.eq_ignore_ascii_case(OCTET_STREAM) => {
                 let Query(beside) = Query::try_from_uri(request.uri())
                     .map_err(|error| Problem::invalid(error.body_text()))?;
-                let body = read(request, bytes_max).await?;
+                let body = read(request, &limits, P::BYTES_BEYOND_LIMIT).await?;
                 Ok(Self { bytes: Zeroizing::new(body), beside, raw: true })
             }
             Some(kind) if kind.eq_ignore_ascii_case("application/json") => {
-                from_json(&read(request, bytes_max).await?)
+                from_json(&read(request, &limits, P::BYTES_BEYOND_LIMIT).await?)
             }
             _ => Err(Problem::new(
                 Code::UnsupportedMediaType,
@@ -227,12 +225,14 @@ fn once_each<'de, V: Deserialize<'de>, A: de::MapAccess<'de>>(
     Ok(fields)
 }
 
-async fn read(request: Request, bytes_max: usize) -> Result<Vec<u8>> {
-    let body = collect(request.into_body(), bytes_max);
-    match tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), body).await {
+async fn read(request: Request, limits: &LimitsConfig, bytes_beyond_limit: usize) -> Result<Vec<u8>> {
+    let seconds_max = limits.message_seconds_max;
+    let body = collect(request.into_body(), limits.message_bytes_max.saturating_add(bytes_beyond_limit));
+    match tokio::time::timeout(Duration::from_secs(seconds_max), body).await {
         Ok(body) => body,
         Err(_) => {
-            let detail = format!("the body took longer than {BODY_SECONDS_MAX} seconds");
+            let detail =
+                format!("the body took longer than {seconds_max} seconds (limits.message_seconds_max)");
             Err(Problem::new(Code::RequestTimeout, detail))
         }
     }

@@ -12,7 +12,7 @@ use schemars::SchemaGenerator;
 use super::openapi::{Described, Taken};
 use super::{
     Api, backups, batch, clients, data, derive, destruction, journal, keys, labels, material, objects,
-    openapi, places, root, status, tokens,
+    openapi, places, reload, root, status, tokens,
 };
 
 /// One method of one path.
@@ -80,6 +80,7 @@ fn server() -> Vec<Route> {
         route(GET, "/v1/status", status::show, "The server's state, and who asks", "200 Status"),
         route(GET, "/v1/journal", journal::show, "Entries of the journal", "200 Journal|events|lines"),
         route(POST, "/v1/journal/verify", journal::verify, "Verifies the journal", "200 JournalVerified"),
+        route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),
         route(GET, "/v1/root", root::show, "The root key's state", "200 Root"),
         route(POST, "/v1/root/unlock", root::change_unlock, "Changes what unlocks the root key", "200 Root"),
         route(POST, "/v1/root/replace", root::replace, "Replaces the root key", "200 Root"),

@@ -114,6 +114,8 @@ const ANSWERS: &[(&str, &str)] = &[
         "version string, ready boolean, uptime_seconds integer, lsn integer, principal string, roles [string], \
          disk_full boolean, acknowledged_by string, erasures_pending integer, archives [Archive]",
     ),
+    ("Reloaded", "changed [Change], needs_restart [Change], certificate string|null"),
+    ("Change", "setting string, from any, to any"),
     ("Health", "status string"),
     ("OpenApi", "openapi string, info object, paths object, components object"),
 ];
