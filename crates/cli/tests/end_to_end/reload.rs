@@ -55,7 +55,7 @@ fn a_certificate_and_limits_change_while_connections_go_on() {
     }
     goes_on();
     server.wait_for_line("destroy.waiting_days: 7 -> 3");
-    assert_eq!(keyreeve(&server, &["status"]).0, Some(5), "the former CA has not issued this certificate");
+    assert_eq!(keyreeve(&server, &["status"]).0, Some(2), "the former CA has not issued this certificate");
     server.variables.insert("KEYREEVE_CA".into(), file("other-ca.pem"));
     server.keyreeve(&["key", "create", "kept", "--algorithm", "aes-256"]);
     let waiting = server.keyreeve(&["key", "destroy", "kept", "--yes"]);
