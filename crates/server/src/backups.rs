@@ -211,6 +211,7 @@ impl Backups {
         Ok(doctor::judge(&Facts {
             places: self.store.places()?,
             targets: self.store.targets(),
+            misplaced: self.store.misplaced_targets()?,
             rollback: self.store.rollback_check(),
             unlocks: root.unlocked_by,
             retired: root.retired,
@@ -334,7 +335,7 @@ fn at_target(error: TargetError) -> Error {
     let kind = match &error {
         TargetError::Unreachable { .. } => ErrorKind::Unavailable,
         TargetError::Address { .. } => ErrorKind::InvalidField,
-        TargetError::KeepsVersions { .. } => ErrorKind::WrongState,
+        TargetError::KeepsVersions { .. } | TargetError::CellElsewhere { .. } => ErrorKind::WrongState,
         TargetError::TooLarge { .. } => ErrorKind::CryptoFailed,
     };
     Error::new(kind, error.to_string())

@@ -21,6 +21,8 @@ pub struct Facts {
     pub places: Vec<Arc<Place>>,
     /// Targets as their shippers see them.
     pub targets: Vec<TargetStatus>,
+    /// Targets that lie where none should: each in a sentence.
+    pub misplaced: Vec<String>,
     /// Whether this start could tell a roll-back.
     pub rollback: RollbackCheck,
     /// What opens the root key.
@@ -130,6 +132,9 @@ fn losses(facts: &Facts, report: &mut Report) {
             "{} holds no epoch key: restoring from it alone needs `--cell PLACE`.",
             target.address
         ));
+    }
+    for told in &facts.misplaced {
+        report.warn(format!("{told} (`keyreeve target remove`)."));
     }
     match whole.len() {
         0 => report.warn("Losing this machine and its cell loses every key: no target off it has a cell."),

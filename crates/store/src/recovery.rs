@@ -26,7 +26,7 @@ use crate::{
     options::{EngineChoice, StoreError, StoreOptions},
     restore::{self, Begin, Unclaimed},
     sealing::{
-        Place, RootFile, RootKeeper, Unlock, UnlockError,
+        Place, ROOT_BYTES_MAX, RootFile, RootKeeper, Unlock, UnlockError,
         cells::{FileCell, MachineCell},
         tree::KeyTree,
     },
@@ -123,7 +123,7 @@ pub(crate) fn create(options: &StoreOptions, unlocks: &[Unlock]) -> Result<(), S
     disk.sync_dir(parent(dir)).map_err(StoreError::io("sync", parent(dir)))?;
     let _lock = disk.lock(&dir.join("lock"))?;
     let store_path = dir.join("store.json");
-    if read_if_there(&**disk, &store_path)?.is_some() {
+    if read_if_there(&**disk, &store_path, FILE_BYTES_MAX)?.is_some() {
         return Err(StoreError::Exists(dir.clone()));
     }
     if restore::is_unfinished(&**disk, dir)? {
@@ -166,13 +166,14 @@ pub(crate) fn read_root(options: &StoreOptions) -> Result<RootFile, StoreError> 
 
 fn read_root_file(options: &StoreOptions) -> Result<RootFile, StoreError> {
     let lost = || UnlockError::Damaged("it is missing".into());
-    let bytes = read_if_there(&*options.disk, &options.dir.join("root.json"))?.ok_or_else(lost)?;
+    let bytes = read_if_there(&*options.disk, &options.dir.join("root.json"), ROOT_BYTES_MAX)?;
+    let bytes = bytes.ok_or_else(lost)?;
     Ok(RootFile::parse(&*options.crypto, &bytes)?)
 }
 
 fn read_store_file(options: &StoreOptions) -> Result<StoreFile, StoreError> {
     let path = options.dir.join("store.json");
-    match read_if_there(&*options.disk, &path)? {
+    match read_if_there(&*options.disk, &path, FILE_BYTES_MAX)? {
         Some(bytes) => parse_store_file(&path, &bytes),
         None if restore::is_unfinished(&*options.disk, &options.dir)? => {
             Err(StoreError::Unfinished(options.dir.clone()))
@@ -255,8 +256,8 @@ pub(crate) fn journal(options: &StoreOptions) -> Journal {
     Journal::new(options.disk.clone(), options.dir.join("journal"), sha256)
 }
 
-fn read_if_there(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match read_file(disk, path, FILE_BYTES_MAX) {
+fn read_if_there(disk: &dyn Disk, path: &Path, bytes_max: usize) -> Result<Option<Vec<u8>>, StoreError> {
+    match read_file(disk, path, bytes_max) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         read => read.map(Some).map_err(StoreError::io("read", path)),
     }

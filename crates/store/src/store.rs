@@ -107,7 +107,7 @@ impl Store {
             failure: failure.clone(),
         };
         let scribe = Arc::new(scribe);
-        let places = Arc::new(Places::new(index.clone(), scribe.clone(), place.timeline, cell));
+        let places = Arc::new(Places::new(index.clone(), scribe.clone(), place, cell));
         tree.start(scribe.clone(), places.at_target(options.archive.acknowledge));
         let root = Arc::new(root);
         let parts = (index.clone(), scribe.clone(), places.clone());

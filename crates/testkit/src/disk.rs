@@ -53,6 +53,7 @@ impl FaultyDisk {
             durable_names: names.clone(),
             names,
             capacity: state.capacity,
+            mounts: state.mounts.clone(),
             ..State::default()
         };
         FaultyDisk { state: Arc::new(Mutex::new(after)) }
@@ -116,6 +117,11 @@ impl FaultyDisk {
         let state = self.state();
         let id = state.file_id(path).expect("a file to look at");
         state.files[id].seen.clone()
+    }
+
+    /// Makes the folder at `path` a file system of its own; what lies in none is on the first one.
+    pub fn mount(&self, path: &Path) {
+        self.state().mounts.insert(path.to_owned());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -198,6 +204,12 @@ impl Disk for FaultyDisk {
             return Err(LockError::Held { path: path.to_owned(), pid: Some(std::process::id()) });
         }
         Ok(Box::new(FaultyLock { disk: self.clone(), path: path.to_owned() }))
+    }
+
+    fn file_system(&self, path: &Path) -> Option<String> {
+        let mounts = &self.state().mounts;
+        let mount = path.ancestors().find(|mount| mounts.contains(*mount));
+        (!mounts.is_empty()).then(|| format!("device at {}", mount.unwrap_or(Path::new("/")).display()))
     }
 }
 
@@ -298,6 +310,7 @@ struct State {
     durable_names: BTreeMap<PathBuf, Node>,
     pending_names: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
+    mounts: BTreeSet<PathBuf>,
     changes: u64,
     changes_left: Option<u64>,
     power_failed_now: bool,

@@ -16,23 +16,32 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Makes sure that a target lies apart; links are followed. Buckets do.
+    /// Makes sure that a target lies apart from these and from the other targets; links are followed. `others`: their
+    /// addresses.
     ///
     /// # Errors
     /// `InvalidField` with the reason.
-    pub(crate) fn check_apart(&self, address: &str) -> Result<()> {
-        let Some(folder) = address.strip_prefix("file://") else { return Ok(()) };
-        let target = self.disk.resolve(Path::new(folder));
+    pub(crate) fn check_apart<'a>(
+        &self,
+        address: &str,
+        others: impl IntoIterator<Item = &'a str>,
+    ) -> Result<()> {
+        let target = self.lies(address);
         let (dir, cell) = (self.disk.resolve(&self.dir), self.disk.resolve(&self.cell));
         let its_cell = target.with_added_extension("cell");
         let what = if target.starts_with(&dir) {
-            "it lies in the data folder, and would be lost with it"
+            "it lies in the data folder, and would be lost with it".to_owned()
         } else if dir.starts_with(&target) {
-            "the data folder lies in it: a copy of the target would be one of the data folder too"
+            "the data folder lies in it: a copy of the target would be one of the data folder too".to_owned()
         } else if cell.starts_with(&target) {
             "this machine's epoch key lies in it: a copy of the target would bring destroyed keys back"
+                .to_owned()
         } else if its_cell.starts_with(&dir) || its_cell.starts_with(&cell) {
-            "its own epoch key would lie upon this machine's"
+            "its own epoch key would lie upon this machine's".to_owned()
+        } else if let Some(other) = others.into_iter().find(|other| meet(&target, &self.lies(other))) {
+            format!(
+                "it and the target {other} lie in each other, so that a copy of one holds the epoch key of the other"
+            )
         } else {
             return Ok(());
         };
@@ -41,6 +50,22 @@ impl Own {
             format!("{address} is no place for a target: {what}; choose another"),
         ))
     }
+
+    /// Where a target lies, so that one can be told to lie in another: a folder, or a bucket and a prefix.
+    fn lies(&self, address: &str) -> PathBuf {
+        match address.strip_prefix("file://") {
+            Some(folder) => self.disk.resolve(Path::new(folder)),
+            None => address.into(),
+        }
+    }
+}
+
+/// Whether one of two targets lies in the other, with its cell or without.
+fn meet(one: &Path, other: &Path) -> bool {
+    let within = |one: &Path, other: &Path| {
+        one.starts_with(other) || one.with_added_extension("cell").starts_with(other)
+    };
+    within(one, other) || within(other, one)
 }
 
 #[cfg(test)]
@@ -57,15 +82,28 @@ mod tests {
         std::os::unix::fs::symlink(path("data"), path("link")).unwrap();
         let disk = Arc::new(RealDisk);
         let own = Own { disk, dir: path("data"), cell: path("cells/here.cell") };
-        let check = |target: &str| own.check_apart(&format!("file://{}", path(target).display()));
-        for wrong in ["data", "data/backup", "data/x/../backup", "", "cells", "link/backup", "cells/here"] {
+        let address = |target: &str| format!("file://{}", path(target).display());
+        let check =
+            |target: &str| own.check_apart(&address(target), [&*address("other/keys"), "s3://bucket/keys"]);
+        std::fs::create_dir_all(path("other/keys/t1")).unwrap();
+        std::os::unix::fs::symlink(path("other"), path("another")).unwrap();
+        let by_the_machine =
+            ["data", "data/backup", "data/x/../backup", "", "cells", "link/backup", "cells/here"];
+        let by_the_other = ["other", "other/keys", "other/keys/t1", "other/keys.cell", "another/keys/x"];
+        for wrong in by_the_machine.into_iter().chain(by_the_other) {
             let refused = check(wrong).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::InvalidField, "{wrong}");
             assert!(refused.public().contains("choose another"), "{refused}");
         }
-        for good in ["data2", "backup", "cells/there", "data/../backup"] {
+        for good in ["data2", "backup", "cells/there", "data/../backup", "other/keys2", "other/key"] {
             check(good).unwrap();
         }
-        own.check_apart("s3://bucket/data").unwrap();
+        let check = |target: &str| own.check_apart(target, ["s3://bucket/keys"]);
+        for wrong in ["s3://bucket/keys/near", "s3://bucket/keys", "s3://bucket/keys.cell"] {
+            assert!(check(wrong).unwrap_err().public().contains("s3://bucket/keys lie"), "{wrong}");
+        }
+        for good in ["s3://bucket/data", "s3://bucket/keys2", "s3://bucket2/keys/near"] {
+            check(good).unwrap();
+        }
     }
 }

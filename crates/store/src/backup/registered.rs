@@ -1,17 +1,17 @@
 //! The targets of a store: registered, reopened at each start, shipped to, claimed, removed; and the check against
 //! roll-back that they make possible.
 
-use std::{ops::Bound, sync::Arc};
+use std::sync::Arc;
 
 use keyreeve_core::{
     Error, ErrorKind, Result,
     access::Action,
-    model::{Attestation, Place, PlaceKind, RealmId},
+    model::{Attestation, Place, PlaceKind},
     ports::{
         crypto::{Crypto, ParsedKey},
-        store::{Completion, IndexRange},
+        store::Completion,
     },
-    record::{IndexKind, Record, RecordKey},
+    record::{Record, RecordKey},
 };
 use parking_lot::RwLock;
 
@@ -24,14 +24,11 @@ use super::{
     targets::{Target, Targets},
 };
 use crate::{
-    destroy::{NewPlace, Places},
+    destroy::{NewPlace, Places, places_on_record},
     index::Index,
     journal::Lsn,
     options::StoreError,
 };
-
-/// A store has at most so many places, lost ones included.
-const PLACES_MAX: usize = 256;
 
 /// Whether this start could tell that the data folder is not an older copy of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,18 +105,8 @@ fn read_anchor(
 
 /// The targets that are registered and not lost.
 pub(crate) fn target_places(index: &Index) -> Result<Vec<Arc<Place>>> {
-    let (from, to) = (Bound::Unbounded, Bound::Unbounded);
-    let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Place, from, to };
-    let mut places = Vec::new();
-    for hit in index.find(&range, None, PLACES_MAX)? {
-        let name = String::from_utf8(hit.value).map_err(Error::internal)?;
-        if let Some(Record::Place(place)) = index.get(&RecordKey::Place(name))?.as_deref()
-            && place.kind == PlaceKind::Target
-            && place.lost.is_none()
-        {
-            places.push(place.clone());
-        }
-    }
+    let mut places = places_on_record(index)?;
+    places.retain(|place| place.kind == PlaceKind::Target && place.lost.is_none());
     Ok(places)
 }
 
@@ -172,7 +159,7 @@ impl Registered {
             Claim::acquire(target, self.shared.source.claimant, take_over).map_err(told)?;
             return shipper.keep().map(|()| name).map_err(told);
         }
-        self.shared.own.check_apart(&name)?;
+        self.check_apart(&name, &target_places(&self.shared.index)?)?;
         if cell {
             // Asked before anything is written: where overwritten objects are kept, there can be no cell.
             target.cell().map_err(invalid)?;
@@ -236,6 +223,21 @@ impl Registered {
     /// How the targets stand.
     pub(crate) fn status(&self) -> Vec<TargetStatus> {
         self.all().iter().map(|shipper| shipper.status()).collect()
+    }
+
+    /// What is wrong with where targets lie, that were registered before that could be told: each in a sentence.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub(crate) fn misplaced(&self) -> Result<Vec<String>> {
+        let places = target_places(&self.shared.index)?;
+        let wrong = places.iter().filter_map(|place| self.check_apart(&place.name, &places).err());
+        Ok(wrong.map(|error| error.public().to_owned()).collect())
+    }
+
+    fn check_apart(&self, address: &str, targets: &[Arc<Place>]) -> Result<()> {
+        let others = targets.iter().map(|place| &*place.name).filter(|name| *name != address);
+        self.shared.own.check_apart(address, others)
     }
 
     /// What the start could tell of roll-back.

@@ -425,9 +425,8 @@ impl Replica for Shipper {
         self.with_archive(|archive| archive.nodes(Lsn(from.0), Lsn(until.0))).map_err(told)
     }
 
-    fn cell(&self) -> Option<Arc<dyn Cell>> {
-        // Where the place has come to keep versions since, there is no cell that could be erased: the place is pending.
-        self.has_cell.then(|| self.target.cell().ok()).flatten()
+    fn cell(&self) -> Result<Arc<dyn Cell>> {
+        self.target.cell().map_err(|error| told(error.into()))
     }
 }
 

@@ -81,6 +81,14 @@ impl Store {
         self.targets.status()
     }
 
+    /// Targets that lie where none should, as registering them would be refused today: each in a sentence.
+    ///
+    /// # Errors
+    /// `Internal` for a damaged index.
+    pub fn misplaced_targets(&self) -> Result<Vec<String>> {
+        self.targets.misplaced()
+    }
+
     /// Whether this start could tell that the data folder is not an older copy of itself.
     pub fn rollback_check(&self) -> RollbackCheck {
         self.targets.rollback()

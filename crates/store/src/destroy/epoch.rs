@@ -112,16 +112,15 @@ impl Eraser {
         Ok(())
     }
 
-    /// Erases in a cell what is not in force. It holds what is: it was read back.
+    /// Erases in a cell what is not in force, where it still holds what is.
     fn forget_others(&self, place: &Place, in_force: u64) -> Result<()> {
-        match self.places.replica(&place.name) {
-            None if self.places.is_here(place) => self.places.cell_here().erase_except(Some(in_force)),
-            None => Ok(()),
-            Some(replica) => {
-                replica.check_claim()?;
-                replica.cell().map_or(Ok(()), |cell| cell.erase_except(Some(in_force)))
-            }
-        }
+        let cell = match self.places.replica(&place.name) {
+            None if self.places.is_here(place) => self.places.cell_here().clone(),
+            None => return Ok(()),
+            Some(replica) => replica.check_claim().and_then(|()| replica.cell())?,
+        };
+        self.places.check_holds(place, &*cell)?;
+        cell.erase_except(Some(in_force))
     }
 
     /// Whether an epoch change would give the number of shares that is wanted, and there are places for it.
@@ -294,6 +293,8 @@ impl Eraser {
     /// Puts the new epoch key beside the one in force.
     fn put(&self, route: &Route, targets: &[&Reached], rewrite: &Rewrite, in_force: u64) -> Result<()> {
         let put = |place: &Place, cell: &dyn Cell| {
+            // A medium that was swapped since this pass began is found by the next one.
+            self.places.check_holds(place, cell)?;
             let key = (rewrite.generation, &rewrite.epoch_key);
             cell.put(&cell_entry(&*self.crypto, self.here, key, (route.threshold, place.share))?, in_force)
         };
@@ -303,10 +304,7 @@ impl Eraser {
         put(&route.here, &**self.places.cell_here())?;
         let mut put_there = 0;
         for (place, replica) in targets {
-            let done = replica.check_claim().and_then(|()| {
-                let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
-                put(place, &*cell)
-            });
+            let done = replica.check_claim().and_then(|()| put(place, &*replica.cell()?));
             match done {
                 Ok(()) => put_there += 1,
                 Err(error) => tracing::warn!(%error, target = place.name, "cannot take a new epoch key"),

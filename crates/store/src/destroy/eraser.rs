@@ -121,9 +121,8 @@ impl Eraser {
         let left = {
             let _one = self.pass.lock();
             self.abandon_unfinished()?;
-            self.settle()?;
             // Before an epoch change would put a new key where the old one is missed.
-            self.look_after_cells()?;
+            self.settle()?;
             let asked = self.asked()?;
             if (!asked.is_empty() || self.wants_threshold()?) && self.attempt(&asked, false)? {
                 self.settle()?;

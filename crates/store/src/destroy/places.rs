@@ -9,7 +9,10 @@ use keyreeve_core::{
     Error, ErrorKind, Result,
     access::Action,
     model::{Attestation, Lsn, Place, PlaceKind, RealmId, SealedNode},
-    ports::{cell::Cell, store::IndexRange},
+    ports::{
+        cell::{Cell, CellEntry},
+        store::IndexRange,
+    },
     record::{Change, IndexKind, Record, RecordKey},
 };
 use parking_lot::{Mutex, RwLock};
@@ -19,11 +22,17 @@ use crate::{
     failure::unavailable,
     index::Index,
     scribe::{Note, Scribe},
-    sealing::{cells::machine_name, tree::AtTarget},
+    sealing::{
+        Place as Here,
+        cells::{machine_name, no_others},
+        tree::AtTarget,
+    },
 };
 
 /// Places that a store may ever have: each has a share of its own.
 const PLACES_MAX: usize = u8::MAX as usize;
+/// Records of places read in one step.
+const PAGE: usize = 256;
 /// Bytes of a place's name.
 const NAME_BYTES_MAX: usize = 512;
 /// Bytes of an attestation's statement.
@@ -44,14 +53,18 @@ pub(crate) trait Replica: Send + Sync {
     /// read from the target, from nowhere else, and verified.
     fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Arc<SealedNode>>>;
 
-    /// Its cell, where it has one.
-    fn cell(&self) -> Option<Arc<dyn Cell>>;
+    /// Its cell.
+    ///
+    /// # Errors
+    /// Also where it can have none any more, as it has come to keep what is overwritten: such a place stays pending.
+    fn cell(&self) -> Result<Arc<dyn Cell>>;
 }
 
 /// All places of a store.
 pub(crate) struct Places {
     index: Arc<Index>,
     scribe: Arc<Scribe>,
+    here: Here,
     machine: String,
     cell: Arc<dyn Cell>,
     replicas: RwLock<Vec<Arc<dyn Replica>>>,
@@ -61,9 +74,17 @@ pub(crate) struct Places {
 
 impl Places {
     /// The places of the store with this index, on a machine with this cell.
-    pub(crate) fn new(index: Arc<Index>, scribe: Arc<Scribe>, timeline: u32, cell: Arc<dyn Cell>) -> Self {
-        let machine = machine_name(timeline);
-        Self { index, scribe, machine, cell, replicas: RwLock::default(), registering: Mutex::default() }
+    pub(crate) fn new(index: Arc<Index>, scribe: Arc<Scribe>, here: Here, cell: Arc<dyn Cell>) -> Self {
+        let machine = machine_name(here.timeline);
+        Self {
+            index,
+            scribe,
+            here,
+            machine,
+            cell,
+            replicas: RwLock::default(),
+            registering: Mutex::default(),
+        }
     }
 
     /// Every place on record, by name.
@@ -147,15 +168,21 @@ impl Places {
     /// Erases everything in the cell of a target and lets it go.
     ///
     /// # Errors
-    /// `NotFound`, and `Unavailable` where it cannot be reached or still holds something.
+    /// `NotFound`, and `Unavailable` where it cannot be reached, still holds something, or did not hold what it was last read
+    /// back with: what became of that takes somebody's word.
     pub(crate) fn remove(&self, name: &str) -> Result<Arc<Place>> {
         let Some(place) = self.get(name)? else { return Err(Error::not_found("place")) };
         let replica = self.replica(name).ok_or_else(|| unreachable(name))?;
         replica.check_claim()?;
-        if let Some(cell) = replica.cell().filter(|_| place.has_cell) {
+        if place.has_cell {
+            let cell = replica.cell()?;
+            let held_it = self.still_holds(&place, &*cell)?;
             cell.erase_except(None)?;
             if !cell.read()?.is_empty() {
                 return Err(unreachable(name).because("its cell still holds something after it was erased"));
+            }
+            if !held_it {
+                return Err(missed(&*cell, "attest what became of it, and it is removed"));
             }
         }
         let now = self.scribe.clock.now();
@@ -182,37 +209,65 @@ impl Places {
         self.replicas.read().iter().find(|known| known.address() == address).cloned()
     }
 
-    /// What new leaf nodes of the key tree wait for; none where changes are answered without a target.
+    /// What new leaf nodes of the key tree wait for, see [`AtTarget`]; none where changes are answered without a target.
     pub(crate) fn at_target(self: &Arc<Self>, acknowledge: Acknowledge) -> Option<AtTarget> {
         let places = self.clone();
         let wait: AtTarget = Box::new(move |lsn| places.bring_to_a_target(lsn));
         (acknowledge == Acknowledge::Target).then_some(wait)
     }
 
-    /// Makes sure that a target gives back the nodes that the entry at this position brought. Where no target is registered, nobody waits for one:
-    /// what others ask for is refused anyway, and the server's own beginnings must be.
+    /// Whether a target gives back the nodes that the entry at this position brought. Where no target is registered, nobody
+    /// waits for one: what others ask for is refused anyway, and the server's own beginnings must be.
     ///
     /// # Errors
-    /// Why none does; those of the index.
-    fn bring_to_a_target(&self, lsn: Lsn) -> Result<()> {
+    /// `Unavailable` where none could be reached; those of the index.
+    fn bring_to_a_target(&self, lsn: Lsn) -> Result<bool> {
         let is_target = |place: &Arc<Place>| place.kind == PlaceKind::Target && place.lost.is_none();
         if !self.all()?.iter().any(is_target) {
-            return Ok(());
+            return Ok(true);
         }
         let replicas = self.replicas.read().clone();
-        let mut refused =
-            unavailable("no backup target can be reached now, and new keys are to be at one: try again");
+        let public = "no backup target can be reached now, and new keys are to be at one: try again";
+        let (mut refused, mut is_reached) = (unavailable(public), false);
         for replica in replicas {
-            let read_back = replica.check_claim().and_then(|()| replica.ship(lsn));
-            match read_back.and_then(|()| replica.read_back(lsn, lsn)) {
-                Ok(nodes) if !nodes.is_empty() => return Ok(()),
+            if let Err(error) = replica.check_claim().and_then(|()| replica.ship(lsn)) {
+                refused = refused.because(error);
+                continue;
+            }
+            is_reached = true;
+            match replica.read_back(lsn, lsn) {
+                Ok(nodes) if !nodes.is_empty() => return Ok(true),
                 Ok(_) => {
                     tracing::warn!(target = replica.address(), %lsn, "it does not give back what it was sent")
                 }
-                Err(error) => refused = refused.because(error),
+                Err(error) => {
+                    tracing::warn!(target = replica.address(), %lsn, %error, "it does not give back what it was sent")
+                }
             }
         }
-        Err(refused)
+        if is_reached { Ok(false) } else { Err(refused) }
+    }
+
+    /// Whether a cell has what its place was last confirmed to hold, or something newer.
+    ///
+    /// # Errors
+    /// `Unavailable` where it cannot be read, or holds the epoch key of another store: that is never written over.
+    pub(crate) fn still_holds(&self, place: &Place, cell: &dyn Cell) -> Result<bool> {
+        let held = cell.read()?;
+        no_others(&cell.address(), &held, |entry| entry.store == self.here.store)?;
+        let is_enough = |entry: &CellEntry| entry.generation >= place.confirmed;
+        Ok(place.confirmed == 0 || held.iter().any(is_enough))
+    }
+
+    /// Makes sure of that.
+    ///
+    /// # Errors
+    /// Also `Unavailable` where it does not.
+    pub(crate) fn check_holds(&self, place: &Place, cell: &dyn Cell) -> Result<()> {
+        match self.still_holds(place, cell)? {
+            true => Ok(()),
+            false => Err(missed(cell, "it goes on record as lost")),
+        }
     }
 
     /// A place's cell has lost the epoch key that it was confirmed to hold: nobody knows what became of that.
@@ -270,12 +325,19 @@ impl Places {
 pub(crate) fn places_on_record(index: &Index) -> Result<Vec<Arc<Place>>> {
     let (from, to) = (Bound::Unbounded, Bound::Unbounded);
     let range = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Place, from, to };
-    let mut places = Vec::new();
-    for hit in index.find(&range, None, PLACES_MAX + 1)? {
-        let name = String::from_utf8(hit.value).map_err(Error::internal)?;
-        places.extend(on_record(index, &name)?);
+    let (mut places, mut after) = (Vec::new(), None);
+    // INVARIANT: all of them, however many media were lost: one that is passed over is one that nobody waits for.
+    loop {
+        let hits = index.find(&range, after.as_ref(), PAGE)?;
+        for hit in &hits {
+            let name = std::str::from_utf8(&hit.value).map_err(Error::internal)?;
+            places.extend(on_record(index, name)?);
+        }
+        after = hits.last().cloned();
+        if hits.len() < PAGE {
+            return Ok(places);
+        }
     }
-    Ok(places)
 }
 
 fn on_record(index: &Index, name: &str) -> Result<Option<Arc<Place>>> {
@@ -297,6 +359,14 @@ pub(crate) struct NewPlace {
     pub(crate) domain: Option<String>,
     /// The generation that its cell is about to hold; 0 where nothing comes yet.
     pub(crate) confirmed: u64,
+}
+
+fn missed(cell: &dyn Cell, then: &str) -> Error {
+    let public = format!(
+        "the cell {} does not hold the epoch key that it was last read back with, as where its medium was swapped: {then}",
+        cell.address()
+    );
+    Error::new(ErrorKind::Unavailable, public)
 }
 
 fn unreachable(name: &str) -> Error {

@@ -39,75 +39,49 @@ const COMPLETED_MAX: usize = 256;
 const REPLACED_MAX: usize = 1024;
 
 impl Eraser {
-    /// Brings each place that is behind to the epoch in force. One that cannot be reached stays behind.
+    /// Brings each place that is behind to the epoch in force, and those back to it whose cell has lost the epoch key: a
+    /// medium was swapped, or has rotted. Without this nobody would notice before the key is needed, nor ask what became of
+    /// the former medium. A place that cannot be reached stays as it is.
     ///
     /// # Errors
     /// Those of the journal and of the index.
     pub(super) fn settle(&self) -> Result<()> {
         let Some((generation, key)) = self.tree.epoch_key() else { return Ok(()) };
-        for place in self.places.all()? {
-            if !place.has_cell || place.lost.is_some() || place.confirmed >= generation {
-                continue;
-            }
-            let settled = match self.places.replica(&place.name) {
-                Some(replica) => self.settle_target(&place, &*replica, generation, &key),
-                None if self.places.is_here(&place) => {
-                    self.settle_cell(&place, &**self.places.cell_here(), generation, &key)
-                }
-                None => continue,
-            };
-            if let Err(error) = settled {
+        for place in self.places.all()?.iter().filter(|place| place.has_cell && place.lost.is_none()) {
+            if let Err(error) = self.settle_place(place, generation, &key) {
                 self.scribe.failure.check()?;
-                tracing::warn!(%error, place = place.name, "older epoch keys cannot be erased there yet");
+                tracing::warn!(%error, place = place.name, "its cell cannot be brought to the epoch in force yet");
             }
         }
         self.drop_unneeded()
     }
 
-    /// Puts the epoch key back into targets that held it and do not any more: a medium was swapped, or has rotted. Without
-    /// this nobody would notice before it is needed, nor ask what became of the former medium.
-    ///
-    /// # Errors
-    /// Those of the journal and of the index.
-    pub(super) fn look_after_cells(&self) -> Result<()> {
-        let Some((generation, key)) = self.tree.epoch_key() else { return Ok(()) };
-        for place in self.places.all()? {
-            if !place.has_cell || place.lost.is_some() || place.confirmed != generation {
-                continue;
-            }
-            let Some(replica) = self.places.replica(&place.name) else { continue };
-            let Some(Ok(held)) = replica.cell().map(|cell| cell.read()) else { continue };
-            if self.still_holds(&place, &held) {
-                continue;
-            }
-            if let Err(error) = self.settle_target(&place, &*replica, generation, &key) {
-                self.scribe.failure.check()?;
-                tracing::warn!(%error, place = place.name, "its cell has lost the epoch key");
-            }
+    /// INVARIANT: the epoch key comes into a target's cell, and the older one goes, only when the target holds the journal to
+    /// its end and gives back the nodes of every epoch that it has missed: read from there, not believed. Other nodes, as
+    /// those of a new target, are where the journal or a full backup has them, which drills and verifying look after.
+    /// INVARIANT: a place whose cell has lost its key goes on record as lost before anything is written there.
+    fn settle_place(&self, place: &Place, generation: u64, key: &SecretBytes) -> Result<()> {
+        let replica = self.places.replica(&place.name);
+        let cell = match &replica {
+            Some(replica) => replica.cell()?,
+            None if self.places.is_here(place) => self.places.cell_here().clone(),
+            None => return Ok(()),
+        };
+        if place.confirmed >= generation && self.places.still_holds(place, &*cell)? {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// INVARIANT: the epoch key comes into a target's cell, and the older one goes, only when the target has what the new
-    /// one opens: read back from there, not believed.
-    fn settle_target(
-        &self,
-        place: &Place,
-        replica: &dyn Replica,
-        generation: u64,
-        key: &SecretBytes,
-    ) -> Result<()> {
-        replica.check_claim()?;
-        if !breaks(Fault::PutBeforeReplicate) {
-            self.bring(place, replica, key)?;
+        let check_claim = || replica.as_ref().map_or(Ok(()), |replica| replica.check_claim());
+        // First: where a target is not mounted, its cell has lost nothing.
+        check_claim()?;
+        let place = match self.places.still_holds(place, &*cell)? {
+            true => place.clone(),
+            false => self.places.lose_medium(place)?,
+        };
+        if let Some(replica) = replica.as_ref().filter(|_| !breaks(Fault::PutBeforeReplicate)) {
+            self.bring(&place, &**replica, key)?;
         }
-        let cell = replica.cell().ok_or_else(|| Error::internal("a place with a cell has none"))?;
-        replica.check_claim()?;
-        if !self.still_holds(place, &cell.read()?) {
-            let place = self.places.lose_medium(place)?;
-            return self.settle_cell(&place, &*cell, generation, key);
-        }
-        self.settle_cell(place, &*cell, generation, key)
+        check_claim()?;
+        self.settle_cell(&place, &*cell, generation, key)
     }
 
     /// Brings a target what the epoch key in force opens, and reads it back there.
@@ -119,18 +93,12 @@ impl Eraser {
         }
         let replaced = self.replaced()?;
         let missed: Vec<_> = replaced.iter().filter(|one| one.generation > place.confirmed).collect();
-        if let Some(first) = missed.first() {
-            let nodes = ReadBack::of(replica.read_back(first.prepared, until)?);
-            let leaf_nodes: BTreeSet<u64> = missed.iter().flat_map(|one| &one.leaf_nodes).copied().collect();
-            self.prove(&nodes, key, &leaf_nodes.into_iter().collect::<Vec<_>>(), &[])?;
+        let nodes = replica.read_back(missed.first().map_or(until, |first| first.prepared), until)?;
+        if missed.is_empty() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Whether a cell has what its place was last confirmed to hold, or something newer.
-    fn still_holds(&self, place: &Place, held: &[CellEntry]) -> bool {
-        let is_ours = |held: &CellEntry| held.store == self.here.store && held.generation >= place.confirmed;
-        place.confirmed == 0 || held.iter().any(is_ours)
+        let leaf_nodes: BTreeSet<u64> = missed.iter().flat_map(|one| &one.leaf_nodes).copied().collect();
+        self.prove(&ReadBack::of(nodes), key, &leaf_nodes.into_iter().collect::<Vec<_>>(), &[])
     }
 
     /// Puts the epoch key in force, erases all others, and puts on record that nothing else is left.
@@ -141,6 +109,7 @@ impl Eraser {
             (held.store, held.generation, held.threshold) == (entry.store, generation, threshold)
                 && self.crypto.equal(held.key.expose(), entry.key.expose())
         };
+        self.places.check_holds(place, cell)?;
         // What is useful there is not written over: the key in force, or else the one that it was last seen with.
         let has_it = cell.read()?.iter().any(is_it);
         if has_it && breaks(Fault::KeepOldKey) {

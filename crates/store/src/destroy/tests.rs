@@ -34,6 +34,7 @@ use uuid::Uuid;
 use super::{NewPlace, Replica};
 use crate::{
     EngineChoice, Store, StoreOptions, Unlock,
+    backup::Acknowledge,
     engines::memory::MemoryEngine,
     failure::unavailable,
     scribe::Note,
@@ -214,6 +215,8 @@ struct Depot {
     lies: AtomicBool,
     /// Stores entries without their nodes.
     loses: AtomicBool,
+    /// Happens while the next entries are on their way.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Depot {
@@ -227,6 +230,7 @@ impl Depot {
             torn: AtomicBool::default(),
             lies: AtomicBool::default(),
             loses: AtomicBool::default(),
+            meanwhile: Mutex::default(),
         }
     }
 
@@ -250,6 +254,8 @@ impl Replica for Depot {
 
     fn ship(&self, until: Lsn) -> Result<()> {
         self.reach()?;
+        let meanwhile = self.meanwhile.lock().take();
+        meanwhile.into_iter().for_each(|happens| happens());
         let store = self.store.upgrade().unwrap();
         let mut entries = self.entries.lock();
         let after = entries.last().map_or(Lsn(0), |entry| entry.lsn);
@@ -284,8 +290,8 @@ impl Replica for Depot {
         Ok(given.collect())
     }
 
-    fn cell(&self) -> Option<Arc<dyn Cell>> {
-        Some(self.cell.clone())
+    fn cell(&self) -> Result<Arc<dyn Cell>> {
+        Ok(self.cell.clone())
     }
 }
 
@@ -673,6 +679,64 @@ fn a_target_that_lost_its_key_gets_it_back() {
     assert!(!bench.store.keep().unwrap());
     assert_eq!(bench.targets[0].cell.generations(), held);
     assert!(!held.is_empty());
+}
+
+#[test]
+fn a_target_that_lost_its_key_is_read_back_before_it_gets_it_back() {
+    let bench = Bench::new(2);
+    bench.keep_key(2);
+    // What the destruction replaced is kept for the other target, which misses it.
+    bench.targets[1].go(false);
+    bench.destroy(&[2]);
+    bench.store.keep().unwrap();
+    let target = &bench.targets[0];
+    assert_eq!(target.cell.generations(), BTreeSet::from([2]));
+    *target.cell.slots.lock() = [None, None];
+    target.torn.store(true, Ordering::Relaxed);
+    bench.store.keep().unwrap();
+    let former = bench.store.eraser.places.get("file:///target-0#1").unwrap().expect("the former medium");
+    assert!(former.lost.is_some() && former.confirmed == 2);
+    assert!(target.cell.generations().is_empty(), "it gives back too little for that");
+    target.torn.store(false, Ordering::Relaxed);
+    bench.store.keep().unwrap();
+    assert_eq!(target.cell.generations(), BTreeSet::from([2]));
+}
+
+#[test]
+fn an_epoch_change_does_not_wait_for_a_target_that_new_leaves_wait_for() {
+    let bench = Bench::with(1, |options| options.archive.acknowledge = Acknowledge::Target);
+    let (tree, is_done) = (bench.store.eraser.tree.clone(), Arc::new(AtomicBool::default()));
+    let done = is_done.clone();
+    *bench.targets[0].meanwhile.lock() = Some(Box::new(move || {
+        let change = thread::spawn(move || tree.write_head(Action::Inspect, |_| Ok(Note::default())));
+        // Time enough for it, if it does not have to wait.
+        (0..500).take_while(|_| !change.is_finished()).for_each(|_| thread::sleep(Duration::from_millis(10)));
+        done.store(change.is_finished(), Ordering::Relaxed);
+    }));
+    while bench.targets[0].meanwhile.lock().is_some() {
+        bench.store.sealer().seal(&binding(2), &SecretBytes::new(vec![2; 32])).unwrap();
+    }
+    assert!(is_done.load(Ordering::Relaxed));
+}
+
+#[test]
+fn a_target_that_gives_nothing_back_costs_few_nodes_and_none_once_it_does() {
+    let bench = Bench::with(1, |options| options.archive.acknowledge = Acknowledge::Target);
+    let seal = || bench.store.sealer().seal(&binding(2), &SecretBytes::new(vec![2; 32]));
+    let grown = || {
+        let entries = bench.store.journal(Lsn(0), usize::MAX).unwrap();
+        entries.iter().filter(|entry| entry.draft.action == Action::GrowTree).count()
+    };
+    bench.targets[0].loses.store(true, Ordering::Relaxed);
+    while seal().is_ok() {}
+    let before = grown();
+    for _ in 0..100 {
+        let refused = seal().unwrap_err();
+        assert!(refused.public().contains("see to the targets"), "{refused}");
+    }
+    assert!((1..=3).contains(&(grown() - before)), "{} more", grown() - before);
+    bench.targets[0].loses.store(false, Ordering::Relaxed);
+    assert!((0..64).any(|_| seal().is_ok()), "what it never got is given up");
 }
 
 #[test]

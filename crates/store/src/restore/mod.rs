@@ -256,7 +256,7 @@ impl<'a> Source<'a> {
         let verified = check::verify_all(&state, &*sealer, skip).map_err(failed)?;
         durations.verify_ms = watch.ms();
         let seen = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
-        let timeline = timeline::next(options, plan.from, &state, seen)?;
+        let timeline = timeline::next(options, plan.from, &state, (self.head.timeline, seen))?;
         if write {
             let seen = entries.iter().map(|entry| entry.generation).max().unwrap_or(0);
             let domain = options.disk.file_system(parent(&options.cell));

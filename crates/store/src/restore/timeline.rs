@@ -1,4 +1,5 @@
-//! Which timeline a restore begins: a later one than whatever can be reached knows of.
+//! Which timeline a restore begins: a later one than whatever can be reached knows of. What a target says of that may be
+//! anybody's word.
 //!
 //! INVARIANT: a timeline has one history. Restores from targets that know nothing of each other may nevertheless begin the
 //! same one, where a target could not be reached then: `first_start` tells the two apart.
@@ -9,28 +10,50 @@ use crate::{
     options::{StoreError, StoreOptions},
 };
 
-/// The timeline that begins. `seen`: those that the archive and the cells know. The claims of all targets on record tell of
-/// restored machines that left nothing at the target that is restored from.
+/// As many restores can have left nothing that could be opened. A number beyond that is nobody's of ours.
+const TIMELINES_SKIPPED_MAX: u32 = 1 << 20;
+
+/// The timeline that begins. `opened`: the last one that was opened, so that it is no invention; `seen`: those that the
+/// archive and the cells know. The claims of all targets on record tell of restored machines that left nothing at the
+/// target that is restored from.
 ///
 /// # Errors
-/// The index's. A target that cannot be reached is no error.
+/// `Backup` naming the target that tells of a timeline that cannot be; the index's. A target that cannot be reached is no
+/// error.
 pub(super) fn next(
     options: &StoreOptions,
     from: &dyn Target,
     state: &State,
-    seen: impl IntoIterator<Item = u32>,
+    (opened, seen): (u32, impl IntoIterator<Item = u32>),
 ) -> Result<u32, StoreError> {
-    let mut last = seen.into_iter().max().unwrap_or(0);
-    let mut look = |claimed: Result<Option<(claim::ClaimFile, _)>, BackupError>, address: &str| match claimed
-    {
-        Ok(Some((claim, _))) if claim.store == state.store => last = last.max(claim.timeline),
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, target = address, "its claim cannot be read"),
+    let mut next = 0;
+    let mut look = |timeline: u32, address: &str| {
+        let after =
+            timeline.checked_add(1).filter(|_| timeline.saturating_sub(opened) <= TIMELINES_SKIPPED_MAX);
+        let absurd = || BackupError::Mismatch {
+            target: address.to_owned(),
+            what: format!(
+                "it tells of timeline {timeline}, and no store comes from {opened} to there: who has written that? Mend its \
+                 claim.json, or keep it out of reach"
+            ),
+        };
+        next = next.max(after.ok_or_else(absurd)?);
+        Ok::<_, BackupError>(())
     };
-    look(claim::read(from), from.address());
+    seen.into_iter().chain([opened]).try_for_each(|timeline| look(timeline, from.address()))?;
+    let mut look_at =
+        |claimed: Result<Option<(claim::ClaimFile, _)>, BackupError>, address: &str| match claimed {
+            Ok(Some((claim, _))) if claim.store == state.store => look(claim.timeline, address),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, target = address, "its claim cannot be read");
+                Ok(())
+            }
+        };
+    look_at(claim::read(from), from.address())?;
     for place in target_places(&state.index).map_err(StoreError::Restore)? {
-        let opened = options.opener().open(&place.name).map_err(BackupError::from);
-        look(opened.and_then(|target| claim::read(&*target)), &place.name);
+        let target = options.opener().open(&place.name).map_err(BackupError::from);
+        look_at(target.and_then(|target| claim::read(&*target)), &place.name)?;
     }
-    Ok(last.saturating_add(1))
+    Ok(next)
 }

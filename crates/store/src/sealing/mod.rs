@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 pub(crate) use keeper::RootKeeper;
 pub use keeper::RootStatus;
-pub(crate) use root::{RootFile, RootKey};
+pub(crate) use root::{ROOT_BYTES_MAX, RootFile, RootKey};
 pub use unlock::{Unlock, UnlockError, UnlockKind, new_key_file, new_shares};
 
 const FORMAT: u8 = 1;

@@ -31,6 +31,8 @@ use super::{
     unlock::{Lock, Unlock, UnlockError, UnlockKind, failed},
 };
 
+/// Bytes of the file, at most, here and at targets: some four thousand former root keys.
+pub(crate) const ROOT_BYTES_MAX: usize = 1 << 20;
 const FORMAT: u32 = 2;
 /// More would only be more that can be stolen.
 const LOCKS_MAX: usize = 8;
@@ -206,10 +208,19 @@ impl RootFile {
     }
 
     /// The file's bytes.
+    ///
+    /// # Errors
+    /// `Malformed` where they are more than anybody would read.
     pub(crate) fn to_bytes(&self, crypto: &dyn Crypto) -> Result<Vec<u8>, UnlockError> {
         let file = FileRef { format: FORMAT, content: &self.0, checksum: self.0.sum(crypto)? };
         let mut bytes = serde_json::to_vec_pretty(&file).map_err(failed)?;
         bytes.push(b'\n');
+        if bytes.len() > ROOT_BYTES_MAX {
+            return Err(UnlockError::Malformed(
+                "root.json would be over 1 MiB, which no backup target gives back: it keeps every former root key, and a \
+                 value for each recovery share",
+            ));
+        }
         Ok(bytes)
     }
 
@@ -319,4 +330,29 @@ fn retired_key(crypto: &dyn Crypto, store: Uuid, root: &SecretBytes) -> SecretBy
 
 fn aad(store: Uuid, version: u32) -> Vec<u8> {
     [b"keyreeve/root/v1".as_slice(), store.as_bytes(), &version.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use keyreeve_core::SecretBytes;
+    use keyreeve_crypto::SoftwareCrypto;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_no_target_would_give_back_is_refused() {
+        let crypto = SoftwareCrypto::new();
+        let key_file =
+            || Unlock::KeyFile(SecretBytes::copy_from(format!("{}\n", "5a".repeat(32)).as_bytes()));
+        let (mut file, root) = RootFile::create(&crypto, Uuid::from_u128(1), [key_file()]).unwrap();
+        let former = file.0.locks[0].root;
+        file.0.retired = (1..3_000).map(|version| Retired { version, root: former }).collect();
+        let bytes = file.to_bytes(&crypto).unwrap();
+        assert!(bytes.len() > 512 << 10 && RootFile::parse(&crypto, &bytes).is_ok());
+        file.0.retired.extend((3_000..6_000).map(|version| Retired { version, root: former }));
+        let refused = file.to_bytes(&crypto).expect_err("too large");
+        assert!(matches!(refused, UnlockError::Malformed(what) if what.contains("1 MiB")), "{refused}");
+        let refused = file.relocked(&crypto, &root, &[key_file()]).and_then(|file| file.to_bytes(&crypto));
+        assert!(refused.is_err());
+    }
 }

@@ -191,6 +191,37 @@ fn restores_that_know_nothing_of_each_other_are_told_apart() {
 }
 
 #[test]
+fn a_target_that_invents_timelines_is_named() {
+    let lost = Machine::new();
+    let store = lost.created();
+    fill(&store, 1..=2);
+    keep(&store);
+    drop(store);
+    let target = lost.target();
+    let ours = String::from_utf8(target.get("claim.json").unwrap().unwrap().0).unwrap();
+    let claim = |timeline: u32| {
+        let text = ours.replace("\"timeline\": 1", &format!("\"timeline\": {timeline}"));
+        target.put("claim.json", text.as_bytes(), PutIf::Always).unwrap();
+    };
+    let restored = || Machine::beside(&lost.targets).restore(PointInTime::Latest, false);
+    let refused = |timeline: u32| {
+        let refused = restored().unwrap_err().to_string();
+        assert!(refused.contains(&format!("timeline {timeline},")) && refused.contains(TARGET), "{refused}");
+    };
+    for invented in [u32::MAX, u32::MAX - 1, 1 << 21] {
+        claim(invented);
+        refused(invented);
+    }
+    claim(5);
+    assert_eq!(restored().unwrap().timeline, 6);
+    claim(1);
+    let first = format!("{:020}", 1);
+    let piece = format!("t{}/pieces/{first}-{first}-{}.krp", u32::MAX, "0".repeat(64));
+    target.put(&piece, b"nothing", PutIf::Always).unwrap();
+    refused(u32::MAX);
+}
+
+#[test]
 fn a_destruction_that_no_place_has_settled_is_done_again() {
     let lost = Machine::new();
     let store = lost.created();

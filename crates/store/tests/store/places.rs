@@ -18,10 +18,10 @@ use keyreeve_core::{
 use keyreeve_store::{
     Store,
     backup::{
-        Acknowledge, BackupError, Catalogue,
+        Acknowledge, BackupError, BackupKind, BackupOptions, Catalogue, Retention,
         targets::{KnownTargets, PutIf, Target, TargetError, Targets},
     },
-    disk::Disk,
+    disk::{Disk, OpenMode},
     signed,
 };
 use keyreeve_testkit::{disk::FaultyDisk, recorder::RecordingDisk};
@@ -186,6 +186,176 @@ fn a_swapped_medium_is_a_lost_place_that_somebody_must_speak_for() {
 }
 
 #[test]
+fn a_swapped_cell_of_the_machine_itself_is_a_lost_place_too() {
+    for has_target in [false, true] {
+        let bench = bench_at(Arc::new(FaultyDisk::new()));
+        let store = bench.open();
+        store.start_signing(signer());
+        let (gone, kept) = (keep_key(&store, 1), keep_key(&store, 2));
+        if has_target {
+            store.register_target(TARGET, true, false).unwrap();
+        }
+        store.keep().unwrap();
+        bench.disk.remove(Path::new("/data.cell")).unwrap();
+        ask(&store, &gone);
+        store.keep().unwrap();
+        let places = store.places().unwrap();
+        let former = places.iter().find(|place| place.name == "machine-1#1").expect("the former medium");
+        assert!(former.lost.is_some() && former.attested.is_none() && former.confirmed == 1);
+        assert_eq!(certificate(&store), None, "nobody knows what became of it");
+
+        store.retire_cell(&former.name, attested()).unwrap();
+        store.keep().unwrap();
+        let certificate = certificate(&store).expect("complete").to_string();
+        assert!(certificate.contains("ticket 18") && certificate.contains("machine-1#1"), "{certificate}");
+        drop(store);
+        bench.open().sealer().open(&records::binding(2), &kept).unwrap();
+    }
+}
+
+#[test]
+fn the_cell_of_another_store_in_the_place_of_ours_is_left_alone() {
+    let bench = bench_at(Arc::new(FaultyDisk::new()));
+    let store = bench.open();
+    store.start_signing(signer());
+    let gone = keep_key(&store, 1);
+    let other = bench_at(Arc::new(FaultyDisk::new()));
+    {
+        let other = other.open();
+        let gone = keep_key(&other, 1);
+        ask(&other, &gone);
+        other.keep().unwrap();
+        assert_eq!(other.generation().unwrap(), 2, "no number of ours");
+    }
+    let theirs = other.disk.bytes(Path::new("/data.cell"));
+    let ours = bench.disk.bytes(Path::new("/data.cell"));
+    let swap = |bytes: &[u8]| {
+        let file = bench.disk.open(Path::new("/data.cell"), OpenMode::Write).unwrap();
+        file.write_at(0, bytes).unwrap();
+        file.sync().unwrap();
+    };
+    swap(&theirs);
+    ask(&store, &gone);
+    assert!(store.keep().unwrap(), "it stays pending");
+    assert_eq!(bench.disk.bytes(Path::new("/data.cell")), theirs);
+    swap(&ours);
+    store.keep().unwrap();
+    assert!(certificate(&store).is_some());
+}
+
+#[test]
+fn a_target_whose_cell_is_missing_or_swapped_is_not_removed_without_a_word() {
+    for (swapped, attests) in [(false, false), (true, false), (false, true), (true, true)] {
+        let place = FaultyDisk::new();
+        let bench = bench_at(Arc::new(place.clone()));
+        let store = bench.open();
+        store.start_signing(signer());
+        let gone = keep_key(&store, 1);
+        store.register_target(TARGET, true, false).unwrap();
+        place.remove(Path::new(CELL)).unwrap();
+        if swapped {
+            let file = place.open(Path::new(CELL), OpenMode::CreateNew).unwrap();
+            file.preallocate(8192).unwrap();
+        }
+        if attests {
+            store.remove_target(TARGET, attested()).unwrap();
+        } else {
+            let refused = store.remove_target(TARGET, None).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Unavailable);
+            assert!(refused.public().contains("attest"), "{refused}");
+        }
+        ask(&store, &gone);
+        store.keep().unwrap();
+        if !attests {
+            assert_eq!(certificate(&store), None, "nobody knows what became of the former cell");
+            assert!(store.remove_target(TARGET, None).is_ok(), "the new one is erased");
+            store.keep().unwrap();
+            assert_eq!(certificate(&store), None, "and speaks for itself alone");
+            store.retire_cell(&format!("{TARGET}#1"), attested()).unwrap();
+            store.keep().unwrap();
+        }
+        let certificate = certificate(&store).expect("complete").to_string();
+        assert!(certificate.contains("ticket 18"), "{certificate}");
+    }
+}
+
+#[test]
+fn every_place_counts_however_many_media_were_lost() {
+    let bench = bench_at(Arc::new(FaultyDisk::new()));
+    let store = bench.open();
+    keep_key(&store, 1);
+    for _ in 0..300 {
+        bench.disk.remove(Path::new("/data.cell")).unwrap();
+        store.keep().unwrap();
+    }
+    let lost = store.places().unwrap().iter().filter(|place| place.lost.is_some()).count();
+    assert_eq!(lost, 300);
+}
+
+#[test]
+fn what_is_held_back_and_pruned_at_the_target_is_made_anew() {
+    let place = RecordingDisk::new();
+    let mut bench = bench_at(Arc::new(place.clone()));
+    bench.options.archive.acknowledge = Acknowledge::Target;
+    let store = bench.open();
+    keep_key(&store, 1);
+    store.register_target(TARGET, true, false).unwrap();
+    place.take_out_of_reach(Some("/mnt"));
+    while seal(&store, 2).is_ok() {}
+    place.take_out_of_reach(None);
+    let grown = store.published();
+    let target = store.open_target(TARGET).unwrap();
+    for id in 0..3 {
+        put(&store, vec![Change::Put(records::realm(20 + id, &format!("r-{id}")))]);
+        store.keep().unwrap();
+        store.backup(&target, BackupKind::Full, BackupOptions::default()).unwrap();
+        store.prune_backups(&target, Retention { full_count_min: 1, days_min: 0 }, false).unwrap();
+    }
+    store.keep().unwrap();
+    assert!(store.targets()[0].first > grown, "what is held back is not there any more");
+    assert_eq!(seal(&store, 2).unwrap().leaf_index, 2 * LEAVES);
+}
+
+#[test]
+fn targets_that_lie_in_each_other_are_refused_and_told_where_they_do() {
+    let place = FaultyDisk::new();
+    let mut bench = bench_at(Arc::new(place.clone()));
+    let store = bench.open();
+    keep_key(&store, 1);
+    store.register_target(TARGET, true, false).unwrap();
+    for wrong in ["/mnt/keys/near", "/mnt", "/mnt/keys.cell"] {
+        let refused = store.register_target(wrong, true, false).unwrap_err();
+        assert!(refused.public().contains("lie in each other"), "{refused}");
+    }
+    store.register_target("/mnt/keys2", true, false).unwrap();
+    assert!(store.misplaced_targets().unwrap().is_empty());
+    drop(store);
+    // As where a cell was moved since the target was registered.
+    bench.options.cell = "/mnt/keys/here.cell".into();
+    bench.disk.rename(Path::new("/data.cell"), &bench.options.cell).unwrap();
+    let told = bench.open().misplaced_targets().unwrap();
+    assert!(matches!(&*told, [one] if one.contains("this machine's epoch key lies in it")), "{told:?}");
+}
+
+#[test]
+fn a_target_that_is_a_mount_point_gets_no_epoch_key() {
+    let place = FaultyDisk::new();
+    place.mount(Path::new("/mnt/keys"));
+    let bench = bench_at(Arc::new(place.clone()));
+    let store = bench.open();
+    let refused = store.register_target(TARGET, true, false).unwrap_err();
+    assert!(refused.public().contains("name a folder below it"), "{refused}");
+    assert_eq!((place.changes(), store.places().unwrap().len()), (0, 0));
+    store.register_target("/mnt/keys/near", true, false).unwrap();
+    let domain = |store: &Store| store.places().unwrap()[0].domain.clone();
+    assert_eq!(domain(&store).as_deref(), Some("device at /mnt/keys"), "that of the cell too");
+    let store = bench_at(Arc::new(place.clone())).open();
+    let archive = "file:///mnt/keys";
+    store.register_target(archive, false, false).unwrap();
+    assert_eq!(domain(&store).as_deref(), Some("device at /mnt/keys"));
+}
+
+#[test]
 fn a_retired_target_gets_nothing_more() {
     let place = FaultyDisk::new();
     let bench = bench_at(Arc::new(place.clone()));
@@ -222,10 +392,12 @@ fn a_target_that_gives_too_much_is_damaged_and_takes_no_memory() {
     keep_key(&store, 1);
     store.register_target(TARGET, true, false).unwrap();
     let target = folder(&place);
-    let large = vec![b' '; (64 << 10) + 1];
-    for path in ["claim.json", "root.json", "anchor.json"] {
-        target.put(path, &large, PutIf::Always).unwrap();
-        assert!(matches!(target.get(path), Err(TargetError::TooLarge { bytes_max: 65_536, .. })), "{path}");
+    for (path, limit) in [("claim.json", 64 << 10), ("root.json", 1 << 20), ("anchor.json", 64 << 10)] {
+        target.put(path, &vec![b' '; limit], PutIf::Always).unwrap();
+        assert!(target.get(path).unwrap().is_some(), "{path}");
+        target.put(path, &vec![b' '; limit + 1], PutIf::Always).unwrap();
+        let refused = target.get(path).map(drop).unwrap_err();
+        assert!(matches!(refused, TargetError::TooLarge { bytes_max, .. } if bytes_max == limit), "{path}");
     }
     let catalogue = Catalogue::read(&*target, &crypto()).unwrap();
     let told: Vec<_> = catalogue.problems.iter().map(|problem| problem.path.as_str()).collect();

@@ -171,8 +171,8 @@ struct Simulation<'a> {
     /// The paper as it was once each entry that changed it was durable.
     history: Vec<(u64, Papers)>,
     erasures: Vec<(u64, ErasureId)>,
-    /// All material there ever was, with the entry that made it.
-    sealed: Vec<(u64, Sealed)>,
+    /// All material there ever was, with the entry that made it and the name of its key.
+    sealed: Vec<(u64, String, Sealed)>,
     made: u64,
     /// The generation that the present timeline began with.
     begun: u64,
@@ -311,7 +311,7 @@ impl<'a> Simulation<'a> {
             panic!("{name} was made");
         };
         let sealed = Sealed { object: object.clone(), material: material.clone() };
-        self.sealed.push((self.house().store.published().0, sealed));
+        self.sealed.push((self.house().store.published().0, name.to_owned(), sealed));
     }
 
     fn create(&mut self) {
@@ -526,7 +526,7 @@ impl<'a> Simulation<'a> {
         self.history.truncate(kept);
         self.paper = self.history.last().expect("the beginning").1.clone();
         self.erasures.retain(|(lsn, _)| *lsn <= head);
-        self.sealed.retain(|(lsn, _)| *lsn <= head);
+        self.sealed.retain(|(lsn, _, _)| *lsn <= head);
     }
 
     /// A machine that was taken over serves what it has until it comes to a shared place, and changes nothing there.
@@ -582,14 +582,17 @@ impl<'a> Simulation<'a> {
         let file = self.machine.disk().bytes(Path::new("/data/root.json"));
         let roots = root_keys(&*self.crypto, store, &file, [7; 32]);
         let mut solver = Solver::new(self.crypto.clone(), store, roots);
-        self.sealed.iter().for_each(|(_, sealed)| solver.hold(sealed.clone()));
+        self.sealed.iter().for_each(|(_, _, sealed)| solver.hold(sealed.clone()));
         solver.read(self.written());
         let cells =
             [keys_at(&self.machine, "/data"), keys_at(&self.targets, NEAR), keys_at(&self.targets, FAR)];
-        let ids = self.sealed.iter().map(|(_, sealed)| sealed.object.id);
-        let is_live =
+        let is_live = |name: &String| self.paper.get(name).is_some_and(|paper| !paper.destroyed);
+        let on_paper = self.sealed.iter().filter(|(_, name, _)| is_live(name));
+        let live: BTreeSet<ObjectId> = on_paper.map(|(_, _, sealed)| sealed.object.id).collect();
+        let ids = self.sealed.iter().map(|(_, _, sealed)| sealed.object.id);
+        let is_held =
             |id: &ObjectId| self.house().store.get(&RecordKey::Material(*id)).expect("reads").is_some();
-        let live: BTreeSet<ObjectId> = ids.filter(is_live).collect();
+        assert_eq!(ids.filter(is_held).collect::<BTreeSet<_>>(), live, "the store and the paper agree");
         assert_eq!(solver.solve(cells.into_iter().flatten()), live, "all that live and nothing else");
         count(&self.told.solved, 1);
     }

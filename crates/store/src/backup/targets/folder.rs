@@ -3,7 +3,7 @@
 //! All I/O goes through `Disk`: an object is written beside its name, synced and renamed, and its folder is synced too.
 //! `object_store` has a local folder of its own, which syncs nothing; that is why it is not used for this.
 //! Compare-and-swap holds a lock file; an object's version is the hash of its content. The cell lies at the sibling path
-//! `FOLDER.cell`.
+//! `FOLDER.cell`, on the same file system: a folder that is a mount point can have none.
 
 use std::{
     collections::HashSet,
@@ -213,10 +213,18 @@ impl Target for Folder {
         }
     }
 
+    // INVARIANT: folder and cell lie on one file system, so that `domain` is that of both. A folder that is not there yet
+    // comes to lie where its parent does.
     fn cell(&self) -> Result<Arc<dyn Cell>, TargetError> {
         let mut path = self.root.clone().into_os_string();
         path.push(".cell");
-        Ok(Arc::new(FileCell::new(self.disk.clone(), self.crypto.clone(), path.into())))
+        let path = PathBuf::from(path);
+        let (here, beside) = (self.disk.file_system(&self.root), self.disk.file_system(parent(&path)));
+        if here.is_some() && here != beside {
+            let cell = path.display().to_string();
+            return Err(TargetError::CellElsewhere { target: self.address.clone(), cell });
+        }
+        Ok(Arc::new(FileCell::new(self.disk.clone(), self.crypto.clone(), path)))
     }
 
     fn domain(&self) -> Option<String> {

@@ -9,7 +9,8 @@ use std::{path::Path, sync::Arc};
 
 use keyreeve_core::ports::{cell::Cell, crypto::Crypto};
 
-use crate::disk::Disk;
+use super::shipper::ROOT_PATH;
+use crate::{disk::Disk, sealing::ROOT_BYTES_MAX};
 
 /// Why a target did not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,6 +41,16 @@ pub enum TargetError {
         /// What was found.
         what: String,
     },
+    /// It is a mount point, so that its cell would lie beside it on another file system: the machine's own, as a rule.
+    #[error(
+        "the target {target} is a file system of its own, and its epoch key would lie on another one, at {cell}: name a folder below it, or register it without one (--no-cell)"
+    )]
+    CellElsewhere {
+        /// Its address.
+        target: String,
+        /// Where the cell would lie.
+        cell: String,
+    },
     /// It gives more than any such object has: whoever holds it must not fill this machine's memory.
     #[error("{path} at {target} is over {bytes_max} bytes: it is nothing that was written there")]
     TooLarge {
@@ -55,7 +66,8 @@ pub enum TargetError {
 /// Bytes that an object of this path may have, at most, to be read as a whole.
 fn bytes_max(path: &str) -> usize {
     match path.rsplit_once('.') {
-        // Claim, anchor and root key.
+        _ if path == ROOT_PATH => ROOT_BYTES_MAX,
+        // Claim and anchor.
         Some((_, "json")) => 64 << 10,
         // The largest: a piece or a chunk that one large entry has brought over its limit.
         _ => 64 << 20,
@@ -103,7 +115,7 @@ pub trait Target: Send + Sync {
     /// An object with its version; `None` where there is none.
     ///
     /// # Errors
-    /// `Unreachable`; `TooLarge` for over 64 KiB of JSON, or 64 MiB of anything else.
+    /// `Unreachable`; `TooLarge` for over 1 MiB of root.json, 64 KiB of other JSON, or 64 MiB of anything else.
     fn get(&self, path: &str) -> Result<Option<(Vec<u8>, Version)>, TargetError>;
 
     /// `len` bytes of an object from `offset`, fewer at its end; `None` where there is none.
@@ -127,7 +139,7 @@ pub trait Target: Send + Sync {
     /// The cell at its own address beside the archive, never inside it; nothing is written yet.
     ///
     /// # Errors
-    /// `KeepsVersions` where overwritten objects are kept, `Unreachable`.
+    /// `KeepsVersions` where overwritten objects are kept, `CellElsewhere` for a mount point, `Unreachable`.
     fn cell(&self) -> Result<Arc<dyn Cell>, TargetError>;
 
     /// What it shares with other places, such as the id of its file system, where that is known.

@@ -36,6 +36,8 @@ const SHARED_LEAVES_MAX: u64 = 64;
 const SUBTREE: u64 = SLOTS as u64;
 /// Leaf nodes made in one entry at most.
 const BATCH_MAX: u64 = 16;
+/// One of so many requests that no target gives nodes back to makes others.
+const REFUSED_MAX: u32 = 64;
 /// How long a request waits for a leaf.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -43,8 +45,10 @@ const WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Growth {
     epoch_keys: Arc<dyn EpochKeys>,
     ledger: OnceLock<Arc<dyn Ledger>>,
-    /// Returns once a target gives the entry back; none: nobody waits for that.
+    /// Returns once the targets have the entry: whether one gives it back. None: nobody waits for that.
     at_target: OnceLock<AtTarget>,
+    /// Held by the one thread that asks the targets: others wait here, not for `state`.
+    asking: Mutex<()>,
     state: Mutex<State>,
     /// Leaf nodes made by this process: creates that are not on record yet may have leaves of them.
     made: Mutex<HashSet<u64>>,
@@ -53,7 +57,7 @@ pub(super) struct Growth {
 }
 
 /// See [`Growth::at_target`].
-pub(crate) type AtTarget = Box<dyn Fn(Lsn) -> Result<()> + Send + Sync>;
+pub(crate) type AtTarget = Box<dyn Fn(Lsn) -> Result<bool> + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -83,15 +87,14 @@ struct Free {
     leaves: Option<RealmLeaves>,
     /// On record, and not given out yet.
     held_back: Option<Made>,
+    /// How often in a row targets were reached, and none gave back what it has.
+    refused: u32,
 }
 
 /// Leaf nodes that were made for a pool.
 #[derive(Clone)]
 struct Made {
     numbers: Range<u64>,
-    leaves: Option<RealmLeaves>,
-    /// How many were wanted.
-    batch: u64,
     /// The entry that holds them.
     lsn: Lsn,
 }
@@ -127,6 +130,7 @@ impl Growth {
             epoch_keys,
             ledger: OnceLock::new(),
             at_target: OnceLock::new(),
+            asking: Mutex::default(),
             state: Mutex::default(),
             made: Mutex::default(),
             shared: Arc::default(),
@@ -192,16 +196,39 @@ impl Pool {
         Some((count, free.leaves))
     }
 
-    fn add(&self, made: Made) {
+    fn holds_back(&self, made: &Made) -> bool {
+        self.0.lock().held_back.as_ref().is_some_and(|held| held.lsn == made.lsn)
+    }
+
+    /// Lets leaf nodes out that are held back.
+    fn give_out(&self, made: Made) {
         let mut free = self.0.lock();
         free.nodes.extend(made.numbers.map(|number| (number, 0)));
-        (free.batch, free.leaves, free.held_back) = (made.batch, made.leaves, None);
+        (free.held_back, free.refused) = (None, 0);
+    }
+
+    /// Gives leaf nodes up that no target gives back, as where they were pruned there or the target is a new one: others
+    /// are made in their place. Once in a while, since a target that gives nothing back at all would fill the journal.
+    ///
+    /// # Errors
+    /// `Unavailable` where they are held back still.
+    fn give_up(&self) -> Result<()> {
+        let mut free = self.0.lock();
+        free.refused += 1;
+        if free.refused == 1 {
+            free.held_back = None;
+            return Ok(());
+        }
+        free.refused %= REFUSED_MAX;
+        Err(unavailable(
+            "no backup target gives back what it was sent, and new keys are to be at one: see to the targets",
+        ))
     }
 }
 
 impl KeyTree {
-    /// From here on the tree can grow. Called once, before the first leaf is taken. With `at_target`, which returns once a
-    /// target gives an entry back, leaf nodes are held back until then.
+    /// From here on the tree can grow. Called once, before the first leaf is taken. With `at_target`, which returns once the
+    /// targets have an entry and says whether one gives it back, leaf nodes are held back until one does.
     pub(crate) fn start(&self, ledger: Arc<dyn Ledger>, at_target: Option<AtTarget>) {
         // A second call would bring the same.
         let _ = self.growth.ledger.set(ledger);
@@ -243,31 +270,49 @@ impl KeyTree {
             };
             if let Some(index) = index {
                 // Whoever finds it low makes more, unless somebody does already; nobody waits for it.
-                if is_low
-                    && let Some(mut state) = self.growth.state.try_lock()
-                    && let Err(error) = self.grow(&mut state, &pool, false)
-                {
+                if is_low && let Err(error) = self.grow(&pool, false, Instant::now()) {
                     tracing::warn!(%error, "the key tree does not grow");
                 }
                 return Ok(index);
             }
-            let too_late = || unavailable("keys are made faster than the key tree grows: try again");
-            let mut state = self.growth.state.try_lock_until(deadline).ok_or_else(too_late)?;
-            self.grow(&mut state, &pool, true)?;
+            self.grow(&pool, true, deadline)?;
         }
     }
 
-    /// Makes leaf nodes for a pool that is low, with all that is missing above them; more where it had run `dry`.
-    fn grow(&self, state: &mut State, pool: &Pool, dry: bool) -> Result<()> {
-        let Some((count, leaves)) = pool.wants(dry) else {
-            return Ok(());
+    /// Gets leaf nodes for a pool that is low, more where it had run `dry`; nothing where others are at it until then and
+    /// it is not dry.
+    fn grow(&self, pool: &Pool, dry: bool, deadline: Instant) -> Result<()> {
+        let too_late = || match dry {
+            true => Err(unavailable("keys are made faster than the key tree grows: try again")),
+            false => Ok(()),
         };
+        let Some(mut state) = self.growth.state.try_lock_until(deadline) else { return too_late() };
+        let made = self.make_nodes(&mut state, pool, dry)?;
+        // INVARIANT: nothing waits for a target while it holds the head: an epoch change must not wait for that too.
+        drop(state);
+        let (Some(made), Some(at_target)) = (made, self.growth.at_target.get()) else { return Ok(()) };
+        let Some(_asking) = self.growth.asking.try_lock_until(deadline) else { return too_late() };
+        if !pool.holds_back(&made) {
+            return Ok(());
+        }
+        match at_target(made.lsn)? {
+            true => pool.give_out(made),
+            false => pool.give_up()?,
+        }
+        Ok(())
+    }
+
+    /// Makes leaf nodes for a pool, with all that is missing above them. Gives those that are held back until a target gives
+    /// them back, be they from before.
+    fn make_nodes(&self, state: &mut State, pool: &Pool, dry: bool) -> Result<Option<Made>> {
+        // Looked at first: it may be given out meanwhile, and then there are enough.
+        let held_back = pool.0.lock().held_back.clone();
+        if dry && held_back.is_some() {
+            return Ok(held_back);
+        }
+        let Some((count, leaves)) = pool.wants(dry) else { return Ok(None) };
         if state.frozen.strong_count() > 0 {
             return Err(unavailable("the key tree is being made anew: try again"));
-        }
-        let held_back = pool.0.lock().held_back.clone();
-        if let Some(made) = held_back {
-            return self.give_out(pool, made);
         }
         let mut batch = Batch::default();
         let (first, mut head) = match &state.head {
@@ -293,17 +338,16 @@ impl KeyTree {
         state.head = Some(head);
         self.put_in_force(first, nodes);
         self.growth.made.lock().extend(numbers.clone());
-        self.give_out(pool, Made { numbers, leaves, batch: count, lsn })
-    }
-
-    /// Lets a pool have leaf nodes that are on record, once a target has them where that is wanted.
-    fn give_out(&self, pool: &Pool, made: Made) -> Result<()> {
-        if let Some(at_target) = self.growth.at_target.get() {
-            pool.0.lock().held_back = Some(made.clone());
-            at_target(made.lsn)?;
+        let made = Made { numbers, lsn };
+        {
+            let mut free = pool.0.lock();
+            (free.batch, free.leaves, free.held_back) = (count, leaves, Some(made.clone()));
         }
-        pool.add(made);
-        Ok(())
+        if self.growth.at_target.get().is_some() {
+            return Ok(Some(made));
+        }
+        pool.give_out(made);
+        Ok(None)
     }
 
     /// Draws the first epoch key and the top node under it.
