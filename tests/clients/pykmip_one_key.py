@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 from kmip.core import enums
+from kmip.core.factories.attributes import AttributeFactory
 from kmip.pie.client import ProxyKmipClient
 
 Algorithm = enums.CryptographicAlgorithm
@@ -54,6 +55,10 @@ def symmetric(client):
     assert opened == TEXT, opened
     by_id = run("keyreeve", "decrypt", uid, "--context", "a=b", given=sealed)
     assert by_id == TEXT, by_id
+    run("keyreeve", "key", "alias", "shared", "also")
+    for name in ("shared", "also"):
+        wanted = AttributeFactory().create_attribute(enums.AttributeType.NAME, name)
+        assert client.locate(attributes=[wanted]) == [uid], name
     client.revoke(enums.RevocationReasonCode.CESSATION_OF_OPERATION, uid)
     client.destroy(uid)
     entries = json.loads(run("keyreeve", "journal", "show", "--key", "shared", "-o", "json"))

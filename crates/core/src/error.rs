@@ -43,6 +43,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The object is not in the state that the caller made its condition.
     PreconditionFailed,
+    /// What lies at a backup target is not this server's, or does not fit what is here.
+    ArchiveMismatch,
     /// Others changed the same data too often while this ran; trying again helps.
     Conflict,
     /// The server is stopping, its disk is full or its journal failed.

@@ -140,11 +140,11 @@ impl Backups {
         }
         let kind = match wanted.kind {
             Some(kind) => kind,
-            None => self.store.next_kind(&*target).map_err(refused)?,
+            None => self.store.next_kind(&*target).map_err(BackupError::refusal)?,
         };
         let options =
             BackupOptions { bytes_per_second_max: self.settings().bytes_per_second_max, progress: None };
-        let report = self.store.backup(&target, kind, options).map_err(refused)?;
+        let report = self.store.backup(&target, kind, options).map_err(BackupError::refusal)?;
         if kind == BackupKind::Full {
             self.remember(|last, now| last.full = Some(now))?;
         }
@@ -158,7 +158,7 @@ impl Backups {
     pub fn prune(&self, from: &str, retention: Retention, is_dry_run: bool) -> Result<PrunePlan> {
         let _work = self.begin()?;
         let target = self.store.open_target(from).map_err(at_target)?;
-        self.store.prune_backups(&target, retention, is_dry_run).map_err(refused)
+        self.store.prune_backups(&target, retention, is_dry_run).map_err(BackupError::refusal)
     }
 
     /// Proves that restoring works: restores from a target, or from every registered one, into a scratch file, opens
@@ -330,27 +330,6 @@ fn of_scratch(error: EngineError) -> Error {
     Error::new(ErrorKind::Unavailable, format!("nothing can be restored beside the index: {error}"))
 }
 
-/// What a target cannot do is told with its reason: the caller chose it, and is an administrator.
 fn at_target(error: TargetError) -> Error {
-    let kind = match &error {
-        TargetError::Unreachable { .. } => ErrorKind::Unavailable,
-        TargetError::Address { .. } => ErrorKind::InvalidField,
-        TargetError::KeepsVersions { .. } | TargetError::CellElsewhere { .. } => ErrorKind::WrongState,
-        TargetError::TooLarge { .. } => ErrorKind::CryptoFailed,
-    };
-    Error::new(kind, error.to_string())
-}
-
-/// A backup's refusal as the administrator who asked for it is told.
-fn refused(error: BackupError) -> Error {
-    match error {
-        BackupError::Target(error) => at_target(error),
-        BackupError::Other(error) => error,
-        error @ (BackupError::Fenced { .. } | BackupError::Mismatch { .. } | BackupError::Stopped) => {
-            Error::new(ErrorKind::Conflict, error.to_string())
-        }
-        error @ (BackupError::Journal(_) | BackupError::Damaged { .. } | BackupError::Unlock(_)) => {
-            Error::new(ErrorKind::CryptoFailed, error.to_string())
-        }
-    }
+    BackupError::from(error).refusal()
 }

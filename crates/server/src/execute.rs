@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::{ATTEMPTS_MAX, Ended, Engine, Prepared, conflict};
-use keyreeve_core::model::{Algorithm, Key, ObjectId, RealmId};
+use keyreeve_core::model::{Algorithm, Curve, KeySpec, ObjectId, RealmId};
 use keyreeve_core::operations::{Operation, Subject};
 use keyreeve_core::record::{EntryDraft, Record, RecordKey};
 use keyreeve_core::request::Reference;
@@ -77,45 +77,57 @@ fn is_slow<O: Operation>(engine: &Engine, caller: &Caller, operation: &O) -> boo
     if operation.reads_the_past() {
         return true;
     }
+    let heavy = |uses: fn(&KeySpec) -> bool| match operation.subject() {
+        Subject::Key(reference) => spec(engine, caller.realm(), reference).is_some_and(|spec| uses(&spec)),
+        Subject::Realm => false,
+    };
     match operation.action() {
-        Action::Encrypt
-        | Action::Verify
-        | Action::Mac
+        Action::Mac
         | Action::MacVerify
         | Action::Hash
         | Action::Random
-        | Action::Wrap
         | Action::Get
         | Action::GetPublic
         | Action::GetAttributes
         | Action::Check
         | Action::Query
         | Action::Status => false,
-        Action::Sign | Action::Decrypt | Action::Unwrap => match operation.subject() {
-            Subject::Key(reference) => is_rsa(engine, caller.realm(), reference),
-            Subject::Realm => false,
-        },
+        Action::Encrypt | Action::Verify | Action::Wrap => heavy(is_slow_in_public),
+        Action::Sign | Action::Decrypt | Action::Unwrap => heavy(is_slow_in_private),
         _ => true,
     }
 }
 
-/// Whether the private half is RSA, as far as the store can tell at once. A guess: it only picks a thread.
-fn is_rsa(engine: &Engine, realm: RealmId, reference: &Reference) -> bool {
+/// The larger curves, on which everything takes some hundred microseconds.
+fn is_slow_in_public(spec: &KeySpec) -> bool {
+    matches!(spec.curve, Some(Curve::P384 | Curve::P521))
+}
+
+/// Also RSA, and ML-DSA, which tries anew until a signature fits.
+fn is_slow_in_private(spec: &KeySpec) -> bool {
+    use Algorithm::{MlDsa44, MlDsa65, MlDsa87, Rsa};
+    matches!(spec.algorithm, Rsa | MlDsa44 | MlDsa65 | MlDsa87) || is_slow_in_public(spec)
+}
+
+/// What kind of key it is, as far as the store can tell at once. A guess: it only picks a thread.
+fn spec(engine: &Engine, realm: RealmId, reference: &Reference) -> Option<KeySpec> {
     let store = engine.store();
     let get = |key: RecordKey| store.get(&key).ok().flatten();
     let key = match reference {
         Reference::Text(name) => match get(RecordKey::KeyName(realm, name.clone())).as_deref() {
-            Some(Record::KeyName { key, .. }) => Some(*key),
-            _ => None,
+            Some(Record::KeyName { key, .. }) => *key,
+            _ => return None,
         },
         Reference::Object(id) => match get(RecordKey::Object(*id)).as_deref() {
-            Some(Record::Object(object)) => Some(object.key),
-            _ => None,
+            Some(Record::Object(object)) => return object.spec,
+            _ => return None,
         },
-        Reference::Nothing(_) => None,
+        Reference::Nothing(_) => return None,
     };
-    let rsa = |key: &Key| key.spec.is_some_and(|spec| spec.algorithm == Algorithm::Rsa);
-    key.is_some_and(|key| matches!(get(RecordKey::Key(key)).as_deref(), Some(Record::Key(key)) if rsa(key)))
+    match get(RecordKey::Key(key)).as_deref() {
+        Some(Record::Key(key)) => key.spec,
+        _ => None,
+    }
 }
 
 /// What the log says of a request.

@@ -135,9 +135,8 @@ fn try_out(server: &Server, schemathesis: &Path, folder: &Path, config: &str, ar
     command.arg("--config-file").arg(&config_file).arg("run");
     command.arg(format!("{}/v1/openapi.json", server.variable("KEYREEVE_PLAIN_ADDR")));
     command.arg("--header").arg(format!("Authorization: Bearer {}", server.variable("KEYREEVE_TOKEN")));
-    // Not negative_data_rejection: beside a JSON body the query counts for nothing, be it right or wrong.
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
-                  unsupported_method,ignored_auth";
+                  negative_data_rejection,unsupported_method,ignored_auth";
     command.args(["--seed", "1", "--max-examples", "5", "--phases", "coverage,fuzzing", "--checks", checks]);
     command.args(arguments).arg("--no-color").current_dir(folder);
     command.args(NOT_TRIED.iter().flat_map(|operation| ["--exclude-operation-id", operation]));

@@ -1,5 +1,5 @@
 //! The commands of README.md, as a reader would type them: every `console` block, in order, in one shell, then every
-//! `python` block.
+//! `python` block; and the commands of docs/rest.md.
 
 use std::fs;
 
@@ -41,6 +41,19 @@ fn the_commands_of_the_readme_work() {
         let output = server.command(&python).args(["-c", &program]).output().unwrap();
         assert!(output.status.success(), "{program}\n{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn the_commands_about_streams_work_on_a_server_whose_memory_stays_as_it_was() {
+    let text = fs::read_to_string(root().join("docs/rest.md")).unwrap();
+    let (data, place) = (folder(), folder());
+    let server = Server::dev(data.path());
+    let steps: Vec<Step> = blocks_of(&text, "console").iter().flat_map(|block| parse(block)).collect();
+    assert!(steps.iter().any(|step| step.command.contains("decrypt-stream")), "{steps:?}");
+    let before = server.resident_kib();
+    run(&server, place.path(), &steps);
+    let grown = server.resident_kib().saturating_sub(before);
+    assert!(grown < 40 << 10, "64 MiB streamed through took {grown} KiB of memory");
 }
 
 /// Text of the fenced blocks in this language.

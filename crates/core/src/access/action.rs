@@ -103,6 +103,7 @@ actions! {
     RenewCredential "renew-credential" Administer;
     RevokeCredential "revoke-credential" Administer;
     ReadJournal "read-journal" Audit;
+    ReadHistory "read-history" Read;
     VerifyJournal "verify-journal" Audit;
     Status "status" Open;
     Inspect "inspect" Audit;

@@ -48,7 +48,7 @@ fn row(action: Action) -> Row {
         Create | CreateKeyPair | Register => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Derive | Get => USE,
         GetUsageAllocation | DataKey | DataKeyWithoutPlaintext => USE,
-        GetPublic | GetAttributes | Check | ObtainLease => READ,
+        GetPublic | GetAttributes | Check | ObtainLease | ReadHistory => READ,
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
         Disable | Enable | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant | ImportVersion => SHARE,

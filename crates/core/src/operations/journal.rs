@@ -2,7 +2,7 @@
 
 use super::{Operation, Subject};
 use crate::{
-    access::{Action, Permit},
+    access::{self, Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{KeyId, Lsn, RealmId},
     record::{Change, Entry, Record, RecordKey},
@@ -15,7 +15,7 @@ pub const PAGE_ENTRIES_MAX: usize = 1000;
 /// Entries that one request looks at, at most, when it filters by key.
 const ENTRIES_LOOKED_AT_MAX: usize = 20_000;
 
-/// Reads entries of the caller's realm.
+/// Reads entries of the caller's realm. Those of one key may be read by whoever may see that.
 pub struct ReadJournal {
     /// Entries after this position.
     pub after: Lsn,
@@ -51,6 +51,8 @@ pub struct EntryFilter {
 pub struct Wanted {
     realm: RealmId,
     key: Option<KeyId>,
+    /// Also entries that are first of all about other keys, which the caller need not be able to see.
+    others: bool,
     actions: Vec<Action>,
     changes_only: bool,
 }
@@ -79,11 +81,11 @@ impl Operation for ReadJournal {
     type Reply = Page;
 
     fn action(&self) -> Action {
-        Action::ReadJournal
+        if self.filter.key.is_some() { Action::ReadHistory } else { Action::ReadJournal }
     }
 
     fn subject(&self) -> Subject<'_> {
-        Subject::Realm
+        self.filter.key.as_ref().map_or(Subject::Realm, Subject::Key)
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Page> {
@@ -145,9 +147,11 @@ impl EntryFilter {
             }
         }
         let found = self.key.as_ref().map(|reference| context.resolve(reference)).transpose()?;
+        let others = access::authorize(context.caller(), Action::ReadJournal, Target::Realm(realm)).is_ok();
         Ok(Wanted {
             realm,
             key: found.map(|found| found.key.id),
+            others,
             actions: self.actions.clone(),
             changes_only: self.changes_only,
         })
@@ -161,13 +165,13 @@ impl Wanted {
         draft.realm == self.realm
             && (self.actions.is_empty() || self.actions.contains(&draft.action))
             && !(self.changes_only && draft.changes.is_empty())
-            && self.key.is_none_or(|key| is_about(entry, key))
+            && self.key.is_none_or(|key| draft.key == Some(key) || self.others && is_about(entry, key))
     }
 }
 
+/// Whether an entry that is first of all about something else is about the key as well.
 fn is_about(entry: &Entry, key: KeyId) -> bool {
-    entry.draft.key == Some(key)
-        || entry.draft.others.contains(&key)
+    entry.draft.others.contains(&key)
         || entry.draft.changes.iter().any(|change| match change {
             // One entry may move or destroy objects of many keys.
             Change::Put(Record::Object(object)) => object.key == key,

@@ -22,6 +22,8 @@ pub const LOCATED_MAX: usize = 10_000;
 /// Index rows that are read at a time.
 const PAGE_ROWS: usize = 256;
 
+const NAME: AttributeName = AttributeName::Standard(AttributeKind::Name);
+
 /// Longest value of an index, in bytes; longer ones are cut and the object decides.
 const INDEX_BYTES_MAX: usize = 512;
 
@@ -82,7 +84,9 @@ impl Operation for Locate {
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Located> {
         let limit = if self.group_member == Some(GroupMember::Default) { 1 } else { LOCATED_MAX };
         let limit = self.items_max.unwrap_or(limit).min(limit);
-        let mut found = Found { objects: Vec::new(), matched: HashSet::new(), offset: self.offset, limit };
+        let mut found =
+            Found { objects: Vec::new(), matched: HashSet::new(), offset: self.offset, limit, alias: None };
+        self.consider_aliased(context, &mut found)?;
         for range in self.ranges(permit, context.now()) {
             match range {
                 Search::Object(id) => self.consider(context, id, &mut found)?,
@@ -110,6 +114,8 @@ struct Found {
     matched: HashSet<ObjectId>,
     offset: usize,
     limit: usize,
+    /// A name that an object is taken to have for now, since it is an alias of its key.
+    alias: Option<String>,
 }
 
 impl Found {
@@ -125,6 +131,29 @@ impl Found {
 }
 
 impl Locate {
+    /// A name may be an alias: then the newest version of the key that it leads to has it, and whatever else has it as a
+    /// name of its own.
+    fn consider_aliased(&self, context: &Context<'_>, found: &mut Found) -> Result<()> {
+        for (_, value) in self.criteria.iter().filter(|(name, _)| *name == NAME) {
+            let Some(Value::Text(text)) = part(value, "NameValue") else { continue };
+            let get = |key: &RecordKey| context.store().get(key);
+            let record = get(&RecordKey::KeyName(context.realm(), text.clone()))?;
+            let Some(Record::KeyName { key, alias: true, .. }) = record.as_deref() else { continue };
+            let record = get(&RecordKey::Key(*key))?;
+            let Some(Record::Key(key)) = record.as_deref() else { continue };
+            found.alias = Some(text.clone());
+            for id in
+                key.latest().into_iter().flat_map(|latest| [Some(latest.primary), latest.public]).flatten()
+            {
+                if !found.is_full() {
+                    self.consider(context, id, found)?;
+                }
+            }
+            found.alias = None;
+        }
+        Ok(())
+    }
+
     fn walk(&self, context: &Context<'_>, range: &IndexRange, found: &mut Found) -> Result<()> {
         let mut after: Option<IndexHit> = None;
         loop {
@@ -148,7 +177,7 @@ impl Locate {
         let Some(Record::Object(object)) = record.as_deref() else { return Ok(()) };
         if object.realm == context.realm()
             && !found.matched.contains(&id)
-            && self.matches(context, object)?
+            && self.matches(context, object, found.alias.as_deref())?
             && may_read(context, object)?
         {
             found.add(id);
@@ -156,7 +185,12 @@ impl Locate {
         Ok(())
     }
 
-    fn matches(&self, context: &Context<'_>, object: &Arc<ManagedObject>) -> Result<bool> {
+    fn matches(
+        &self,
+        context: &Context<'_>,
+        object: &Arc<ManagedObject>,
+        alias: Option<&str>,
+    ) -> Result<bool> {
         let destroyed = object.state.is_destroyed();
         let archived = object.dates.archive.is_some();
         let searched = match (destroyed, archived) {
@@ -175,7 +209,11 @@ impl Locate {
             now: context.now(),
             crypto: context.crypto(),
         };
-        Ok(self.criteria.iter().all(|(name, wanted)| self.has(&view, name, wanted)))
+        let by_alias = |name: &AttributeName, wanted: &Value| {
+            let text = part(wanted, "NameValue").filter(|_| *name == NAME);
+            alias.is_some_and(|alias| matches!(text, Some(Value::Text(text)) if text == alias))
+        };
+        Ok(self.criteria.iter().all(|(name, wanted)| by_alias(name, wanted) || self.has(&view, name, wanted)))
     }
 
     /// Longest lease on the object; its key is looked at only where somebody asks for it.

@@ -9,7 +9,10 @@ use chacha20::{
 };
 use keyreeve_core::{
     Result, SecretBytes,
-    model::{Algorithm, BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, UsageMask},
+    model::{
+        Algorithm, BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, PaddingMethod,
+        UsageMask,
+    },
     ports::{
         crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey},
         rng::Rng,
@@ -230,8 +233,8 @@ fn check_stream(parameters: &CryptoParameters, aad: &[u8], tag: Option<&[u8]>) -
 }
 
 fn check_aead(parameters: &CryptoParameters) -> Result<()> {
-    match parameters.mode {
-        None | Some(BlockCipherMode::Aead) => Ok(()),
-        Some(_) => Err(unsupported("ChaCha20-Poly1305 has one mode only: AEAD")),
+    match (parameters.mode, parameters.padding) {
+        (None | Some(BlockCipherMode::Aead), None | Some(PaddingMethod::None)) => Ok(()),
+        _ => Err(unsupported("ChaCha20-Poly1305 has one mode only, AEAD, and no padding")),
     }
 }

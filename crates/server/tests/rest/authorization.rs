@@ -63,6 +63,7 @@ fn rows() -> Vec<Row> {
         row(Action::ListKeys, "GET", "/v1/keys", Value::Null, open),
         row(Action::GetAttributes, "GET", "/v1/keys/KEY", Value::Null, reading),
         row(Action::GetPublic, "GET", "/v1/keys/KEY/public", Value::Null, reading),
+        row(Action::ReadHistory, "GET", "/v1/journal?key=KEY", Value::Null, reading),
         row(Action::Get, "POST", "/v1/keys/KEY/export", json!({ "wrap_with": "kek" }), using),
         row(Action::Rekey, "POST", "/v1/keys/KEY/rotate", Value::Null, managing),
         row(Action::Register, "POST", "/v1/keys", imported, making),
@@ -311,4 +312,32 @@ async fn on_record(server: &Server, after: u64, action: Action, who: &str, done:
     let found = entries.iter().find(|entry| entry["action"] == action.word() && entry["principal"] == who);
     let entry = found.unwrap_or_else(|| panic!("no entry of {} by {who}", action.word()));
     assert_eq!(entry["outcome"] == "success", done, "{entry}");
+}
+
+#[tokio::test]
+async fn who_sees_a_key_reads_its_history_and_not_that_of_others() {
+    let server = Server::start();
+    let added = server.admin("POST", "/v1/clients", json!({ "name": "app", "token": true })).await;
+    let app = Proof::Token(added["token"].as_str().unwrap());
+    let kek = json!({ "name": "kek", "algorithm": "aes-256" });
+    assert_eq!(server.json(app, "POST", "/v1/keys", kek).await.0, StatusCode::CREATED);
+    let hidden = json!({ "name": "hidden", "algorithm": "aes-256", "exportable": true });
+    server.admin("POST", "/v1/keys", hidden).await;
+    server.admin("POST", "/v1/keys/hidden/export", json!({ "wrap_with": "kek" })).await;
+    server.admin("POST", "/v1/keys/kek/rotate", Value::Null).await;
+    let actions = |page: &Value| -> Vec<String> {
+        let entries = page["entries"].as_array().unwrap();
+        entries.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect()
+    };
+    let (status, page) = server.json(app, "GET", "/v1/journal?key=kek", Value::Null).await;
+    assert_eq!((status, actions(&page)), (StatusCode::OK, vec!["create".to_owned(), "rekey".to_owned()]));
+    let page = server.admin("GET", "/v1/journal?key=kek", Value::Null).await;
+    assert!(actions(&page).contains(&"get".to_owned()), "{page}");
+    for (path, expected) in [
+        ("/v1/journal?key=hidden", StatusCode::NOT_FOUND),
+        ("/v1/journal", StatusCode::FORBIDDEN),
+        ("/v1/journal?key=kek&follow=true", StatusCode::FORBIDDEN),
+    ] {
+        assert_eq!(server.json(app, "GET", path, Value::Null).await.0, expected, "{path}");
+    }
 }

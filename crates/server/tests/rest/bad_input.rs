@@ -162,6 +162,35 @@ async fn each_mistake_has_its_answer() {
 }
 
 #[tokio::test]
+async fn an_argument_that_would_count_for_nothing_is_refused() {
+    let server = Server::start();
+    server.admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-256" })).await;
+    let token = server.admin_token();
+    let cases = [
+        ("POST", "/v1/keys?colour=red", r#"{"name":"a","algorithm":"aes-256"}"#, 400),
+        ("POST", "/v1/keys/k/encrypt?version=1", r#"{"plaintext":"eA=="}"#, 400),
+        ("POST", "/v1/keys/k/encrypt?", r#"{"plaintext":"eA=="}"#, 200),
+        ("POST", "/v1/keys/k/rotate?version=1", "", 400),
+        ("POST", "/v1/batch?op=encrypt", r#"{"requests":[]}"#, 400),
+        ("GET", "/v1/keys/k?version=1", "", 400),
+        ("GET", "/v1/status?colour=red", "", 400),
+        ("GET", "/v1/status?", "", 200),
+        ("GET", "/health/live?colour=red", "", 400),
+        ("DELETE", "/v1/aliases/a?colour=red", "", 400),
+    ];
+    for (method, path, body, status) in cases {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let answer = server.send(Proof::Token(&token), request.body(Bytes::from(body)).unwrap()).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.json());
+        assert!(status == 200 || answer.json()["code"] == "invalid", "{method} {path}: {}", answer.json());
+    }
+    assert_eq!(server.raw("/v1/keys/k/encrypt?version=1", "x").await.status, StatusCode::OK);
+    assert_eq!(server.raw("/v1/keys/k/encrypt?colour=red", "x").await.status, StatusCode::BAD_REQUEST);
+    let keys = server.admin("GET", "/v1/keys", Value::Null).await;
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 1, "a refused request did something: {keys}");
+}
+
+#[tokio::test]
 async fn a_mebibyte_passes_and_more_than_the_limit_is_refused() {
     let server = Server::start();
     server.admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-256" })).await;

@@ -10,6 +10,8 @@ mod feed;
 mod harness;
 mod key_life;
 mod material;
+mod modes;
 mod objects;
 mod protection;
+mod stream;
 mod upkeep;

@@ -70,6 +70,8 @@ async fn a_private_key_brings_its_public_half_along_and_keeps_it_in_every_encodi
     assert_eq!(made["usage"], json!(["sign", "verify"]));
     let exported = server.admin("POST", "/v1/keys/signer/export", json!({ "format": "jwk" })).await;
     assert_eq!(exported["data"], jwk());
+    let page = server.admin("GET", "/v1/journal?key=signer&kind=get,get-public", Value::Null).await;
+    assert_eq!(page["entries"].as_array().unwrap().len(), 1, "one export is one entry: {page}");
     let public = server.raw_get("/v1/keys/signer/public?format=jwk").await.json();
     assert_eq!(public["x"], jwk()["x"]);
     assert!(public.get("d").is_none());

@@ -46,3 +46,17 @@ async fn a_change_of_the_unlock_is_on_record_before_it_is_done() {
     assert_eq!((&*told[0], &*told[2]), ("success: begins", "success: begins"), "{told:?}");
     assert!(told[1].starts_with("denied") && told[3].contains("unlocked by"), "{told:?}");
 }
+
+#[tokio::test]
+async fn the_target_of_another_store_is_told_by_its_code() {
+    let (one, two) = (Server::start(), Server::start());
+    let target = json!({ "to": one.files.with_file_name("target") });
+    one.admin("POST", "/v1/backups", target.clone()).await;
+    let token = two.admin_token();
+    for take_over in [false, true] {
+        let mut asked = target.clone();
+        asked["take_over"] = take_over.into();
+        let (status, told) = two.json(Proof::Token(&token), "POST", "/v1/backups", asked).await;
+        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("archive_mismatch")), "{told}");
+    }
+}

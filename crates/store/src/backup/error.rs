@@ -1,6 +1,6 @@
 //! Why a backup, an archive or a restore did not do what was asked.
 
-use keyreeve_core::Error;
+use keyreeve_core::{Error, ErrorKind};
 
 use super::targets::TargetError;
 use crate::{journal::JournalError, sealing::UnlockError};
@@ -47,6 +47,30 @@ pub enum BackupError {
     /// Keys, randomness or the store itself refused.
     #[error(transparent)]
     Other(#[from] Error),
+}
+
+impl BackupError {
+    /// As the administrator who asked for it is told: what a target cannot do is told with its reason.
+    pub fn refusal(self) -> Error {
+        let kind = match &self {
+            Self::Target(TargetError::Unreachable { .. }) => ErrorKind::Unavailable,
+            Self::Target(TargetError::Address { .. }) => ErrorKind::InvalidField,
+            Self::Target(TargetError::KeepsVersions { .. } | TargetError::CellElsewhere { .. }) => {
+                ErrorKind::WrongState
+            }
+            Self::Mismatch { .. } | Self::Fenced { .. } => ErrorKind::ArchiveMismatch,
+            Self::Stopped => ErrorKind::Conflict,
+            Self::Target(TargetError::TooLarge { .. })
+            | Self::Journal(_)
+            | Self::Damaged { .. }
+            | Self::Unlock(_) => ErrorKind::CryptoFailed,
+            Self::Other(_) => ErrorKind::Internal,
+        };
+        match self {
+            Self::Other(error) => error,
+            error => Error::new(kind, error.to_string()),
+        }
+    }
 }
 
 impl From<TargetError> for BackupError {

@@ -20,7 +20,7 @@ use super::{
     anchor::{ANCHOR_PATH, Anchor},
     archive::Source,
     claim::Claim,
-    shipper::{Shipper, Shipping, told},
+    shipper::{Shipper, Shipping},
     targets::{Target, Targets},
 };
 use crate::{
@@ -148,7 +148,7 @@ impl Registered {
 
     /// See [`crate::Store::register_target`].
     pub(crate) fn register(&self, address: &str, cell: bool, take_over: bool) -> Result<String> {
-        let invalid = |error: super::targets::TargetError| told(error.into());
+        let invalid = |error: super::targets::TargetError| BackupError::from(error).refusal();
         let target = self.opener.open(address).map_err(invalid)?;
         let name = target.address().to_owned();
         if let Some(shipper) = self.find(&name) {
@@ -156,15 +156,16 @@ impl Registered {
                 return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
             }
             // Whoever registers it anew means this place, also where its claim is gone.
-            Claim::acquire(target, self.shared.source.claimant, take_over).map_err(told)?;
-            return shipper.keep().map(|()| name).map_err(told);
+            Claim::acquire(target, self.shared.source.claimant, take_over).map_err(BackupError::refusal)?;
+            return shipper.keep().map(|()| name).map_err(BackupError::refusal);
         }
         self.check_apart(&name, &target_places(&self.shared.index)?)?;
         if cell {
             // Asked before anything is written: where overwritten objects are kept, there can be no cell.
             target.cell().map_err(invalid)?;
         }
-        Claim::acquire(target.clone(), self.shared.source.claimant, take_over).map_err(told)?;
+        Claim::acquire(target.clone(), self.shared.source.claimant, take_over)
+            .map_err(BackupError::refusal)?;
         let known = target_places(&self.shared.index)?.into_iter().find(|place| place.name == name);
         let has_cell = match known {
             // On record already, but it could not be opened when the store was.
@@ -176,7 +177,7 @@ impl Registered {
                 cell
             }
         };
-        self.attach(target, has_cell)?.keep().map_err(told)?;
+        self.attach(target, has_cell)?.keep().map_err(BackupError::refusal)?;
         Ok(name)
     }
 

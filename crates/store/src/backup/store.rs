@@ -39,7 +39,8 @@ impl Store {
     /// Where the journal does not begin with entry 1 (`TargetStatus::first`), restoring needs a full backup at the target.
     ///
     /// # Errors
-    /// `Unavailable` where it cannot be reached, cannot hold a cell, or is another's; `AlreadyExists`.
+    /// `Unavailable` where it cannot be reached, `WrongState` where it cannot hold a cell, `ArchiveMismatch` where it is
+    /// another's; `AlreadyExists`.
     pub fn register_target(&self, address: &str, cell: bool, take_over: bool) -> Result<String> {
         let name = self.targets.register(address, cell, take_over)?;
         // Settles the new place: the epoch key comes there.

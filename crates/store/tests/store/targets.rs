@@ -287,6 +287,7 @@ fn another_stores_target_is_left_alone() {
     for take_over in [false, true] {
         let refused = two.register_target(TARGET, false, take_over).unwrap_err();
         assert!(refused.public().contains("choose another place"), "{refused}");
+        assert_eq!(refused.kind(), ErrorKind::ArchiveMismatch);
     }
     assert!(two.targets().is_empty() && two.places().unwrap().is_empty());
 }

@@ -98,7 +98,7 @@ impl ParsedKey for AesKey {
         aad: &[u8],
         plaintext: &[u8],
     ) -> Result<Ciphertext> {
-        let mode = mode(parameters);
+        let mode = mode(parameters)?;
         match mode {
             BlockCipherMode::Gcm | BlockCipherMode::Aead => {
                 return self.encrypt_gcm(parameters, iv, aad, plaintext);
@@ -133,7 +133,7 @@ impl ParsedKey for AesKey {
         ciphertext: &[u8],
         tag: Option<&[u8]>,
     ) -> Result<SecretBytes> {
-        let mode = mode(parameters);
+        let mode = mode(parameters)?;
         match mode {
             BlockCipherMode::Gcm | BlockCipherMode::Aead => {
                 return self.decrypt_gcm(parameters, iv, aad, ciphertext, tag);
@@ -318,8 +318,15 @@ fn fast_nonce(iv: &[u8], tag_bytes: usize) -> Option<aead::Nonce> {
 }
 
 /// The mode that the parameters mean: GCM where they say nothing.
-fn mode(parameters: &CryptoParameters) -> BlockCipherMode {
-    parameters.mode.unwrap_or(BlockCipherMode::Gcm)
+///
+/// # Errors
+/// `Unsupported` for a padding of RSA: whoever asks for it takes this for another key.
+fn mode(parameters: &CryptoParameters) -> Result<BlockCipherMode> {
+    use PaddingMethod::{Oaep, Pkcs1v15, Pss};
+    match parameters.padding {
+        Some(Oaep | Pkcs1v15 | Pss) => Err(unsupported("this padding is RSA's, and this is an AES key")),
+        _ => Ok(parameters.mode.unwrap_or(BlockCipherMode::Gcm)),
+    }
 }
 
 /// Only CBC, ECB, CTR and XTS pass, and they authenticate nothing.

@@ -140,6 +140,9 @@ pub(super) fn check_wrap(parameters: &CryptoParameters) -> Result<()> {
 }
 
 fn padding(parameters: &CryptoParameters) -> Result<Padding<'_>> {
+    if parameters.mode.is_some() {
+        return Err(unsupported("RSA has no block cipher mode"));
+    }
     match parameters.padding {
         None | Some(PaddingMethod::Oaep) => {}
         Some(PaddingMethod::Pkcs1v15) => return Ok(Padding::Pkcs1v15),

@@ -58,9 +58,10 @@ fn reason(kind: ErrorKind) -> ResultReason {
         // There is a reason Usage Limit Exceeded since 2.0, but the standard's own cases expect this one.
         ErrorKind::UsageLimitExceeded => ResultReason::PermissionDenied,
         ErrorKind::LimitExceeded | ErrorKind::TooLarge => ResultReason::ServerLimitExceeded,
-        ErrorKind::Conflict | ErrorKind::Unavailable | ErrorKind::PreconditionFailed => {
-            ResultReason::GeneralFailure
-        }
+        ErrorKind::Conflict
+        | ErrorKind::Unavailable
+        | ErrorKind::PreconditionFailed
+        | ErrorKind::ArchiveMismatch => ResultReason::GeneralFailure,
         ErrorKind::Internal => ResultReason::InternalServerError,
     }
 }

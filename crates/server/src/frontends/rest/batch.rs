@@ -1,4 +1,4 @@
-//! Batches over REST: many uses of keys in one request, each decided, recorded and answered alone. They run at the same
+//! Batches over REST: many uses of keys in one request, each decided, recorded and answered alone. Many run at the same
 //! time, so that their entries are written and synced together. Not here: what a use is (data).
 
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use keyreeve_core::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
 use super::Api;
+use super::body::RawJson;
 use super::data::{self, DataKeyRequest};
 use super::errors::{Problem, Result};
 use super::request::{Authenticated, Body, Fields, NamedKey, from_fields, from_json_fields};
@@ -25,13 +25,17 @@ use super::request::{Authenticated, Body, Fields, NamedKey, from_fields, from_js
 /// Requests in one batch at most.
 const REQUESTS_MAX: usize = 1000;
 
+/// Of them so many run at once: enough to share a sync of the disk, and not so many that one batch takes all threads for
+/// slow operations (RSA), or holds all its answers' working memory at a time.
+const RUNNING_MAX: usize = 64;
+
 /// Body of `run`. May hold secrets.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BatchRequest {
     /// Objects, each with `op`, `key` and the fields of that request; what is wrong with one is told in its answer.
     #[schemars(with = "Vec<Value>")]
-    requests: Vec<Box<RawValue>>,
+    requests: Vec<RawJson>,
 }
 
 /// `POST /v1/batch`.
@@ -45,12 +49,13 @@ pub(super) async fn run(
         return Err(Error::new(ErrorKind::TooLarge, public).into());
     }
     let mut answers = vec![Vec::new(); requests.len()];
-    let mut running = JoinSet::new();
-    for (number, request) in requests.into_iter().enumerate() {
-        let (api, caller) = (Arc::clone(&api), caller.clone());
-        running.spawn(async move { (number, answered(one(api, caller, &request).await).await) });
-    }
-    while let Some(done) = running.join_next().await {
+    let (mut waiting, mut running) = (requests.into_iter().enumerate(), JoinSet::new());
+    loop {
+        for (number, request) in waiting.by_ref().take(RUNNING_MAX - running.len()) {
+            let (api, caller) = (Arc::clone(&api), caller.clone());
+            running.spawn(async move { (number, answered(one(api, caller, &request).await).await) });
+        }
+        let Some(done) = running.join_next().await else { break };
         let (number, answer) = done.map_err(Error::internal)?;
         answers[number] = answer?;
     }
@@ -59,8 +64,8 @@ pub(super) async fn run(
 }
 
 /// Runs one request as if it had come alone.
-async fn one(api: Arc<Api>, caller: Caller, request: &RawValue) -> Result<Response> {
-    let mut fields: Fields<'_> = serde_json::from_str(request.get())
+async fn one(api: Arc<Api>, caller: Caller, request: &RawJson) -> Result<Response> {
+    let mut fields: Fields<'_> = serde_json::from_str(request.text())
         .map_err(|error| Problem::invalid(format!("this is no request: {error}")))?;
     let (op, key) = (fields.text("op")?, NamedKey(Reference::text(fields.text("key")?)));
     let (api, caller) = (State(api), Authenticated(caller));

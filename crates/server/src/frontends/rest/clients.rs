@@ -192,7 +192,7 @@ impl Wanted {
         match (&self.p12_password, &enrolled.key) {
             (Some(password), Some(_)) => {
                 let bundle = pkcs12(api, enrolled, name, SecretBytes::copy_from(password.as_bytes())).await?;
-                put("pkcs12", json!(Base64(bundle)));
+                put("pkcs12", json!(Base64(Zeroizing::new(bundle))));
             }
             (None, Some(key)) => {
                 put("private_key", key.pkcs8_pem().as_str().into());

@@ -7,22 +7,25 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use keyreeve_core::SecretBytes;
-use keyreeve_core::model::{CryptoParameters, HashAlgorithm, PaddingMethod};
+use keyreeve_core::model::{Algorithm, BlockCipherMode, CryptoParameters, PaddingMethod};
 use keyreeve_core::operations::data_key::DataKey;
 use keyreeve_core::operations::decrypt::Decrypt;
-use keyreeve_core::operations::encrypt::{Encrypt, Form};
+use keyreeve_core::operations::encrypt::Encrypt;
 use keyreeve_core::operations::mac::{Mac, MacVerify};
 use keyreeve_core::operations::random::Random;
 use keyreeve_core::operations::sign::{Input, Sign};
 use keyreeve_core::operations::verify::{Verified, Verify};
 use keyreeve_core::operations::wrap::{Unwrap, Wrap};
+use keyreeve_core::ports::crypto::Ciphertext;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::Api;
 use super::answer;
 use super::answer::OCTET_STREAM;
+use super::cipher::{BesideCipher, Hash};
 use super::errors::{Problem, Result};
 use super::material::WrapAlgorithm;
 use super::request::{Authenticated, Base64, BesideData, Body, Data, EncryptionContext, NamedKey};
@@ -30,21 +33,13 @@ use crate::frontends::encryption_context::canonical;
 
 /// Beside a plaintext.
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BesidePlaintext {
-    version: Option<u32>,
-    #[serde(default)]
-    context: EncryptionContext,
-}
+#[serde(transparent)]
+pub(super) struct BesidePlaintext(BesideCipher);
 
 /// Beside a ciphertext: an envelope names the version itself.
 #[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BesideCiphertext {
-    version: Option<u32>,
-    #[serde(default)]
-    context: EncryptionContext,
-}
+#[serde(transparent)]
+pub(super) struct BesideCiphertext(BesideCipher);
 
 /// Beside what is signed, or was: then with the signature.
 #[derive(Deserialize, JsonSchema)]
@@ -63,7 +58,33 @@ pub(super) struct BesideMessage {
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideAuthenticated {
     version: Option<u32>,
+    /// `None`: the key's own.
+    algorithm: Option<MacAlgorithm>,
     mac: Option<Base64>,
+}
+
+/// How a MAC is made.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum MacAlgorithm {
+    /// With an AES key.
+    Cmac,
+    HmacSha256,
+    HmacSha384,
+    HmacSha512,
+}
+
+impl BesideAuthenticated {
+    fn parameters(&self) -> CryptoParameters {
+        let mode = matches!(self.algorithm, Some(MacAlgorithm::Cmac)).then_some(BlockCipherMode::Cmac);
+        let algorithm = self.algorithm.map(|algorithm| match algorithm {
+            MacAlgorithm::Cmac => Algorithm::Aes,
+            MacAlgorithm::HmacSha256 => Algorithm::HmacSha256,
+            MacAlgorithm::HmacSha384 => Algorithm::HmacSha384,
+            MacAlgorithm::HmacSha512 => Algorithm::HmacSha512,
+        });
+        CryptoParameters { mode, algorithm, ..CryptoParameters::default() }
+    }
 }
 
 /// What the data of a signature is.
@@ -83,14 +104,6 @@ enum MessageInput {
 enum SignaturePadding {
     Pss,
     Pkcs1,
-}
-
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Hash {
-    Sha256,
-    Sha384,
-    Sha512,
 }
 
 /// Beside a secret that is wrapped.
@@ -148,27 +161,26 @@ impl BesideMessage {
             SignaturePadding::Pss => PaddingMethod::Pss,
             SignaturePadding::Pkcs1 => PaddingMethod::Pkcs1v15,
         });
-        let hash = self.hash.map(|hash| match hash {
-            Hash::Sha256 => HashAlgorithm::Sha256,
-            Hash::Sha384 => HashAlgorithm::Sha384,
-            Hash::Sha512 => HashAlgorithm::Sha512,
-        });
-        CryptoParameters { padding, hash, ..CryptoParameters::default() }
+        CryptoParameters { padding, hash: self.hash.map(Into::into), ..CryptoParameters::default() }
     }
 }
 
-/// `POST /v1/keys/{name}/encrypt`: into a data envelope, or RSA-OAEP for an RSA key.
+/// `POST /v1/keys/{name}/encrypt`: into a data envelope, HPKE or RSA-OAEP as fits the key; in a mode where one is asked for.
 pub(super) async fn encrypt(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
-    Data { bytes, beside, raw }: Data<BesidePlaintext>,
+    Data { bytes, beside: BesidePlaintext(beside), raw }: Data<BesidePlaintext>,
 ) -> Result<Response> {
-    let BesidePlaintext { version, context } = beside;
-    let form = Form::Envelope { context: canonical(&context.0) };
-    let plaintext = SecretBytes::copy_from(&bytes);
+    if beside.tag.is_some() {
+        return Err(Problem::invalid("a tag is what this gives; decrypt takes one"));
+    }
+    let (version, form, plaintext) = (beside.version, beside.form()?, SecretBytes::copy_from(&bytes));
     let done = api.execute(&caller, Encrypt { key, version, form, plaintext }).await?;
-    Ok(answer::bytes(raw, "ciphertext", &done.ciphertext.data, (done.object, done.version)))
+    let Ciphertext { data, iv, tag } = done.ciphertext;
+    let further = [("iv", iv), ("tag", tag)];
+    let further = further.into_iter().filter_map(|(name, bytes)| Some((name, bytes?)));
+    Ok(answer::bytes_and(raw, ("ciphertext", &data), further, (done.object, done.version)))
 }
 
 /// `POST /v1/keys/{name}/decrypt`: what `encrypt` gave.
@@ -176,14 +188,14 @@ pub(super) async fn decrypt(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     NamedKey(key): NamedKey,
-    Data { bytes, beside, raw }: Data<BesideCiphertext>,
+    Data { bytes, beside: BesideCiphertext(beside), raw }: Data<BesideCiphertext>,
 ) -> Result<Response> {
-    let BesideCiphertext { version, context } = beside;
-    let form = Form::Envelope { context: canonical(&context.0) };
-    // An RSA ciphertext has no header: it takes the version from the caller, or the newest.
-    let version = version.or_else(|| keyreeve_crypto::envelope_owner(&bytes).ok().map(|owner| owner.version));
-    let done =
-        api.execute(&caller, Decrypt { key, version, form, ciphertext: bytes.to_vec(), tag: None }).await?;
+    let form = beside.form()?;
+    // Other ciphertexts have no header: they take the version from the caller, or the newest.
+    let named = || keyreeve_crypto::envelope_owner(&bytes).ok().filter(|_| beside.is_envelope());
+    let version = beside.version.or_else(|| named().map(|owner| owner.version));
+    let tag = beside.tag.as_ref().map(|tag| tag.0.to_vec());
+    let done = api.execute(&caller, Decrypt { key, version, form, ciphertext: bytes.to_vec(), tag }).await?;
     Ok(answer::bytes(raw, "plaintext", done.plaintext.expose(), (done.object, done.version)))
 }
 
@@ -213,7 +225,9 @@ pub(super) async fn verify(
     let Some(Base64(signature)) = beside.signature else {
         return Err(Problem::invalid("signature is missing: the signature in base64"));
     };
-    let verified = api.execute(&caller, Verify { key, version, parameters, input, signature }).await?;
+    let verified = api
+        .execute(&caller, Verify { key, version, parameters, input, signature: signature.to_vec() })
+        .await?;
     Ok(verdict(&verified))
 }
 
@@ -227,7 +241,7 @@ pub(super) async fn mac(
     if beside.mac.is_some() {
         return Err(Problem::invalid("a MAC is what this gives; mac/verify takes one"));
     }
-    let (version, data, parameters) = (beside.version, bytes.to_vec(), CryptoParameters::default());
+    let (version, data, parameters) = (beside.version, bytes.to_vec(), beside.parameters());
     let done = api.execute(&caller, Mac { key, version, parameters, data }).await?;
     Ok(answer::bytes(raw, "mac", &done.mac, (done.object, done.version)))
 }
@@ -239,11 +253,11 @@ pub(super) async fn mac_verify(
     NamedKey(key): NamedKey,
     Data { bytes, beside, .. }: Data<BesideAuthenticated>,
 ) -> Result<Json<Value>> {
+    let (version, data, parameters) = (beside.version, bytes.to_vec(), beside.parameters());
     let Some(Base64(mac)) = beside.mac else {
         return Err(Problem::invalid("mac is missing: the MAC in base64"));
     };
-    let (version, data, parameters) = (beside.version, bytes.to_vec(), CryptoParameters::default());
-    Ok(verdict(&api.execute(&caller, MacVerify { key, version, parameters, data, mac }).await?))
+    Ok(verdict(&api.execute(&caller, MacVerify { key, version, parameters, data, mac: mac.to_vec() }).await?))
 }
 
 /// `POST /v1/keys/{name}/wrap`.
@@ -304,10 +318,10 @@ pub(super) async fn datakey(
     let mut answer = json!({
         "version": made.encrypted.version,
         "object_id": made.encrypted.object.to_string(),
-        "ciphertext": Base64(made.encrypted.ciphertext.data),
+        "ciphertext": Base64(Zeroizing::new(made.encrypted.ciphertext.data)),
     });
     if let Some(plaintext) = made.plaintext {
-        answer["plaintext"] = json!(Base64(plaintext.expose().to_vec()));
+        answer["plaintext"] = json!(Base64(Zeroizing::new(plaintext.expose().to_vec())));
     }
     Ok(Json(answer))
 }
@@ -330,7 +344,7 @@ pub(super) async fn random(
     if headers.get(header::ACCEPT).is_some_and(|accept| accept == OCTET_STREAM) {
         return Ok(([(header::CONTENT_TYPE, OCTET_STREAM)], bytes.expose().to_vec()).into_response());
     }
-    Ok(Json(json!({ "random": Base64(bytes.expose().to_vec()) })).into_response())
+    Ok(Json(json!({ "random": Base64(Zeroizing::new(bytes.expose().to_vec())) })).into_response())
 }
 
 fn verdict(verified: &Verified) -> Json<Value> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use keyreeve_core::model::{Derivation, HashAlgorithm, Kdf, KeyPolicy, Prf};
+use keyreeve_core::model::{
+    BlockCipherMode, CryptoParameters, Derivation, HashAlgorithm, Kdf, KeyPolicy, PaddingMethod, Prf,
+};
 use keyreeve_core::operations::derive_key::{DeriveKey, Product};
 use keyreeve_core::operations::show::Show;
 use keyreeve_core::operations::{Activation, Template};
@@ -12,6 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::cipher::{Hash, Padding};
 use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
 use super::keys;
@@ -27,21 +30,23 @@ pub(super) struct DeriveRequest {
     /// Length of a new secret.
     bytes: Option<usize>,
     method: Method,
-    #[serde(default)]
-    hash: Hash,
-    /// Of SP 800-108.
-    #[serde(default)]
-    prf: Function,
+    /// Default `sha256`.
+    hash: Option<Hash>,
+    /// Default `hmac`.
+    prf: Option<Function>,
     /// Of `sp800-108-feedback` the IV.
-    #[serde(default)]
-    salt: Base64,
+    salt: Option<Base64>,
     /// Of SP 800-108 all of the fixed input.
-    #[serde(default)]
-    info: Base64,
-    /// Of `pbkdf2`.
+    info: Option<Base64>,
     iterations: Option<u32>,
-    /// Of `ecdh`: a public key in PEM.
+    /// A public key in PEM.
     peer: Option<String>,
+    /// What is authenticated or encrypted.
+    data: Option<Base64>,
+    mode: Option<Mode>,
+    iv: Option<Base64>,
+    /// Of `cbc`; default `pkcs7`.
+    padding: Option<Padding>,
     version: Option<u32>,
     usage: Option<Vec<String>>,
     #[serde(default)]
@@ -68,15 +73,39 @@ enum Method {
     /// The shared secret goes through HKDF.
     #[serde(rename = "ecdh")]
     Ecdh,
+    /// The beginning of the hash of the key's bytes.
+    #[serde(rename = "hash")]
+    Hash,
+    /// The beginning of an HMAC under the key's bytes.
+    #[serde(rename = "hmac")]
+    Hmac,
+    /// The beginning of a ciphertext.
+    #[serde(rename = "encrypt")]
+    Encrypt,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+impl Method {
+    /// The fields that belong to it; what is needed comes first, behind it what has a default.
+    fn fields(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Hkdf => (&[], &["hash", "salt", "info"]),
+            Self::Counter => (&[], &["prf", "hash", "info"]),
+            Self::Feedback => (&[], &["prf", "hash", "salt", "info"]),
+            Self::Pbkdf2 => (&["iterations"], &["hash", "salt"]),
+            Self::Ecdh => (&["peer"], &["hash", "salt", "info"]),
+            Self::Hash => (&[], &["hash"]),
+            Self::Hmac => (&["data"], &["hash"]),
+            Self::Encrypt => (&["data", "mode", "iv"], &["padding"]),
+        }
+    }
+}
+
+/// How data is encrypted to derive a key: nothing that draws random numbers, or must never use a nonce again.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Hash {
-    #[default]
-    Sha256,
-    Sha384,
-    Sha512,
+enum Mode {
+    Cbc,
+    Ctr,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
@@ -130,34 +159,69 @@ pub(super) async fn derive(
 
 impl DeriveRequest {
     fn derivation(&self) -> Result<Derivation> {
-        let hash = match self.hash {
-            Hash::Sha256 => HashAlgorithm::Sha256,
-            Hash::Sha384 => HashAlgorithm::Sha384,
-            Hash::Sha512 => HashAlgorithm::Sha512,
-        };
-        let prf = match self.prf {
+        self.check_fields()?;
+        let bytes = |field: &Option<Base64>| field.as_ref().map(|bytes| bytes.0.to_vec()).unwrap_or_default();
+        let hash = self.hash.map_or(HashAlgorithm::Sha256, Into::into);
+        let prf = match self.prf.unwrap_or_default() {
             Function::Hmac => Prf::Hmac(hash),
             Function::Cmac => Prf::Cmac,
         };
-        let (salt, info) = (self.salt.0.clone(), self.info.0.clone());
-        match (self.method, self.iterations, &self.peer) {
-            (Method::Pbkdf2, None, None) => return Err(Problem::invalid("pbkdf2 needs iterations")),
-            (Method::Pbkdf2, Some(_), None) | (Method::Ecdh, None, Some(_)) | (_, None, None) => {}
-            _ => return Err(Problem::invalid("iterations is for pbkdf2 alone, and peer for ecdh")),
-        }
-        Ok(match self.method {
-            Method::Hkdf => Derivation::Kdf(Kdf::Hkdf { hash, salt, info }),
-            Method::Counter => Derivation::Kdf(Kdf::Counter { prf, fixed_input: info }),
-            Method::Feedback => Derivation::Kdf(Kdf::Feedback { prf, iv: salt, fixed_input: info }),
-            Method::Pbkdf2 => {
-                Derivation::Kdf(Kdf::Pbkdf2 { hash, salt, iterations: self.iterations.unwrap_or_default() })
+        let (salt, info, data) = (bytes(&self.salt), bytes(&self.info), bytes(&self.data));
+        Ok(Derivation::Kdf(match self.method {
+            Method::Hkdf => Kdf::Hkdf { hash, salt, info },
+            Method::Counter => Kdf::Counter { prf, fixed_input: info },
+            Method::Feedback => Kdf::Feedback { prf, iv: salt, fixed_input: info },
+            Method::Pbkdf2 => Kdf::Pbkdf2 { hash, salt, iterations: self.iterations.unwrap_or_default() },
+            Method::Hash => Kdf::Hash { hash },
+            Method::Hmac => Kdf::Hmac { hash, data },
+            Method::Encrypt => {
+                let (parameters, iv) = (self.cipher(), Some(bytes(&self.iv)));
+                return Ok(Derivation::Encrypt { parameters, iv, data });
             }
             Method::Ecdh => {
-                let peer = self.peer.as_deref().ok_or_else(|| Problem::invalid("ecdh needs peer"))?;
-                let peer = SubjectPublicKeyInfoDer::from_pem_slice(peer.as_bytes())
-                    .map_err(|_| Problem::invalid("peer is no PUBLIC KEY in PEM"))?;
-                Derivation::Agreement { peer: peer.to_vec(), kdf: Some(Kdf::Hkdf { hash, salt, info }) }
+                let peer = SubjectPublicKeyInfoDer::from_pem_slice(
+                    self.peer.as_deref().unwrap_or_default().as_bytes(),
+                );
+                let peer = peer.map_err(|_| Problem::invalid("peer is no PUBLIC KEY in PEM"))?.to_vec();
+                return Ok(Derivation::Agreement { peer, kdf: Some(Kdf::Hkdf { hash, salt, info }) });
             }
-        })
+        }))
+    }
+
+    /// What a method needs must be there, and what would count for nothing must not.
+    fn check_fields(&self) -> Result<()> {
+        let given = [
+            ("hash", self.hash.is_some()),
+            ("prf", self.prf.is_some()),
+            ("salt", self.salt.is_some()),
+            ("info", self.info.is_some()),
+            ("iterations", self.iterations.is_some()),
+            ("peer", self.peer.is_some()),
+            ("data", self.data.is_some()),
+            ("mode", self.mode.is_some()),
+            ("iv", self.iv.is_some()),
+            ("padding", self.padding.is_some()),
+        ];
+        let (needed, optional) = self.method.fields();
+        for (name, is_given) in given {
+            if !is_given && needed.contains(&name) {
+                return Err(Problem::invalid(format!("this method needs {name}")));
+            }
+            if is_given && !needed.contains(&name) && !optional.contains(&name) {
+                return Err(Problem::invalid(format!("{name} does not belong to this method")));
+            }
+        }
+        if self.padding.is_some() && matches!(self.mode, Some(Mode::Ctr)) {
+            return Err(Problem::invalid("padding does not belong to ctr"));
+        }
+        Ok(())
+    }
+
+    fn cipher(&self) -> CryptoParameters {
+        let (mode, padding) = match self.mode {
+            Some(Mode::Ctr) => (BlockCipherMode::Ctr, PaddingMethod::None),
+            _ => (BlockCipherMode::Cbc, self.padding.unwrap_or(Padding::Pkcs7).method()),
+        };
+        CryptoParameters { mode: Some(mode), padding: Some(padding), ..CryptoParameters::default() }
     }
 }

@@ -72,6 +72,9 @@ codes! {
         "The usage limits of the key leave too few units." "Make a new version or a new key: what was spent does not come back.";
     ReadOnlyAttribute "read_only_attribute" CONFLICT
         "The attribute cannot be changed, or not now." "Leave it.";
+    ArchiveMismatch "archive_mismatch" CONFLICT
+        "A backup target holds the archive of another store, machine or timeline, or not what this server wrote."
+        "Name another target; one that another machine of this store has left is had by `take_over`.";
     Conflict "conflict" CONFLICT
         "Others changed the same data again and again while this ran. Nothing was done." "Send the request again.";
     Destroyed "destroyed" GONE
@@ -92,11 +95,12 @@ codes! {
     Internal "internal" INTERNAL_SERVER_ERROR
         "A fault of the server." "Look into the server's log, and report it.";
     Unavailable "unavailable" SERVICE_UNAVAILABLE
-        "The server is stopping or busy, or its disk is full." "Try again; `/health/ready` says whether it takes requests.";
+        "The server is stopping or busy, its disk is full, or a backup target cannot be reached." "Try again; `/health/ready` says whether it takes requests.";
 }
 
 /// An answer that says what was wrong.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
 pub(super) struct Problem {
     code: Code,
     detail: String,
@@ -163,6 +167,7 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::LimitExceeded => Code::LimitExceeded,
         ErrorKind::TooLarge => Code::TooLarge,
         ErrorKind::PreconditionFailed => Code::PreconditionFailed,
+        ErrorKind::ArchiveMismatch => Code::ArchiveMismatch,
         ErrorKind::Conflict => Code::Conflict,
         ErrorKind::Unavailable => Code::Unavailable,
         ErrorKind::Internal => Code::Internal,

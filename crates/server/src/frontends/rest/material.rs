@@ -19,11 +19,11 @@ use pkcs8::der::Decode as _;
 use rustls::pki_types::pem::{PemObject as _, SectionKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::answer::OCTET_STREAM;
+use super::body::RawJson;
 use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
 use super::request::{Arguments, Authenticated, Base64, Body, NamedKey, decode};
@@ -36,7 +36,7 @@ pub(super) struct Material {
     format: Format,
     /// Base64; for `pem` text; for `jwk` an object. Wrapped, always base64.
     #[schemars(with = "Value")]
-    data: Box<RawValue>,
+    data: RawJson,
     /// The key that it is wrapped with, by name or id.
     wrapped_with: Option<String>,
     /// How; `None`: as fits the wrapping key.
@@ -100,18 +100,21 @@ impl Material {
             ));
         }
         let text = || {
-            let text = serde_json::from_str::<Zeroizing<String>>(data.get());
+            let text = serde_json::from_str::<Zeroizing<String>>(data.text());
             text.map_err(|_| Problem::invalid("data is no string"))
         };
         let bytes = match format {
-            Format::Jwk if wrapped_with.is_none() => data.get().as_bytes().to_vec(),
-            Format::Pem if wrapped_with.is_none() => text()?.as_bytes().to_vec(),
-            _ => decode(&text()?).map_err(|error| Problem::invalid(format!("data: {error}")))?,
+            Format::Jwk if wrapped_with.is_none() => SecretBytes::copy_from(data.text().as_bytes()),
+            Format::Pem if wrapped_with.is_none() => SecretBytes::copy_from(text()?.as_bytes()),
+            _ => {
+                let bytes = decode(&text()?).map_err(|error| Problem::invalid(format!("data: {error}")))?;
+                SecretBytes::copy_from(&bytes)
+            }
         };
         let parameters = wrap_algorithm.map(WrapAlgorithm::parameters);
         let wrapping = wrapped_with.map(|key| Wrapping { key: Reference::text(key), parameters });
         let decode = Box::new(move |plain| decoded(format, plain));
-        Ok(Brought { bytes: SecretBytes::new(bytes), wrapping, decode })
+        Ok(Brought { bytes, wrapping, decode })
     }
 }
 
@@ -274,45 +277,43 @@ pub(super) async fn export(
             return Err(Problem::invalid("spki is the public key: GET .../public gives it"));
         }
     };
-    let get = Get { key: key.clone(), version, public: false, format: kept, protection };
-    let gotten = api.execute(&caller, get).await?;
+    let gotten = api.execute(&caller, Get { key, version, public: false, format: kept, protection }).await?;
+    let (object, wrapped_by) = (Arc::clone(&gotten.object), gotten.wrapped_by);
     let (word, data) = match format {
         Some(Format::Pem) => ("pem", pem(&gotten.material)?.as_str().into()),
-        Some(Format::Jwk) => {
-            let spki = public_half(&api, &caller, &gotten).await?;
-            ("jwk", Value::from(jwk::encode(&gotten.material, spki.as_deref())?))
-        }
-        _ => (word(gotten.material.format), json!(Base64(gotten.material.bytes.expose().to_vec()))),
+        Some(Format::Jwk) => ("jwk", as_jwk(&api, gotten).await?),
+        _ => (
+            word(gotten.material.format),
+            json!(Base64(Zeroizing::new(gotten.material.bytes.expose().to_vec()))),
+        ),
     };
     let mut answer = json!({
-        "version": gotten.object.version,
-        "object_id": gotten.object.id.to_string(),
+        "version": object.version,
+        "object_id": object.id.to_string(),
         "format": word,
     });
-    match gotten.wrapped_by {
+    match wrapped_by {
         Some(object) => (answer["wrapped"], answer["wrapped_by"]) = (data, object.to_string().into()),
         None => answer["data"] = data,
     }
     Ok(Json(answer))
 }
 
-/// SubjectPublicKeyInfo of a private key that is given out; `None` for a symmetric one.
-async fn public_half(
-    api: &Api,
-    caller: &keyreeve_core::access::Caller,
-    gotten: &Gotten,
-) -> Result<Option<Vec<u8>>> {
-    if gotten.object.object_type != ObjectType::PrivateKey {
-        return Ok(None);
-    }
-    let get = Get {
-        key: Reference::Object(gotten.object.id),
-        version: None,
-        public: true,
-        format: None,
-        protection: Protection::Plain,
+/// A key that is given out as a JSON Web Key: a private one with its public half, as they belong together there.
+async fn as_jwk(api: &Api, gotten: Gotten) -> Result<Value> {
+    let crypto = Arc::clone(api.engine.crypto());
+    let encode = move || {
+        let Gotten { object, material, .. } = gotten;
+        let spki = match object.object_type {
+            ObjectType::PrivateKey => {
+                Some(crypto.parse(object.object_type, object.spec.as_ref(), &material)?.public_key()?)
+            }
+            _ => None,
+        };
+        jwk::encode(&material, spki.as_deref()).map(Value::from)
     };
-    Ok(Some(api.execute(caller, get).await?.material.bytes.expose().to_vec()))
+    // Parsing an RSA key takes milliseconds.
+    Ok(tokio::task::spawn_blocking(encode).await.map_err(Error::internal)??)
 }
 
 fn pem(material: &KeyMaterial) -> Result<Zeroizing<String>> {

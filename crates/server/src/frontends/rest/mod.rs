@@ -33,6 +33,8 @@ use crate::reseal::Resealing;
 mod answer;
 mod backups;
 mod batch;
+mod body;
+mod cipher;
 mod clients;
 mod conditional;
 mod counted;
@@ -54,6 +56,7 @@ mod request;
 mod root;
 mod routes;
 mod status;
+mod stream;
 mod tokens;
 
 use errors::{Code, Problem, Untold};

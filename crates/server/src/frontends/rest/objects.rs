@@ -221,7 +221,7 @@ fn bytes(text: &str) -> Result<SecretBytes> {
     if bytes.is_empty() {
         return Err(Error::new(ErrorKind::InvalidField, "data is empty").into());
     }
-    Ok(SecretBytes::new(bytes))
+    Ok(SecretBytes::copy_from(&bytes))
 }
 
 /// The one certificate in a PEM text, in DER.

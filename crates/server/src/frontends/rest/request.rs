@@ -1,5 +1,5 @@
-//! Reading requests: who asks, path, query, and bodies as JSON or as raw bytes, all within limits. Not here: what any
-//! request means.
+//! Reading requests: who asks, path, query, and bodies as JSON or as raw bytes. Not here: what any request means, and the
+//! limits of bodies (body).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,15 +7,12 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
 use keyreeve_core::access::Caller;
 use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
@@ -27,9 +24,9 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::answer::OCTET_STREAM;
+use super::body::read;
 use super::errors::{Code, Problem, Result};
 use super::{Api, Unproven};
-use crate::config::LimitsConfig;
 use crate::listen::Peer;
 
 /// The caller, authenticated. Stands first among a handler's arguments, so that strangers' bodies are not even read.
@@ -102,6 +99,19 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Arguments<T> {
     }
 }
 
+/// Refuses a query: whoever sends one means something by it, and here it would count for nothing.
+///
+/// # Errors
+/// `Invalid`.
+pub(super) fn refuse_query(uri: &Uri) -> Result<()> {
+    if uri.query().is_none_or(str::is_empty) {
+        return Ok(());
+    }
+    let detail =
+        "this request takes no arguments in its query: fields stand in the JSON body, where it has one";
+    Err(Problem::invalid(detail))
+}
+
 /// A JSON body; no body at all counts as an empty object.
 pub(super) struct Body<T>(pub(super) T);
 
@@ -138,23 +148,32 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
         let limits = api.reloader.limits();
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        match kind.map(|kind| kind.split(';').next().unwrap_or(kind).trim()) {
-            Some(kind) if kind.eq_ignore_ascii_case(OCTET_STREAM) => {
-                let Query(beside) = Query::try_from_uri(request.uri())
-                    .map_err(|error| Problem::invalid(error.body_text()))?;
-                let body = read(request, &limits, P::BYTES_BEYOND_LIMIT).await?;
-                Ok(Self { bytes: Zeroizing::new(body), beside, raw: true })
-            }
-            Some(kind) if kind.eq_ignore_ascii_case("application/json") => {
-                from_json(&read(request, &limits, P::BYTES_BEYOND_LIMIT).await?)
-            }
-            _ => Err(Problem::new(
-                Code::UnsupportedMediaType,
-                "send application/json, or the bare bytes as application/octet-stream",
-            )),
+        if is_octet_stream(request.headers()) {
+            let Query(beside) =
+                Query::try_from_uri(request.uri()).map_err(|error| Problem::invalid(error.body_text()))?;
+            return Ok(Self {
+                bytes: read(request, &limits, P::BYTES_BEYOND_LIMIT).await?,
+                beside,
+                raw: true,
+            });
         }
+        if !is_of_type(request.headers(), "application/json") {
+            let detail = "send application/json, or the bare bytes as application/octet-stream";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+        refuse_query(request.uri())?;
+        from_json(&read(request, &limits, P::BYTES_BEYOND_LIMIT).await?)
     }
+}
+
+/// Whether the body is bare bytes.
+pub(super) fn is_octet_stream(headers: &HeaderMap) -> bool {
+    is_of_type(headers, OCTET_STREAM)
+}
+
+fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.split(';').next().unwrap_or(kind).trim().eq_ignore_ascii_case(media_type))
 }
 
 fn from_json<P: BesideData>(body: &[u8]) -> Result<Data<P>> {
@@ -169,7 +188,7 @@ pub(super) fn from_fields<P: BesideData>(Fields(mut fields): Fields<'_>) -> Resu
     };
     let bytes = decode(&text).map_err(|error| Problem::invalid(format!("{}: {error}", P::DATA)))?;
     let beside = from_json_fields(Fields(fields))?;
-    Ok(Data { bytes: Zeroizing::new(bytes), beside, raw: false })
+    Ok(Data { bytes, beside, raw: false })
 }
 
 /// Whatever these fields of a JSON object make.
@@ -225,51 +244,18 @@ fn once_each<'de, V: Deserialize<'de>, A: de::MapAccess<'de>>(
     Ok(fields)
 }
 
-async fn read(request: Request, limits: &LimitsConfig, bytes_beyond_limit: usize) -> Result<Vec<u8>> {
-    let seconds_max = limits.message_seconds_max;
-    let body = collect(request.into_body(), limits.message_bytes_max.saturating_add(bytes_beyond_limit));
-    match tokio::time::timeout(Duration::from_secs(seconds_max), body).await {
-        Ok(body) => body,
-        Err(_) => {
-            let detail =
-                format!("the body took longer than {seconds_max} seconds (limits.message_seconds_max)");
-            Err(Problem::new(Code::RequestTimeout, detail))
-        }
-    }
-}
-
-/// Of a body that is too large as much again is read and dropped, since most clients look for an answer only once
-/// they have sent all.
-async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Vec<u8>> {
-    let (mut bytes, mut bytes_seen) = (Vec::new(), 0);
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    while announced <= 2 * bytes_max && bytes_seen <= 2 * bytes_max {
-        let Some(frame) = body.frame().await else { break };
-        let frame = frame.map_err(|error| Problem::invalid(format!("the body broke off: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
-        bytes_seen += data.len();
-        if bytes_seen <= bytes_max {
-            bytes.extend_from_slice(&data);
-        }
-    }
-    if announced.max(bytes_seen) > bytes_max {
-        let detail = format!("the body is larger than {bytes_max} bytes, this server's limit");
-        return Err(Problem::new(Code::TooLarge, detail));
-    }
-    Ok(bytes)
-}
-
 fn malformed(error: &serde_json::Error) -> Problem {
     Problem::invalid(format!("the body is not what is wanted here: {error}"))
 }
 
-/// Bytes as base64 in JSON and queries; taken in the standard and the URL-safe alphabet, given in the standard one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Base64(pub(super) Vec<u8>);
+/// Bytes as base64 in JSON and queries; taken in the standard and the URL-safe alphabet, given in the standard one. May
+/// hold secrets.
+#[derive(Default)]
+pub(super) struct Base64(pub(super) Zeroizing<Vec<u8>>);
 
 impl Serialize for Base64 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
+        serializer.serialize_str(&STANDARD.encode(&*self.0))
     }
 }
 
@@ -295,8 +281,18 @@ impl JsonSchema for Base64 {
 }
 
 /// Base64 in either alphabet.
-pub(super) fn decode(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
-    STANDARD.decode(text).or_else(|error| URL_SAFE_NO_PAD.decode(text).map_err(|_| error))
+pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, base64::DecodeError> {
+    // Decoded in place: a Vec that grows, or that is given up at an error, would leave secrets behind.
+    let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+    let length = STANDARD
+        .decode_slice(text, &mut bytes)
+        .or_else(|error| URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| error));
+    let length = length.map_err(|error| match error {
+        base64::DecodeSliceError::DecodeError(error) => error,
+        base64::DecodeSliceError::OutputSliceTooSmall => base64::DecodeError::InvalidLength(text.len()),
+    })?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// An encryption context: an object of strings, or in a query its JSON text.

@@ -4,15 +4,20 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::SchemaGenerator;
 
+use super::errors::Result;
 use super::openapi::{Described, Taken};
+use super::request::refuse_query;
 use super::{
     Api, backups, batch, clients, data, derive, destruction, journal, keys, labels, material, objects,
-    openapi, places, reload, root, status, tokens,
+    openapi, places, reload, root, status, stream, tokens,
 };
 
 /// One method of one path.
@@ -67,9 +72,23 @@ pub(super) fn table() -> Vec<Route> {
         .collect()
 }
 
-/// The router of all routes.
+/// The router of all routes. A query is refused where a route takes none.
 pub(super) fn router() -> Router<Arc<Api>> {
-    table().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+    let mut schemas = SchemaGenerator::default();
+    table().into_iter().fold(Router::new(), |router, route| {
+        let mut taken = Taken::default();
+        (route.takes)(&mut taken, &mut schemas);
+        let handler = match taken.takes_query() {
+            true => route.handler,
+            false => route.handler.route_layer(middleware::from_fn(without_query)),
+        };
+        router.route(route.path, handler)
+    })
+}
+
+async fn without_query(request: Request, next: Next) -> Result<Response> {
+    refuse_query(request.uri())?;
+    Ok(next.run(request).await)
 }
 
 fn server() -> Vec<Route> {
@@ -115,6 +134,8 @@ fn use_of_keys() -> Vec<Route> {
     vec![
         route(POST, "/v1/keys/{name}/encrypt", data::encrypt, "Encrypts", "200 Ciphertext|bytes"),
         route(POST, "/v1/keys/{name}/decrypt", data::decrypt, "Decrypts", "200 Plaintext|bytes"),
+        route(POST, "/v1/keys/{name}/encrypt-stream", stream::encrypt, "Encrypts any size", "200 bytes"),
+        route(POST, "/v1/keys/{name}/decrypt-stream", stream::decrypt, "Decrypts any size", "200 bytes"),
         route(POST, "/v1/keys/{name}/sign", data::sign, "Signs", "200 Signature|bytes"),
         route(POST, "/v1/keys/{name}/verify", data::verify, "Verifies a signature", "200 Verdict"),
         route(POST, "/v1/keys/{name}/mac", data::mac, "Makes a MAC", "200 Mac|bytes"),

@@ -43,7 +43,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("Batch", "answers [BatchAnswer]"),
     ("BatchAnswer", "result? object, problem? Problem"),
     ("Grant", "principal string, actions [string]"),
-    ("Ciphertext", "version integer, object_id uuid, ciphertext base64"),
+    ("Ciphertext", "version integer, object_id uuid, ciphertext base64, iv? base64, tag? base64"),
     ("Plaintext", "version integer, object_id uuid, plaintext base64"),
     ("Signature", "version integer, object_id uuid, signature base64"),
     ("Mac", "version integer, object_id uuid, mac base64"),

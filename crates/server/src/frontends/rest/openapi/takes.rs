@@ -12,6 +12,7 @@ use super::super::Api;
 use super::super::answer::OCTET_STREAM;
 use super::super::conditional::Change;
 use super::super::request::{Arguments, Authenticated, BesideData, Body, Data, NamedKey, Segments};
+use super::super::stream::Streamed;
 
 /// What a request takes besides its path.
 #[derive(Default)]
@@ -22,6 +23,13 @@ pub(in super::super) struct Taken {
     pub(in super::super) parameters: Vec<Value>,
     /// The body.
     pub(in super::super) body: Option<Value>,
+}
+
+impl Taken {
+    /// Whether anything may stand in the query.
+    pub(in super::super) fn takes_query(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter["in"] == "query")
+    }
 }
 
 /// An argument of a handler.
@@ -115,6 +123,13 @@ impl<P: BesideData + JsonSchema> Takes for Data<P> {
             "required": true,
             "content": { "application/json": { "schema": schema }, OCTET_STREAM: {} },
         }));
+    }
+}
+
+impl<P: JsonSchema> Takes for Streamed<P> {
+    fn tell(taken: &mut Taken, schemas: &mut SchemaGenerator) {
+        taken.parameters.extend(query(&P::json_schema(schemas)));
+        taken.body = Some(json!({ "required": true, "content": { OCTET_STREAM: {} } }));
     }
 }
 
