@@ -7,6 +7,8 @@ pub mod config;
 pub mod doctor;
 pub mod execute;
 pub mod frontends;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod health;
 pub mod listen;
 pub mod memory;

@@ -11,6 +11,8 @@ pub mod engines;
 mod failure;
 mod faults;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 pub mod journal;
 mod marks;

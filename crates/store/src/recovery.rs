@@ -263,7 +263,7 @@ fn read_if_there(disk: &dyn Disk, path: &Path, bytes_max: usize) -> Result<Optio
     }
 }
 
-fn parse_store_file(path: &Path, bytes: &[u8]) -> Result<StoreFile, StoreError> {
+pub(crate) fn parse_store_file(path: &Path, bytes: &[u8]) -> Result<StoreFile, StoreError> {
     let damaged = |what: String| StoreError::Damaged { path: path.to_owned(), what };
     let file: StoreFile = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
     match file.format {

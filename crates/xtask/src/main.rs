@@ -1,7 +1,8 @@
-//! House tasks: `cargo xtask tidy`, `test` and `ci`. One file a command. Not part of the product.
+//! House tasks: `cargo xtask tidy`, `test`, `fuzz` and `ci`. One file a command. Not part of the product.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the person at the terminal")]
 
 mod ci;
+mod fuzz;
 mod steps;
 mod test;
 mod tidy;
@@ -12,6 +13,8 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
   tidy          check the rules of the house that no compiler checks
   test [--long] install what the tests need, then run every test; --long adds the slow ones
+  fuzz [TARGET [INPUT]] [--seconds N]
+                run each fuzz target for a minute, or for so long; or replay an input
   ci            tidy, fmt, clippy, deny and test: what .ci/run runs";
 
 fn main() -> ExitCode {
@@ -21,6 +24,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root),
         ["test"] => test::run(&root, test::Extent::Short),
         ["test", "--long"] => test::run(&root, test::Extent::Long),
+        ["fuzz", arguments @ ..] => fuzz::run(&root, arguments),
         ["ci"] => ci::run(&root),
         _ => Err(USAGE.to_owned()),
     });

@@ -256,7 +256,8 @@ fn piece(
     if (header.identity.timeline, header.first, header.last) != (name.timeline, name.first, name.last) {
         return Err(BackupError::damaged(&path, "its header and its name differ"));
     }
-    let expected = HEADER_LEN as u64 + header.changes.bytes.saturating_add(header.rest.bytes);
+    // Who can write at the target can write any lengths.
+    let expected = header.changes.bytes.saturating_add(header.rest.bytes).saturating_add(HEADER_LEN as u64);
     if bytes != expected {
         return Err(BackupError::damaged(&path, format!("it has {bytes} bytes, its header says {expected}")));
     }

@@ -358,7 +358,7 @@ fn open(
 }
 
 /// Rows of one chunk.
-fn parse_rows(plain: &[u8]) -> Result<Vec<Row>, &'static str> {
+pub(crate) fn parse_rows(plain: &[u8]) -> Result<Vec<Row>, &'static str> {
     let mut rows = Vec::<Row>::new();
     let mut rest = plain;
     while !rest.is_empty() {

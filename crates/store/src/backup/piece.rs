@@ -54,10 +54,10 @@ use crate::{
 pub(crate) const HEADER_LEN: usize = 284;
 const MAGIC: [u8; 8] = *b"KRVPIECE";
 const FORMAT: u32 = 1;
-const OWNER_LEN: usize = 172;
+pub(crate) const OWNER_LEN: usize = 172;
 const SUM_AT: usize = 252;
-const CHANGES: u8 = 1;
-const REST: u8 = 2;
+pub(crate) const CHANGES: u8 = 1;
+pub(crate) const REST: u8 = 2;
 const LINK_SEGMENT: u8 = 1;
 const LINK_FRAME: u8 = 2;
 const ENTRY_IN_CHANGES: u8 = 0;
@@ -164,7 +164,7 @@ impl PieceHeader {
         Ok(read)
     }
 
-    fn encode(&self, sha256: &Sha256) -> [u8; HEADER_LEN] {
+    pub(crate) fn encode(&self, sha256: &Sha256) -> [u8; HEADER_LEN] {
         let fields: [&[u8]; 16] = [
             &MAGIC,
             &FORMAT.to_be_bytes(),
@@ -194,7 +194,7 @@ impl PieceHeader {
         bytes
     }
 
-    fn binding(&self, section: u8, sha256: &Sha256) -> Binding {
+    pub(crate) fn binding(&self, section: u8, sha256: &Sha256) -> Binding {
         let owner = sha256(&[&self.encode(sha256)[..OWNER_LEN]]);
         Binding { salt: self.salt, section, owner }
     }
@@ -345,7 +345,8 @@ impl Pieces {
         Arc::new(move |parts: &[&[u8]]| crypto.sha256(parts))
     }
 
-    fn open<R: Read>(
+    /// Opens a sealed section.
+    pub(crate) fn open<R: Read>(
         &self,
         header: &PieceHeader,
         section: u8,

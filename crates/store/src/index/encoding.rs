@@ -212,7 +212,8 @@ pub(crate) fn decode_row(key: &[u8], bytes: &[u8]) -> Result<Record> {
     (encode_key(&record.key()) == key).then_some(record).ok_or_else(|| wrong("it holds another record"))
 }
 
-fn decode_body(bytes: &[u8]) -> Result<Record, String> {
+/// Decodes a record of whatever key.
+pub(crate) fn decode_body(bytes: &[u8]) -> Result<Record, String> {
     match bytes.split_first() {
         Some((&RECORD_FORMAT, body)) => decode(body),
         _ => Err("unknown record format".into()),
@@ -254,7 +255,7 @@ pub(crate) fn encode_into(value: &impl Serialize, bytes: &mut Vec<u8>) -> Result
     ciborium::into_writer(value, bytes).map_err(|error| Error::internal(format!("cannot encode: {error}")))
 }
 
-/// Decodes CBOR that fills `bytes`. Memory is bounded by what is there, and nesting by the reader at 256 levels: the
+/// Decodes CBOR that fills `bytes`. Memory is bounded by what is there and a MiB for each list that is open, and nesting by the reader at 256 levels: the
 /// model needs less, KMIP structures in attributes included.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut reader = SliceReader::new(bytes);

@@ -7,6 +7,7 @@ mod bench;
 mod counting;
 mod crashes;
 mod destruction;
+mod lives;
 mod places;
 mod simulation;
 mod solver;

@@ -29,6 +29,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("cli", &["keyreeve-server", "keyreeve-kmip"]),
     ("testkit", &["keyreeve-core", "keyreeve-store"]),
+    (
+        "fuzz",
+        &[
+            "keyreeve-core",
+            "keyreeve-crypto",
+            "keyreeve-kmip",
+            "keyreeve-pki",
+            "keyreeve-server",
+            "keyreeve-store",
+            "keyreeve-testkit",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -40,10 +40,6 @@ pub(super) fn check_tree(root: &Path, files: &[SourceFile]) -> Result<Vec<Findin
     let members = members(root)?;
     let mut folders: BTreeSet<&str> = BTreeSet::new();
     for file in files {
-        // The fuzz targets are a workspace of their own: they need another profile.
-        if file.path().starts_with("fuzz/") {
-            continue;
-        }
         let package = file.package();
         if package.is_empty() {
             let message = "belongs to no package: move it below crates/NAME or remove it";

@@ -46,7 +46,8 @@ impl SourceFile {
         let mut scan = Scan::default();
         scan.visit_file(&syntax);
         let is_test = path.starts_with("crates/testkit/")
-            || path.split('/').any(|part| matches!(part, "tests" | "benches" | "tests.rs"));
+            || path.starts_with("crates/fuzz/")
+            || path.split('/').any(|part| matches!(part, "tests" | "benches" | "tests.rs" | "fuzzing.rs"));
         Ok(SourceFile {
             path: path.to_owned(),
             text: text.to_owned(),
@@ -162,7 +163,6 @@ pub(super) fn module_folder(path: &str) -> String {
 pub(super) fn is_target_root(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
-        ["fuzz", ..] => true,
         ["crates", _, "build.rs"] | ["crates", _, "src", "lib.rs" | "main.rs"] => true,
         ["crates", _, "src", "bin", rest @ ..]
         | ["crates", _, "tests" | "benches" | "examples", rest @ ..] => {

@@ -111,7 +111,7 @@ pub(super) fn encode_public(spki: &[u8]) -> Result<Map<String, Value>> {
 ///
 /// # Errors
 /// `Unsupported` for algorithms that JWK has no name for.
-pub(super) fn encode(material: &KeyMaterial, spki: Option<&[u8]>) -> Result<Map<String, Value>> {
+pub(crate) fn encode(material: &KeyMaterial, spki: Option<&[u8]>) -> Result<Map<String, Value>> {
     let bytes = material.bytes.expose();
     let Some(spki) = spki else { return Ok(fields("oct", &[("k", bytes)])) };
     let mut jwk = encode_public(spki)?;

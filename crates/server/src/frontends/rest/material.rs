@@ -46,7 +46,7 @@ pub(super) struct Material {
 /// How a key is encoded.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Format {
+pub(crate) enum Format {
     Raw,
     Pkcs8,
     Pkcs1,
@@ -55,6 +55,10 @@ enum Format {
     Pem,
     Jwk,
 }
+
+/// All of them.
+pub(crate) const FORMATS: [Format; 7] =
+    [Format::Raw, Format::Pkcs8, Format::Pkcs1, Format::Sec1, Format::Spki, Format::Pem, Format::Jwk];
 
 /// How material is wrapped.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -118,7 +122,8 @@ impl Material {
     }
 }
 
-fn decoded(format: Format, bytes: SecretBytes) -> keyreeve_core::Result<Decoded> {
+/// Reads material that nothing is around any more.
+pub(crate) fn decoded(format: Format, bytes: SecretBytes) -> keyreeve_core::Result<Decoded> {
     let (object_type, format) = match format {
         Format::Raw => (ObjectType::SymmetricKey, KeyFormat::Raw),
         Format::Pkcs8 => (ObjectType::PrivateKey, KeyFormat::Pkcs8),

@@ -44,10 +44,10 @@ mod destruction;
 mod errors;
 mod feed;
 mod journal;
-mod jwk;
+pub(crate) mod jwk;
 mod keys;
 mod labels;
-mod material;
+pub(crate) mod material;
 mod objects;
 mod openapi;
 mod places;
@@ -106,7 +106,7 @@ impl Api {
 
 /// The front-end.
 pub struct Rest {
-    router: Router,
+    pub(crate) router: Router,
 }
 
 impl Rest {

@@ -8,7 +8,7 @@
 //! nobody reads, so that no reader brings a replaced node back.
 
 mod growth;
-mod node;
+pub(crate) mod node;
 mod rewrite;
 #[cfg(test)]
 mod tests;

@@ -43,16 +43,16 @@ const MAGIC: [u8; 4] = *b"KRND";
 const FORMAT: u8 = 1;
 const HEADER_LEN: usize = 58;
 const BITMAP_AT: usize = SLOTS * KEY_LEN;
-const CONTENT_LEN: usize = BITMAP_AT + SLOTS / 8;
+pub(crate) const CONTENT_LEN: usize = BITMAP_AT + SLOTS / 8;
 const NODE_LEN: usize = HEADER_LEN + NONCE_LEN + CONTENT_LEN + TAG_LEN;
 
 /// Where a node stands in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// 0: its children are leaf keys.
-    pub(super) level: u8,
+    pub(crate) level: u8,
     /// Among the nodes of its level, from 0.
-    pub(super) number: u64,
+    pub(crate) number: u64,
 }
 
 impl Address {
@@ -89,7 +89,7 @@ impl fmt::Display for Address {
 /// An open node. Holds secrets, zeroized when dropped.
 ///
 /// INVARIANT: a slot is zero where, and only where, its bit says that it was destroyed.
-pub(super) struct Node(Zeroizing<Vec<u8>>);
+pub(crate) struct Node(Zeroizing<Vec<u8>>);
 
 impl Node {
     /// A node with all slots filled.
@@ -105,7 +105,7 @@ impl Node {
     }
 
     /// The key in a slot; `None` where it was destroyed.
-    pub(super) fn child(&self, slot: usize) -> Option<&[u8]> {
+    pub(crate) fn child(&self, slot: usize) -> Option<&[u8]> {
         (!self.is_destroyed(slot)).then(|| &self.0[slot * KEY_LEN..][..KEY_LEN])
     }
 
@@ -126,7 +126,7 @@ impl Node {
     }
 
     /// True where nothing can ever be reached through it.
-    pub(super) fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.0[BITMAP_AT..].iter().all(|bits| *bits == 0xFF)
     }
 
@@ -166,7 +166,7 @@ impl Node {
     ///
     /// # Errors
     /// `Internal` where anything was altered, or where it is another node or another store's.
-    pub(super) fn open(
+    pub(crate) fn open(
         crypto: &dyn Crypto,
         store: Uuid,
         address: Address,
@@ -207,7 +207,7 @@ impl Node {
 }
 
 /// The id of the node that this key seals.
-pub(super) fn node_id(crypto: &dyn Crypto, key: &[u8]) -> NodeId {
+pub(crate) fn node_id(crypto: &dyn Crypto, key: &[u8]) -> NodeId {
     let id = crypto.hkdf_sha256(&[], key, &[b"keyreeve/node-id/v1"]);
     NodeId(std::array::from_fn(|at| id.expose().get(at).copied().unwrap_or_default()))
 }

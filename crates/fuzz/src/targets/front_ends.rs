@@ -1,0 +1,88 @@
+//! The front-ends as wholes, over a house that keeps what it is given: requests of an administrator, from bytes to answer.
+//! What an input finds there is up to those before it, so it is a new house now and then.
+
+use std::cell::RefCell;
+
+use keyreeve_kmip::Limits;
+use keyreeve_kmip::enums::ResultStatus;
+use keyreeve_kmip::message::ResponseMessage;
+
+use crate::house::{Answer, House};
+
+/// Requests that one house takes.
+const REQUESTS_MAX: u32 = 500;
+
+/// What a house holds: `METHOD PATH` and body.
+const HOLDINGS: &[(&str, &str)] = &[
+    ("/v1/keys", r#"{"name":"aes","algorithm":"aes-256","exportable":true,"sensitive":false}"#),
+    ("/v1/keys", r#"{"name":"kek","algorithm":"aes-256","usage":["wrap","unwrap"]}"#),
+    ("/v1/keys", r#"{"name":"mac","algorithm":"hmac-sha256","usage_limits":{"total":100,"unit":"uses"}}"#),
+    ("/v1/keys", r#"{"name":"ec","algorithm":"ec-p256","exportable":true,"sensitive":false}"#),
+    ("/v1/keys", r#"{"name":"kem","algorithm":"x25519"}"#),
+    ("/v1/keys", r#"{"name":"later","algorithm":"aes-128","active":false}"#),
+    ("/v1/objects", r#"{"type":"secret","name":"note","data":"c2VjcmV0"}"#),
+];
+
+/// Paths that inputs may ask: no others, since some reach what is not in memory.
+const PATHS: &[&str] = &[
+    "/v1/keys",
+    "/v1/objects",
+    "/v1/aliases",
+    "/v1/erasures",
+    "/v1/batch",
+    "/v1/random",
+    "/v1/tokens",
+    "/v1/status",
+];
+
+thread_local! {
+    static HOUSE: RefCell<Option<(House, u32)>> = const { RefCell::new(None) };
+}
+
+/// Lets the next input find a new house.
+pub fn forget_house() {
+    HOUSE.take();
+}
+
+fn with_house<T>(ask: impl FnOnce(&House) -> T) -> T {
+    HOUSE.with_borrow_mut(|slot| {
+        slot.take_if(|(_, requests)| *requests >= REQUESTS_MAX);
+        let (house, requests) = slot.get_or_insert_with(|| (furnished(), 0));
+        *requests += 1;
+        ask(house)
+    })
+}
+
+fn furnished() -> House {
+    let house = House::new();
+    for (path, body) in HOLDINGS {
+        let answer = house.rest("POST", path, Some("application/json"), body.as_bytes());
+        let Answer { status, body } = answer.expect("a request");
+        assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
+    }
+    house
+}
+
+/// A request of REST: `METHOD PATH`, the content type on the next line, and the body behind that. Taken where it succeeds;
+/// the house must not be at a loss.
+pub(super) fn rest(bytes: &[u8]) -> bool {
+    let mut parts = bytes.splitn(3, |byte| *byte == b'\n');
+    let mut line = || std::str::from_utf8(parts.next()?).ok();
+    let (Some(head), Some(kind)) = (line(), line()) else { return false };
+    let body = parts.next().unwrap_or_default();
+    let Some((method, path)) = head.split_once(' ') else { return false };
+    if !PATHS.iter().any(|known| path.starts_with(known)) {
+        return false;
+    }
+    let kind = Some(kind).filter(|kind| !kind.is_empty());
+    let Some(answer) = with_house(|house| house.rest(method, path, kind, body)) else { return false };
+    assert_ne!(answer.status, 500, "{}", String::from_utf8_lossy(&answer.body));
+    (200..300).contains(&answer.status)
+}
+
+/// A request of KMIP, whose answer can be read. Taken where all of its items succeed.
+pub(super) fn kmip(bytes: &[u8]) -> bool {
+    let answer = with_house(|house| house.kmip(bytes));
+    let answer = ResponseMessage::decode(&answer, &Limits::default()).expect("an answer");
+    answer.items.iter().all(|item| item.result_status == ResultStatus::Success)
+}
