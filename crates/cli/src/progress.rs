@@ -30,6 +30,21 @@ impl Progress {
         Self(bar)
     }
 
+    /// Of things that are counted.
+    pub(crate) fn counted() -> Self {
+        Self(styled(ProgressBar::new(0), "{bar:30} {msg}, {human_pos} of {human_len}, {eta} left"))
+    }
+
+    /// So many of so many are done.
+    pub(crate) fn count(&self, doing: &str, done: u64, total: u64) {
+        if self.0.message() != doing {
+            self.0.set_message(doing.to_owned());
+            self.0.reset();
+        }
+        self.0.set_length(total);
+        self.0.set_position(done);
+    }
+
     /// So many bytes are done.
     pub(crate) fn set(&self, bytes: u64) {
         self.0.set_position(bytes);

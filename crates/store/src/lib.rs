@@ -17,6 +17,7 @@ mod index;
 pub mod journal;
 mod marks;
 mod options;
+mod rebuild;
 mod recovery;
 pub mod restore;
 mod root;
@@ -28,5 +29,6 @@ mod store;
 
 pub use failure::OnFailure;
 pub use options::{EngineChoice, StoreError, StoreOptions};
+pub use rebuild::{OnRebuild, RebuildPart, RebuildProgress, Rebuilt};
 pub use sealing::{RootStatus, Unlock, UnlockError, UnlockKind, new_key_file, new_shares};
 pub use store::Store;

@@ -17,6 +17,7 @@ use crate::{
     engines::{Engine, EngineError},
     failure::OnFailure,
     journal::{self, JournalError},
+    rebuild::{self, OnRebuild},
     sealing::UnlockError,
 };
 
@@ -65,11 +66,13 @@ pub struct StoreOptions {
     pub cache_bytes_max: u64,
     /// Told when the store can no longer go on.
     pub on_failure: OnFailure,
+    /// Told how far the index has come where it is made anew.
+    pub on_rebuild: OnRebuild,
 }
 
 impl StoreOptions {
     /// The defaults: the cell beside the folder (its path with `.cell` appended), the real disk, the embedded engine,
-    /// 64 MiB of cache; a failure is only logged.
+    /// 64 MiB of cache; failures and rebuilds are only logged.
     pub fn new(dir: impl Into<PathBuf>, crypto: Arc<dyn Crypto>, clock: Arc<dyn Clock>) -> Self {
         let dir = dir.into();
         Self {
@@ -89,6 +92,7 @@ impl StoreOptions {
             commit: journal::CommitOptions::default(),
             cache_bytes_max: 64 << 20,
             on_failure: Arc::new(|_| {}),
+            on_rebuild: rebuild::logged(),
         }
     }
 

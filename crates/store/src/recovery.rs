@@ -24,6 +24,7 @@ use crate::{
     journal::{self, Identity, Journal, Position},
     marks::Marks,
     options::{EngineChoice, StoreError, StoreOptions},
+    rebuild::Rebuild,
     restore::{self, Begin, Unclaimed},
     sealing::{
         Place, ROOT_BYTES_MAX, RootFile, RootKeeper, Unlock, UnlockError,
@@ -95,7 +96,12 @@ impl StoreFile {
         Place { store: self.store, timeline: self.timeline }
     }
 
-    fn identity(&self) -> Identity {
+    /// The entry behind which the journal begins; 0 where the store was not restored.
+    pub(crate) fn base(&self) -> journal::Lsn {
+        journal::Lsn(self.begin.map_or(0, |begin| begin.lsn))
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
         Identity { store: self.store.into_bytes(), timeline: self.timeline }
     }
 }
@@ -189,16 +195,22 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     let checkpoint = checkpoint(&*engine, file.identity())?;
     let journal = journal(options);
     let position = checkpoint.as_ref().map(|checkpoint| checkpoint.position);
-    let base = journal::Lsn(file.begin.map_or(0, |begin| begin.lsn));
+    let base = file.base();
     let opened = journal.open(options.journal, position, position.map_or(base, |at| at.last()))?;
     if opened.writer.identity() != file.identity() {
         let what = "the journal beside it belongs to another store".to_owned();
         return Err(StoreError::Damaged { path: options.dir.join("store.json"), what });
     }
     let end = opened.writer.position();
-    if position.is_none() && file.begin.is_some() {
-        restore::load_base(options, &file, root.root(), base, &*engine)?;
-    }
+    let is_new = end.last() == journal::Lsn(0);
+    let checkpoint = match checkpoint {
+        None if !is_new => {
+            Rebuild { options, file: &file, root: root.root(), journal: &journal, end }.run(&*engine)?;
+            Some(Checkpoint { identity: file.identity(), position: end })
+        }
+        checkpoint => checkpoint,
+    };
+    let position = checkpoint.as_ref().map(|checkpoint| checkpoint.position);
     let index = Arc::new(Index::new(engine, options.cache_bytes_max));
     let marks = Arc::new(Marks::new());
     let start = checkpoint.unwrap_or(Checkpoint { identity: file.identity(), position: end });
@@ -283,7 +295,9 @@ fn open_embedded(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> 
     let dir = options.dir.join("index");
     options.disk.create_dir(&dir).map_err(StoreError::io("create", &dir))?;
     let path = dir.join("index.sqlite");
-    match EmbeddedEngine::open(&path) {
+    // Where even that cannot be read, nothing can.
+    let readable = |engine: EmbeddedEngine| engine.checkpoint().map(|_| engine);
+    match EmbeddedEngine::open(&path).and_then(readable) {
         Err(error @ EngineError::Damaged { .. }) => {
             tracing::warn!(%error, "the index is made anew from the journal");
             EmbeddedEngine::remove(&path)?;

@@ -16,6 +16,7 @@ mod dev;
 mod doctor;
 mod encrypt;
 mod erasure;
+mod index;
 mod init;
 mod journal;
 mod key;
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     Cell(cell::Cell),
     Doctor(doctor::Doctor),
     Reload(reload::Reload),
+    #[command(subcommand)]
+    Index(index::Index),
     #[command(subcommand)]
     Config(config::Config),
     Completions(completions::Completions),
@@ -224,6 +227,7 @@ impl Command {
             Self::Cell(command) => command.run(session),
             Self::Doctor(command) => command.run(session),
             Self::Reload(command) => command.run(session),
+            Self::Index(command) => command.run(session),
             Self::Config(command) => command.run(session),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),

@@ -2,6 +2,7 @@
 
 pub mod backups;
 pub mod certificate;
+pub mod index;
 pub mod restore;
 pub mod root;
 pub mod shares;

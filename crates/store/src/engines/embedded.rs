@@ -5,6 +5,8 @@
 //!
 //! What is loaded from nothing goes into a file of its own, without any log, which takes the index's place once it is
 //! whole and synced.
+//!
+//! A file that was found to be damaged gets a mark beside it, so that the next start makes it anew.
 
 use std::{
     fs::File,
@@ -48,6 +50,10 @@ impl EmbeddedEngine {
         let told = |error| tell(path, error);
         // What a crash left of a load.
         Self::remove(&loading_path(path))?;
+        if mark_path(path).exists() {
+            let (at, what) = (path.display().to_string(), "it was found to be damaged before".to_owned());
+            return Err(EngineError::Damaged { at, what });
+        }
         let writer = open_writer(path)?;
         let (back, idle) = bounded(READERS);
         let readers = Pool { idle, back };
@@ -61,10 +67,10 @@ impl EmbeddedEngine {
     /// # Errors
     /// `Failed` where the operating system refuses.
     pub fn remove(path: &Path) -> Result<(), EngineError> {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            match std::fs::remove_file(&name) {
+        // The mark last: until then nobody takes what is left for an index.
+        let names = ["", "-wal", "-shm"].map(|suffix| beside(path, suffix));
+        for name in names.iter().chain([&mark_path(path)]) {
+            match std::fs::remove_file(name) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(path, &error)),
                 _ => {}
             }
@@ -221,6 +227,17 @@ fn loading_path(path: &Path) -> PathBuf {
     path.with_added_extension("loading")
 }
 
+/// The file that says that the index is damaged.
+fn mark_path(path: &Path) -> PathBuf {
+    beside(path, "-damaged")
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 fn open_writer(path: &Path) -> Result<Connection, EngineError> {
     let writer = Connection::open(path).map_err(|error| tell(path, error))?;
     prepare(&writer, path, ("WAL", "NORMAL"))?;
@@ -279,6 +296,9 @@ fn tell(path: &Path, error: rusqlite::Error) -> EngineError {
         error.sqlite_error_code(),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch)
     );
+    if damaged && let Err(error) = File::create(mark_path(path)) {
+        tracing::warn!(%error, "the index is damaged, and cannot be marked as such");
+    }
     match error.sqlite_error_code() {
         _ if damaged => EngineError::Damaged { at, what: error.to_string() },
         Some(ErrorCode::DiskFull) => EngineError::Full { at },

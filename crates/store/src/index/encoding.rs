@@ -105,6 +105,23 @@ pub(crate) fn decode_effects(lsn: Lsn, bytes: &[u8]) -> Result<(Vec<Change>, Opt
     Ok((changes, used(action, outcome, object).map(|(object, kind)| (object, kind, time))))
 }
 
+/// The use of an object that the entry at `lsn` is, where it is one; its changes are not looked into.
+///
+/// # Errors
+/// As [`decode_entry`].
+pub(crate) fn decode_use(lsn: Lsn, bytes: &[u8]) -> Result<Option<Use>> {
+    #[derive(Deserialize)]
+    struct Used {
+        time: Time,
+        action: Action,
+        object: Option<ObjectId>,
+        outcome: Outcome,
+    }
+    let (_, body) = split_entry(lsn, bytes)?;
+    let Used { time, action, object, outcome } = decode(body).map_err(|what| wrong_entry(lsn, &what))?;
+    Ok(used(action, outcome, object).map(|(object, kind)| (object, kind, time)))
+}
+
 /// A change as rows of the index take it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RowChange {
@@ -195,7 +212,7 @@ pub(crate) fn encode_record(record: &Record) -> Result<Vec<u8>> {
 pub(crate) fn decode_record(key: &RecordKey, bytes: &[u8]) -> Result<Record> {
     let wrong = |what: &str| {
         Error::internal(format!(
-            "the index is damaged at {key:?}: {what}; stop, remove the index, and start again: it is rebuilt"
+            "the index is damaged at {key:?}: {what}; stop, run `keyreeve index rebuild`, and start again"
         ))
     };
     let record = decode_body(bytes).map_err(|what| wrong(&what))?;
@@ -326,6 +343,9 @@ mod tests {
         assert_eq!(rows, [RowChange::Counted(Counts { spent: 2, ..Counts::none(object) })]);
         let denied = EntryDraft { outcome: Outcome::Denied, ..used.clone() };
         assert_eq!(effects(&denied), (vec![spent], None), "what was refused is no use");
+        let alone = |draft: &EntryDraft| decode_use(Lsn(7), &encoded_draft(draft)).unwrap();
+        assert_eq!(alone(&used), Some((object, UseKind::Protect, Time(1))));
+        assert_eq!(alone(&denied), None);
         let got = EntryDraft { action: Action::Get, changes: Vec::new(), ..used };
         assert_eq!(effects(&got), (Vec::new(), None));
         assert!(counts_uses(&encode_key(&RecordKey::Uses(object))));

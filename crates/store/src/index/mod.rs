@@ -155,7 +155,7 @@ impl Index {
             page.append(&mut pending);
             for (row, _) in page.into_iter().filter(|(_, there)| *there) {
                 let wrong =
-                    || Error::internal("the index is damaged: a row's key is malformed; remove the index");
+                    || Error::internal("the index is damaged: a row's key is malformed; stop, run `keyreeve index rebuild`, and start again");
                 hits.push(secondary::hit(&row).ok_or_else(wrong)?);
             }
             if is_last {

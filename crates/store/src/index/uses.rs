@@ -63,7 +63,7 @@ impl Pending {
 }
 
 /// Adds uses of one object to a tally.
-pub(super) fn add(tally: &mut Tally, uses: &Uses) {
+pub(crate) fn add(tally: &mut Tally, uses: &Uses) {
     tally.entry(uses.object).and_modify(|known| known.add(uses)).or_insert(*uses);
 }
 
@@ -71,7 +71,7 @@ pub(super) fn add(tally: &mut Tally, uses: &Uses) {
 ///
 /// INVARIANT: a tally is applied as a whole, so that a row that has reached its last entry has all of it: whoever reads
 /// tallies first and the row after counts nothing twice.
-pub(super) fn total(row: Option<Uses>, pending: impl IntoIterator<Item = Uses>) -> Option<Uses> {
+pub(crate) fn total(row: Option<Uses>, pending: impl IntoIterator<Item = Uses>) -> Option<Uses> {
     pending.into_iter().fold(row, |total, uses| match total {
         None => Some(uses),
         Some(total) if uses.lsn <= total.lsn => Some(total),

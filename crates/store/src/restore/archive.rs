@@ -15,7 +15,7 @@ use keyreeve_core::{
 };
 use uuid::Uuid;
 
-use super::load::fill;
+use super::load::{Loading, fill};
 use crate::{
     ahead::in_order,
     backup::{
@@ -174,30 +174,33 @@ impl<'a> Archive<'a> {
 
     /// Loads the state at the end of a way into an engine; only records, no index rows.
     pub(super) fn load(&self, way: &Way, engine: &dyn Engine) -> Result<End, BackupError> {
+        fill(engine, |loading| self.give(way, loading))
+    }
+
+    /// Gives the records of the state at the end of a way.
+    pub(super) fn give(&self, way: &Way, loading: &mut Loading) -> Result<End, BackupError> {
         let mut end = End { lsn: Lsn(0), hash: [0; 32], time: Time(0), replayed: 0 };
-        fill(engine, |loading| {
-            if let Some(lsn) = way.full {
-                let fulls = self.fulls();
-                let manifest = fulls.read(&full_path(way.timeline, lsn), |_, rows| {
-                    Ok(rows.into_iter().try_for_each(|(key, record)| loading.put(key, Some(record)))?)
-                })?;
-                self.check_store(manifest.point.store)?;
-                let FullPoint { hash, time, .. } = manifest.point;
-                end = End { lsn, hash, time, replayed: 0 };
+        if let Some(lsn) = way.full {
+            let fulls = self.fulls();
+            let manifest = fulls.read(&full_path(way.timeline, lsn), |_, rows| {
+                Ok(rows.into_iter().try_for_each(|(key, record)| loading.put(key, Some(record)))?)
+            })?;
+            self.check_store(manifest.point.store)?;
+            let FullPoint { hash, time, .. } = manifest.point;
+            end = End { lsn, hash, time, replayed: 0 };
+        }
+        // What each piece goes on behind.
+        let behind = std::iter::once(end.lsn).chain(way.pieces.iter().map(|piece| piece.last));
+        let pieces = behind.zip(&way.pieces);
+        let replay = |(behind, piece), give: &mut dyn FnMut(Replayed) -> bool| {
+            self.replay(piece, behind, way.lsn, give)
+        };
+        in_order(pieces, replay, |replayed| match replayed {
+            Replayed::Begin(piece, header) => end.go_on(&piece, &header, way.lsn),
+            Replayed::Entries(count, changes) => {
+                end.replayed += count;
+                Ok(changes.into_iter().try_for_each(|change| loading.change(change))?)
             }
-            // What each piece goes on behind.
-            let behind = std::iter::once(end.lsn).chain(way.pieces.iter().map(|piece| piece.last));
-            let pieces = behind.zip(&way.pieces);
-            let replay = |(behind, piece), give: &mut dyn FnMut(Replayed) -> bool| {
-                self.replay(piece, behind, way.lsn, give)
-            };
-            in_order(pieces, replay, |replayed| match replayed {
-                Replayed::Begin(piece, header) => end.go_on(&piece, &header, way.lsn),
-                Replayed::Entries(count, changes) => {
-                    end.replayed += count;
-                    Ok(changes.into_iter().try_for_each(|change| loading.change(change))?)
-                }
-            })
         })?;
         Ok(end)
     }

@@ -68,7 +68,7 @@ impl Store {
         let archive = Archive::read(target, store, crypto.clone(), keys).map_err(shipper::told)?;
         let head = archive.head().map_err(shipper::told)?;
         let end = archive.load(&head, &*scratch).map_err(shipper::told)?;
-        index_all(&*scratch)?;
+        index_all(&*scratch, &mut |_| {})?;
         let index = Arc::new(Index::new(scratch.clone(), CACHE_BYTES_MAX));
         let state = State { store, crypto, engine: scratch, index, lsn: Lsn(end.lsn.0) };
         let entries: Vec<CellEntry> = match target.cell() {

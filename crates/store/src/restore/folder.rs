@@ -12,7 +12,10 @@
 use std::{io::ErrorKind, path::PathBuf, sync::Arc};
 
 use crate::{
-    backup::targets::{KnownTargets, Target, Targets},
+    backup::{
+        BackupError,
+        targets::{KnownTargets, Target, Targets},
+    },
     disk::{Disk, DiskLock, parent, read_file, replace_file},
     options::{StoreError, StoreOptions},
 };
@@ -104,10 +107,9 @@ pub(crate) fn is_unfinished(disk: &dyn Disk, dir: &std::path::Path) -> Result<bo
 /// The base of a restored store: a full backup in a folder of the data folder.
 ///
 /// # Errors
-/// `Backup` where the folder's path can be none.
-pub(crate) fn base(options: &StoreOptions) -> Result<Arc<dyn Target>, StoreError> {
+/// Where the folder's path can be none.
+pub(crate) fn base(options: &StoreOptions) -> Result<Arc<dyn Target>, BackupError> {
     let known = KnownTargets::new(options.disk.clone(), options.crypto.clone());
     let path = options.dir.join("base");
-    let opened = known.open(&path.to_string_lossy());
-    Ok(opened.map_err(crate::backup::BackupError::from)?)
+    Ok(known.open(&path.to_string_lossy())?)
 }

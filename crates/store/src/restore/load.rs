@@ -4,12 +4,12 @@
 //! INVARIANT: until the caller sets a checkpoint of its own, the engine bears one that no store takes for its own: what
 //! was cut off in the middle is loaded anew.
 
-use std::{collections::BTreeMap, sync::Arc, thread};
+use std::{collections::BTreeMap, thread};
 
 use crossbeam_channel::{Sender, bounded};
 use keyreeve_core::{
     Error, Result,
-    model::Counts,
+    model::{Counts, Uses},
     record::{Record, RecordKey},
 };
 
@@ -19,6 +19,7 @@ use crate::{
     index::{
         encoding::{self, RowChange},
         secondary, told,
+        uses::{self, Tally},
     },
 };
 
@@ -34,27 +35,31 @@ pub(super) const PAGE_ROWS: usize = 2048;
 ///
 /// # Errors
 /// Those of `give`; the engine's; `Internal` where a record cannot be read or written.
-pub(super) fn fill<E: From<Error>>(
+pub(super) fn fill<T, E: From<Error>>(
     engine: &dyn Engine,
-    give: impl FnOnce(&mut Loading) -> Result<(), E>,
-) -> Result<(), E> {
+    give: impl FnOnce(&mut Loading) -> Result<T, E>,
+) -> Result<T, E> {
     engine.begin_load().map_err(told)?;
     apply(engine, BTreeMap::new())?;
-    add(engine, give)?;
-    Ok(engine.end_load().map_err(told)?)
+    let given = add(engine, give)?;
+    engine.end_load().map_err(told)?;
+    Ok(given)
 }
 
 /// Writes what `give` has, in a thread of its own while more comes.
-fn add<E: From<Error>>(
+///
+/// # Errors
+/// Those of `give`; the engine's.
+pub(crate) fn add<T, E: From<Error>>(
     engine: &dyn Engine,
-    give: impl FnOnce(&mut Loading) -> Result<(), E>,
-) -> Result<(), E> {
+    give: impl FnOnce(&mut Loading) -> Result<T, E>,
+) -> Result<T, E> {
     let (sender, receiver) = bounded::<Sorted>(0);
     thread::scope(|scope| {
         let writing = scope
             .spawn(move || receiver.iter().try_for_each(|sorted| apply(engine, sorted.counted(engine)?)));
-        let mut loading = Loading { sender, waiting: Waiting::default() };
-        let given = give(&mut loading).and_then(|()| Ok(loading.flush()?));
+        let mut loading = Loading { sender, waiting: Waiting::default(), records: 0 };
+        let given = give(&mut loading).and_then(|given| Ok((loading.flush()?, given).1));
         drop(loading);
         // Where writing has failed, whoever gives was only told that.
         writing.join().unwrap_or_else(|_| Err(Error::internal("writing the index panicked")))?;
@@ -63,9 +68,10 @@ fn add<E: From<Error>>(
 }
 
 /// Rows on their way into an engine.
-pub(super) struct Loading {
+pub(crate) struct Loading {
     sender: Sender<Sorted>,
     waiting: Waiting,
+    records: u64,
 }
 
 /// The key of a row, and what is to be there: nothing, where it goes.
@@ -78,6 +84,8 @@ struct Waiting {
     rows: BTreeMap<Option<u8>, Vec<RowWrite>>,
     /// What counters grow by, against the row above or the one in the engine.
     counted: BTreeMap<Vec<u8>, Counts>,
+    /// Uses of objects, against the row in the engine.
+    used: Tally,
     bytes: usize,
 }
 
@@ -86,7 +94,7 @@ impl Loading {
     ///
     /// # Errors
     /// Where writing has failed.
-    pub(super) fn change(&mut self, change: RowChange) -> Result<()> {
+    pub(crate) fn change(&mut self, change: RowChange) -> Result<()> {
         match change {
             RowChange::Row(key, record) => self.put(key, record),
             RowChange::Counted(by) => {
@@ -97,6 +105,20 @@ impl Loading {
         }
     }
 
+    /// Takes a use of an object; uses come in the order of the journal.
+    ///
+    /// # Errors
+    /// Where writing has failed.
+    pub(crate) fn used(&mut self, used: &Uses) -> Result<()> {
+        uses::add(&mut self.waiting.used, used);
+        self.count(size_of::<Row>())
+    }
+
+    /// How many records were put, those that replace another one included.
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
     /// Takes a row.
     ///
     /// # Errors
@@ -104,6 +126,7 @@ impl Loading {
     pub(super) fn put(&mut self, key: Vec<u8>, record: Option<Vec<u8>>) -> Result<()> {
         let bytes = key.len() + record.as_ref().map_or(0, Vec::len) + size_of::<Row>();
         self.waiting.counted.remove(&key);
+        self.records += u64::from(record.is_some());
         // Rows of records tell their kind in their second byte, those of indexes behind a realm.
         let kind = key.get(if key.first() == Some(&b'r') { 1 } else { 17 }).copied();
         self.waiting.rows.entry(kind).or_default().push((key, record));
@@ -117,10 +140,10 @@ impl Loading {
 
     fn flush(&mut self) -> Result<()> {
         let gone = |_| Error::internal("the index could not be written");
-        let Waiting { rows, counted, .. } = std::mem::take(&mut self.waiting);
+        let Waiting { rows, counted, used, .. } = std::mem::take(&mut self.waiting);
         // Of equal keys the last one stays.
         let writes = rows.into_values().flatten().collect();
-        self.sender.send(Sorted { writes, counted }).map_err(gone)
+        self.sender.send(Sorted { writes, counted, used }).map_err(gone)
     }
 }
 
@@ -128,10 +151,11 @@ impl Loading {
 struct Sorted {
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     counted: BTreeMap<Vec<u8>, Counts>,
+    used: Tally,
 }
 
 impl Sorted {
-    /// With the rows of counters, against those in the engine.
+    /// With the rows of counters and uses, against those in the engine.
     fn counted(self, engine: &dyn Engine) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
         let mut writes = self.writes;
         for (key, by) in self.counted {
@@ -146,28 +170,45 @@ impl Sorted {
             counts.add(&by);
             writes.insert(key, Some(encoding::encode_record(&Record::Counts(counts))?));
         }
+        for (object, by) in self.used {
+            let key = RecordKey::Uses(object);
+            let before = match record(engine, &key)? {
+                Some(Record::Uses(uses)) => Some(uses),
+                _ => None,
+            };
+            let Some(total) = uses::total(before, [by]) else { continue };
+            let row = encoding::encode_record(&Record::Uses(total))?;
+            writes.insert(encoding::encode_key(&key), Some(row));
+        }
         Ok(writes)
     }
 }
 
-/// Makes the rows of the secondary indexes from all records, each of which is decoded on the way.
+/// Makes the rows of the secondary indexes from all records, each of which is decoded on the way; `tell` learns how many
+/// are done, and the caller how many there were.
 ///
 /// # Errors
 /// The engine's; `Internal`, naming the first record that cannot be read.
-pub(crate) fn index_all(engine: &dyn Engine) -> Result<()> {
+pub(crate) fn index_all(engine: &dyn Engine, tell: &mut dyn FnMut(u64)) -> Result<u64> {
+    let mut done = 0;
     let mut pages = Pages::new(engine);
     let pages = std::iter::from_fn(|| pages.next().transpose());
-    let index = |page: Result<Vec<Row>>, give: &mut dyn FnMut(Vec<Vec<u8>>) -> bool| {
-        let mut rows = Vec::new();
-        for (key, bytes) in page? {
-            rows.extend(secondary::rows(Some(&encoding::decode_row(&key, &bytes)?)));
+    let index = |page: Result<Vec<Row>>, give: &mut dyn FnMut((usize, Vec<Vec<u8>>)) -> bool| {
+        let (page, mut rows) = (page?, Vec::new());
+        for (key, bytes) in &page {
+            rows.extend(secondary::rows(Some(&encoding::decode_row(key, bytes)?)));
         }
-        give(rows);
+        give((page.len(), rows));
         Ok(())
     };
     add(engine, |loading| {
-        in_order(pages, index, |rows| rows.into_iter().try_for_each(|row| loading.put(row, Some(Vec::new()))))
-    })
+        in_order(pages, index, |(records, rows)| {
+            done += records as u64;
+            tell(done);
+            rows.into_iter().try_for_each(|row| loading.put(row, Some(Vec::new())))
+        })
+    })?;
+    Ok(done)
 }
 
 /// All records of an engine in order, a page at a time, as they are when their page is read.
@@ -206,7 +247,7 @@ pub(super) fn record(engine: &dyn Engine, key: &RecordKey) -> Result<Option<Reco
 ///
 /// # Errors
 /// The engine's.
-pub(crate) fn settle(engine: &Arc<dyn Engine>, checkpoint: Vec<u8>) -> Result<()> {
+pub(crate) fn settle(engine: &dyn Engine, checkpoint: Vec<u8>) -> Result<()> {
     engine.apply(&Batch { writes: BTreeMap::new(), checkpoint }).map_err(told)
 }
 

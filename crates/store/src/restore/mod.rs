@@ -48,7 +48,7 @@ use self::{
 pub(crate) use self::{
     first_start::{Base, Begin, Unclaimed, begin, claim_targets},
     folder::{base, is_unfinished},
-    load::settle,
+    load::{Loading, add, index_all, settle},
 };
 use crate::{
     backup::{
@@ -58,7 +58,7 @@ use crate::{
     engines::{Engine, embedded::EmbeddedEngine, memory::MemoryEngine},
     faults::{Fault, breaks},
     index::{Index, checkpoint::Checkpoint},
-    journal::{self, Identity},
+    journal::Identity,
     options::{EngineChoice, StoreError, StoreOptions},
     recovery::{self, StoreFile},
     sealing::{RootFile, RootKey, Unlock, cells::FileCell},
@@ -138,7 +138,7 @@ pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
     drop(rows);
     let position = journal.open(options.journal, None, end.lsn)?.writer.position();
     let checkpoint = Checkpoint { identity, position };
-    settle(&state.engine, checkpoint.encode().map_err(StoreError::Restore)?).map_err(StoreError::Restore)?;
+    settle(&*state.engine, checkpoint.encode().map_err(StoreError::Restore)?).map_err(StoreError::Restore)?;
     folder.write("root.json", &source.root_file)?;
     let unclaimed = Unclaimed { from: plan.from.address().to_owned(), cell: plan.cell.clone() };
     let begin = Begin { lsn: end.lsn.0, timeline: source.head.timeline };
@@ -157,24 +157,22 @@ pub fn preview(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
     Ok(Source::open(options, unlock, plan)?.restored(options, plan, false)?.report)
 }
 
-/// Fills an empty engine with the base of a restored store; its index rows too.
+/// Gives the records of the base of a restored store.
 ///
 /// # Errors
-/// `Backup` and `Restore` where the base is damaged.
+/// Where the base is damaged.
 pub(crate) fn load_base(
     options: &StoreOptions,
     file: &StoreFile,
     root: &RootKey,
-    lsn: journal::Lsn,
-    engine: &dyn Engine,
-) -> Result<(), StoreError> {
+    loading: &mut Loading,
+) -> Result<(), BackupError> {
     let place = file.place();
     let keys =
         Arc::new(RootArchiveKeys { crypto: options.crypto.clone(), store: place.store, root: root.clone() });
     let base = base(options)?;
     let archive = Archive::read(&*base, place.store, options.crypto.clone(), keys)?;
-    archive.load(&Way::full(place.timeline, lsn), engine)?;
-    load::index_all(engine).map_err(StoreError::Restore)
+    archive.give(&Way::full(place.timeline, file.base()), loading).map(drop)
 }
 
 /// Opens the cell that a plan names: a file, or the cell of a target.
@@ -291,7 +289,7 @@ impl<'a> Source<'a> {
         let end = self.archive.load(way, &*engine)?;
         durations.load_ms += watch.ms();
         let watch = Watch::start(options);
-        load::index_all(&*engine).map_err(StoreError::Restore)?;
+        index_all(&*engine, &mut |_| {}).map_err(StoreError::Restore)?;
         durations.index_ms = watch.ms();
         let index = Arc::new(Index::new(engine.clone(), options.cache_bytes_max));
         let (crypto, lsn) = (options.crypto.clone(), Lsn(end.lsn.0));

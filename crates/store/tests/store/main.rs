@@ -9,6 +9,7 @@ mod lag;
 mod life;
 mod model;
 mod places;
+mod rebuild;
 mod records;
 mod root;
 mod s3;
