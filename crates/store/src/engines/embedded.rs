@@ -29,8 +29,9 @@ const WAL_BYTES_KEPT: i64 = 16 << 20;
 /// An index in a SQLite file.
 pub struct EmbeddedEngine {
     path: PathBuf,
-    writer: Mutex<Connection>,
     readers: Pool,
+    /// Closed last, which brings what is left of the WAL into the file.
+    writer: Mutex<Connection>,
     /// INVARIANT: while it is set, the writer has the file that is loaded, and there are no readers.
     loading: AtomicBool,
 }
@@ -59,7 +60,7 @@ impl EmbeddedEngine {
         let readers = Pool { idle, back };
         readers.fill(path).map_err(told)?;
         let (path, writer, loading) = (path.to_owned(), Mutex::new(writer), AtomicBool::new(false));
-        Ok(Self { path, writer, readers, loading })
+        Ok(Self { path, readers, writer, loading })
     }
 
     /// Removes the file at `path` with what SQLite keeps beside it.

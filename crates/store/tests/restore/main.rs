@@ -5,6 +5,7 @@ mod day;
 mod history;
 mod machines;
 mod records;
+mod scale;
 mod speed;
 
 use std::{

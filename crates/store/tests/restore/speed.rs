@@ -34,7 +34,7 @@ const CLIENTS: usize = 64;
 const TRAFFIC: Duration = Duration::from_secs(5);
 const DESTROYED: usize = 1_000;
 
-struct WallClock;
+pub(crate) struct WallClock;
 
 impl Clock for WallClock {
     fn now(&self) -> Time {
@@ -44,7 +44,7 @@ impl Clock for WallClock {
 }
 
 /// How many, unless the variable says otherwise; none where long tests are not wanted.
-fn wanted(variable: &str, count: u128) -> Option<u128> {
+pub(crate) fn wanted(variable: &str, count: u128) -> Option<u128> {
     std::env::var_os("KEYREEVE_LONG")?;
     Some(std::env::var(variable).map_or(count, |text| text.parse().unwrap()))
 }
@@ -121,7 +121,7 @@ fn send(store: &Store, entry: EntryDraft, done: mpsc::SyncSender<Result<Committe
 }
 
 /// Commits so many entries, several threads at once.
-fn commit(store: &Store, what: &str, count: u128, entry: impl Fn(u128) -> EntryDraft + Sync) {
+pub(crate) fn commit(store: &Store, what: &str, count: u128, entry: impl Fn(u128) -> EntryDraft + Sync) {
     let begin = Instant::now();
     thread::scope(|scope| {
         for maker in 0..MAKERS {
