@@ -18,6 +18,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, Lsn, ManagedObject, ObjectId},
     operations::{Operation, Subject},
+    pages::Pages,
     ports::{
         clock::Clock,
         crypto::{Crypto, ParsedKey},
@@ -49,6 +50,7 @@ pub struct Engine {
     destroy_waiting_days: AtomicU16,
     /// Held by the one request that reads the past: that costs a walk through the journal.
     past: Mutex<()>,
+    pages: Pages,
 }
 
 /// An operation that ran and waits for its entry to become durable.
@@ -117,6 +119,7 @@ impl Engine {
             parsed,
             destroy_waiting_days: AtomicU16::new(0),
             past: Mutex::new(()),
+            pages: Pages::default(),
         }
     }
 
@@ -133,6 +136,11 @@ impl Engine {
 
     pub(crate) fn destroy_waiting_days(&self) -> u16 {
         self.destroy_waiting_days.load(Ordering::Relaxed)
+    }
+
+    /// Where searches ended.
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.pages
     }
 
     /// The right to read the past, which one request has at a time.

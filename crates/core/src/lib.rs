@@ -10,6 +10,7 @@ pub mod error;
 pub mod lifecycle;
 pub mod model;
 pub mod operations;
+mod pages;
 pub mod ports;
 pub mod record;
 pub mod request;

@@ -11,6 +11,7 @@ use crate::{
         ErasedObject, HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId,
         ObjectType, RealmId, Time,
     },
+    pages::Pages,
     ports::store::{IndexHit, IndexRange},
     ports::{
         crypto::{Crypto, ParsedKey},
@@ -164,6 +165,11 @@ impl<'e> Context<'e> {
     /// Days from the wish to destroy to the destruction, where a key's policy says nothing.
     pub fn destroy_waiting_days(&self) -> u16 {
         self.engine.destroy_waiting_days()
+    }
+
+    /// Where searches ended.
+    pub(crate) fn pages(&self) -> &'e Pages {
+        self.engine.pages()
     }
 
     /// The right to read the past, which one request has at a time.

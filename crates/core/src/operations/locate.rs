@@ -6,7 +6,7 @@ use super::{Operation, Subject, usage_limits};
 use crate::{
     access::{self, Action, Permit, Target},
     attributes::{View, part},
-    error::Result,
+    error::{Error, Result},
     model::{
         Algorithm, AttributeKind, AttributeName, LEASE_SECONDS_DEFAULT, ManagedObject, ObjectId, ObjectType,
         State, Time, UsageMask, Value,
@@ -84,10 +84,21 @@ impl Operation for Locate {
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Located> {
         let limit = if self.group_member == Some(GroupMember::Default) { 1 } else { LOCATED_MAX };
         let limit = self.items_max.unwrap_or(limit).min(limit);
-        let mut found =
-            Found { objects: Vec::new(), matched: HashSet::new(), offset: self.offset, limit, alias: None };
+        let ranges = self.ranges(permit, context.now());
+        // One range leads to an object once, where no alias does, and the page behind goes on where this one ends.
+        let in_pages = limit > 0
+            && matches!(ranges.as_slice(), [Search::Index(_)])
+            && self.criteria.iter().all(|(name, _)| *name != NAME);
+        let from = match in_pages && self.offset > 0 {
+            true => context.pages().end(&self.digest(context)?, self.offset, context.now()),
+            false => None,
+        };
+        let matched = if from.is_some() { self.offset } else { 0 };
+        let seen = (!in_pages).then(HashSet::new);
+        let (objects, offset, last) = (Vec::new(), self.offset, from);
+        let mut found = Found { objects, matched, seen, offset, limit, last, alias: None };
         self.consider_aliased(context, &mut found)?;
-        for range in self.ranges(permit, context.now()) {
+        for range in ranges {
             match range {
                 Search::Object(id) => self.consider(context, id, &mut found)?,
                 Search::Index(range) => self.walk(context, &range, &mut found)?,
@@ -97,7 +108,10 @@ impl Operation for Locate {
             }
         }
         context.note_detail(format!("{} found", found.objects.len()));
-        let total = (!found.is_full()).then_some(found.matched.len());
+        let total = (!found.is_full()).then_some(found.matched);
+        if let Some(last) = found.last.filter(|_| in_pages && total.is_none()) {
+            context.pages().keep(self.digest(context)?, found.matched, last, context.now());
+        }
         Ok(Located { objects: found.objects, total })
     }
 }
@@ -110,12 +124,16 @@ enum Search {
 
 struct Found {
     objects: Vec<ObjectId>,
-    /// Everything that matched: two indexes may lead to the same object.
-    matched: HashSet<ObjectId>,
+    /// How many matched, those that were skipped included.
+    matched: usize,
+    /// Which matched, where two ranges may lead to the same object.
+    seen: Option<HashSet<ObjectId>>,
     offset: usize,
     limit: usize,
     /// A name that an object is taken to have for now, since it is an alias of its key.
     alias: Option<String>,
+    /// The row that the walk has come to.
+    last: Option<IndexHit>,
 }
 
 impl Found {
@@ -123,8 +141,16 @@ impl Found {
         self.objects.len() >= self.limit
     }
 
+    fn has_seen(&self, id: ObjectId) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.contains(&id))
+    }
+
     fn add(&mut self, id: ObjectId) {
-        if self.matched.insert(id) && self.matched.len() > self.offset {
+        if let Some(seen) = &mut self.seen {
+            seen.insert(id);
+        }
+        self.matched += 1;
+        if self.matched > self.offset {
             self.objects.push(id);
         }
     }
@@ -155,20 +181,33 @@ impl Locate {
     }
 
     fn walk(&self, context: &Context<'_>, range: &IndexRange, found: &mut Found) -> Result<()> {
-        let mut after: Option<IndexHit> = None;
+        // Of several ranges each is walked from its beginning.
+        let mut after = found.last.take();
         loop {
             let hits = context.find(range, after.as_ref(), PAGE_ROWS)?;
-            for hit in &hits {
+            let is_last = hits.len() < PAGE_ROWS;
+            for hit in hits {
                 self.consider(context, ObjectId(hit.id), found)?;
+                after = Some(hit);
                 if found.is_full() {
+                    found.last = after;
                     return Ok(());
                 }
             }
-            if hits.len() < PAGE_ROWS {
+            if is_last {
                 return Ok(());
             }
-            after = hits.into_iter().last();
         }
+    }
+
+    /// What two pages of one search have in common: who asks, and for what.
+    fn digest(&self, context: &Context<'_>) -> Result<[u8; 32]> {
+        let StorageStatus { online, archived, destroyed } = self.storage;
+        let fresh = self.group_member == Some(GroupMember::Fresh);
+        let mut search = Vec::new();
+        let whole = (context.caller().id(), &self.criteria, [online, archived, destroyed, fresh]);
+        ciborium::into_writer(&whole, &mut search).map_err(Error::internal)?;
+        Ok(context.crypto().sha256(&[&search]))
     }
 
     fn consider(&self, context: &Context<'_>, id: ObjectId, found: &mut Found) -> Result<()> {
@@ -176,7 +215,7 @@ impl Locate {
         let record = context.store().get(&RecordKey::Object(id))?;
         let Some(Record::Object(object)) = record.as_deref() else { return Ok(()) };
         if object.realm == context.realm()
-            && !found.matched.contains(&id)
+            && !found.has_seen(id)
             && self.matches(context, object, found.alias.as_deref())?
             && may_read(context, object)?
         {

@@ -117,6 +117,35 @@ fn a_symmetric_key_lives_at_every_version() {
 }
 
 #[test]
+fn pages_of_a_search_go_on_where_the_one_before_ended() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let version = Version::V2_1;
+    (0..9).for_each(|number| drop(client.create(version, &format!("paged {number}"))));
+    let page = |client: &mut Client, offset, items| {
+        let (offset_items, maximum_items) = (Some(offset), Some(items));
+        match client.done(version, LocateRequest { offset_items, maximum_items, ..LocateRequest::default() })
+        {
+            Response::Locate(located) => (located.unique_identifiers, located.located_items),
+            _ => panic!("another operation was answered"),
+        }
+    };
+    let (all, total) = page(&mut client, 0, 100);
+    assert_eq!(total, Some(9));
+    assert_eq!(page(&mut client, 0, 3), (all[..3].to_vec(), None));
+    // What goes from the first page moves nothing out of the second one.
+    for id in &all[..3] {
+        client.done(version, DestroyRequest { unique_identifier: Some(id.clone()) });
+    }
+    for _ in 0..2 {
+        assert_eq!(page(&mut client, 3, 3), (all[3..6].to_vec(), None));
+    }
+    assert_eq!(page(&mut client, 6, 10), (all[6..].to_vec(), Some(9)));
+    // Where no page ended, it is counted from the beginning.
+    assert_eq!(page(&mut client, 1, 10), (all[4..].to_vec(), Some(6)));
+}
+
+#[test]
 fn an_answer_names_no_attribute_that_its_version_lacks() {
     let server = Server::start();
     let mut client = server.connect();

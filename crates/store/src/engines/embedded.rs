@@ -23,6 +23,8 @@ use super::{Batch, Engine, EngineError, EngineSnapshot, Row};
 
 const READERS: usize = 4;
 const FORMAT: i32 = 1;
+/// Pages that each reader keeps, in KiB.
+const READER_CACHE_KIB: i32 = 4096;
 /// Bytes that SQLite is asked to cut the WAL to after a checkpoint.
 const WAL_BYTES_KEPT: i64 = 16 << 20;
 
@@ -248,7 +250,9 @@ fn open_writer(path: &Path) -> Result<Connection, EngineError> {
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(path, flags)?;
-    reader.pragma_update(None, "mmap_size", 256_i64 << 20)?;
+    // Not mapped: each reader's map would count as memory, and all of the process's memory is locked.
+    reader.pragma_update(None, "mmap_size", 0)?;
+    reader.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(reader)
 }
 

@@ -22,7 +22,7 @@ use keyreeve_core::{
 use keyreeve_testkit::random::Random;
 
 use super::{
-    speed::{WallClock, commit, wanted},
+    speed::{WallClock, commit, cpu_seconds, wanted},
     *,
 };
 
@@ -75,7 +75,7 @@ fn scale_step() {
     }
     let begin = Instant::now();
     let store = Store::open(&options, &key_file()).unwrap();
-    println!("opened in {:.2?}; {}", begin.elapsed(), memory());
+    println!("opened in {:.2?}, {:.1} s of processors; {}", begin.elapsed(), cpu_seconds(), memory());
     match step.as_str() {
         "fill" => {
             commit(&store, "keys made", count, |id| records::draft(records::create(&store, id, &name(id))))

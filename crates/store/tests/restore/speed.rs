@@ -107,7 +107,7 @@ fn signer() -> Arc<dyn keyreeve_core::ports::crypto::ParsedKey> {
 }
 
 /// Processor time that this process has had.
-fn cpu_seconds() -> f64 {
+pub(crate) fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields = stat.rsplit(')').next().unwrap().split_whitespace();
     // User and system, in hundredths.
