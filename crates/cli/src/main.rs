@@ -22,6 +22,10 @@ use errors::{Kind, Result};
 use output::Format;
 use settings::Connection;
 
+/// The server frees in one thread what it allocated in another, for every request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const EXAMPLES: &str = "\
 Examples:
   keyreeve dev --dir /tmp/keyreeve       start a key manager to try things with
@@ -111,7 +115,9 @@ mod tests {
     /// Help of a command and of those below it, under a line with its name.
     fn help(command: &mut Command, name: &str, text: &mut String) {
         text.push_str(&format!("==== {name} ====\n\n{}\n", command.render_long_help()));
-        for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
+        for below in
+            command.get_subcommands_mut().filter(|below| below.get_name() != "help" && !below.is_hide_set())
+        {
             let name = format!("{name} {}", below.get_name());
             help(below, &name, text);
         }

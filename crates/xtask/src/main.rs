@@ -1,6 +1,7 @@
-//! House tasks: `cargo xtask tidy`, `test`, `fuzz` and `ci`. One file a command. Not part of the product.
+//! House tasks: `cargo xtask tidy`, `test`, `fuzz`, `bench` and `ci`. One file a command. Not part of the product.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the person at the terminal")]
 
+mod bench;
 mod ci;
 mod fuzz;
 mod steps;
@@ -15,6 +16,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [--long] install what the tests need, then run every test; --long adds the slow ones
   fuzz [TARGET [INPUT]] [--seconds N]
                 run each fuzz target for a minute, or for so long; or replay an input
+  bench [--peer openbao]
+                load a server of its own and print the table of docs/performance.md; --peer beside a real OpenBao
   ci            tidy, fmt, clippy, deny and test: what .ci/run runs";
 
 fn main() -> ExitCode {
@@ -25,6 +28,8 @@ fn main() -> ExitCode {
         ["test"] => test::run(&root, test::Extent::Short),
         ["test", "--long"] => test::run(&root, test::Extent::Long),
         ["fuzz", arguments @ ..] => fuzz::run(&root, arguments),
+        ["bench"] => bench::run(&root, None),
+        ["bench", "--peer", peer] => bench::run(&root, Some(peer)),
         ["ci"] => ci::run(&root),
         _ => Err(USAGE.to_owned()),
     });

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it saw and what it skipped")]
 
 mod bad_input;
+mod bench;
 mod clients;
 mod crash;
 mod disk;

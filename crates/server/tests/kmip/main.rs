@@ -5,5 +5,6 @@ mod bad_input;
 mod batches;
 mod harness;
 mod life;
+mod pipeline;
 mod published;
 mod usage;

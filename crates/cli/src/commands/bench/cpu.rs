@@ -13,20 +13,35 @@ pub(super) struct Process(u32);
 impl Process {
     /// The one behind this address, where it can be told.
     pub(super) fn listening_on(address: SocketAddr) -> Option<Self> {
+        Self::with_socket(address).or_else(Self::only_other)
+    }
+
+    fn with_socket(address: SocketAddr) -> Option<Self> {
         let table = match address.ip() {
             IpAddr::V4(_) => fs::read_to_string("/proc/net/tcp"),
             IpAddr::V6(_) => fs::read_to_string("/proc/net/tcp6"),
         };
         let link = format!("socket:[{}]", socket(&table.ok()?, address)?);
-        let processes = fs::read_dir("/proc").ok()?.flatten();
-        let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        ids.find(|id| {
-            let files = fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
-            files
-                .filter_map(|file| fs::read_link(file.path()).ok())
-                .any(|target| target.as_os_str() == link.as_str())
-        })
-        .map(Self)
+        processes()
+            .find(|id| {
+                let files = fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
+                files
+                    .filter_map(|file| fs::read_link(file.path()).ok())
+                    .any(|target| target.as_os_str() == link.as_str())
+            })
+            .map(Self)
+    }
+
+    /// The only other process of this program. A server keeps its open files from everybody but root.
+    fn only_other() -> Option<Self> {
+        let name = |id: &str| fs::read_to_string(format!("/proc/{id}/comm")).ok();
+        let own = name("self")?;
+        let mut others = processes()
+            .filter(|id| *id != std::process::id() && name(&id.to_string()).as_ref() == Some(&own));
+        match (others.next(), others.next()) {
+            (Some(only), None) => Some(Self(only)),
+            _ => None,
+        }
     }
 
     /// Microseconds of processor time since it began, to the nearest 10,000.
@@ -34,6 +49,12 @@ impl Process {
         let Self(id) = self;
         cpu_us(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
     }
+}
+
+/// The ids of all processes that can be seen.
+fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// The inode of the socket that listens on the address, in what /proc/net/tcp says.

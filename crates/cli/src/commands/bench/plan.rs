@@ -29,7 +29,7 @@ pub(super) enum Operation {
     Create,
     /// Get a key: over KMIP with its material, over REST what is known of it
     Get,
-    /// Find a key by its name
+    /// Find a key: over KMIP by its name, over REST by a tag
     Locate,
 }
 

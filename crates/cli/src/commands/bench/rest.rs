@@ -39,7 +39,8 @@ pub(super) fn plan(operation: Operation, subject: &Subject<'_>) -> Plan {
         Operation::Sign => ("POST", format!("{key}/sign"), Some(data("data"))),
         Operation::Get => ("GET", key, None),
         Operation::Locate => {
-            let query = [("name_prefix", subject.key.to_owned()), ("limit", "1".to_owned())];
+            let (tag, value) = subject.tag;
+            let query = [("tag", format!("{tag}={value}")), ("limit", "1".to_owned())];
             ("GET", with_query("/v1/keys", &query), None)
         }
         Operation::Create => {

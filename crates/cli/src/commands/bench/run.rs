@@ -104,7 +104,7 @@ impl Run {
         Ok(run)
     }
 
-    fn planned(&self, bench: &Bench, server: &Server, name: &str, object: &str) -> Result<Plan> {
+    fn planned(&mut self, bench: &Bench, server: &Server, name: &str, object: &str) -> Result<Plan> {
         let prefix = format!("{name}-");
         let data: Vec<u8> = (0..bench.size).map(|at| at as u8).collect();
         let usual = |text: String| Failure::new(Kind::Remote, text);
@@ -144,6 +144,14 @@ impl Run {
                     encrypted = kmip::encrypted(&sealed).map_err(usual)?;
                     subject.encrypted = Some(&encrypted);
                 }
+                let gotten;
+                if bench.operation == Operation::Get {
+                    // Keys that are made over REST are sensitive: their material does not leave.
+                    let made = self.once(&kmip::plan(Operation::Create, &subject).map_err(usual)?)?;
+                    gotten = kmip::identifiers(&made);
+                    self.made.extend(gotten.iter().cloned());
+                    subject.object = gotten.first().map_or("", String::as_str);
+                }
                 subject.batch = bench.batch.into();
                 kmip::plan(bench.operation, &subject).map_err(Failure::usage)
             }
@@ -168,6 +176,9 @@ impl Run {
         if self.plan.collects {
             self.plan.collect(&answer, &mut self.made);
         }
+        // Before there is a second process of this program.
+        let process =
+            self.peer.address.ip().is_loopback().then(|| Process::listening_on(self.peer.address)).flatten();
         let ceiling = bench.ceiling.then(|| ceiling(&self.plan, &answer)).transpose()?;
         let bare = ceiling.as_ref().map(|ceiling| Peer {
             address: ceiling.address,
@@ -176,8 +187,6 @@ impl Run {
         });
         let slices = if bare.is_some() { SLICES } else { 1 };
         let length = bench.measured() / slices;
-        let process =
-            self.peer.address.ip().is_loopback().then(|| Process::listening_on(self.peer.address)).flatten();
         let (mut server, mut beside) = (Side::open(&self.peer, bench)?, None);
         if let Some(bare) = &bare {
             beside = Some(Side::open(bare, bench)?);
@@ -291,7 +300,6 @@ fn make_key(client: &mut Client, bench: &Bench, name: &str, id: &str) -> Result<
     let body = json!({
         "name": name,
         "algorithm": bench.algorithm(),
-        "exportable": bench.operation == Operation::Get,
         "tags": { TAG: id },
     });
     let key = client.post("/v1/keys", &body)?;

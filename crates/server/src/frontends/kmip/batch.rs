@@ -75,7 +75,7 @@ pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -
     // Undo means all or nothing: the batch is rehearsed, and done only where all of it succeeds.
     if option == BatchErrorContinuationOption::Undo
         && items.len() > 1
-        && let Some(undone) = rehearse(kmip, caller, version, &items).await
+        && let Some(undone) = Box::pin(rehearse(kmip, caller, version, &items)).await
     {
         return undone;
     }
@@ -211,41 +211,33 @@ impl<'a> Batch<'a> {
     }
 
     async fn dispatch(&mut self, payload: Request) -> Result<Response, Failure> {
+        /// Boxed: else the task of every request, which is moved, had room for the largest.
+        macro_rules! rare {
+            ($answer:expr) => {
+                Box::pin($answer).await.map(Response::from)
+            };
+        }
         match payload {
-            Request::Create(request) => create::create(self, request).await.map(Response::from),
-            Request::CreateKeyPair(request) => {
-                create::create_key_pair(self, request).await.map(Response::from)
-            }
-            Request::Register(request) => register::register(self, request).await.map(Response::from),
-            Request::ReKey(request) => rekey::rekey(self, request).await.map(Response::from),
-            Request::ReKeyKeyPair(request) => rekey::rekey_key_pair(self, request).await.map(Response::from),
-            Request::Locate(request) => locate::locate(self, request).await.map(Response::from),
-            Request::Check(request) => check::check(self, request).await.map(Response::from),
-            Request::ObtainLease(request) => check::obtain_lease(self, request).await.map(Response::from),
-            Request::GetUsageAllocation(request) => {
-                check::get_usage_allocation(self, request).await.map(Response::from)
-            }
+            Request::Create(request) => rare!(create::create(self, request)),
+            Request::CreateKeyPair(request) => rare!(create::create_key_pair(self, request)),
+            Request::Register(request) => rare!(register::register(self, request)),
+            Request::ReKey(request) => rare!(rekey::rekey(self, request)),
+            Request::ReKeyKeyPair(request) => rare!(rekey::rekey_key_pair(self, request)),
+            Request::Locate(request) => rare!(locate::locate(self, request)),
+            Request::Check(request) => rare!(check::check(self, request)),
+            Request::ObtainLease(request) => rare!(check::obtain_lease(self, request)),
+            Request::GetUsageAllocation(request) => rare!(check::get_usage_allocation(self, request)),
             Request::Get(request) => get::get(self, request).await.map(Response::from),
-            Request::GetAttributes(request) => {
-                get_attributes::get_attributes(self, request).await.map(Response::from)
-            }
-            Request::GetAttributeList(request) => {
-                get_attributes::get_attribute_list(self, request).await.map(Response::from)
-            }
-            Request::AddAttribute(request) => modify_attributes::add(self, request).await.map(Response::from),
-            Request::ModifyAttribute(request) => {
-                modify_attributes::modify(self, request).await.map(Response::from)
-            }
-            Request::SetAttribute(request) => modify_attributes::set(self, request).await.map(Response::from),
-            Request::DeleteAttribute(request) => {
-                modify_attributes::delete(self, request).await.map(Response::from)
-            }
-            Request::AdjustAttribute(request) => {
-                modify_attributes::adjust(self, request).await.map(Response::from)
-            }
-            Request::Activate(request) => lifecycle::activate(self, request).await.map(Response::from),
-            Request::Revoke(request) => lifecycle::revoke(self, request).await.map(Response::from),
-            Request::Destroy(request) => lifecycle::destroy(self, request).await.map(Response::from),
+            Request::GetAttributes(request) => rare!(get_attributes::get_attributes(self, request)),
+            Request::GetAttributeList(request) => rare!(get_attributes::get_attribute_list(self, request)),
+            Request::AddAttribute(request) => rare!(modify_attributes::add(self, request)),
+            Request::ModifyAttribute(request) => rare!(modify_attributes::modify(self, request)),
+            Request::SetAttribute(request) => rare!(modify_attributes::set(self, request)),
+            Request::DeleteAttribute(request) => rare!(modify_attributes::delete(self, request)),
+            Request::AdjustAttribute(request) => rare!(modify_attributes::adjust(self, request)),
+            Request::Activate(request) => rare!(lifecycle::activate(self, request)),
+            Request::Revoke(request) => rare!(lifecycle::revoke(self, request)),
+            Request::Destroy(request) => rare!(lifecycle::destroy(self, request)),
             Request::Encrypt(request) => encrypt::encrypt(self, request).await.map(Response::from),
             Request::Decrypt(request) => encrypt::decrypt(self, request).await.map(Response::from),
             Request::Sign(request) => sign::sign(self, request).await.map(Response::from),
@@ -255,7 +247,7 @@ impl<'a> Batch<'a> {
             Request::Mac(request) => mac::mac(self, request).await.map(Response::from),
             Request::MacVerify(request) => mac::mac_verify(self, request).await.map(Response::from),
             Request::Hash(request) => hash::hash(self, request).await.map(Response::from),
-            Request::RngRetrieve(request) => rng::retrieve(self, request).await.map(Response::from),
+            Request::RngRetrieve(request) => rare!(rng::retrieve(self, request)),
             Request::RngSeed(request) => rng::seed(&request).map(Response::from),
             Request::Query(request) => query::query(self, &request).map(Response::from),
             Request::DiscoverVersions(request) => Ok(query::discover_versions(&request).into()),

@@ -1,17 +1,17 @@
-//! One connection: messages off a stream, answers onto it, one after the other. Not here: TLS, and the limits on idle
-//! time and number of connections, which the listener keeps.
+//! One connection: messages off a stream, answers onto it, in their order. Not here: which of them are under way at once
+//! (pipeline), TLS, and the limits on idle time and number of connections, which the listener keeps.
 
 use std::io;
 
 use keyreeve_core::Error;
-use keyreeve_kmip::ttlv::binary::{HEADER_BYTES, message_bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::Kmip;
 use super::errors::Failure;
+use super::pipeline::Begin;
 use crate::listen::{Connection, Handler, Peer, Shutdown};
 
 /// Room that is made for what comes next: memory follows what has arrived, never what a length field announces.
@@ -44,25 +44,24 @@ impl Kmip {
     ) -> io::Result<()> {
         let mut received = Received::new();
         loop {
-            while let Some(header) = received.bytes.first_chunk::<HEADER_BYTES>() {
-                let length = match message_bytes(header, &self.settings().limits) {
-                    Ok(length) => length,
-                    Err(error) => {
-                        // Where this message ends, and whether it is one, cannot be known: one answer, and the end.
-                        debug!(peer = %peer.address, cause = %error, "a KMIP message was refused by its first bytes");
-                        return self.give_up(stream, error.into()).await;
-                    }
-                };
-                let Some(request) = received.bytes.get(..length) else {
+            match self.begin(&received.bytes) {
+                Begin::Whole(_) => {
+                    let answered = self.answer_whole(peer, &received.bytes).await;
+                    received.remove(answered.bytes);
+                    stream.write_all(answered.into_bytes().expose()).await?;
+                    stream.flush().await?;
+                    continue;
+                }
+                Begin::Part(length) => {
                     if let Err(error) = self.admit(peer, length, &mut received).await {
                         return self.give_up(stream, error.into()).await;
                     }
-                    break;
-                };
-                let answer = self.handle(peer, request).await;
-                received.remove(length);
-                stream.write_all(answer.expose()).await?;
-                stream.flush().await?;
+                }
+                Begin::Refused(error) => {
+                    debug!(peer = %peer.address, cause = %error, "a KMIP message was refused by its first bytes");
+                    return self.give_up(stream, error.into()).await;
+                }
+                Begin::Unknown => {}
             }
             received.bytes.reserve(READ_BYTES);
             let read = match received.begin {
@@ -120,9 +119,10 @@ impl Received {
         Self { bytes: Zeroizing::new(Vec::with_capacity(READ_BYTES)), begin: None, admitted: false }
     }
 
-    /// Wipes and removes the first message. A connection that has nothing to do keeps no memory of a long message.
+    /// Wipes and removes the messages that take the first bytes. A connection that has nothing to do keeps no memory of a long message.
     fn remove(&mut self, length: usize) {
-        self.bytes[..length].zeroize();
+        self.bytes[..length].fill(0);
+        zeroize::optimization_barrier(&self.bytes[..length]);
         self.bytes.drain(..length);
         if !self.bytes.is_empty() {
             (self.begin, self.admitted) = (Some(Instant::now()), false);

@@ -37,6 +37,7 @@ mod mac;
 mod modify_attributes;
 mod objects;
 mod parameters;
+mod pipeline;
 mod query;
 mod register;
 mod rekey;
@@ -86,7 +87,15 @@ impl Kmip {
     /// Answers the request of a peer. Whatever the bytes are, the answer is a response message. It may hold secrets.
     /// Runs on a multi-threaded runtime only.
     pub async fn handle(&self, peer: &Peer, request: &[u8]) -> SecretBytes {
-        let message = match RequestMessage::decode(request, &self.settings().limits) {
+        self.handle_decoded(peer, RequestMessage::decode(request, &self.settings().limits)).await
+    }
+
+    async fn handle_decoded(
+        &self,
+        peer: &Peer,
+        message: Result<RequestMessage, Box<RejectedRequest>>,
+    ) -> SecretBytes {
+        let message = match message {
             Ok(message) => message,
             Err(rejected) => return self.reject(peer, &rejected),
         };
