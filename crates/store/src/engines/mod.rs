@@ -14,9 +14,7 @@ pub type Row = (Vec<u8>, Vec<u8>);
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EngineError {
     /// What is stored cannot be read. The index can be rebuilt from the journal.
-    #[error(
-        "the index {at} is damaged: {what}; stop and start again: it is made anew from the journal"
-    )]
+    #[error("the index {at} is damaged: {what}; stop and start again: it is made anew from the journal")]
     Damaged {
         /// File or table.
         at: String,

@@ -154,8 +154,11 @@ impl Index {
             let mut page: BTreeMap<Vec<u8>, bool> = stored.into_iter().map(|(key, _)| (key, true)).collect();
             page.append(&mut pending);
             for (row, _) in page.into_iter().filter(|(_, there)| *there) {
-                let wrong =
-                    || Error::internal("the index is damaged: a row's key is malformed; stop, run `keyreeve index rebuild`, and start again");
+                let wrong = || {
+                    Error::internal(
+                        "the index is damaged: a row's key is malformed; stop, run `keyreeve index rebuild`, and start again",
+                    )
+                };
                 hits.push(secondary::hit(&row).ok_or_else(wrong)?);
             }
             if is_last {
