@@ -16,9 +16,10 @@ use quick_cache::sync::Cache;
 use crate::{
     access::{self, Action, ActionGroup, Caller, Target},
     error::{Error, ErrorKind, Result},
-    model::{KeyMaterial, Lsn, ManagedObject, ObjectId},
+    model::{KeyMaterial, Lsn, ManagedObject, ObjectId, PrincipalId},
     operations::{Operation, Subject},
     pages::Pages,
+    per_second::PerSecond,
     ports::{
         clock::Clock,
         crypto::{Crypto, ParsedKey},
@@ -48,6 +49,8 @@ pub struct Engine {
     /// cached here: they come from the store with every request.
     parsed: Arc<Cache<ObjectId, Arc<dyn ParsedKey>>>,
     destroy_waiting_days: AtomicU16,
+    /// Refusals and failures of each principal.
+    failures: PerSecond<PrincipalId>,
     /// Held by the one request that reads the past: that costs a walk through the journal.
     past: Mutex<()>,
     pages: Pages,
@@ -61,6 +64,8 @@ pub struct Prepared<R> {
     loaded: Vec<ObjectId>,
     /// Whether the entry is bound to what was read.
     binding: bool,
+    /// One of a flood of failures: counted, and not on record itself.
+    only_counted: bool,
 }
 
 /// Several operations, each upon what the ones before it did, without a trace: nothing is recorded and nothing stays.
@@ -84,6 +89,11 @@ impl<R> Prepared<R> {
     /// The entry that will be on record, for the log.
     pub fn entry(&self) -> &EntryDraft {
         &self.commit.entry
+    }
+
+    /// True for one of a flood of failures, which is counted and leaves no entry.
+    pub fn is_only_counted(&self) -> bool {
+        self.only_counted
     }
 
     /// True where it only tells how the server is: an administrator must be told that also while the disk is full and
@@ -117,6 +127,7 @@ impl Engine {
             crypto,
             clock,
             parsed,
+            failures: PerSecond::new(u32::MAX, u32::MAX),
             destroy_waiting_days: AtomicU16::new(0),
             past: Mutex::new(()),
             pages: Pages::default(),
@@ -204,8 +215,33 @@ impl Engine {
             detail: failure.or(done.detail).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
             changes: if reply.is_ok() { done.changes } else { Vec::new() },
         };
-        let commit = Commit { as_of: done.as_of, reads, valid_until, entry };
-        Prepared { commit, reply, purge: done.purge, loaded: done.loaded, binding }
+        let mut commit = Commit { as_of: done.as_of, reads, valid_until, entry };
+        let only_counted = reply.is_err() && caller.principal().is_some() && self.is_flood(&mut commit.entry);
+        Prepared { commit, reply, purge: done.purge, loaded: done.loaded, binding, only_counted }
+    }
+
+    /// Whether a failure is beyond what goes on record. The next one that does tells how many before it did not.
+    fn is_flood(&self, entry: &mut EntryDraft) -> bool {
+        match self.failures.admit(entry.principal, entry.time.seconds()) {
+            None => return true,
+            Some(0) => {}
+            Some(count) => {
+                let detail = entry.detail.take().unwrap_or_default();
+                entry.detail = Some(format!("{detail}; {count} failures before it are not on record"));
+            }
+        }
+        false
+    }
+
+    /// Puts so many refused and failed requests of one principal on record in a second, and counts the rest; without this
+    /// all are.
+    pub fn set_failures_recorded_max(&self, per_second: u32) {
+        self.failures.set_kind_max(per_second);
+    }
+
+    /// How many failures of floods that are over are not on record; told once.
+    pub fn failures_left_behind(&self) -> u64 {
+        self.failures.left_behind(self.clock.now().seconds())
     }
 
     /// Starts a rehearsal of what the caller asks.
@@ -222,7 +258,13 @@ impl Engine {
         prepared: Prepared<R>,
         done: impl FnOnce(Ended<R>) + Send + 'static,
     ) {
-        let Prepared { commit, reply, purge, loaded, binding } = prepared;
+        let Prepared { commit, reply, purge, loaded, binding, only_counted } = prepared;
+        if only_counted {
+            purge.iter().chain(&loaded).for_each(|object| {
+                self.parsed.remove(object);
+            });
+            return done(Ended::Done(self.store.published(), reply));
+        }
         // INVARIANT: the completion does not hold the engine: its last owner must not be the committer's own thread,
         // which would then have to wait for itself to close the store.
         let parsed = Arc::clone(&self.parsed);

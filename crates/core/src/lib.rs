@@ -11,6 +11,7 @@ pub mod lifecycle;
 pub mod model;
 pub mod operations;
 mod pages;
+pub mod per_second;
 pub mod ports;
 pub mod record;
 pub mod request;

@@ -25,6 +25,7 @@ use keyreeve_server::config::Config;
 use keyreeve_server::frontends::kmip::{Kmip, Settings};
 use keyreeve_server::frontends::rest::{Api, Feeds, Rest};
 use keyreeve_server::health::Health;
+use keyreeve_server::in_flight::InFlight;
 use keyreeve_server::listen::Peer;
 use keyreeve_server::memory::Memory;
 use keyreeve_server::reload::{Parts, Reloader};
@@ -180,10 +181,12 @@ fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, 
     let memory = Memory::Unlocked { why: "fuzzing".into(), has_swap: false };
     let scratch = (PathBuf::from("/scratch"), memory);
     let backups = Arc::new(Backups::new(engine.clone(), store.clone(), settings, scratch));
+    let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
     let parts = Parts {
         identity,
         authenticator: authenticator.clone(),
         backups: backups.clone(),
+        in_flight: in_flight.clone(),
         kmip,
         listeners: Vec::new(),
     };
@@ -196,6 +199,7 @@ fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, 
         reloader: Arc::new(Reloader::new(engine.clone(), config, parts)),
         resealing: Arc::new(Resealing::new(engine.clone(), store.clone())),
         backups,
+        in_flight,
         feeds: Feeds::default(),
     })
 }

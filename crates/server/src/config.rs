@@ -88,11 +88,25 @@ pub const SETTINGS: &[Setting] = &[
     live("limits.idle_seconds_max", "300", "Seconds without a byte, after which a connection is closed."),
     live("limits.drain_seconds_max", "30", "Seconds that open requests get when the server stops."),
     live("limits.message_bytes_max", "8388608", "Bytes of one request's body or message."),
-    live("limits.message_seconds_max", "60", "Seconds from the first byte of a KMIP message to its last."),
+    live(
+        "limits.in_flight_bytes_max",
+        "268435456",
+        "Bytes of all REST bodies over 64 KiB that are under way; what is beyond is told to try again.",
+    ),
+    live(
+        "limits.message_seconds_max",
+        "60",
+        "Seconds from the first byte of a request to its last, and for an answer to be taken, a long one more.",
+    ),
     live(
         "limits.failures_recorded_per_second_max",
         "10",
         "Failed authentications recorded for one source address in a second; the rest are counted.",
+    ),
+    live(
+        "limits.denials_recorded_per_second_max",
+        "100",
+        "Refused or failed requests recorded for one principal in a second; the rest are counted.",
     ),
     live("limits.feeds_max", "64", "Open feeds of the journal; a principal has 8 of them at most."),
     live("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
@@ -257,10 +271,14 @@ pub struct LimitsConfig {
     pub drain_seconds_max: u64,
     /// Bytes of a request's body or message.
     pub message_bytes_max: usize,
-    /// Seconds from the first byte of a KMIP message to its last.
+    /// Bytes of all long requests under way.
+    pub in_flight_bytes_max: usize,
+    /// Seconds for a request to come, and for an answer to be taken.
     pub message_seconds_max: u64,
     /// Failed authentications on record for one source in a second.
     pub failures_recorded_per_second_max: u32,
+    /// Refused or failed requests on record for one principal in a second.
+    pub denials_recorded_per_second_max: u32,
     /// Open feeds of the journal.
     pub feeds_max: usize,
 }
@@ -322,8 +340,10 @@ impl Default for LimitsConfig {
             idle_seconds_max: connections.idle_seconds_max,
             drain_seconds_max: connections.drain_seconds_max,
             message_bytes_max: 8 << 20,
+            in_flight_bytes_max: 256 << 20,
             message_seconds_max: 60,
             failures_recorded_per_second_max: 10,
+            denials_recorded_per_second_max: 100,
             feeds_max: 64,
         }
     }
@@ -338,6 +358,7 @@ impl LimitsConfig {
             handshake_seconds_max: self.handshake_seconds_max,
             idle_seconds_max: self.idle_seconds_max,
             drain_seconds_max: self.drain_seconds_max,
+            answer_seconds_max: self.message_seconds_max,
         }
     }
 }
@@ -501,8 +522,10 @@ mod tests {
                     idle_seconds_max: 1,
                     drain_seconds_max: 1,
                     message_bytes_max: 1,
+                    in_flight_bytes_max: 1,
                     message_seconds_max: 1,
                     failures_recorded_per_second_max: 1,
+                    denials_recorded_per_second_max: 1,
                     feeds_max: 1,
                 },
                 kmip: Kmip { interop: true, credentials_ignored: false },

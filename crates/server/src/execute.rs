@@ -33,6 +33,7 @@ pub async fn execute<O: Operation + 'static>(
     for _ in 0..ATTEMPTS_MAX {
         let prepared = prepare(engine, caller, &operation).await?;
         let line = Line::new(caller, prepared.entry());
+        let only_counted = prepared.is_only_counted();
         let reply = if engine.store().is_full() && prepared.needs_no_entry() {
             prepared.into_reply()
         } else {
@@ -42,7 +43,9 @@ pub async fn execute<O: Operation + 'static>(
                 Ended::Stale => continue,
             }
         };
-        line.log(begin, reply.as_ref().err());
+        if !only_counted {
+            line.log(begin, reply.as_ref().err());
+        }
         return reply;
     }
     warn!(request = %caller.request, attempts = ATTEMPTS_MAX, "given up: others keep changing the same data");

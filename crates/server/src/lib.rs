@@ -4,12 +4,14 @@ pub mod authn;
 pub mod backups;
 pub mod ceiling;
 pub mod config;
+mod descriptors;
 pub mod doctor;
 pub mod execute;
 pub mod frontends;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
+pub mod in_flight;
 pub mod listen;
 pub mod memory;
 pub mod offline;

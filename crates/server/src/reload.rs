@@ -15,8 +15,10 @@ use tracing::{info, warn};
 use crate::authn::{Authenticator, request_id};
 use crate::backups::Backups;
 use crate::config::{Anew, Change, Config, LimitsConfig};
+use crate::descriptors::connection_limits;
 use crate::execute::execute;
 use crate::frontends::kmip::{self, Kmip};
+use crate::in_flight::InFlight;
 use crate::listen::Limits;
 use crate::server_identity::{Checked, ServerIdentity};
 use crate::start::log;
@@ -38,6 +40,8 @@ pub struct Parts {
     pub authenticator: Arc<Authenticator>,
     /// The schedule of backups.
     pub backups: Arc<Backups>,
+    /// Bytes of requests that are under way.
+    pub in_flight: Arc<InFlight>,
     /// KMIP.
     pub kmip: Arc<Kmip>,
     /// The limits of each listener.
@@ -118,15 +122,18 @@ impl Reloader {
     }
 
     fn take_over(&self, Plan { anew, certificate }: Plan) {
-        let Parts { identity, authenticator, backups, kmip, listeners } = &self.parts;
+        let Parts { identity, authenticator, backups, in_flight, kmip, listeners } = &self.parts;
         let config = anew.config;
+        let connections = connection_limits(&config);
         if let Some(certificate) = certificate {
             identity.show(certificate);
         }
-        listeners.iter().for_each(|limits| limits.set(config.limits.connections()));
+        listeners.iter().for_each(|limits| limits.set(connections));
+        in_flight.set(config.limits.in_flight_bytes_max);
         kmip.set(kmip_settings(&config));
         authenticator.set_failures_max(config.limits.failures_recorded_per_second_max);
         backups.set(config.backup.settings());
+        self.engine.set_failures_recorded_max(config.limits.denials_recorded_per_second_max);
         self.engine.set_destroy_waiting_days(config.destroy.waiting_days);
         log::set_levels(&config.log);
         *self.config.write() = config;

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyreeve_core::access::Caller;
+use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::apply_dates::ApplyDates;
+use keyreeve_core::operations::server::Note;
 use keyreeve_core::{ErrorKind, Result};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
-use crate::authn::request_id;
+use crate::authn::{Authenticator, request_id};
 use crate::backups::Backups;
 use crate::execute::execute;
 use crate::listen::Shutdown;
@@ -26,6 +27,7 @@ pub async fn run(
     engine: Arc<Engine>,
     identity: Arc<ServerIdentity>,
     (resealing, backups): (Arc<Resealing>, Arc<Backups>),
+    authenticator: Arc<Authenticator>,
     mut shutdown: Shutdown,
 ) {
     let mut ticks = interval(Duration::from_secs(TICK_SECONDS));
@@ -38,6 +40,7 @@ pub async fn run(
             _ = ticks.tick() => {}
         }
         identity.renew_if_due();
+        count_failures(&engine, &authenticator).await;
         resealing.go_on_if_due();
         backups.go_on_if_due();
         if Instant::now() < dates_rest_until {
@@ -51,6 +54,22 @@ pub async fn run(
             Err(error) if error.kind() == ErrorKind::Unavailable => {}
             Err(error) => warn!(%error, "dates that have come could not be recorded"),
         }
+    }
+}
+
+/// Puts the counts of floods that are over on record.
+async fn count_failures(engine: &Arc<Engine>, authenticator: &Authenticator) {
+    let counts = [
+        (authenticator.failures_left_behind(), "failed authentications"),
+        (engine.failures_left_behind(), "refused or failed requests"),
+    ];
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        let detail = format!("{count} {what}, a minute ago or more, are not on record one by one");
+        warn!("{detail}");
+        let note = Note { action: Action::CountFailures, detail, denied: false };
+        let Ok(request) = request_id(engine) else { return };
+        // The store tells of its own failure.
+        let _ = execute(engine, &Caller::system(request), note).await;
     }
 }
 

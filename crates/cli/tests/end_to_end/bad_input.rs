@@ -60,12 +60,17 @@ fn keys_of_every_algorithm_live_their_life_on_a_server_with_a_passphrase() {
 
 /// A server made by `init` and run by `server` with a configuration file.
 pub(crate) fn real_server() -> (Folder, Server) {
+    real_server_with("")
+}
+
+/// The same with more lines in its configuration.
+pub(crate) fn real_server_with(more: &str) -> (Folder, Server) {
     let place = folder();
     let file = |name: &str| place.path().join(name);
     let (http, kmip) = (free_port(), free_port());
     fs::write(file("passphrase"), "correct horse battery staple\n").unwrap();
     let config = format!(
-        "[listen]\nhttp = \"127.0.0.1:{http}\"\nkmip = \"127.0.0.1:{kmip}\"\n[data]\ndir = {:?}\n[unlock]\npassphrase_file = {:?}\n",
+        "{more}[listen]\nhttp = \"127.0.0.1:{http}\"\nkmip = \"127.0.0.1:{kmip}\"\n[data]\ndir = {:?}\n[unlock]\npassphrase_file = {:?}\n",
         file("data"),
         file("passphrase")
     );

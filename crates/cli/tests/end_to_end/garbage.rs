@@ -14,6 +14,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use crate::http::Http;
 use crate::server::{Server, folder};
 
+/// A connection over TLS.
+pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
+
 /// Bad messages in one round, by kind.
 const HTTP: usize = 48_000;
 const KMIP: usize = 48_000;
@@ -139,11 +142,13 @@ fn send_bare(server: &Server, count: usize) {
     }
 }
 
-pub(crate) fn connect(
-    server: &Server,
-    config: &Arc<ClientConfig>,
-) -> StreamOwned<ClientConnection, TcpStream> {
-    let stream = TcpStream::connect(server.variable("KEYREEVE_KMIP_ADDR")).unwrap();
+pub(crate) fn connect(server: &Server, config: &Arc<ClientConfig>) -> Tls {
+    connect_to(server.variable("KEYREEVE_KMIP_ADDR"), config)
+}
+
+/// The same to any of its addresses.
+pub(crate) fn connect_to(address: &str, config: &Arc<ClientConfig>) -> Tls {
+    let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let name = ServerName::try_from("127.0.0.1").unwrap();

@@ -9,6 +9,7 @@ mod clients;
 mod crash;
 mod disk;
 mod files;
+mod floods;
 mod garbage;
 mod http;
 mod readme;

@@ -126,6 +126,7 @@ actions! {
     AcceptRollback "accept-rollback" System;
     Authenticate "authenticate" System;
     Initialize "initialize" System;
+    CountFailures "count-failures" System;
     Start "start" System;
     Stop "stop" System;
 }

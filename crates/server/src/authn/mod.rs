@@ -9,12 +9,13 @@ use keyreeve_core::engine::Engine;
 use keyreeve_core::model::{CredentialId, Principal, RequestId};
 use keyreeve_core::operations::principals;
 use keyreeve_core::operations::server::Note;
+use keyreeve_core::per_second::PerSecond;
 use keyreeve_core::{Error, ErrorKind, Result};
 use tracing::warn;
 
 use crate::execute::execute;
 use crate::listen::Peer;
-use crate::source::PerSecond;
+use crate::source::Source;
 
 pub mod certificate;
 pub mod enrolment;
@@ -26,7 +27,7 @@ const FAILURES_RECORDED_TOTAL_MAX: u32 = 100;
 /// Recognises callers by certificate and token.
 pub struct Authenticator {
     engine: Arc<Engine>,
-    failures: PerSecond,
+    failures: PerSecond<Source>,
     requests: RequestIds,
 }
 
@@ -40,7 +41,12 @@ impl Authenticator {
 
     /// Puts so many failures of one source on record in a second from now on.
     pub fn set_failures_max(&self, failures_recorded_per_second_max: u32) {
-        self.failures.set_source_max(failures_recorded_per_second_max);
+        self.failures.set_kind_max(failures_recorded_per_second_max);
+    }
+
+    /// How many failures of floods that are over are not on record; told once.
+    pub fn failures_left_behind(&self) -> u64 {
+        self.failures.left_behind(self.engine.clock().now().seconds())
     }
 
     /// Who asks, proven anew for every request, so that a revocation counts at once. Where a certificate and a token
@@ -98,7 +104,7 @@ impl Authenticator {
     async fn record(&self, caller: &Caller, peer: &Peer, error: &Error) {
         let cause = error.cause().unwrap_or(error.public());
         let second = self.engine.clock().now().seconds();
-        let Some(suppressed) = self.failures.admit(peer.address.ip().into(), second) else { return };
+        let Some(suppressed) = self.failures.admit(Source::from(peer.address.ip()), second) else { return };
         warn!(protocol = caller.protocol, peer = %peer.address, request = %caller.request, %cause, suppressed, "authentication failed");
         let mut detail = cause.to_owned();
         if suppressed > 0 {

@@ -1,14 +1,19 @@
 //! Limits on connections: how many, of whom, and how long a handshake, a silence and a drain may take. Not here: limits
 //! on messages and requests, which each front-end keeps, since only it knows where a message ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keyreeve_core::per_second::PerSecond;
 use parking_lot::{Mutex, RwLock};
 
-use crate::source::{PerSecond, Source};
+use super::activity::Activity;
+use crate::source::Source;
+
+/// A connection that was quiet for so long makes room where a listener is full.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// Log lines in a second about connections of one source that were refused.
 const REFUSALS_TOLD_MAX: u32 = 5;
@@ -27,6 +32,8 @@ pub struct LimitSettings {
     pub handshake_seconds_max: u64,
     /// Seconds without a byte in either direction. A front-end that streams sends a sign of life more often.
     pub idle_seconds_max: u64,
+    /// Seconds that an answer may take to leave; a long one gets more.
+    pub answer_seconds_max: u64,
     /// Seconds that open requests get to finish after a shutdown was asked for.
     pub drain_seconds_max: u64,
 }
@@ -38,6 +45,7 @@ impl Default for LimitSettings {
             connections_per_source_max: 1024,
             handshake_seconds_max: 10,
             idle_seconds_max: 300,
+            answer_seconds_max: 60,
             drain_seconds_max: 30,
         }
     }
@@ -53,14 +61,15 @@ pub struct Limits {
 struct Shared {
     settings: RwLock<LimitSettings>,
     open: Mutex<Open>,
-    refusals: PerSecond,
+    refusals: PerSecond<Source>,
 }
 
 #[derive(Default)]
 struct Open {
-    total: usize,
-    /// INVARIANT: no source stands here with 0.
+    /// INVARIANT: `of_source` counts these, and no source stands there with 0.
+    connections: BTreeMap<u64, (Source, Arc<Activity>)>,
     of_source: HashMap<Source, usize>,
+    next: u64,
 }
 
 /// Which limit leaves no place for a connection.
@@ -75,7 +84,9 @@ pub(super) enum NoPlace {
 /// The place of one connection, given back when dropped.
 pub(super) struct Place {
     shared: Arc<Shared>,
-    source: Source,
+    number: u64,
+    /// What the connection does; tells it too where it has to make room.
+    pub(super) activity: Arc<Activity>,
 }
 
 impl Limits {
@@ -97,7 +108,7 @@ impl Limits {
 
     /// Connections open now.
     pub fn connections_open(&self) -> usize {
-        self.shared.open.lock().total
+        self.shared.open.lock().connections.len()
     }
 
     pub(super) fn handshake_max(&self) -> Duration {
@@ -112,40 +123,70 @@ impl Limits {
         Duration::from_secs(self.settings().drain_seconds_max)
     }
 
+    pub(super) fn answer_max(&self) -> Duration {
+        Duration::from_secs(self.settings().answer_seconds_max)
+    }
+
     /// Takes a place for one connection of this address.
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, NoPlace> {
         let (source, settings) = (Source::from(address), self.settings());
         let mut open = self.shared.open.lock();
         let of_source = open.of_source.get(&source).copied().unwrap_or(0);
-        if open.total >= settings.connections_max {
-            return Err(NoPlace::Listener(open.total));
-        }
         if of_source >= settings.connections_per_source_max {
             return Err(NoPlace::Source(of_source));
         }
-        open.total += 1;
-        open.of_source.insert(source, of_source + 1);
+        let total = open.connections.len();
+        if total >= settings.connections_max && !open.make_room(of_source) {
+            return Err(NoPlace::Listener(total));
+        }
+        let number = open.next;
+        let activity = Arc::new(Activity::new());
+        open.next += 1;
+        open.connections.insert(number, (source, Arc::clone(&activity)));
+        *open.of_source.entry(source).or_default() += 1;
         drop(open);
-        Ok(Place { shared: Arc::clone(&self.shared), source })
+        Ok(Place { shared: Arc::clone(&self.shared), number, activity })
     }
 
     /// Whether the log tells of a refused connection of this address, and then how many before it it did not tell of.
     pub(super) fn tell(&self, address: IpAddr) -> Option<u64> {
         let second = i64::try_from(self.begin.elapsed().as_secs()).unwrap_or(i64::MAX);
-        self.shared.refusals.admit(address.into(), second)
+        self.shared.refusals.admit(Source::from(address), second)
+    }
+}
+
+impl Open {
+    /// Closes a connection that is quiet, of the source that has most, for one of a source that has fewer: nobody keeps
+    /// others away by being there.
+    fn make_room(&mut self, of_source: usize) -> bool {
+        let weight = |source: &Source| self.of_source.get(source).copied().unwrap_or(0);
+        let quiet = self.connections.iter().filter_map(|(number, (source, activity))| {
+            let weight = weight(source);
+            let quiet = (weight > of_source).then(|| activity.quiet()).filter(|quiet| *quiet >= QUIET)?;
+            Some((weight, quiet, *number))
+        });
+        let Some((_, _, number)) = quiet.max() else { return false };
+        if let Some(activity) = self.remove(number) {
+            activity.ask_to_end();
+        }
+        true
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Activity>> {
+        let (source, activity) = self.connections.remove(&number)?;
+        match self.of_source.get_mut(&source) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                self.of_source.remove(&source);
+            }
+        }
+        Some(activity)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut open = self.shared.open.lock();
-        open.total -= 1;
-        match open.of_source.get_mut(&self.source) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                open.of_source.remove(&self.source);
-            }
-        }
+        self.shared.open.lock().remove(self.number);
     }
 }
 
@@ -170,6 +211,35 @@ mod tests {
         drop(first);
         assert_eq!(limits.connections_open(), 2);
         let _again = limits.admit(address("2001:db8::3")).unwrap();
+    }
+
+    #[test]
+    fn where_all_places_are_taken_the_quietest_of_who_has_most_makes_room() {
+        let settings =
+            LimitSettings { connections_max: 5, connections_per_source_max: 4, ..LimitSettings::default() };
+        let limits = Limits::new(settings);
+        let admit = |text: &str| limits.admit(address(text));
+        let [first, second, third, fourth] = [(); 4].map(|()| admit("192.0.2.1").unwrap());
+        let other = admit("192.0.2.2").unwrap();
+        assert_eq!(admit("192.0.2.3").err(), Some(NoPlace::Listener(5)), "nobody was quiet for long");
+        first.activity.rest(QUIET);
+        second.activity.rest(QUIET * 2);
+        third.activity.rest(QUIET * 3);
+        other.activity.rest(QUIET * 4);
+        let work = third.activity.working().begin();
+        assert_eq!(
+            admit("192.0.2.1").err(),
+            Some(NoPlace::Source(4)),
+            "who has most makes no room for itself"
+        );
+        let new = admit("192.0.2.3").unwrap();
+        let ending = [&first, &second, &third, &fourth, &other].map(|place| place.activity.has_to_end());
+        assert_eq!(ending, [false, true, false, false, false]);
+        assert_eq!(limits.connections_open(), 5);
+        drop((second, work));
+        assert_eq!(limits.connections_open(), 5, "its place was given away already");
+        drop((first, third, fourth, other, new));
+        assert!(limits.connections_open() == 0 && limits.shared.open.lock().of_source.is_empty());
     }
 
     #[test]

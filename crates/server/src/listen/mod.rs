@@ -1,6 +1,7 @@
 //! Listeners: sockets, TLS, limits and the way to stop. Not here: what the bytes mean (frontends) and who the
 //! peer is (authn). Sockets that are accepted live only in this folder.
 
+mod activity;
 mod limits;
 mod refusal;
 mod shutdown;
@@ -11,7 +12,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyreeve_pki::CertificateInfo;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,10 +20,12 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
+pub use activity::{Work, Working};
+use limits::Place;
 pub use limits::{LimitSettings, Limits};
 use refusal::Refusal;
 pub use shutdown::{Shutdown, ShutdownTrigger, shutdown_signal};
-pub use stream::{Stream, Working};
+pub use stream::Stream;
 pub use tls::{ClientCertificate, Replacement, TlsEndpoint, TlsError, TlsSettings};
 
 /// Pause after a failed accept, which is most often a lack of file descriptors that time heals.
@@ -122,6 +125,7 @@ impl Listener {
     /// Accepts connections until a shutdown is asked for, then lets the open ones finish within the drain limit.
     pub async fn run<H: Handler>(self, handler: Arc<H>, mut shutdown: Shutdown) {
         let mut connections = JoinSet::new();
+        let mut failing_since: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -133,9 +137,18 @@ impl Listener {
                 accepted = self.socket.accept() => accepted,
             };
             match accepted {
-                Ok((socket, address)) => self.admit(socket, address, &handler, &shutdown, &mut connections),
+                Ok((socket, address)) => {
+                    if let Some(since) = failing_since.take() {
+                        let paused_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                        info!(listener = self.name, paused_ms, "accepting connections again");
+                    }
+                    self.admit(socket, address, &handler, &shutdown, &mut connections);
+                }
                 Err(cause) => {
-                    error!(listener = self.name, %cause, "cannot accept a connection");
+                    if failing_since.is_none() {
+                        error!(listener = self.name, %cause, "cannot accept connections: waiting, open ones go on");
+                        failing_since = Some(Instant::now());
+                    }
                     sleep(Duration::from_millis(ACCEPT_RETRY_MILLISECONDS)).await;
                 }
             }
@@ -162,11 +175,12 @@ impl Listener {
         };
         let (name, protection, limits) = (self.name, self.protection.clone(), self.limits.clone());
         let (handler, mut shutdown) = (Arc::clone(handler), shutdown.clone());
-        connections.spawn(async move {
+        let activity = Arc::clone(&place.activity);
+        let served = async move {
             let opened = tokio::select! {
                 biased;
                 () = shutdown.requested() => return,
-                opened = open(socket, &protection, &limits) => opened,
+                opened = open(socket, &protection, &limits, &place) => opened,
             };
             match opened {
                 Ok((stream, certificate)) => {
@@ -184,6 +198,14 @@ impl Listener {
                 }
             }
             drop(place);
+        };
+        connections.spawn(async move {
+            tokio::select! {
+                () = served => {}
+                () = activity.end_asked() => {
+                    debug!(listener = name, peer = %address, "closed for another, since it was quiet");
+                }
+            }
         });
     }
 
@@ -213,6 +235,7 @@ async fn open(
     socket: TcpStream,
     protection: &Protection,
     limits: &Limits,
+    place: &Place,
 ) -> Result<(Stream, Option<CertificateInfo>), Refusal> {
     // Answers are written whole, so waiting to fill a packet only costs time.
     socket.set_nodelay(true).map_err(|error| Refusal::from_io(&error, ""))?;
@@ -223,7 +246,7 @@ async fn open(
             (stream::Transport::Tls(Box::new(stream)), certificate)
         }
     };
-    Ok((Stream::new(transport, limits.idle_max()), certificate))
+    Ok((Stream::new(transport, limits, Arc::clone(&place.activity)), certificate))
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! A connection's bytes, with or without TLS, and its idle limit. Not here: handshakes and messages.
+//! A connection's bytes, with or without TLS, its idle limit, and the limit on how slowly it takes answers. Not here: handshakes and messages.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,32 +12,18 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::activity::{Activity, Working};
+use super::limits::Limits;
+
+/// Bytes of an answer that the other end takes in a second at least, once it was waited for: a long answer gets more time.
+const ANSWER_BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+
 /// A connection; reading and writing fail with `TimedOut` once neither made progress for the idle limit, while nobody works
-/// on an answer.
+/// on an answer. Writing fails so too where the other end takes an answer too slowly.
 pub struct Stream {
     transport: Transport,
     idle: Idle,
-}
-
-/// Whether somebody works on an answer: then the other end is silent because it waits.
-#[derive(Clone, Default)]
-pub struct Working(Arc<AtomicUsize>);
-
-/// Somebody works until this is dropped.
-pub struct Work(Working);
-
-impl Working {
-    /// Begins to work.
-    pub fn begin(&self) -> Work {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Work(self.clone())
-    }
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
+    answer: Answer,
 }
 
 pub(super) enum Transport {
@@ -47,15 +32,16 @@ pub(super) enum Transport {
 }
 
 impl Stream {
-    pub(super) fn new(transport: Transport, idle_max: Duration) -> Self {
-        let timer = Box::pin(sleep(idle_max));
-        let idle = Idle { max: idle_max, progress: Instant::now(), timer, working: Working::default() };
-        Self { transport, idle }
+    pub(super) fn new(transport: Transport, limits: &Limits, activity: Arc<Activity>) -> Self {
+        let max = limits.idle_max();
+        activity.progress();
+        let idle = Idle { max, progress: Instant::now(), timer: Box::pin(sleep(max)), activity };
+        Self { transport, idle, answer: Answer { max: limits.answer_max(), stalled: None } }
     }
 
     /// Tells this stream that somebody works on an answer.
     pub fn working(&self) -> Working {
-        self.idle.working.clone()
+        self.idle.activity.working().clone()
     }
 
     fn transport(&mut self) -> Pin<&mut dyn Duplex> {
@@ -75,18 +61,19 @@ struct Idle {
     max: Duration,
     progress: Instant,
     timer: Pin<Box<Sleep>>,
-    working: Working,
+    activity: Arc<Activity>,
 }
 
 impl Idle {
     fn check<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.progress = Instant::now();
+            self.activity.progress();
             return polled;
         }
         loop {
             ready!(self.timer.as_mut().poll(context));
-            if self.working.0.load(Ordering::Relaxed) > 0 {
+            if self.activity.working().is_on() {
                 self.progress = Instant::now();
             }
             let deadline = self.progress + self.max;
@@ -97,6 +84,58 @@ impl Idle {
             }
             self.timer.as_mut().reset(deadline);
         }
+    }
+}
+
+/// Measures how slowly an answer is taken, from the first time that it had to be waited for until all of it has left.
+struct Answer {
+    max: Duration,
+    stalled: Option<Stalled>,
+}
+
+struct Stalled {
+    begin: Instant,
+    bytes: u64,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Answer {
+    fn check<T>(&mut self, polled: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            return polled;
+        }
+        let max = self.max;
+        let begin = || Stalled { begin: Instant::now(), bytes: 0, timer: Box::pin(sleep(max)) };
+        let stalled = self.stalled.get_or_insert_with(begin);
+        loop {
+            ready!(stalled.timer.as_mut().poll(context));
+            let allowed = max + Duration::from_secs(stalled.bytes / ANSWER_BYTES_PER_SECOND_MIN);
+            if stalled.begin.elapsed() >= allowed {
+                let seconds = allowed.as_secs();
+                let reason =
+                    format!("an answer was not taken within {seconds} s (limits.message_seconds_max)");
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, reason)));
+            }
+            stalled.timer.as_mut().reset(stalled.begin + allowed);
+        }
+    }
+
+    fn written(
+        &mut self,
+        polled: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(bytes)), Some(stalled)) = (&polled, &mut self.stalled) {
+            stalled.bytes = stalled.bytes.saturating_add(*bytes as u64);
+        }
+        self.check(polled, context)
+    }
+
+    fn flushed(&mut self, polled: Poll<io::Result<()>>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if polled.is_ready() {
+            self.stalled = None;
+        }
+        self.check(polled, context)
     }
 }
 
@@ -118,7 +157,8 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = self.transport().poll_write(context, bytes);
-        self.idle.check(polled, context)
+        let polled = self.idle.check(polled, context);
+        self.answer.written(polled, context)
     }
 
     fn poll_write_vectored(
@@ -127,7 +167,8 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = self.transport().poll_write_vectored(context, slices);
-        self.idle.check(polled, context)
+        let polled = self.idle.check(polled, context);
+        self.answer.written(polled, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -139,11 +180,13 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = self.transport().poll_flush(context);
-        self.idle.check(polled, context)
+        let polled = self.idle.check(polled, context);
+        self.answer.flushed(polled, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = self.transport().poll_shutdown(context);
-        self.idle.check(polled, context)
+        let polled = self.idle.check(polled, context);
+        self.answer.flushed(polled, context)
     }
 }

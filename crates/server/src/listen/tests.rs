@@ -269,6 +269,7 @@ const SETTINGS: LimitSettings = LimitSettings {
     connections_per_source_max: 64,
     handshake_seconds_max: 1,
     idle_seconds_max: 30,
+    answer_seconds_max: 30,
     drain_seconds_max: 1,
 };
 
@@ -389,6 +390,36 @@ async fn who_waits_for_an_answer_is_not_idle() {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let answers = async { (stream.read_u8().await.unwrap(), stream.read_u8().await.unwrap()) };
     assert_eq!(timeout(Duration::from_secs(20), answers).await.unwrap(), (b'k', b'i'));
+}
+
+#[tokio::test]
+async fn who_takes_no_answers_is_cut_and_who_takes_them_slowly_is_not() {
+    struct Talker;
+    impl Handler for Talker {
+        async fn serve(&self, mut connection: Connection) {
+            let block = [7; 64 << 10];
+            while connection.stream.write_all(&block).await.is_ok() {}
+        }
+    }
+    let limits = Limits::new(LimitSettings { answer_seconds_max: 1, ..SETTINGS });
+    let listener = Listener::bind("test", LOOPBACK, Protection::PlainLoopback, &limits).await.unwrap();
+    let address = listener.address();
+    let (_trigger, shutdown) = shutdown_signal();
+    tokio::spawn(listener.run(Arc::new(Talker), shutdown));
+    let mut taken = vec![0; 512 << 10];
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.read_exact(&mut taken).await.unwrap();
+    let mut deaf = TcpStream::connect(address).await.unwrap();
+    deaf.read_exact(&mut [0]).await.unwrap();
+    let slowly = async {
+        while limits.connections_open() == 2 {
+            slow.read_exact(&mut taken).await.unwrap();
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), slowly).await.expect("who takes nothing is cut");
+    assert_eq!(limits.connections_open(), 1);
+    slow.read_exact(&mut taken).await.unwrap();
 }
 
 #[tokio::test]

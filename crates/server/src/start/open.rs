@@ -55,6 +55,7 @@ impl Opened {
         passphrase_file.iter().chain(key_file).chain(share_files).for_each(|file| warn_of_readers(file));
         let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock)
             .with_destroy_waiting_days(config.destroy.waiting_days);
+        engine.set_failures_recorded_max(config.limits.denials_recorded_per_second_max);
         let opened = Self { engine: Arc::new(engine), failure, store };
         let signer = RecordKey::Server(SIGNER.into());
         if opened.store.get(&signer).map_err(StartError::operation("read the store"))?.is_some() {

@@ -16,9 +16,11 @@ use super::open::Opened;
 use crate::authn::Authenticator;
 use crate::backups::Backups;
 use crate::config::Config;
+use crate::descriptors;
 use crate::frontends::kmip::Kmip;
 use crate::frontends::rest::{Api, Feeds, Rest};
 use crate::health::Health;
+use crate::in_flight::InFlight;
 use crate::listen::{ClientCertificate, Limits, Listener, Protection, Shutdown, shutdown_signal};
 use crate::memory::{self, protect};
 use crate::offline::{
@@ -104,6 +106,7 @@ async fn run(
     stop: StopOn,
     ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
+    descriptors::raise();
     let mut stop = Stop::new(stop)?;
     let authority = Arc::new(opened.authority()?);
     let identity = Arc::new(ServerIdentity::new(authority.clone(), config, opened.engine.clock().clone())?);
@@ -115,6 +118,7 @@ async fn run(
         opened.engine.clone(),
         identity,
         (server.resealing.clone(), server.backups.clone()),
+        server.authenticator.clone(),
         shutdown,
     ));
     let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
@@ -154,6 +158,7 @@ async fn run(
 /// What the listeners share.
 struct Server {
     health: Health,
+    authenticator: Arc<Authenticator>,
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
     resealing: Arc<Resealing>,
@@ -181,27 +186,30 @@ impl Server {
         let backups =
             Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
         let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
-        let limits = [(); 3].map(|()| Limits::new(config.limits.connections()));
+        let limits = [(); 3].map(|()| Limits::new(descriptors::connection_limits(config)));
+        let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
         let parts = Parts {
             identity: identity.clone(),
             authenticator: authenticator.clone(),
             backups: backups.clone(),
+            in_flight: in_flight.clone(),
             kmip: kmip.clone(),
             listeners: limits.to_vec(),
         };
         let reloader = Arc::new(Reloader::new(engine.clone(), config.clone(), parts));
         let rest = Arc::new(Rest::new(Api {
             engine,
-            authenticator,
+            authenticator: authenticator.clone(),
             authority,
             health: health.clone(),
             started: Instant::now(),
+            in_flight,
             reloader: reloader.clone(),
             resealing: resealing.clone(),
             backups: backups.clone(),
             feeds: Feeds::default(),
         }));
-        Self { health, rest, kmip, resealing, backups, reloader, limits }
+        Self { health, authenticator, rest, kmip, resealing, backups, reloader, limits }
     }
 
     async fn listen(

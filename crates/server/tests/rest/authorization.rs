@@ -165,6 +165,7 @@ const NOT_OVER_REST: &[Action] = &[
     Action::Hash,
     Action::Query,
     Action::Authenticate,
+    Action::CountFailures,
     Action::Initialize,
     Action::Start,
     Action::Stop,

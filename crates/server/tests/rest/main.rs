@@ -7,6 +7,7 @@ mod batch;
 mod conditional;
 mod dev;
 mod feed;
+mod floods;
 mod harness;
 mod key_life;
 mod material;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
+use keyreeve_core::per_second::PerSecond;
 use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::message::{
     RejectedRequest, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage,
@@ -17,6 +18,7 @@ use tracing::warn;
 
 use crate::authn::Authenticator;
 use crate::listen::Peer;
+use crate::source::Source;
 
 mod answer;
 mod attributes;
@@ -48,6 +50,10 @@ mod transparent;
 use answer::whole;
 use errors::Failure;
 
+/// Log lines in a second about messages of one source that could not be read, and of all sources.
+const UNREAD_TOLD_MAX: u32 = 10;
+const UNREAD_TOLD_TOTAL_MAX: u32 = 100;
+
 /// What the front-end allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -67,12 +73,19 @@ pub struct Kmip {
     engine: Arc<Engine>,
     authenticator: Arc<Authenticator>,
     settings: RwLock<Settings>,
+    /// Messages that could not be read, as the log tells of them.
+    unread: PerSecond<Source>,
 }
 
 impl Kmip {
     /// Over these parts.
     pub fn new(engine: Arc<Engine>, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
-        Self { engine, authenticator, settings: RwLock::new(settings) }
+        Self {
+            engine,
+            authenticator,
+            settings: RwLock::new(settings),
+            unread: PerSecond::new(UNREAD_TOLD_MAX, UNREAD_TOLD_TOTAL_MAX),
+        }
     }
 
     /// Allows something else from the next message on.
@@ -148,7 +161,11 @@ impl Kmip {
     }
 
     fn reject(&self, peer: &Peer, rejected: &RejectedRequest) -> SecretBytes {
-        warn!(peer = %peer.address, cause = %rejected.error, "a KMIP message could not be read");
+        if let Some(suppressed) =
+            self.unread.admit(peer.address.ip().into(), self.engine.clock().now().seconds())
+        {
+            warn!(peer = %peer.address, cause = %rejected.error, suppressed, "a KMIP message could not be read");
+        }
         self.rejected(rejected)
     }
 

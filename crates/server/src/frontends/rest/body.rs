@@ -1,17 +1,20 @@
 //! Bodies of requests, read within limits. Any of them may hold secrets, so all that is kept of one is zeroized when it is
 //! dropped. Not here: what a body says (request).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
+use parking_lot::Mutex;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::errors::{Code, Problem, Result};
 use crate::config::LimitsConfig;
+use crate::in_flight::Reserved;
 
 /// A part of a JSON body, as text that is still to be read. May hold secrets.
 pub(super) struct RawJson(Zeroizing<String>);
@@ -40,7 +43,10 @@ pub(super) async fn read(
     bytes_beyond_limit: usize,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let seconds_max = limits.message_seconds_max;
-    let body = collect(request.into_body(), limits.message_bytes_max.saturating_add(bytes_beyond_limit));
+    let bytes_max = limits.message_bytes_max.saturating_add(bytes_beyond_limit);
+    let reserved = request.extensions().get::<Arc<Mutex<Reserved>>>().cloned();
+    let reserve = |bytes| reserved.as_ref().is_none_or(|reserved| reserved.lock().grow_to(bytes));
+    let body = collect(request.into_body(), bytes_max, reserve);
     match tokio::time::timeout(Duration::from_secs(seconds_max), body).await {
         Ok(body) => body,
         Err(_) => {
@@ -53,7 +59,11 @@ pub(super) async fn read(
 
 /// Of a body that is too large as much again is read and dropped, since most clients look for an answer only once
 /// they have sent all.
-async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>> {
+async fn collect(
+    mut body: axum::body::Body,
+    bytes_max: usize,
+    reserve: impl Fn(usize) -> bool,
+) -> Result<Zeroizing<Vec<u8>>> {
     let (mut bytes, mut bytes_seen) = (Zeroizing::new(Vec::new()), 0);
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     while announced <= 2 * bytes_max && bytes_seen <= 2 * bytes_max {
@@ -62,6 +72,11 @@ async fn collect(mut body: axum::body::Body, bytes_max: usize) -> Result<Zeroizi
         let Ok(data) = frame.into_data() else { continue };
         bytes_seen += data.len();
         if bytes_seen <= bytes_max {
+            if !reserve(bytes_seen) {
+                let detail =
+                    "too many bytes of requests are under way (limits.in_flight_bytes_max): try again";
+                return Err(Problem::new(Code::Unavailable, detail));
+            }
             append(&mut bytes, &data);
         }
     }

@@ -17,7 +17,9 @@ use hyper_util::service::TowerToHyperService;
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::Operation;
+use keyreeve_core::per_second::PerSecond;
 use keyreeve_pki::CertificateAuthority;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use tracing::{debug, error, info};
@@ -26,9 +28,11 @@ use crate::authn::Authenticator;
 use crate::backups::Backups;
 use crate::execute::{REQUEST_LOG, execute};
 use crate::health::Health;
+use crate::in_flight::InFlight;
 use crate::listen::{Connection, Handler, Peer, Working};
 use crate::reload::Reloader;
 use crate::reseal::Resealing;
+use crate::source::Source;
 
 mod answer;
 mod backups;
@@ -62,15 +66,16 @@ mod tokens;
 use errors::{Code, Problem, Untold};
 pub use feed::Feeds;
 
-/// Seconds that a request's head may take, and that a connection is kept without one.
-const HEAD_SECONDS_MAX: u64 = 60;
-
 /// Bytes of a request's head, and so of what a connection holds for a stranger.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Answers in a row, to requests that nobody proved to have sent, after which a connection is closed: strangers must
 /// not keep the places of others.
 const UNPROVEN_MAX: u32 = 16;
+
+/// Log lines in a second about requests that nobody proved to have sent, of one source and of all.
+const LINES_OF_STRANGER_MAX: u32 = 10;
+const LINES_OF_STRANGERS_MAX: u32 = 100;
 
 /// What the API works with.
 pub struct Api {
@@ -84,6 +89,8 @@ pub struct Api {
     pub health: Health,
     /// When the server started.
     pub started: Instant,
+    /// Bytes of requests that are under way.
+    pub in_flight: Arc<InFlight>,
     /// The limits that hold, and how others come to hold.
     pub reloader: Arc<Reloader>,
     /// The root key, and how far what hangs on it is sealed anew.
@@ -107,12 +114,26 @@ impl Api {
 /// The front-end.
 pub struct Rest {
     pub(crate) router: Router,
+    lines: Lines,
+    in_flight: Arc<InFlight>,
+    reloader: Arc<Reloader>,
 }
+
+/// Log lines about requests of strangers that came to no operation, for each source so many in a second.
+#[derive(Clone)]
+struct Lines(Arc<(PerSecond<Source>, Instant)>);
 
 impl Rest {
     /// Over these parts.
     pub fn new(api: Api) -> Self {
-        Self { router: router(Arc::new(api)) }
+        let lines = PerSecond::new(LINES_OF_STRANGER_MAX, LINES_OF_STRANGERS_MAX);
+        let (in_flight, reloader) = (api.in_flight.clone(), api.reloader.clone());
+        Self {
+            router: router(Arc::new(api)),
+            in_flight,
+            reloader,
+            lines: Lines(Arc::new((lines, Instant::now()))),
+        }
     }
 }
 
@@ -120,7 +141,8 @@ impl Handler for Rest {
     async fn serve(&self, connection: Connection) {
         let Connection { stream, peer, mut shutdown } = connection;
         let address = peer.address;
-        let (unproven, working) = (Unproven::default(), stream.working());
+        let (unproven, working, lines) = (Unproven::default(), stream.working(), self.lines.clone());
+        let in_flight = self.in_flight.clone();
         let hang_up = Arc::new(Notify::new());
         let line = feed::Line { shutdown: shutdown.clone(), hang_up: Arc::clone(&hang_up) };
         let service =
@@ -129,12 +151,14 @@ impl Handler for Rest {
                 request.extensions_mut().insert(peer.clone());
                 request.extensions_mut().insert(unproven.clone());
                 request.extensions_mut().insert(working.clone());
+                request.extensions_mut().insert(lines.clone());
+                request.extensions_mut().insert(in_flight.clone());
                 request.extensions_mut().insert(line.clone());
                 request
             });
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(HEAD_SECONDS_MAX))
+            .header_read_timeout(Duration::from_secs(self.reloader.limits().message_seconds_max))
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let mut serving = std::pin::pin!(serving);
@@ -174,19 +198,37 @@ struct Unproven(Arc<AtomicU32>);
 /// Logs the requests that came to no operation; of the others `execute` tells. Their bodies may be unread, which ends
 /// the connection: the answer says so, lest the next request be sent into the void. So does the last answer to a
 /// stranger.
-async fn tell(request: Request, next: Next) -> Response {
+async fn tell(mut request: Request, next: Next) -> Response {
     let has_body = !request.body().is_end_stream();
     let (begin, method, path) = (Instant::now(), request.method().clone(), request.uri().path().to_owned());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
     let unproven = request.extensions().get::<Unproven>().cloned().unwrap_or_default();
     unproven.0.fetch_add(1, Ordering::Relaxed);
+    let lines = request.extensions().get::<Lines>().cloned();
+    // Until the answer is made, by then the body is gone.
+    let in_flight = request.extensions().get::<Arc<InFlight>>().map(InFlight::reserve);
+    let in_flight = in_flight.map(|reserved| Arc::new(Mutex::new(reserved)));
+    if let Some(in_flight) = &in_flight {
+        request.extensions_mut().insert(in_flight.clone());
+    }
     // A backup may take longer than a connection may be silent. Reading a body has a limit of its own.
     let work = request.extensions().get::<Working>().map(Working::begin);
     let mut response = next.run(request).await;
     drop(work);
-    if let Some(Untold { code, detail, cause }) = response.extensions().get::<Untold>() {
+    let is_stranger = unproven.0.load(Ordering::Relaxed) > 0;
+    let told = |Lines(lines): &Lines| match peer.filter(|_| is_stranger) {
+        Some(peer) => {
+            let second = i64::try_from(lines.1.elapsed().as_secs()).unwrap_or(i64::MAX);
+            lines.0.admit(peer.ip().into(), second)
+        }
+        None => Some(0),
+    };
+    if let Some(Untold { code, detail, cause }) = response.extensions().get::<Untold>()
+        && let Some(suppressed) = lines.as_ref().map_or(Some(0), told)
+    {
+        let suppressed = (suppressed > 0).then_some(suppressed);
         let microseconds = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        info!(target: REQUEST_LOG, ?peer, object = %path, outcome = code, microseconds, detail, "rest {method}");
+        info!(target: REQUEST_LOG, ?peer, object = %path, outcome = code, microseconds, detail, suppressed, "rest {method}");
         if let Some(cause) = cause {
             error!(%method, path, cause, "a request failed");
         }
