@@ -256,7 +256,7 @@ pub(crate) fn open_tree(
 /// What the cells of backup targets hold, as far as they can be reached.
 fn other_cells(options: &StoreOptions, index: &Index) -> Vec<CellEntry> {
     let opener = options.opener();
-    let read = |place: &str| Some(opener.open(place).ok()?.cell().ok()?.read().unwrap_or_default());
+    let read = |place: &str| Some(opener.open(place).ok()?.former_cell().ok()?.read().unwrap_or_default());
     let places = places_on_record(index).unwrap_or_default();
     let cells = places.iter().filter(|place| place.kind == PlaceKind::Target && place.has_cell);
     cells.filter_map(|place| read(&place.name)).flatten().collect()

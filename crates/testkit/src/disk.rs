@@ -119,9 +119,20 @@ impl FaultyDisk {
         state.files[id].seen.clone()
     }
 
-    /// Makes the folder at `path` a file system of its own; what lies in none is on the first one.
+    /// Makes the folder at `path` a file system of its own, with what lay there when it was unmounted; what lies in none
+    /// is on the first one.
     pub fn mount(&self, path: &Path) {
-        self.state().mounts.insert(path.to_owned());
+        let state = &mut *self.state();
+        state.mounts.insert(path.to_owned());
+        state.names.extend(state.unmounted.remove(path).unwrap_or_default());
+    }
+
+    /// Takes the file system at `path` away: the folder is an empty one of the first file system then.
+    pub fn unmount(&self, path: &Path) {
+        let state = &mut *self.state();
+        state.mounts.remove(path);
+        let names = state.names.extract_if(.., |name, _| name != path && name.starts_with(path)).collect();
+        state.unmounted.insert(path.to_owned(), names);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -311,6 +322,8 @@ struct State {
     pending_names: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
     mounts: BTreeSet<PathBuf>,
+    /// What lies on each file system that was unmounted.
+    unmounted: BTreeMap<PathBuf, BTreeMap<PathBuf, Node>>,
     changes: u64,
     changes_left: Option<u64>,
     power_failed_now: bool,

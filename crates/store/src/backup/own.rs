@@ -26,19 +26,19 @@ impl Own {
         address: &str,
         others: impl IntoIterator<Item = &'a str>,
     ) -> Result<()> {
-        let target = self.lies(address);
+        let lies = self.lies(address);
+        let [target, its_cell] = &lies;
         let (dir, cell) = (self.disk.resolve(&self.dir), self.disk.resolve(&self.cell));
-        let its_cell = target.with_added_extension("cell");
         let what = if target.starts_with(&dir) {
             "it lies in the data folder, and would be lost with it".to_owned()
-        } else if dir.starts_with(&target) {
+        } else if dir.starts_with(target) {
             "the data folder lies in it: a copy of the target would be one of the data folder too".to_owned()
-        } else if cell.starts_with(&target) {
+        } else if cell.starts_with(target) {
             "this machine's epoch key lies in it: a copy of the target would bring destroyed keys back"
                 .to_owned()
         } else if its_cell.starts_with(&dir) || its_cell.starts_with(&cell) {
             "its own epoch key would lie upon this machine's".to_owned()
-        } else if let Some(other) = others.into_iter().find(|other| meet(&target, &self.lies(other))) {
+        } else if let Some(other) = others.into_iter().find(|other| meet(&lies, &self.lies(other))) {
             format!(
                 "it and the target {other} lie in each other, so that a copy of one holds the epoch key of the other"
             )
@@ -51,21 +51,21 @@ impl Own {
         ))
     }
 
-    /// Where a target lies, so that one can be told to lie in another: a folder, or a bucket and a prefix.
-    fn lies(&self, address: &str) -> PathBuf {
-        match address.strip_prefix("file://") {
-            Some(folder) => self.disk.resolve(Path::new(folder)),
+    /// Where a target and its cell lie, so that one can be told to lie in another: a folder, or a bucket and a prefix.
+    /// Where the folder is a link, the cell lies beside the link, not beside what it leads to.
+    fn lies(&self, address: &str) -> [PathBuf; 2] {
+        [address.to_owned(), format!("{address}.cell")].map(|address| match address.strip_prefix("file://") {
+            Some(path) => self.disk.resolve(Path::new(path)),
             None => address.into(),
-        }
+        })
     }
 }
 
-/// Whether one of two targets lies in the other, with its cell or without.
-fn meet(one: &Path, other: &Path) -> bool {
-    let within = |one: &Path, other: &Path| {
-        one.starts_with(other) || one.with_added_extension("cell").starts_with(other)
-    };
-    within(one, other) || within(other, one)
+/// Whether one of two targets lies in the other, with its cell or without, or both have one cell.
+fn meet(one: &[PathBuf; 2], other: &[PathBuf; 2]) -> bool {
+    let within =
+        |one: &[PathBuf; 2], other: &[PathBuf; 2]| one.iter().any(|path| path.starts_with(&other[0]));
+    within(one, other) || within(other, one) || one[1] == other[1]
 }
 
 #[cfg(test)]
@@ -87,15 +87,53 @@ mod tests {
             |target: &str| own.check_apart(&address(target), [&*address("other/keys"), "s3://bucket/keys"]);
         std::fs::create_dir_all(path("other/keys/t1")).unwrap();
         std::os::unix::fs::symlink(path("other"), path("another")).unwrap();
-        let by_the_machine =
-            ["data", "data/backup", "data/x/../backup", "", "cells", "link/backup", "cells/here"];
-        let by_the_other = ["other", "other/keys", "other/keys/t1", "other/keys.cell", "another/keys/x"];
+        // The folder is elsewhere, its cell beside the link, or the other way round.
+        std::fs::create_dir_all(path("srv/keys")).unwrap();
+        let links = [
+            ("srv/keys", "data/out"),
+            ("srv/keys", "other/keys/out"),
+            ("other/keys.cell", "srv/one.cell"),
+            ("other/keys", "srv/two"),
+            ("cells/here.cell", "srv/three.cell"),
+            ("data", "srv/four"),
+        ];
+        for (at, link) in links {
+            std::os::unix::fs::symlink(path(at), path(link)).unwrap();
+        }
+        for file in ["cells/here.cell", "other/keys.cell"] {
+            std::fs::create_dir_all(path(file).parent().unwrap()).unwrap();
+            std::fs::write(path(file), []).unwrap();
+        }
+        let by_the_machine = [
+            "data",
+            "data/backup",
+            "data/x/../backup",
+            "",
+            "cells",
+            "link/backup",
+            "cells/here",
+            "data/out",
+            "srv/three",
+            "srv/four",
+        ];
+        let by_the_other = [
+            "other",
+            "other/keys",
+            "other/keys/t1",
+            "other/keys.cell",
+            "another/keys/x",
+            "other/keys/out",
+            "srv/one",
+            "srv/two",
+        ];
         for wrong in by_the_machine.into_iter().chain(by_the_other) {
             let refused = check(wrong).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::InvalidField, "{wrong}");
             assert!(refused.public().contains("choose another"), "{refused}");
         }
-        for good in ["data2", "backup", "cells/there", "data/../backup", "other/keys2", "other/key"] {
+        for good in
+            ["data2", "srv/keys", "backup", "cells/there", "data/../backup", "other/keys2", "other/key"]
+        {
             check(good).unwrap();
         }
         let check = |target: &str| own.check_apart(target, ["s3://bucket/keys"]);

@@ -151,33 +151,29 @@ impl Registered {
         let invalid = |error: super::targets::TargetError| BackupError::from(error).refusal();
         let target = self.opener.open(address).map_err(invalid)?;
         let name = target.address().to_owned();
-        if let Some(shipper) = self.find(&name) {
-            if shipper.is_well() {
-                return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
-            }
-            // Whoever registers it anew means this place, also where its claim is gone.
-            Claim::acquire(target, self.shared.source.claimant, take_over).map_err(BackupError::refusal)?;
-            return shipper.keep().map(|()| name).map_err(BackupError::refusal);
+        let shipper = self.find(&name);
+        if shipper.as_ref().is_some_and(|shipper| shipper.is_well()) {
+            return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
         }
-        self.check_apart(&name, &target_places(&self.shared.index)?)?;
-        if cell {
+        let places = target_places(&self.shared.index)?;
+        // On record already where it went astray, or could not be opened when the store was.
+        let known = places.iter().find(|place| place.name == name);
+        let has_cell = known.map_or(cell, |place| place.has_cell);
+        self.check_apart(&name, &places)?;
+        if has_cell {
             // Asked before anything is written: where overwritten objects are kept, there can be no cell.
             target.cell().map_err(invalid)?;
         }
+        // Whoever registers it anew means this place, also where its claim is gone.
         Claim::acquire(target.clone(), self.shared.source.claimant, take_over)
             .map_err(BackupError::refusal)?;
-        let known = target_places(&self.shared.index)?.into_iter().find(|place| place.name == name);
-        let has_cell = match known {
-            // On record already, but it could not be opened when the store was.
-            Some(place) => place.has_cell,
-            None => {
-                let (kind, domain) = (PlaceKind::Target, target.domain());
-                let new = NewPlace { name: name.clone(), kind, has_cell: cell, domain, confirmed: 0 };
-                self.places.register(Action::RegisterTarget, new)?;
-                cell
-            }
-        };
-        self.attach(target, has_cell)?.keep().map_err(BackupError::refusal)?;
+        if known.is_none() {
+            let (kind, domain) = (PlaceKind::Target, target.domain());
+            let new = NewPlace { name: name.clone(), kind, has_cell, domain, confirmed: 0 };
+            self.places.register(Action::RegisterTarget, new)?;
+        }
+        let shipper = shipper.map_or_else(|| self.attach(target, has_cell), Ok)?;
+        shipper.keep().map_err(BackupError::refusal)?;
         Ok(name)
     }
 

@@ -428,6 +428,10 @@ impl Replica for Shipper {
     fn cell(&self) -> Result<Arc<dyn Cell>> {
         self.target.cell().map_err(|error| told(error.into()))
     }
+
+    fn former_cell(&self) -> Result<Arc<dyn Cell>> {
+        self.target.former_cell().map_err(|error| told(error.into()))
+    }
 }
 
 /// What a backup's failure is to the rest of the store.

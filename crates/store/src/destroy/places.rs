@@ -58,6 +58,14 @@ pub(crate) trait Replica: Send + Sync {
     /// # Errors
     /// Also where it can have none any more, as it has come to keep what is overwritten: such a place stays pending.
     fn cell(&self) -> Result<Arc<dyn Cell>>;
+
+    /// The same, to be erased: also where none may come to lie any more.
+    ///
+    /// # Errors
+    /// Where what is erased there would be kept.
+    fn former_cell(&self) -> Result<Arc<dyn Cell>> {
+        self.cell()
+    }
 }
 
 /// All places of a store.
@@ -108,19 +116,19 @@ impl Places {
     /// # Errors
     /// `AlreadyExists` where it is there, `LimitExceeded` for one too many, `InvalidField` for a name of over 512
     /// bytes, and those of the journal.
-    pub(crate) fn register(&self, action: Action, new: NewPlace) -> Result<Arc<Place>> {
+    pub(crate) fn register(&self, action: Action, new: NewPlace) -> Result<()> {
         let _one = self.registering.lock();
         let NewPlace { name, kind, has_cell, domain, confirmed } = new;
         if name.len() > NAME_BYTES_MAX {
             let public = format!("the address of a place may have at most {NAME_BYTES_MAX} bytes");
             return Err(Error::new(ErrorKind::InvalidField, public));
         }
-        if self.get(&name)?.is_some_and(|place| place.lost.is_none()) {
+        let known = self.get(&name)?;
+        if known.as_ref().is_some_and(|place| place.lost.is_none()) {
             return Err(Error::new(ErrorKind::AlreadyExists, format!("{name} is registered already")));
         }
-        let unaccounted =
-            |place: &Arc<Place>| place.has_cell && place.lost.is_some() && place.attested.is_none();
-        if self.get(&name)?.as_ref().is_some_and(unaccounted) {
+        let former = known.filter(|place| place.has_cell);
+        if former.as_ref().is_some_and(|place| place.attested.is_none()) {
             // INVARIANT: a place that is lost stays pending until somebody speaks for it. Under the same name a new one
             // would clear it without a word.
             let public = format!(
@@ -135,10 +143,23 @@ impl Places {
         })?;
         let confirmed_at = (confirmed > 0).then(|| self.scribe.clock.now());
         let (lost, attested, threshold) = (None, None, 1);
-        let place =
-            Place { name, kind, has_cell, share, threshold, confirmed, confirmed_at, lost, attested, domain };
+        let place = Place {
+            name: name.clone(),
+            kind,
+            has_cell,
+            share,
+            threshold,
+            confirmed,
+            confirmed_at,
+            lost,
+            attested,
+            domain,
+        };
         let detail = format!("{} is a place of this store", place.name);
-        self.write(action, detail, place)
+        // INVARIANT: what somebody spoke for stays on record under another name: every later certificate says so.
+        let former = former
+            .map(|former| Ok::<_, Error>(Place { name: self.former_name(&name)?, ..(*former).clone() }));
+        self.write(action, detail, former.transpose()?.into_iter().chain([place]))
     }
 
     /// Strikes a place off that is lost, stolen, or out of reach for good. Without an attestation it stays pending in
@@ -162,7 +183,9 @@ impl Places {
             Some(word) => format!("{name} is struck off: {} by the word of {}", word.statement, word.by),
             None => format!("{name} is struck off without anybody's word"),
         };
-        self.write(Action::RetireCell, detail, Place { lost, attested, ..(*place).clone() })
+        let place = Place { lost, attested, ..(*place).clone() };
+        self.write(Action::RetireCell, detail, [place.clone()])?;
+        Ok(Arc::new(place))
     }
 
     /// Erases everything in the cell of a target and lets it go.
@@ -175,7 +198,7 @@ impl Places {
         let replica = self.replica(name).ok_or_else(|| unreachable(name))?;
         replica.check_claim()?;
         if place.has_cell {
-            let cell = replica.cell()?;
+            let cell = replica.former_cell()?;
             let held_it = self.still_holds(&place, &*cell)?;
             cell.erase_except(None)?;
             if !cell.read()?.is_empty() {
@@ -187,9 +210,9 @@ impl Places {
         }
         let now = self.scribe.clock.now();
         let place = Place { has_cell: false, lost: Some(now), confirmed_at: Some(now), ..(*place).clone() };
-        let place = self.write(Action::RemoveTarget, format!("{name}: its cell is erased"), place)?;
+        self.write(Action::RemoveTarget, format!("{name}: its cell is erased"), [place.clone()])?;
         self.detach(name);
-        Ok(place)
+        Ok(Arc::new(place))
     }
 
     /// Makes a target known that can be reached in this process.
@@ -278,15 +301,7 @@ impl Places {
     /// # Errors
     /// Those of the journal.
     pub(crate) fn lose_medium(&self, place: &Place) -> Result<Place> {
-        let taken = |name: &String| Ok::<_, Error>(self.get(name)?.is_some());
-        let mut number = 1;
-        let former = loop {
-            let name = format!("{}#{number}", place.name);
-            match taken(&name)? {
-                true => number += 1,
-                false => break name,
-            }
-        };
+        let former = self.former_name(&place.name)?;
         let lost = Some(self.scribe.clock.now());
         let gone = Place { name: former.clone(), lost, attested: None, ..place.clone() };
         let new = Place { confirmed: 0, confirmed_at: None, ..place.clone() };
@@ -294,10 +309,20 @@ impl Places {
         tracing::warn!(place = name, former, "its cell has lost the epoch key: was its medium swapped?");
         let detail =
             format!("{name} has lost the epoch key, as where its medium was swapped: {former} is lost");
-        let put = |place: &Place| Change::Put(Record::Place(Arc::new(place.clone())));
-        let changes = vec![put(&gone), put(&new)];
-        self.scribe.write(Action::RetireCell, Note { detail, changes, ..Note::default() })?;
+        self.write(Action::RetireCell, detail, [gone, new.clone()])?;
         Ok(new)
+    }
+
+    /// A name for what a place was before: `NAME#1`, or the next one that is free.
+    fn former_name(&self, name: &str) -> Result<String> {
+        let mut number = 1;
+        loop {
+            let former = format!("{name}#{number}");
+            if self.get(&former)?.is_none() {
+                return Ok(former);
+            }
+            number += 1;
+        }
     }
 
     /// Whether this is the record of the machine that we run on.
@@ -310,11 +335,10 @@ impl Places {
         &self.cell
     }
 
-    fn write(&self, action: Action, detail: String, place: Place) -> Result<Arc<Place>> {
-        let place = Arc::new(place);
-        let changes = vec![Change::Put(Record::Place(place.clone()))];
-        self.scribe.write(action, Note { detail, changes, ..Note::default() })?;
-        Ok(place)
+    /// Puts these places on record in one entry.
+    fn write(&self, action: Action, detail: String, places: impl IntoIterator<Item = Place>) -> Result<()> {
+        let changes = places.into_iter().map(|place| Change::Put(Record::Place(Arc::new(place)))).collect();
+        self.scribe.write(action, Note { detail, changes, ..Note::default() }).map(drop)
     }
 }
 

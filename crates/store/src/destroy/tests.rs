@@ -628,6 +628,28 @@ fn a_lost_machine_is_pending_until_somebody_gives_their_word() {
 }
 
 #[test]
+fn what_somebody_spoke_for_stays_in_certificates_when_the_target_is_registered_again() {
+    let mut bench = Bench::new(2);
+    bench.keep_key(2);
+    let name = "file:///target-1";
+    for times in 1..=2 {
+        bench.store.retire_cell(name, Some(attestation(1))).unwrap();
+        bench.add_target(name);
+        let former = bench.store.eraser.places.get(&format!("{name}#{times}")).unwrap();
+        assert!(former.is_some_and(|place| place.lost.is_some() && place.attested.is_some()), "{times}");
+    }
+    let id = bench.destroy(&[2]);
+    assert!(!bench.store.keep().unwrap());
+    let certificate = bench.certificate(id).unwrap();
+    let cleared = |name: &str| {
+        let places = certificate["places"].as_array().unwrap();
+        places.iter().find(|place| place["place"] == name).expect("the place is told")["cleared"].clone()
+    };
+    assert_eq!(cleared(name), "erased and read back");
+    assert_eq!([cleared("file:///target-1#1"), cleared("file:///target-1#2")], ["attested", "attested"]);
+}
+
+#[test]
 fn a_removed_target_is_erased_and_waited_for_no_more() {
     let bench = Bench::new(2);
     bench.keep_key(2);

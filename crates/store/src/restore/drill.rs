@@ -71,7 +71,7 @@ impl Store {
         index_all(&*scratch, &mut |_| {})?;
         let index = Arc::new(Index::new(scratch.clone(), CACHE_BYTES_MAX));
         let state = State { store, crypto, engine: scratch, index, lsn: Lsn(end.lsn.0) };
-        let entries: Vec<CellEntry> = match target.cell() {
+        let entries: Vec<CellEntry> = match target.former_cell() {
             Ok(cell) => cell.read()?,
             Err(error) => {
                 tracing::info!(%error, "the drill takes the running store's epoch key");

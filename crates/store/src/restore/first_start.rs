@@ -244,12 +244,12 @@ fn take_epoch_key(
         Some(named) => open_cell(options, named)?,
         None => {
             let from = options.opener().open(&unclaimed.from).map_err(BackupError::from)?;
-            from.cell().map_err(BackupError::from)?
+            from.former_cell().map_err(BackupError::from)?
         }
     };
     let mut entries = named.read().map_err(failed)?;
     for target in others {
-        match target.cell().map_err(Error::internal).and_then(|cell| cell.read()) {
+        match target.former_cell().map_err(Error::internal).and_then(|cell| cell.read()) {
             Ok(more) => entries.extend(more),
             Err(error) => tracing::info!(%error, target = target.address(), "its cell cannot be read"),
         }

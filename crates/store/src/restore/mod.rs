@@ -185,7 +185,7 @@ pub(crate) fn open_cell(options: &StoreOptions, place: &str) -> Result<Arc<dyn C
         return Ok(Arc::new(FileCell::new(options.disk.clone(), options.crypto.clone(), path.to_owned())));
     }
     let target = options.opener().open(place).map_err(BackupError::from)?;
-    Ok(target.cell().map_err(BackupError::from)?)
+    Ok(target.former_cell().map_err(BackupError::from)?)
 }
 
 /// A target that is restored from, with the keys that open it. Holds secrets.
@@ -306,14 +306,14 @@ impl<'a> Source<'a> {
     ) -> Result<Vec<CellEntry>, StoreError> {
         let cell = match &plan.cell {
             Some(place) => open_cell(options, place)?,
-            None => plan.from.cell().map_err(BackupError::from)?,
+            None => plan.from.former_cell().map_err(BackupError::from)?,
         };
         let ours = |entry: &CellEntry| entry.store == self.store;
         let mut entries: Vec<_> =
             cell.read().map_err(StoreError::Restore)?.into_iter().filter(ours).collect();
         if entries.iter().any(|entry| entry.threshold > 1) {
             for name in target_names(state).map_err(StoreError::Restore)? {
-                let read = options.opener().open(&name).and_then(|target| target.cell());
+                let read = options.opener().open(&name).and_then(|target| target.former_cell());
                 match read.map_err(Error::internal).and_then(|cell| cell.read()) {
                     Ok(more) => entries.extend(more.into_iter().filter(ours)),
                     Err(error) => tracing::warn!(%error, target = name, "its share cannot be read"),

@@ -333,8 +333,60 @@ fn targets_that_lie_in_each_other_are_refused_and_told_where_they_do() {
     // As where a cell was moved since the target was registered.
     bench.options.cell = "/mnt/keys/here.cell".into();
     bench.disk.rename(Path::new("/data.cell"), &bench.options.cell).unwrap();
-    let told = bench.open().misplaced_targets().unwrap();
+    let store = bench.open();
+    let told = store.misplaced_targets().unwrap();
     assert!(matches!(&*told, [one] if one.contains("this machine's epoch key lies in it")), "{told:?}");
+    // One that went astray is looked at like a new one.
+    folder(&place).delete("claim.json").unwrap();
+    put(&store, vec![Change::Put(records::realm(20, "r"))]);
+    store.keep().unwrap();
+    let refused = store.register_target(TARGET, true, false).unwrap_err();
+    assert!(refused.public().contains("this machine's epoch key lies in it"), "{refused}");
+}
+
+#[test]
+fn a_target_that_became_a_mount_point_is_removed_with_its_epoch_key_and_not_taken_again() {
+    let place = FaultyDisk::new();
+    let bench = bench_at(Arc::new(place.clone()));
+    let store = bench.open();
+    keep_key(&store, 1);
+    store.register_target(TARGET, true, false).unwrap();
+    store.keep().unwrap();
+    assert!(place.bytes(Path::new(CELL)).iter().any(|byte| *byte != 0));
+    place.mount(Path::new("/mnt/keys"));
+    let (claim, _) = folder(&place).get("claim.json").unwrap().unwrap();
+    folder(&place).delete("claim.json").unwrap();
+    put(&store, vec![Change::Put(records::realm(20, "r"))]);
+    store.keep().unwrap();
+    let refused = store.register_target(TARGET, true, false).unwrap_err();
+    assert!(refused.public().contains("name a folder below it"), "{refused}");
+    folder(&place).put("claim.json", &claim, PutIf::Absent).unwrap();
+    store.remove_target(TARGET, None).unwrap();
+    assert!(place.bytes(Path::new(CELL)).iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_machine_whose_cell_is_not_mounted_has_lost_nothing_and_writes_its_key_nowhere_else() {
+    let (usb, cell) = (Path::new("/mnt/usb"), Path::new("/mnt/usb/cell"));
+    let mut bench = Bench::on(FaultyDisk::new());
+    bench.options.background = false;
+    bench.options.cell = cell.into();
+    bench.disk.mount(usb);
+    Store::create(&bench.options, key_file()).unwrap();
+    let store = bench.open();
+    store.start_signing(signer());
+    let gone = keep_key(&store, 1);
+    store.keep().unwrap();
+    bench.disk.unmount(usb);
+    ask(&store, &gone);
+    store.keep().unwrap();
+    let places: Vec<_> = store.places().unwrap().iter().map(|place| place.name.clone()).collect();
+    assert_eq!(places, ["machine-1"], "no former medium");
+    assert!(bench.disk.open(cell, OpenMode::Read).is_err(), "no key in the folder that it was mounted on");
+    assert!(certificate(&store).is_none());
+    bench.disk.mount(usb);
+    store.keep().unwrap();
+    assert!(certificate(&store).is_some());
 }
 
 #[test]

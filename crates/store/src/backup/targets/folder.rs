@@ -216,15 +216,18 @@ impl Target for Folder {
     // INVARIANT: folder and cell lie on one file system, so that `domain` is that of both. A folder that is not there yet
     // comes to lie where its parent does.
     fn cell(&self) -> Result<Arc<dyn Cell>, TargetError> {
+        let (here, beside) = (self.disk.file_system(&self.root), self.disk.file_system(parent(&self.root)));
+        let cell = self.former_cell()?;
+        if here.is_some() && here != beside {
+            return Err(TargetError::CellElsewhere { target: self.address.clone(), cell: cell.address() });
+        }
+        Ok(cell)
+    }
+
+    fn former_cell(&self) -> Result<Arc<dyn Cell>, TargetError> {
         let mut path = self.root.clone().into_os_string();
         path.push(".cell");
-        let path = PathBuf::from(path);
-        let (here, beside) = (self.disk.file_system(&self.root), self.disk.file_system(parent(&path)));
-        if here.is_some() && here != beside {
-            let cell = path.display().to_string();
-            return Err(TargetError::CellElsewhere { target: self.address.clone(), cell });
-        }
-        Ok(Arc::new(FileCell::new(self.disk.clone(), self.crypto.clone(), path)))
+        Ok(Arc::new(FileCell::new(self.disk.clone(), self.crypto.clone(), path.into())))
     }
 
     fn domain(&self) -> Option<String> {

@@ -142,6 +142,14 @@ pub trait Target: Send + Sync {
     /// `KeepsVersions` where overwritten objects are kept, `CellElsewhere` for a mount point, `Unreachable`.
     fn cell(&self) -> Result<Arc<dyn Cell>, TargetError>;
 
+    /// The same, to be read or erased: also where none may come to lie any more, as at what has become a mount point.
+    ///
+    /// # Errors
+    /// `KeepsVersions` where overwritten objects are kept, `Unreachable`.
+    fn former_cell(&self) -> Result<Arc<dyn Cell>, TargetError> {
+        self.cell()
+    }
+
     /// What it shares with other places, such as the id of its file system, where that is known.
     fn domain(&self) -> Option<String>;
 }

@@ -31,15 +31,18 @@ pub(crate) struct FileCell {
     disk: Arc<dyn Disk>,
     crypto: Arc<dyn Crypto>,
     path: PathBuf,
+    /// The file system that it stays on, where that is known.
+    file_system: Option<String>,
 }
 
 impl FileCell {
     /// Names the cell at `path`; touches nothing.
     pub(crate) fn new(disk: Arc<dyn Disk>, crypto: Arc<dyn Crypto>, path: PathBuf) -> Self {
-        Self { disk, crypto, path }
+        Self { disk, crypto, path, file_system: None }
     }
 
-    /// As `new`, outside of the folder that it must be able to forget.
+    /// As `new`, outside of the folder that it must be able to forget. It stays on the file system where it lies now: one
+    /// that is not mounted later is out of reach, not empty.
     ///
     /// # Errors
     /// `Invalid` where the path lies in that folder: whoever copies the folder would copy the epoch key with it.
@@ -57,7 +60,8 @@ impl FileCell {
             );
             return Err(Error::new(ErrorKind::Invalid, public));
         }
-        Ok(Self::new(disk, crypto, path))
+        let file_system = disk.file_system(parent(&path));
+        Ok(Self { file_system, ..Self::new(disk, crypto, path) })
     }
 
     fn failed(&self, doing: &str) -> impl Fn(io::Error) -> Error {
@@ -67,6 +71,13 @@ impl FileCell {
 
     /// The file, where there is one.
     fn open(&self, mode: OpenMode) -> Result<Option<Box<dyn DiskFile>>> {
+        if self.file_system.is_some() && self.file_system != self.disk.file_system(parent(&self.path)) {
+            let public = format!(
+                "the cell {} is not on the file system where it was when this server started: mount that again",
+                self.path.display()
+            );
+            return Err(Error::new(ErrorKind::Unavailable, public));
+        }
         match self.disk.open(&self.path, mode) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some).map_err(self.failed("open")),
