@@ -49,8 +49,8 @@ pub struct Engine {
     /// cached here: they come from the store with every request.
     parsed: Arc<Cache<ObjectId, Arc<dyn ParsedKey>>>,
     destroy_waiting_days: AtomicU16,
-    /// Refusals and failures of each principal.
-    failures: PerSecond<PrincipalId>,
+    /// Refusals and failures of each principal, apart from each other: nobody hides what was denied behind what failed.
+    failures: PerSecond<(PrincipalId, Outcome)>,
     /// Held by the one request that reads the past: that costs a walk through the journal.
     past: Mutex<()>,
     pages: Pages,
@@ -222,7 +222,7 @@ impl Engine {
 
     /// Whether a failure is beyond what goes on record. The next one that does tells how many before it did not.
     fn is_flood(&self, entry: &mut EntryDraft) -> bool {
-        match self.failures.admit(entry.principal, entry.time.seconds()) {
+        match self.failures.admit((entry.principal, entry.outcome), entry.time.seconds()) {
             None => return true,
             Some(0) => {}
             Some(count) => {
@@ -233,8 +233,8 @@ impl Engine {
         false
     }
 
-    /// Puts so many refused and failed requests of one principal on record in a second, and counts the rest; without this
-    /// all are.
+    /// Puts so many refused and as many failed requests of one principal on record in a second, and counts the rest;
+    /// without this all are.
     pub fn set_failures_recorded_max(&self, per_second: u32) {
         self.failures.set_kind_max(per_second);
     }
@@ -242,6 +242,11 @@ impl Engine {
     /// How many failures of floods that are over are not on record; told once.
     pub fn failures_left_behind(&self) -> u64 {
         self.failures.left_behind(self.clock.now().seconds())
+    }
+
+    /// How many failures are not on record, also of floods that go on: for the last entry of a server that stops.
+    pub fn failures_counted(&self) -> u64 {
+        self.failures.take_all()
     }
 
     /// Starts a rehearsal of what the caller asks.

@@ -82,6 +82,11 @@ impl<K: Copy + Eq + Hash> PerSecond<K> {
         }
         left
     }
+
+    /// How many were not let through so far: told once.
+    pub fn take_all(&self) -> u64 {
+        self.left_behind(i64::MAX)
+    }
 }
 
 impl<K: Copy + Eq + Hash> Counts<K> {
@@ -151,5 +156,8 @@ mod tests {
         assert_eq!(events.left_behind(67), 4);
         assert_eq!(events.left_behind(67), 0);
         assert_eq!(events.admit(1, 68), Some(0));
+        events.admit(1, 68);
+        assert_eq!(events.take_all(), 1, "all that are counted, whatever their age");
+        assert_eq!(events.take_all(), 0);
     }
 }

@@ -2,7 +2,7 @@
 //! whether it has to end for another. Not here: who decides that (limits).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -13,9 +13,10 @@ pub(super) struct Activity {
     /// Milliseconds from begin to when bytes last came or went.
     progress_ms: AtomicU64,
     working: Working,
+    proven: AtomicBool,
     end: Notify,
     #[cfg(test)]
-    has_to_end: std::sync::atomic::AtomicBool,
+    has_to_end: AtomicBool,
     #[cfg(test)]
     rested_ms: AtomicU64,
 }
@@ -33,6 +34,7 @@ impl Activity {
             begin: Instant::now(),
             progress_ms: AtomicU64::new(0),
             working: Working::default(),
+            proven: false.into(),
             end: Notify::new(),
             #[cfg(test)]
             has_to_end: false.into(),
@@ -57,6 +59,16 @@ impl Activity {
         #[cfg(test)]
         let quiet = quiet + Duration::from_millis(self.rested_ms.load(Ordering::Relaxed));
         quiet
+    }
+
+    /// Its handshake is done.
+    pub(super) fn prove(&self) {
+        self.proven.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its handshake is done.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
     }
 
     pub(super) fn working(&self) -> &Working {

@@ -15,6 +15,9 @@ use crate::source::Source;
 /// A connection that was quiet for so long makes room where a listener is full.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// This part of the places is left to handshakes where others can make room.
+const HANDSHAKES_PART: usize = 8;
+
 /// Log lines in a second about connections of one source that were refused.
 const REFUSALS_TOLD_MAX: u32 = 5;
 
@@ -136,7 +139,8 @@ impl Limits {
             return Err(NoPlace::Source(of_source));
         }
         let total = open.connections.len();
-        if total >= settings.connections_max && !open.make_room(of_source) {
+        // INVARIANT: who has not finished a handshake takes the place of none who has.
+        if total >= settings.connections_max && !open.make_room(of_source, false) {
             return Err(NoPlace::Listener(total));
         }
         let number = open.next;
@@ -155,12 +159,33 @@ impl Limits {
     }
 }
 
+impl Place {
+    /// The handshake is done. Where that leaves too few places for handshakes, a quiet one makes room whose own is done.
+    pub(super) fn prove(&self) {
+        let connections_max = self.shared.settings.read().connections_max;
+        let mut open = self.shared.open.lock();
+        let Some((source, _)) = open.connections.get(&self.number) else { return };
+        let of_source = open.of_source.get(source).copied().unwrap_or(0);
+        self.activity.prove();
+        let proven_max = connections_max - connections_max / HANDSHAKES_PART;
+        if open.connections.len() > proven_max && open.proven() > proven_max {
+            open.make_room(of_source, true);
+        }
+    }
+}
+
 impl Open {
+    /// Connections whose handshake is done.
+    fn proven(&self) -> usize {
+        self.connections.values().filter(|(_, activity)| activity.is_proven()).count()
+    }
+
     /// Closes a connection that is quiet, of the source that has most, for one of a source that has fewer: nobody keeps
-    /// others away by being there.
-    fn make_room(&mut self, of_source: usize) -> bool {
+    /// others away by being there. Only one whose handshake is done, or only one that is still in it.
+    fn make_room(&mut self, of_source: usize, proven: bool) -> bool {
         let weight = |source: &Source| self.of_source.get(source).copied().unwrap_or(0);
-        let quiet = self.connections.iter().filter_map(|(number, (source, activity))| {
+        let alike = self.connections.iter().filter(|(_, (_, activity))| activity.is_proven() == proven);
+        let quiet = alike.filter_map(|(number, (source, activity))| {
             let weight = weight(source);
             let quiet = (weight > of_source).then(|| activity.quiet()).filter(|quiet| *quiet >= QUIET)?;
             Some((weight, quiet, *number))
@@ -240,6 +265,33 @@ mod tests {
         assert_eq!(limits.connections_open(), 5, "its place was given away already");
         drop((first, third, fourth, other, new));
         assert!(limits.connections_open() == 0 && limits.shared.open.lock().of_source.is_empty());
+    }
+
+    #[test]
+    fn who_has_not_finished_a_handshake_takes_the_place_of_none_who_has() {
+        let settings =
+            LimitSettings { connections_max: 8, connections_per_source_max: 7, ..LimitSettings::default() };
+        let limits = Limits::new(settings);
+        let admit = |number: u8| limits.admit(IpAddr::from([192, 0, 2, number]));
+        let proven = [(); 7].map(|()| admit(1).unwrap());
+        for place in &proven {
+            place.prove();
+            place.activity.rest(QUIET * 2);
+        }
+        let stranger = admit(2).unwrap();
+        assert_eq!(admit(3).err(), Some(NoPlace::Listener(8)), "none in a handshake was quiet for long");
+        stranger.activity.rest(QUIET);
+        assert_eq!(admit(2).err(), Some(NoPlace::Listener(8)), "its source has no more than the stranger's");
+        let other = admit(3).unwrap();
+        assert!(stranger.activity.has_to_end() && !proven.iter().any(|place| place.activity.has_to_end()));
+        other.prove();
+        let ended = proven.iter().filter(|place| place.activity.has_to_end()).count();
+        assert_eq!(
+            (ended, limits.connections_open()),
+            (1, 7),
+            "one who has may take the place of a quiet one"
+        );
+        let _next = admit(4).unwrap();
     }
 
     #[test]

@@ -246,6 +246,7 @@ async fn open(
             (stream::Transport::Tls(Box::new(stream)), certificate)
         }
     };
+    place.prove();
     Ok((Stream::new(transport, limits, Arc::clone(&place.activity)), certificate))
 }
 

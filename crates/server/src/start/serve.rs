@@ -150,6 +150,14 @@ async fn run(
     trigger.request();
     while tasks.join_next().await.is_some() {}
     if opened.failure.borrow().is_none() {
+        let counted = [
+            (server.authenticator.failures_counted(), "failed authentications"),
+            (opened.engine.failures_counted(), "refused or failed requests"),
+        ];
+        for (count, what) in counted.into_iter().filter(|(count, _)| *count > 0) {
+            let detail = format!("{count} {what} before the stop are not on record one by one");
+            note(opened, Action::CountFailures, detail)?;
+        }
         note(opened, Action::Stop, "stopped in order".into())?;
     }
     started
