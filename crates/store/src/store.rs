@@ -39,9 +39,6 @@ use crate::{
     stage::{Prepared, Recent, StoreStage},
 };
 
-/// Bytes of entries that one page of the journal holds, about; a larger entry is a page of its own.
-const PAGE_BYTES_MAX: usize = 16 << 20;
-
 /// An open store: this process owns its folder.
 ///
 /// Dropping it stops it as `close` does.
@@ -248,8 +245,7 @@ impl port::Store for Store {
         });
     }
 
-    fn journal(&self, after: Lsn, limit: usize) -> Result<Vec<Entry>> {
-        let mut read = 0;
+    fn journal_within(&self, after: Lsn, limit: usize, bytes_left: &mut usize) -> Result<Vec<Entry>> {
         let (from, until) = (journal::Lsn(after.0.saturating_add(1)), journal::Lsn(self.published().0));
         let mut entries = Vec::new();
         if limit == 0 || from > until {
@@ -263,8 +259,8 @@ impl port::Store for Store {
         while let Some(frame) = reader.next_frame().map_err(read_failure)? {
             for (lsn, bytes) in frame.entries().filter(|(lsn, _)| *lsn >= from) {
                 entries.push(encoding::decode_entry(Lsn(lsn.0), bytes)?);
-                read += bytes.len();
-                if entries.len() == limit || read >= PAGE_BYTES_MAX {
+                *bytes_left = bytes_left.saturating_sub(bytes.len());
+                if entries.len() == limit || *bytes_left == 0 {
                     return Ok(entries);
                 }
             }

@@ -6,7 +6,7 @@ use super::{
     Operation, Subject, Template,
     choose::{Half, Purpose, usable},
     create::{Created, check_tags, claim_names},
-    encrypt::merged,
+    encrypt::{check_reach, merged},
     subject,
     template::Place,
 };
@@ -81,8 +81,11 @@ impl Operation for DeriveKey {
             Derivation::Agreement { .. } => UsageMask::AGREE,
             Derivation::Kdf(_) | Derivation::Encrypt { .. } => UsageMask::DERIVE,
         };
-        let base =
-            usable(context, &subject(resolved)?, self.version, (Purpose::Protect, Half::Private, usage))?;
+        let resolved = subject(resolved)?;
+        let base = usable(context, &resolved, self.version, (Purpose::Protect, Half::Private, usage))?;
+        if let Derivation::Encrypt { parameters, iv, .. } = &self.derivation {
+            check_reach(context, &resolved.key, &base, &merged(parameters, &base), iv.as_deref())?;
+        }
         let bytes = self.product_bytes()?;
         let secret = self.derive(context, &base, bytes)?;
         let created = self.put(permit, context, &base, secret)?;

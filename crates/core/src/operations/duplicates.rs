@@ -68,8 +68,8 @@ pub(super) fn note(
     }
 }
 
-/// As [`note`], for material that came from outside: gives the object only where the caller may know of it, and puts it on
-/// record in any case.
+/// As [`note`], for material that came from outside: names the object, in the answer and on record, only where the caller
+/// may know of it.
 ///
 /// # Errors
 /// `AlreadyExists` where there is one, and the policy wants none.
@@ -87,7 +87,11 @@ pub(super) fn note_import(
         let public = format!("this material was registered, or given out, before{whose}");
         return Err(Error::new(ErrorKind::AlreadyExists, public));
     }
-    context.note_detail(format!("the same material as object {known}"));
+    // INVARIANT: the importer reads this in the history of his key.
+    context.note_detail(match visible {
+        Some(_) => format!("the same material as object {known}"),
+        None => "the same material as an object that the importer may not see".to_owned(),
+    });
     Ok(visible.map(|_| known))
 }
 

@@ -86,9 +86,7 @@ impl Operation for Encrypt {
             }
             Form::Raw { parameters, iv, aad } => {
                 let parameters = merged(parameters, &object);
-                if iv.is_some() && makes_key_stream(&parameters, &object) {
-                    require_decrypt(context, &resolved.key, &object)?;
-                }
+                check_reach(context, &resolved.key, &object, &parameters, iv.as_deref())?;
                 key.encrypt(&parameters, iv.as_deref(), aad, self.plaintext.expose())?
             }
         };
@@ -100,29 +98,47 @@ pub(super) fn is_rsa(object: &ManagedObject) -> bool {
     object.spec.is_some_and(|spec| spec.algorithm == Algorithm::Rsa)
 }
 
-/// In these modes encrypting is XOR with a key stream that the IV decides: encrypting a ciphertext again under its own
-/// IV decrypts it.
-fn makes_key_stream(parameters: &CryptoParameters, object: &ManagedObject) -> bool {
-    match object.spec.map(|spec| spec.algorithm) {
-        Some(Algorithm::ChaCha20 | Algorithm::ChaCha20Poly1305) => true,
-        Some(Algorithm::Aes) => {
-            use BlockCipherMode::{Cbc, Ecb, GcmSiv, Siv, Xts};
-            !matches!(parameters.mode, Some(Cbc | Ecb | GcmSiv | Siv | Xts))
-        }
-        _ => false,
+/// Who encrypts in a way that amounts to decrypting must be allowed to decrypt, and so must the key. A key that may not
+/// encrypt (it serves to derive) has made no ciphertext, so its uses are left as they are.
+///
+/// # Errors
+/// `Denied`, `WrongUsage`.
+pub(super) fn check_reach(
+    context: &Context<'_>,
+    key: &Key,
+    object: &ManagedObject,
+    parameters: &CryptoParameters,
+    iv: Option<&[u8]>,
+) -> Result<()> {
+    if !amounts_to_decrypting(parameters, iv, object) {
+        return Ok(());
     }
-}
-
-/// Who chooses the IV of a key stream must be allowed to decrypt, and so must the key.
-fn require_decrypt(context: &Context<'_>, key: &Key, object: &ManagedObject) -> Result<()> {
-    let why = "in this mode, choosing the IV amounts to decrypting: let the server choose it, or";
+    let why = "without an IV, or with a chosen one, encrypting in this mode amounts to decrypting: let the server \
+               choose the IV, or";
     if authorize(context.caller(), Action::Decrypt, Target::Key(key)).is_err() {
         return Err(Error::new(ErrorKind::Denied, format!("{why} ask for the right to decrypt")));
     }
-    if !object.usage.allows(UsageMask::DECRYPT) {
+    if object.usage.allows(UsageMask::ENCRYPT) && !object.usage.allows(UsageMask::DECRYPT) {
         return Err(Error::new(ErrorKind::WrongUsage, format!("{why} use a key that may decrypt")));
     }
     Ok(())
+}
+
+/// In a mode that makes a key stream, encrypting a ciphertext again under its own IV decrypts it. ECB, and CBC under a
+/// chosen IV, give the bare block function, of which the key streams of all those modes are made.
+fn amounts_to_decrypting(parameters: &CryptoParameters, iv: Option<&[u8]>, object: &ManagedObject) -> bool {
+    match object.spec.map(|spec| spec.algorithm) {
+        Some(Algorithm::ChaCha20 | Algorithm::ChaCha20Poly1305) => iv.is_some(),
+        Some(Algorithm::Aes) => {
+            use BlockCipherMode::{Ecb, GcmSiv, Siv, Xts};
+            match parameters.mode {
+                Some(Ecb) => true,
+                Some(GcmSiv | Siv | Xts) => false,
+                _ => iv.is_some(),
+            }
+        }
+        _ => false,
+    }
 }
 
 /// RSA-OAEP has no room for a context: silently dropping one would be a lie.

@@ -5,14 +5,16 @@ use crate::{
     access::{self, Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{KeyId, Lsn, RealmId},
-    record::{Change, Entry, Record, RecordKey},
+    ports::store::JOURNAL_BYTES_MAX,
+    record::{Change, Entry, EntryDraft, Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
 
 /// Entries in one page at most.
 pub const PAGE_ENTRIES_MAX: usize = 1000;
 
-/// Entries that one request looks at, at most, when it filters by key.
+/// Entries that one request looks at, at most, when it filters by key. It also ends once it has looked at
+/// `JOURNAL_BYTES_MAX` of them; what it keeps is a part of that.
 const ENTRIES_LOOKED_AT_MAX: usize = 20_000;
 
 /// Reads entries of the caller's realm. Those of one key may be read by whoever may see that.
@@ -57,10 +59,20 @@ pub struct Wanted {
     changes_only: bool,
 }
 
+/// What is shown of an entry: of its changes only the number, so that nothing sealed gets out, or is held for long.
+pub struct EntryShown {
+    /// Position.
+    pub lsn: Lsn,
+    /// Everything else but the changes, which are left out.
+    pub draft: EntryDraft,
+    /// How many changes there are.
+    pub changes: usize,
+}
+
 /// One page.
 pub struct Page {
     /// The entries, oldest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<EntryShown>,
     /// Go on after this position; `None`: the end was reached.
     pub next: Option<Lsn>,
 }
@@ -92,14 +104,15 @@ impl Operation for ReadJournal {
         let wanted = self.filter.resolve(permit, context)?;
         let limit = self.limit.clamp(1, PAGE_ENTRIES_MAX);
         let (mut entries, mut after, mut looked_at) = (Vec::new(), self.after, 0);
+        let mut bytes_left = JOURNAL_BYTES_MAX;
         loop {
-            let batch = context.store().journal(after, PAGE_ENTRIES_MAX)?;
+            let batch = context.store().journal_within(after, PAGE_ENTRIES_MAX, &mut bytes_left)?;
             let end = batch.is_empty();
             looked_at += batch.len();
             for entry in batch {
                 after = entry.lsn;
                 if wanted.includes(&entry) {
-                    entries.push(entry);
+                    entries.push(EntryShown::from(entry));
                 }
                 if entries.len() == limit {
                     return Ok(Page { entries, next: Some(after) });
@@ -108,7 +121,7 @@ impl Operation for ReadJournal {
             if end {
                 return Ok(Page { entries, next: None });
             }
-            if looked_at >= ENTRIES_LOOKED_AT_MAX {
+            if looked_at >= ENTRIES_LOOKED_AT_MAX || bytes_left == 0 {
                 return Ok(Page { entries, next: Some(after) });
             }
         }
@@ -155,6 +168,13 @@ impl EntryFilter {
             actions: self.actions.clone(),
             changes_only: self.changes_only,
         })
+    }
+}
+
+impl From<Entry> for EntryShown {
+    fn from(Entry { lsn, mut draft }: Entry) -> Self {
+        let changes = std::mem::take(&mut draft.changes).len();
+        Self { lsn, draft, changes }
     }
 }
 

@@ -60,6 +60,9 @@ pub struct IndexHit {
     pub id: Uuid,
 }
 
+/// Bytes of entries that are read from the journal at once, about; a larger entry is read by itself.
+pub const JOURNAL_BYTES_MAX: usize = 16 << 20;
+
 /// The store. Reads see every entry whose commit has been answered, at least.
 pub trait Store: Send + Sync {
     /// Position of the newest entry that reads are sure to see.
@@ -91,7 +94,17 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// `Internal` for damage, with file and position in the cause.
-    fn journal(&self, after: Lsn, limit: usize) -> Result<Vec<Entry>>;
+    fn journal(&self, after: Lsn, limit: usize) -> Result<Vec<Entry>> {
+        let mut bytes_left = JOURNAL_BYTES_MAX;
+        self.journal_within(after, limit, &mut bytes_left)
+    }
+
+    /// As `journal`, of so many bytes in the journal, about: takes off what was read, and ends with the entry that leaves
+    /// none.
+    ///
+    /// # Errors
+    /// As `journal`.
+    fn journal_within(&self, after: Lsn, limit: usize, bytes_left: &mut usize) -> Result<Vec<Entry>>;
 
     /// Verifies the whole journal from the first entry: frames, checksums, hash chain. Gives the newest position and
     /// the hash of the last frame.

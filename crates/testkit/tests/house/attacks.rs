@@ -9,25 +9,29 @@ use keyreeve_core::{
     attributes::AttributeEdit,
     engine::Engine,
     model::{
-        Algorithm, AttributeName, BlockCipherMode, CryptoParameters, KeyPolicy, KeySpec, Name, Revocation,
-        RevocationReason, Role, State, UsageMask, Value,
+        Algorithm, AttributeName, BlockCipherMode, CryptoParameters, Derivation, KeyFormat, KeyMaterial,
+        KeyPolicy, KeySpec, Lsn, Name, ObjectType, Revocation, RevocationReason, Role, State, UsageMask,
+        Value,
     },
     operations::{
         Activation, Template,
         activate::Activate,
         create::{Create, Created},
         decrypt::Decrypt,
+        derive_key::{DeriveKey, Product},
         destroy::Destroy,
         encrypt::{Encrypt, Form},
         get::{Get, Protection},
         grant::Grant,
+        journal::{EntryFilter, ReadJournal},
         mac::Mac,
         modify_attributes::ModifyAttributes,
+        register::Register,
         rekey::Rekey,
         revoke::Revoke,
         show::Show,
     },
-    ports::store::Store as _,
+    ports::store::{JOURNAL_BYTES_MAX, Store as _},
     record::{Change, Record, RecordKey},
     request::Reference,
 };
@@ -345,4 +349,95 @@ fn a_grant_to_encrypt_decrypts_nothing_by_its_own_choice_of_iv() {
         engine.execute(&mallory, &raw(None, b"hers")).expect("may encrypt, the server choosing the IV");
         engine.execute(&alice, &again).expect("her own key");
     }
+}
+
+/// The bare block function makes the key stream of every mode: GCM's first block comes of the nonce and the counter 2.
+#[test]
+fn a_grant_to_encrypt_or_derive_gives_no_bare_block_function() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    make(engine, &alice, &new_key("blocks"));
+    let mut one_way = new_key("one-way");
+    one_way.template.usage = Some(UsageMask::ENCRYPT);
+    make(engine, &alice, &one_way);
+    for key in ["blocks", "one-way"] {
+        grant(engine, &alice, key, "mallory", &[Action::Encrypt, Action::Derive]).expect("grants");
+    }
+    let (iv, block) = (Some(vec![0; 16]), [7; 16]);
+    let parameters = |mode| CryptoParameters { mode: Some(mode), ..Default::default() };
+    let raw = |key: &str, mode, iv: &Option<Vec<u8>>| {
+        let form = Form::Raw { parameters: parameters(mode), iv: iv.clone(), aad: Vec::new() };
+        let plaintext = SecretBytes::copy_from(&block);
+        Encrypt { key: Reference::text(key), version: None, form, plaintext }
+    };
+    let derive = |name: &str, mode, iv: &Option<Vec<u8>>| DeriveKey {
+        key: Reference::text("blocks"),
+        version: None,
+        derivation: Derivation::Encrypt {
+            parameters: parameters(mode),
+            iv: iv.clone(),
+            data: block.to_vec(),
+        },
+        product: Product::Secret { bytes: 16 },
+        name: Some(name.into()),
+        template: Template::default(),
+        policy: KeyPolicy::default(),
+        tags: BTreeMap::new(),
+        usage_must_fit: false,
+    };
+    for (name, mode, iv) in [
+        ("by ECB", BlockCipherMode::Ecb, &None),
+        ("by CBC", BlockCipherMode::Cbc, &iv),
+        ("by CTR", BlockCipherMode::Ctr, &iv),
+    ] {
+        let encrypt = raw("blocks", mode, iv);
+        assert_eq!(kind(engine.execute(&mallory, &encrypt)), Some(ErrorKind::Denied), "{name}");
+        engine.execute(&alice, &encrypt).expect("her own key");
+        assert_eq!(kind(engine.execute(&alice, &raw("one-way", mode, iv))), Some(ErrorKind::WrongUsage));
+        assert_eq!(
+            kind(engine.execute(&mallory, &derive(name, mode, iv))),
+            Some(ErrorKind::Denied),
+            "{name}"
+        );
+        engine.execute(&alice, &derive(name, mode, iv)).expect("her own key");
+    }
+    for key in ["blocks", "one-way"] {
+        let random = raw(key, BlockCipherMode::Cbc, &None);
+        engine.execute(&mallory, &random).expect("may encrypt, the server choosing the IV");
+    }
+}
+
+/// A page of history ends with what was looked at, however little of it is shown, and the next one goes on.
+#[test]
+fn a_history_of_large_entries_comes_in_pages_of_bounded_cost() {
+    const MIB: usize = 1 << 20;
+    let People { house, alice, .. } = people();
+    let engine = &house.engine;
+    let rounds = JOURNAL_BYTES_MAX / MIB + 4;
+    for number in 0..rounds {
+        let register = Register {
+            name: Some(format!("large {number}")),
+            object_type: ObjectType::OpaqueObject,
+            spec: None,
+            material: KeyMaterial {
+                format: KeyFormat::Raw,
+                bytes: SecretBytes::new(vec![number as u8; MIB]),
+            },
+            template: Template::default(),
+            policy: KeyPolicy::default(),
+            tags: BTreeMap::new(),
+        };
+        engine.execute(&alice, &register).expect("registers");
+    }
+    let last = Reference::text(format!("large {}", rounds - 1));
+    let filter = EntryFilter { key: Some(last), ..EntryFilter::default() };
+    let page = |after| {
+        engine.execute(&alice, &ReadJournal { after, limit: 1000, filter: filter.clone() }).expect("reads")
+    };
+    let first = page(Lsn::ZERO);
+    assert!(first.entries.is_empty(), "what was looked at is about other keys");
+    let second = page(first.next.expect("there is more"));
+    assert_eq!(second.entries[0].draft.action, Action::Register);
+    assert!(second.entries[0].changes > 0 && second.entries[0].draft.changes.is_empty());
+    assert_eq!(second.next, None);
 }

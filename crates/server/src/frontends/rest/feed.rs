@@ -269,10 +269,11 @@ impl Feed {
         let read = move || {
             let entries = engine.store().journal(after, PAGE_ENTRIES)?;
             let mut text = String::new();
-            for entry in entries.iter().filter(|entry| wanted.includes(entry)) {
-                format.entry(&mut text, entry.lsn, &entry_json(entry).to_string());
+            let last = entries.last().map(|entry| entry.lsn);
+            for entry in entries.into_iter().filter(|entry| wanted.includes(entry)) {
+                format.entry(&mut text, entry.lsn, &entry_json(&entry.into()).to_string());
             }
-            Ok((text, entries.last().map(|entry| entry.lsn)))
+            Ok((text, last))
         };
         let read = tokio::task::spawn_blocking(read).await;
         let (text, last) = read.map_err(|cause| Error::internal(format!("a page broke off: {cause}")))??;

@@ -8,8 +8,9 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use keyreeve_core::access::Action;
 use keyreeve_core::model::Lsn;
-use keyreeve_core::operations::journal::{EntryFilter, FollowJournal, ReadJournal, VerifyJournal};
-use keyreeve_core::record::Entry;
+use keyreeve_core::operations::journal::{
+    EntryFilter, EntryShown, FollowJournal, ReadJournal, VerifyJournal,
+};
 use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -114,8 +115,8 @@ pub(super) async fn verify(
     Ok(Json(json!({ "valid": true, "lsn": verified.lsn.0, "head": head })))
 }
 
-/// An entry as JSON: who, what, when and how it ended. Of its changes only the number, so that nothing sealed gets out.
-pub(super) fn entry_json(entry: &Entry) -> Value {
+/// An entry as JSON: who, what, when and how it ended.
+pub(super) fn entry_json(entry: &EntryShown) -> Value {
     let draft = &entry.draft;
     json!({
         "lsn": entry.lsn.0,
@@ -131,6 +132,6 @@ pub(super) fn entry_json(entry: &Entry) -> Value {
         "target": draft.target,
         "outcome": draft.outcome,
         "detail": draft.detail,
-        "changes": draft.changes.len(),
+        "changes": entry.changes,
     })
 }
