@@ -15,6 +15,7 @@ mod backup;
 mod crypto;
 mod log;
 mod memory;
+mod ranges;
 mod tls;
 
 pub use self::anew::{Anew, Change, Origin};
@@ -47,6 +48,11 @@ impl Setting {
             Some(toml::Value::Array(_)) => "list of texts",
             _ => "text",
         }
+    }
+
+    /// The least and the greatest value that it takes, where it has a range.
+    pub fn range(&self) -> Option<(i64, i64)> {
+        ranges::of(self.key)
     }
 
     /// The environment variable that says the same, such as `KEYREEVE_LISTEN_HTTP`.
@@ -260,26 +266,37 @@ pub struct UnlockFile {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Open connections of one listener.
+    #[serde(deserialize_with = "ranges::connections_max")]
     pub connections_max: usize,
     /// Open connections of one listener from one source.
+    #[serde(deserialize_with = "ranges::connections_per_source_max")]
     pub connections_per_source_max: usize,
     /// Seconds for a handshake.
+    #[serde(deserialize_with = "ranges::handshake_seconds_max")]
     pub handshake_seconds_max: u64,
     /// Seconds of silence.
+    #[serde(deserialize_with = "ranges::idle_seconds_max")]
     pub idle_seconds_max: u64,
     /// Seconds to finish open requests in when stopping.
+    #[serde(deserialize_with = "ranges::drain_seconds_max")]
     pub drain_seconds_max: u64,
     /// Bytes of a request's body or message.
+    #[serde(deserialize_with = "ranges::message_bytes_max")]
     pub message_bytes_max: usize,
     /// Bytes of all long requests under way.
+    #[serde(deserialize_with = "ranges::in_flight_bytes_max")]
     pub in_flight_bytes_max: usize,
     /// Seconds for a request to come, and for an answer to be taken.
+    #[serde(deserialize_with = "ranges::message_seconds_max")]
     pub message_seconds_max: u64,
     /// Failed authentications on record for one source in a second.
+    #[serde(deserialize_with = "ranges::failures_recorded_per_second_max")]
     pub failures_recorded_per_second_max: u32,
     /// Refused or failed requests on record for one principal in a second.
+    #[serde(deserialize_with = "ranges::denials_recorded_per_second_max")]
     pub denials_recorded_per_second_max: u32,
     /// Open feeds of the journal.
+    #[serde(deserialize_with = "ranges::feeds_max")]
     pub feeds_max: usize,
 }
 
@@ -521,8 +538,8 @@ mod tests {
                     handshake_seconds_max: 1,
                     idle_seconds_max: 1,
                     drain_seconds_max: 1,
-                    message_bytes_max: 1,
-                    in_flight_bytes_max: 1,
+                    message_bytes_max: 4096,
+                    in_flight_bytes_max: 65_536,
                     message_seconds_max: 1,
                     failures_recorded_per_second_max: 1,
                     denials_recorded_per_second_max: 1,
@@ -603,6 +620,29 @@ mod tests {
             let error = load(text, &[], &[]).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{text:?}: {error}");
             assert!(error.contains("line ") && error.contains(", column "), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_locks_everybody_out_or_bounds_nothing_is_refused() {
+        let limits = SETTINGS.iter().filter(|setting| setting.key.starts_with("limits."));
+        for setting in limits {
+            let (min, max) = setting.range().unwrap();
+            let name = setting.key.trim_start_matches("limits.");
+            for wrong in [min - 1, max + 1, 0, -1, i64::MAX] {
+                let error = load(&format!("[limits]\n{name} = {wrong}\n"), &[], &[]).unwrap_err().to_string();
+                let told = format!(
+                    "line 2, column {}: {} is {wrong}, and has to be from {min} to {max}",
+                    name.len() + 4,
+                    setting.key
+                );
+                assert!(error.contains(&told), "{error}");
+                let error = load("", &[], &[(setting.key, &wrong.to_string())]).unwrap_err().to_string();
+                assert!(error.contains(&format!("from {min} to {max}")), "{error}");
+            }
+            for good in [min, max] {
+                load("", &[], &[(setting.key, &good.to_string())]).unwrap();
+            }
         }
     }
 

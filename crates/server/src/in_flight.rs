@@ -1,52 +1,75 @@
 //! Bytes of long requests that are under way, of all connections together: what is beyond the limit is refused, so that no
 //! number of peers fills the memory. Not here: the limit of one request, which each front-end keeps.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keyreeve_core::model::PrincipalId;
+use parking_lot::Mutex;
 
 /// Shorter requests are not counted: the limit on connections bounds them.
 const SHORT_BYTES: usize = 64 * 1024;
 
+/// One principal has this part of the room at most, unless with one request alone.
+const PRINCIPAL_PART: usize = 4;
+
 /// What all long requests take together.
-pub struct InFlight {
-    bytes_max: AtomicUsize,
-    bytes: AtomicUsize,
+pub struct InFlight(Mutex<Taken>);
+
+struct Taken {
+    bytes_max: usize,
+    bytes: usize,
+    /// INVARIANT: the parts of `bytes`, and nobody stands there with 0. Strangers are one.
+    of_principal: HashMap<Option<PrincipalId>, usize>,
 }
 
 /// What one request takes, given back when dropped.
 pub struct Reserved {
     of: Arc<InFlight>,
+    principal: Option<PrincipalId>,
     bytes: usize,
 }
 
 impl InFlight {
     /// Room for so many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max: AtomicUsize::new(bytes_max), bytes: AtomicUsize::new(0) }
+        Self(Mutex::new(Taken { bytes_max, bytes: 0, of_principal: HashMap::new() }))
     }
 
     /// Room for so many bytes from now on; what is under way stays.
     pub fn set(&self, bytes_max: usize) {
-        self.bytes_max.store(bytes_max, Ordering::Relaxed);
+        self.0.lock().bytes_max = bytes_max;
     }
 
     /// Nothing yet, for one request.
     pub fn reserve(self: &Arc<Self>) -> Reserved {
-        Reserved { of: Arc::clone(self), bytes: 0 }
+        Reserved { of: Arc::clone(self), principal: None, bytes: 0 }
     }
 }
 
 impl Reserved {
+    /// Who asks, once that is known; what is reserved already stays with whom it was reserved for.
+    pub fn belongs_to(&mut self, principal: PrincipalId) {
+        if self.bytes == 0 {
+            self.principal = Some(principal);
+        }
+    }
+
     /// Whether there is room for a request of so many bytes, of which some may be reserved already.
     pub fn grow_to(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         if bytes <= SHORT_BYTES || more == 0 {
             return true;
         }
-        let bytes_max = self.of.bytes_max.load(Ordering::Relaxed);
-        let grown = |taken: usize| taken.checked_add(more).filter(|taken| *taken <= bytes_max);
-        let has_room = self.of.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grown).is_ok();
+        let taken = &mut *self.of.0.lock();
+        let of_principal = taken.of_principal.get(&self.principal).copied().unwrap_or(0);
+        let is_alone = of_principal == self.bytes;
+        let fits = |taken: usize, bytes_max: usize| more <= bytes_max.saturating_sub(taken);
+        let has_room = fits(taken.bytes, taken.bytes_max)
+            && (is_alone || fits(of_principal, taken.bytes_max / PRINCIPAL_PART));
         if has_room {
+            taken.bytes += more;
+            taken.of_principal.insert(self.principal, of_principal + more);
             self.bytes = bytes;
         }
         has_room
@@ -55,7 +78,17 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        self.of.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.bytes == 0 {
+            return;
+        }
+        let taken = &mut *self.of.0.lock();
+        taken.bytes -= self.bytes;
+        match taken.of_principal.get_mut(&self.principal) {
+            Some(bytes) if *bytes > self.bytes => *bytes -= self.bytes,
+            _ => {
+                taken.of_principal.remove(&self.principal);
+            }
+        }
     }
 }
 
@@ -66,13 +99,36 @@ mod tests {
     #[test]
     fn what_all_requests_take_stays_within_the_limit() {
         let in_flight = Arc::new(InFlight::new(300_000));
-        let (mut first, mut second) = (in_flight.reserve(), in_flight.reserve());
+        let of = |principal| {
+            let mut reserved = in_flight.reserve();
+            reserved.belongs_to(principal);
+            reserved
+        };
+        let (mut first, mut second) = (of(PrincipalId::ANONYMOUS), of(PrincipalId::SYSTEM));
         assert!(first.grow_to(100_000) && first.grow_to(200_000) && second.grow_to(100_000));
         assert!(!first.grow_to(200_001) && !in_flight.reserve().grow_to(70_000));
         assert!(in_flight.reserve().grow_to(SHORT_BYTES), "short ones always pass");
         drop(first);
         assert!(second.grow_to(300_000));
         drop(second);
-        assert_eq!(in_flight.bytes.load(Ordering::Relaxed), 0);
+        assert!(in_flight.0.lock().bytes == 0 && in_flight.0.lock().of_principal.is_empty());
+    }
+
+    #[test]
+    fn one_principal_leaves_room_to_others() {
+        let in_flight = Arc::new(InFlight::new(800_000));
+        let of = |principal| {
+            let mut reserved = in_flight.reserve();
+            reserved.belongs_to(principal);
+            reserved
+        };
+        let (mut first, mut second, mut third) =
+            (of(PrincipalId::ANONYMOUS), of(PrincipalId::ANONYMOUS), of(PrincipalId::ANONYMOUS));
+        assert!(first.grow_to(100_000) && second.grow_to(100_000));
+        assert!(!third.grow_to(70_000) && !first.grow_to(100_001), "a quarter is taken");
+        let mut other = of(PrincipalId::SYSTEM);
+        assert!(other.grow_to(600_000), "one request alone may be longer");
+        drop((second, other));
+        assert!(third.grow_to(100_000));
     }
 }

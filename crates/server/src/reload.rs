@@ -29,7 +29,7 @@ pub struct Reloader {
     config: RwLock<Config>,
     parts: Parts,
     /// Held while a reload is under way.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What a reload reaches.
@@ -62,12 +62,13 @@ pub struct Reloaded {
 struct Plan {
     anew: Anew,
     certificate: Option<Checked>,
+    turn: tokio::sync::OwnedMutexGuard<()>,
 }
 
 impl Reloader {
     /// For a server that runs with this configuration.
     pub fn new(engine: Arc<Engine>, config: Config, parts: Parts) -> Self {
-        Self { engine, config: RwLock::new(config), parts, turn: tokio::sync::Mutex::default() }
+        Self { engine, config: RwLock::new(config), parts, turn: Arc::default() }
     }
 
     /// The limits that hold now.
@@ -97,7 +98,6 @@ impl Reloader {
     }
 
     async fn reload_in_turn(self: &Arc<Self>, caller: &Caller) -> Result<Reloaded> {
-        let _turn = self.turn.lock().await;
         let this = Arc::clone(self);
         let check = move || {
             let plan = this.check()?;
@@ -112,16 +112,21 @@ impl Reloader {
         Ok(reloaded)
     }
 
+    /// Runs for a caller who may: others hold nobody up. A file may take for ever to read, so that none waits for another.
     fn check(&self) -> Result<Plan> {
+        let turn = Arc::clone(&self.turn).try_lock_owned().map_err(|_| {
+            Error::new(ErrorKind::Unavailable, "another reload is under way; try again when it is done")
+        })?;
         let refused = |cause: &dyn std::fmt::Display| {
             Error::new(ErrorKind::WrongState, format!("{cause}; nothing was changed"))
         };
-        let anew = self.config.read().read_anew().map_err(|error| refused(&error))?;
+        let config = self.config.read().clone();
+        let anew = config.read_anew().map_err(|error| refused(&error))?;
         let certificate = self.parts.identity.check(&anew.config).map_err(|error| refused(&error))?;
-        Ok(Plan { anew, certificate })
+        Ok(Plan { anew, certificate, turn })
     }
 
-    fn take_over(&self, Plan { anew, certificate }: Plan) {
+    fn take_over(&self, Plan { anew, certificate, turn }: Plan) {
         let Parts { identity, authenticator, backups, in_flight, kmip, listeners } = &self.parts;
         let config = anew.config;
         let connections = connection_limits(&config);
@@ -137,6 +142,7 @@ impl Reloader {
         self.engine.set_destroy_waiting_days(config.destroy.waiting_days);
         log::set_levels(&config.log);
         *self.config.write() = config;
+        drop(turn);
     }
 }
 

@@ -2,6 +2,8 @@
 //! life; or read from files that somebody else keeps up to date. It can be exchanged while the server runs. Not here: the
 //! CA's key (start), client certificates (authn).
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +24,9 @@ use crate::start::files::read_secret;
 
 /// After this time a certificate is made anew.
 const RENEW_SECONDS: i64 = SERVER_VALIDITY_DAYS as i64 * 86_400 / 2;
+
+/// Bytes of a file with certificates.
+const CHAIN_BYTES_MAX: u64 = 1 << 20;
 
 /// A server's certificate and the endpoints that show it. Holds secrets.
 pub struct ServerIdentity {
@@ -101,11 +106,12 @@ impl ServerIdentity {
     pub fn check(&self, config: &Config) -> Result<Option<Checked>, StartError> {
         let wanted = wanted(config)?;
         let now_seconds = self.clock.now().seconds();
-        let current = self.current.lock();
-        if matches!(wanted, Wanted::Issued(_)) && wanted == current.shown.wanted {
+        if matches!(wanted, Wanted::Issued(_)) && wanted == self.current.lock().shown.wanted {
             return Ok(None);
         }
+        // Files may take long to read: nobody waits for that.
         let shown = Shown::new(wanted, &self.authority, now_seconds)?;
+        let current = self.current.lock();
         if (&shown.wanted, &shown.chain, shown.key.secret_der())
             == (&current.shown.wanted, &current.shown.chain, current.shown.key.secret_der())
         {
@@ -229,7 +235,11 @@ fn wanted(config: &Config) -> Result<Wanted, StartError> {
 fn read_chain(path: &Path, now_seconds: i64) -> Result<Vec<CertificateDer<'static>>, StartError> {
     let wrong =
         |cause: String| StartError::Value(format!("tls.certificate_file {}: {cause}", path.display()));
-    let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let mut text = Vec::new();
+    let read = regular(path).and_then(|file| file.take(CHAIN_BYTES_MAX + 1).read_to_end(&mut text));
+    if read.map_err(|error| wrong(error.to_string()))? as u64 > CHAIN_BYTES_MAX {
+        return Err(wrong(format!("it is larger than {CHAIN_BYTES_MAX} bytes")));
+    }
     let chain = pem::decode_certificates(&text).map_err(|error| wrong(error.to_string()))?;
     let leaf = chain.first().ok_or_else(|| wrong("it holds no certificate in PEM".to_owned()))?;
     let info = CertificateInfo::read(leaf).map_err(|error| wrong(error.to_string()))?;
@@ -241,9 +251,19 @@ fn read_chain(path: &Path, now_seconds: i64) -> Result<Vec<CertificateDer<'stati
 }
 
 fn read_key(path: &Path) -> Result<Zeroizing<PrivateKeyDer<'static>>, StartError> {
-    PrivateKeyDer::from_pem_slice(read_secret(path)?.expose()).map(Zeroizing::new).map_err(|_| {
-        StartError::Value(format!("tls.key_file {}: it holds no private key in PEM", path.display()))
-    })
+    let wrong = |cause: &str| StartError::Value(format!("tls.key_file {}: {cause}", path.display()));
+    regular(path).map_err(|error| wrong(&error.to_string()))?;
+    PrivateKeyDer::from_pem_slice(read_secret(path)?.expose())
+        .map(Zeroizing::new)
+        .map_err(|_| wrong("it holds no private key in PEM"))
+}
+
+/// Opens a file of which reading ends: no pipe, and no device.
+fn regular(path: &Path) -> io::Result<File> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    File::open(path)
 }
 
 /// The same key without a copy of it.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,10 @@ fn keyreeve(server: &Server, arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } =
         server.command(KEYREEVE).args(arguments).stdin(Stdio::null()).output().unwrap();
     (status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
+}
+
+fn make_pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 #[test]
@@ -84,6 +89,7 @@ fn what_is_wrong_changes_nothing_and_is_told() {
     let config = place.path().join("keyreeve.toml");
     let good = fs::read_to_string(&config).unwrap();
     fs::write(place.path().join("other.key"), "no key").unwrap();
+    make_pipe(&place.path().join("pipe"));
     let mut refused = 0;
     let before = "[limits]\nfeeds_max = 1\n";
     for (wrong, told) in [
@@ -93,6 +99,8 @@ fn what_is_wrong_changes_nothing_and_is_told() {
         ("[tls]\ncertificate_file = \"ca.pem\"\nkey_file = \"other.key\"\n", "holds no private key"),
         ("[tls]\ncertificate_file = \"missing.pem\"\nkey_file = \"client.key\"\n", "missing.pem"),
         ("[tls]\ncertificate_file = \"ca.pem\"\nkey_file = \"client.key\"\n", "cannot be used"),
+        ("[tls]\ncertificate_file = \"ca.pem\"\nkey_file = \"pipe\"\n", "no regular file"),
+        ("[tls]\ncertificate_file = \"pipe\"\nkey_file = \"client.key\"\n", "no regular file"),
     ] {
         let wrong = wrong.replace(" = \"", &format!(" = \"{}/", place.path().display()));
         let wrong = if wrong.contains("[tls]") {
@@ -121,6 +129,21 @@ fn what_is_wrong_changes_nothing_and_is_told() {
         journal.lines().filter(|line| line.contains(" reload ") && line.contains(outcome)).count()
     };
     assert_eq!((reloads("success"), reloads("failed")), (1, 2 * refused), "{journal}");
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_holds_up_neither_reloads_nor_the_stop() {
+    let (place, server) = real_server();
+    let config = place.path().join("keyreeve.toml");
+    fs::remove_file(&config).unwrap();
+    make_pipe(&config);
+    server.signal("HUP");
+    // Opens once the server reads it, which it then does for ever.
+    let _pipe = fs::OpenOptions::new().write(true).open(&config).unwrap();
+    let (code, said) = keyreeve(&server, &["reload"]);
+    assert!(code != Some(0) && said.contains("another reload is under way"), "{said}");
+    server.keyreeve(&["status"]);
     assert_eq!(server.stop(), Some(0));
 }
 

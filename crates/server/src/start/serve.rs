@@ -138,7 +138,11 @@ async fn run(
             };
             match asked {
                 // A server without a file was started by hand at a terminal, which is gone: it goes too, in good order.
-                "SIGHUP" if config.origin.is_some() => server.reloader.reload_by_signal().await,
+                "SIGHUP" if config.origin.is_some() => {
+                    // INVARIANT: nothing holds up the wait for what stops the server, also no file that cannot be read.
+                    let reloader = server.reloader.clone();
+                    tokio::spawn(async move { reloader.reload_by_signal().await });
+                }
                 cause => {
                     info!(cause, "stopping: open requests may finish");
                     break;

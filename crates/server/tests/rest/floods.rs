@@ -57,6 +57,26 @@ async fn denials_of_a_principal_are_counted_where_they_come_in_floods() {
 }
 
 #[tokio::test]
+async fn a_flood_of_other_failures_hides_no_denial() {
+    let server = Server::start_with(|config| config.limits.denials_recorded_per_second_max = 1);
+    let added = json!({ "name": "auditor", "roles": ["auditor"], "token": true });
+    let added = server.admin("POST", "/v1/clients", added).await;
+    let before = server.admin("GET", "/v1/status", Value::Null).await["lsn"].as_u64().unwrap();
+    let (token, ca) = (added["token"].as_str().unwrap(), server.files.join("ca.pem"));
+    let mut client = Client::connect(server.address, &ca, Proof::Token(token)).await;
+    for _ in 0..50 {
+        let missing = client.send(Request::get("/v1/keys/missing").body(Bytes::new()).unwrap()).await;
+        assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    }
+    let body = Bytes::from(json!({ "name": "new", "algorithm": "aes-128" }).to_string());
+    let denied = Request::post("/v1/keys").header("content-type", "application/json").body(body).unwrap();
+    assert_eq!(client.send(denied).await.status, StatusCode::FORBIDDEN);
+    let page = server.admin("GET", &format!("/v1/journal?after={before}&limit=1000"), Value::Null).await;
+    let entries = page["entries"].as_array().unwrap();
+    assert!(entries.iter().any(|entry| entry["outcome"] == "denied"), "{entries:?}");
+}
+
+#[tokio::test]
 async fn bodies_beyond_what_may_be_under_way_are_told_to_try_again() {
     let server = Server::start_with(|config| config.limits.in_flight_bytes_max = 100_000);
     server.admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-256" })).await;

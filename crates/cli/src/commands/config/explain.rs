@@ -47,7 +47,9 @@ impl Explain {
             let default = if setting.default.is_empty() { "none" } else { setting.default };
             output::line(setting.key)?;
             output::line(&format!("    {}", setting.meaning))?;
-            output::line(&format!("    type: {}, default: {default}", setting.kind()))?;
+            let range =
+                setting.range().map_or_else(String::new, |(min, max)| format!(" from {min} to {max}"));
+            output::line(&format!("    type: {}{range}, default: {default}", setting.kind()))?;
             let change = if setting.reloads { "`keyreeve reload`, or SIGHUP" } else { "a restart" };
             output::line(&format!("    a change needs: {change}"))?;
             output::line(&format!("    environment: {}", setting.variable()))?;
@@ -60,6 +62,7 @@ fn object(setting: &Setting) -> Value {
     json!({
         "key": setting.key,
         "type": setting.kind(),
+        "range": setting.range().map(|(min, max)| [min, max]),
         "default": setting.default,
         "reloads": setting.reloads,
         "environment": setting.variable(),

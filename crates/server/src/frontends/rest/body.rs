@@ -73,8 +73,7 @@ async fn collect(
         bytes_seen += data.len();
         if bytes_seen <= bytes_max {
             if !reserve(bytes_seen) {
-                let detail =
-                    "too many bytes of requests are under way (limits.in_flight_bytes_max): try again";
+                let detail = "too many bytes of requests are under way (limits.in_flight_bytes_max, a quarter for one client): try again";
                 return Err(Problem::new(Code::Unavailable, detail));
             }
             append(&mut bytes, &data);

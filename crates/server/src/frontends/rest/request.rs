@@ -16,6 +16,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use keyreeve_core::access::Caller;
 use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
+use parking_lot::Mutex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Visitor};
@@ -27,6 +28,7 @@ use super::answer::OCTET_STREAM;
 use super::body::read;
 use super::errors::{Code, Problem, Result};
 use super::{Api, Unproven};
+use crate::in_flight::Reserved;
 use crate::listen::Peer;
 
 /// The caller, authenticated. Stands first among a handler's arguments, so that strangers' bodies are not even read.
@@ -42,6 +44,9 @@ impl FromRequestParts<Arc<Api>> for Authenticated {
         let caller = api.authenticator.authenticate("rest", &peer, token).await.map_err(Problem::told)?;
         if let Some(Unproven(count)) = parts.extensions.get() {
             count.store(0, Ordering::Relaxed);
+        }
+        if let Some(reserved) = parts.extensions.get::<Arc<Mutex<Reserved>>>() {
+            reserved.lock().belongs_to(caller.id());
         }
         Ok(Self(caller))
     }
