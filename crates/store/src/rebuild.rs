@@ -81,7 +81,8 @@ impl Store {
         let engine = recovery::open_engine(options)?;
         let (journal, base) = (recovery::journal(options), file.base());
         let end = journal.open(options.journal, None, base)?.writer.position();
-        Rebuild { options, file: &file, root: root.root(), journal: &journal, end }.run(&*engine)
+        let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
+        Ok(rebuild.run(&*engine)?.0)
     }
 }
 
@@ -109,13 +110,15 @@ pub(crate) struct Rebuild<'a> {
 }
 
 impl Rebuild<'_> {
-    /// Makes it.
+    /// Makes it; also the checkpoint that it has.
     ///
     /// INVARIANT: the index gets its checkpoint last, while it is still a file of its own: one that can be found is whole.
+    /// The checkpoint is behind the last entry, never behind a marker: markers are not synced, and where one is lost with
+    /// the power, the next start would write on behind it.
     ///
     /// # Errors
     /// `Journal` naming the place of damage, `Backup` where the base is damaged, `Index`, `CatchUp`.
-    pub(crate) fn run(&self, engine: &dyn Engine) -> Result<Rebuilt, StoreError> {
+    pub(crate) fn run(&self, engine: &dyn Engine) -> Result<(Rebuilt, Checkpoint), StoreError> {
         let failed = StoreError::CatchUp;
         let tell = |part, done, total| (self.options.on_rebuild)(RebuildProgress { part, done, total });
         engine.begin_load()?;
@@ -123,33 +126,40 @@ impl Rebuild<'_> {
             if self.file.begin().is_some() {
                 restore::load_base(self.options, self.file, self.root, loading)?;
             }
-            self.replay(loading, &|done, total| tell(RebuildPart::Entries, done, total))?;
-            Ok(loading.records())
+            let position = self.replay(loading, &|done, total| tell(RebuildPart::Entries, done, total))?;
+            Ok((loading.records(), position))
         });
-        let put = put.map_err(told)?;
+        let (put, position) = put.map_err(told)?;
         let mut index = |done| tell(RebuildPart::Records, done, put);
         let records = restore::index_all(engine, &mut index).map_err(failed)?;
-        let checkpoint = Checkpoint { identity: self.file.identity(), position: self.end };
+        let checkpoint = Checkpoint { identity: self.file.identity(), position };
         restore::settle(engine, checkpoint.encode().map_err(failed)?).map_err(failed)?;
         engine.end_load()?;
         let (last, base) = (self.end.last().0, self.file.base().0);
         let (entries, lsn) = (last - base, Lsn(last));
         let rebuilt = Rebuilt { lsn, entries, records };
         tracing::info!(entries, records, lsn = lsn.0, "the index was made anew");
-        Ok(rebuilt)
+        Ok((rebuilt, checkpoint))
     }
 
-    /// Reads the entries behind the base; `tell` learns how many of how many.
-    fn replay(&self, loading: &mut Loading, tell: &dyn Fn(u64, u64)) -> Result<(), BackupError> {
+    /// Reads the entries behind the base, and gives the position right behind the last; `tell` learns how many of how many.
+    fn replay(
+        &self,
+        loading: &mut Loading,
+        tell: &dyn Fn(u64, u64),
+    ) -> Result<journal::Position, BackupError> {
         let (base, last) = (self.file.base(), self.end.last());
+        let mut position = self.end;
         let mut blocks = Blocks { reader: self.journal.read(base.plus(1), last)? };
         let blocks = std::iter::from_fn(|| blocks.next().transpose());
-        in_order(blocks, decode, |Decoded { last: reached, rows, used }| {
+        in_order(blocks, decode, |Decoded { end, rows, used }| {
             rows.into_iter().try_for_each(|row| loading.change(row))?;
             used.iter().try_for_each(|used| loading.used(used))?;
-            tell(reached.0 - base.0, last.0 - base.0);
+            tell(end.last().0 - base.0, last.0 - base.0);
+            position = end;
             Ok(())
-        })
+        })?;
+        Ok(position)
     }
 }
 
@@ -166,27 +176,28 @@ struct Blocks {
     reader: Reader,
 }
 
-/// Entries that follow one another.
-type Block = Vec<(journal::Lsn, Vec<u8>)>;
+/// Entries that follow one another, and the position behind them.
+type Block = (Vec<(journal::Lsn, Vec<u8>)>, journal::Position);
 
 impl Blocks {
     fn next(&mut self) -> Result<Option<Block>, BackupError> {
-        let (mut block, mut bytes) = (Vec::new(), 0);
+        let (mut entries, mut bytes, mut end) = (Vec::new(), 0, None);
         while bytes < BLOCK_BYTES
             && let Some(frame) = self.reader.next_frame()?
         {
             for (lsn, entry) in frame.entries() {
                 bytes += entry.len();
-                block.push((lsn, entry.to_vec()));
+                entries.push((lsn, entry.to_vec()));
             }
+            end = Some(frame.end);
         }
-        Ok((!block.is_empty()).then_some(block))
+        Ok(end.map(|end| (entries, end)))
     }
 }
 
 /// What the entries of a block leave in the index.
 struct Decoded {
-    last: journal::Lsn,
+    end: journal::Position,
     rows: Vec<RowChange>,
     used: Vec<Uses>,
 }
@@ -195,10 +206,10 @@ fn decode(
     block: Result<Block, BackupError>,
     give: &mut dyn FnMut(Decoded) -> bool,
 ) -> Result<(), BackupError> {
-    let mut decoded = Decoded { last: journal::Lsn(0), rows: Vec::new(), used: Vec::new() };
-    for (lsn, bytes) in block? {
+    let (entries, end) = block?;
+    let mut decoded = Decoded { end, rows: Vec::new(), used: Vec::new() };
+    for (lsn, bytes) in entries {
         let at = Lsn(lsn.0);
-        decoded.last = lsn;
         decoded.rows.extend(encoding::decode_rows(at, &bytes)?);
         let used = encoding::decode_use(at, &bytes)?;
         decoded.used.extend(used.map(|(object, kind, time)| Uses::one(object, kind, time, at)));

@@ -205,8 +205,8 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     let is_new = end.last() == journal::Lsn(0);
     let checkpoint = match checkpoint {
         None if !is_new => {
-            Rebuild { options, file: &file, root: root.root(), journal: &journal, end }.run(&*engine)?;
-            Some(Checkpoint { identity: file.identity(), position: end })
+            let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
+            Some(rebuild.run(&*engine)?.1)
         }
         checkpoint => checkpoint,
     };
