@@ -130,7 +130,7 @@ struct Found {
     seen: Option<HashSet<ObjectId>>,
     offset: usize,
     limit: usize,
-    /// A name that an object is taken to have for now, since it is an alias of its key.
+    /// An alias that was asked for by name: it counts as a name of the objects of its key.
     alias: Option<String>,
     /// The row that the walk has come to.
     last: Option<IndexHit>,

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::{Bench, commit_whole, crypto, key_file, put, records};
 
 const CELL: &str = "/data.cell";
-const ERASURE: ErasureId = ErasureId(Uuid::from_u128(0xE0));
+pub(crate) const ERASURE: ErasureId = ErasureId(Uuid::from_u128(0xE0));
 const KEPT: [u128; 2] = [1, 3];
 const GONE: u128 = 2;
 
@@ -62,7 +62,7 @@ fn material(store: &Store, id: u128) -> Option<Arc<SealedMaterial>> {
 }
 
 /// What a destroy leaves to the store: no material, and an erasure.
-fn destruction(sealed: &SealedMaterial) -> Vec<Change> {
+pub(crate) fn destruction(sealed: &SealedMaterial) -> Vec<Change> {
     let object = ErasedObject {
         object: sealed.object,
         key: KeyId(sealed.object.0),

@@ -6,9 +6,7 @@ use std::{path::Path, sync::Arc};
 use keyreeve_core::{
     ErrorKind, SecretBytes,
     access::Action,
-    model::{
-        Attestation, ErasedObject, Erasure, ErasureId, KeyId, Lsn, ObjectType, PrincipalId, RealmId, Time,
-    },
+    model::{Attestation, Lsn, PrincipalId, Time},
     ports::{
         seal::SealedMaterial,
         store::{Commit, Store as _},
@@ -27,11 +25,14 @@ use keyreeve_store::{
 use keyreeve_testkit::{disk::FaultyDisk, recorder::RecordingDisk};
 use uuid::Uuid;
 
-use crate::{Bench, commit_whole, crypto, destroy::signer, key_file, put, records};
+use crate::{
+    Bench, commit_whole, crypto,
+    destroy::{ERASURE, destruction, signer},
+    key_file, put, records,
+};
 
 const TARGET: &str = "file:///mnt/keys";
 const CELL: &str = "/mnt/keys.cell";
-const ERASURE: ErasureId = ErasureId(Uuid::from_u128(0xE1));
 /// Leaves of one leaf node.
 const LEAVES: u64 = 256;
 
@@ -60,26 +61,7 @@ fn keep_key(store: &Store, id: u128) -> SealedMaterial {
 
 /// Asks for the destruction of what was sealed.
 fn ask(store: &Store, sealed: &SealedMaterial) {
-    let object = ErasedObject {
-        object: sealed.object,
-        key: KeyId(sealed.object.0),
-        version: 1,
-        object_type: ObjectType::SymmetricKey,
-        leaf_index: sealed.leaf_index,
-    };
-    let erasure = Erasure {
-        id: ERASURE,
-        realm: RealmId::DEFAULT,
-        asked: Time(1),
-        principal: PrincipalId::SYSTEM,
-        principal_name: "alice".into(),
-        scope: "key demo".into(),
-        objects: vec![object],
-        switched: None,
-        switched_at: None,
-    };
-    let gone = Change::Delete(RecordKey::Material(sealed.object));
-    put(store, vec![gone, Change::Put(Record::Erasure(Arc::new(erasure)))]);
+    put(store, destruction(sealed));
 }
 
 fn certificate(store: &Store) -> Option<serde_json::Value> {
