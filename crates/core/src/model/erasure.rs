@@ -88,6 +88,9 @@ pub struct Place {
     pub attested: Option<Attestation>,
     /// Identifies the file system or bucket that it shares with others, where that is known.
     pub domain: Option<String>,
+    /// The newest generation that was about to be put into its cell for the first time; 0 before that.
+    #[serde(default)]
+    pub put: u64,
 }
 
 impl Place {

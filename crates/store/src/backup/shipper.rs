@@ -425,6 +425,10 @@ impl Replica for Shipper {
         self.with_archive(|archive| archive.nodes(Lsn(from.0), Lsn(until.0))).map_err(told)
     }
 
+    fn first(&self) -> Result<model::Lsn> {
+        self.with_archive(|archive| Ok(model::Lsn(archive.first().0))).map_err(told)
+    }
+
     fn cell(&self) -> Result<Arc<dyn Cell>> {
         self.target.cell().map_err(|error| told(error.into()))
     }

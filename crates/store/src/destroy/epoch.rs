@@ -151,15 +151,26 @@ impl Eraser {
                 here = Some(place);
             } else if place.confirmed == in_force
                 && let Some(replica) = self.places.replica(&place.name)
-                && replica.check_claim().is_ok()
             {
-                targets.push((place, replica));
+                match self.check_takes(&place, &*replica) {
+                    Ok(()) => targets.push((place, replica)),
+                    Err(error) => tracing::warn!(%error, target = place.name, "cannot take a new epoch now"),
+                }
             }
         }
         let here = here.ok_or_else(|| Error::internal("this machine is no place on record"))?;
+        self.places.check_holds(&here, &**self.places.cell_here())?;
         let cells_min = cells.min(usize::from(threshold) + 1);
         let route = Route { threshold, here, targets, cells_min, needs_target };
         if route.is_enough(route.targets.len()) { Ok(route) } else { Err(Route::too_few()) }
+    }
+
+    /// Makes sure that a target can be reached, takes what is written and has the epoch key in force: asked before any node is
+    /// made, since every try with new nodes makes the journal longer.
+    fn check_takes(&self, place: &Place, replica: &dyn Replica) -> Result<()> {
+        replica.check_claim()?;
+        replica.ship(self.durable())?;
+        self.places.check_holds(place, &*replica.cell()?)
     }
 
     /// The leaves of erasures that the tree still holds, in order: some may be gone since before a restore.

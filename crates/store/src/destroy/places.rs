@@ -9,10 +9,7 @@ use keyreeve_core::{
     Error, ErrorKind, Result,
     access::Action,
     model::{Attestation, Lsn, Place, PlaceKind, RealmId, SealedNode},
-    ports::{
-        cell::{Cell, CellEntry},
-        store::IndexRange,
-    },
+    ports::{cell::Cell, store::IndexRange},
     record::{Change, IndexKind, Record, RecordKey},
 };
 use parking_lot::{Mutex, RwLock};
@@ -52,6 +49,9 @@ pub(crate) trait Replica: Send + Sync {
     /// The nodes of the key tree that entries from one position to another, both included, brought, as they stand there:
     /// read from the target, from nowhere else, and verified.
     fn read_back(&self, from: Lsn, until: Lsn) -> Result<Vec<Arc<SealedNode>>>;
+
+    /// The first entry that is there, or will be: what was before it was pruned, or never came, and a full backup has it.
+    fn first(&self) -> Result<Lsn>;
 
     /// Its cell.
     ///
@@ -154,6 +154,7 @@ impl Places {
             lost,
             attested,
             domain,
+            put: 0,
         };
         let detail = format!("{} is a place of this store", place.name);
         // INVARIANT: what somebody spoke for stays on record under another name: every later certificate says so.
@@ -239,11 +240,13 @@ impl Places {
         (acknowledge == Acknowledge::Target).then_some(wait)
     }
 
-    /// Whether a target gives back the nodes that the entry at this position brought. Where no target is registered, nobody
-    /// waits for one: what others ask for is refused anyway, and the server's own beginnings must be.
+    /// Whether a target gives back the nodes that the entry at this position brought; false where the entry was pruned at
+    /// one. Where no target is registered, nobody waits for one: what others ask for is refused anyway, and the server's own
+    /// beginnings must be.
     ///
     /// # Errors
-    /// `Unavailable` where none could be reached; those of the index.
+    /// `Unavailable` where none could be reached, or one that should have the entry does not give it back; those of the
+    /// index.
     fn bring_to_a_target(&self, lsn: Lsn) -> Result<bool> {
         let is_target = |place: &Arc<Place>| place.kind == PlaceKind::Target && place.lost.is_none();
         if !self.all()?.iter().any(is_target) {
@@ -251,24 +254,33 @@ impl Places {
         }
         let replicas = self.replicas.read().clone();
         let public = "no backup target can be reached now, and new keys are to be at one: try again";
-        let (mut refused, mut is_reached) = (unavailable(public), false);
+        let (mut refused, mut is_pruned) = (unavailable(public), false);
         for replica in replicas {
             if let Err(error) = replica.check_claim().and_then(|()| replica.ship(lsn)) {
                 refused = refused.because(error);
                 continue;
             }
-            is_reached = true;
-            match replica.read_back(lsn, lsn) {
-                Ok(nodes) if !nodes.is_empty() => return Ok(true),
-                Ok(_) => {
-                    tracing::warn!(target = replica.address(), %lsn, "it does not give back what it was sent")
-                }
-                Err(error) => {
-                    tracing::warn!(target = replica.address(), %lsn, %error, "it does not give back what it was sent")
-                }
+            let read_back = replica.read_back(lsn, lsn);
+            if read_back.as_ref().is_ok_and(|nodes| !nodes.is_empty()) {
+                return Ok(true);
             }
+            // INVARIANT: nodes are given up only where a full backup has those above them. Where the entry is damaged, others
+            // would hang on nodes that no backup gives back.
+            if replica.first().is_ok_and(|first| first > lsn) {
+                is_pruned = true;
+                continue;
+            }
+            let name = replica.address();
+            let what =
+                read_back.map_or_else(|error| error.to_string(), |_| "it has no node of it".to_owned());
+            tracing::warn!(target = name, %lsn, what, "it does not give back what it was sent");
+            let public = format!(
+                "the backup target {name} does not give back what it was sent, and new keys are to be at one: see to it, or \
+                 register another one"
+            );
+            refused = unavailable(&public).because(what);
         }
-        if is_reached { Ok(false) } else { Err(refused) }
+        if is_pruned { Ok(false) } else { Err(refused) }
     }
 
     /// Whether a cell has what its place was last confirmed to hold, or something newer.
@@ -278,8 +290,9 @@ impl Places {
     pub(crate) fn still_holds(&self, place: &Place, cell: &dyn Cell) -> Result<bool> {
         let held = cell.read()?;
         no_others(&cell.address(), &held, |entry| entry.store == self.here.store)?;
-        let is_enough = |entry: &CellEntry| entry.generation >= place.confirmed;
-        Ok(place.confirmed == 0 || held.iter().any(is_enough))
+        // What was put there before the first time that it was read back counts: nobody knows whether it came.
+        let expected = if place.confirmed == 0 { place.put } else { place.confirmed };
+        Ok(expected == 0 || held.iter().any(|entry| entry.generation >= expected))
     }
 
     /// Makes sure of that.
@@ -301,16 +314,29 @@ impl Places {
     /// # Errors
     /// Those of the journal.
     pub(crate) fn lose_medium(&self, place: &Place) -> Result<Place> {
+        let new = Place { confirmed: 0, confirmed_at: None, put: 0, ..place.clone() };
         let former = self.former_name(&place.name)?;
+        if place.confirmed == 0 && self.has_unread(&place.name)? {
+            return Ok(new);
+        }
         let lost = Some(self.scribe.clock.now());
         let gone = Place { name: former.clone(), lost, attested: None, ..place.clone() };
-        let new = Place { confirmed: 0, confirmed_at: None, ..place.clone() };
         let name = &place.name;
         tracing::warn!(place = name, former, "its cell has lost the epoch key: was its medium swapped?");
         let detail =
             format!("{name} has lost the epoch key, as where its medium was swapped: {former} is lost");
         self.write(Action::RetireCell, detail, [gone, new.clone()])?;
         Ok(new)
+    }
+
+    /// Whether somebody has to speak already for a medium that was in this place and never read back. One word is for all of
+    /// them: a cell that takes no key would bring a lost place with every try.
+    fn has_unread(&self, name: &str) -> Result<bool> {
+        let is_former =
+            |place: &Place| place.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('#'));
+        let is_unread =
+            |place: &Arc<Place>| place.confirmed == 0 && place.put > 0 && place.attested.is_none();
+        Ok(self.all()?.iter().any(|place| is_former(place) && is_unread(place)))
     }
 
     /// A name for what a place was before: `NAME#1`, or the next one that is free.

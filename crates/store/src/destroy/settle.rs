@@ -115,7 +115,10 @@ impl Eraser {
         if has_it && breaks(Fault::KeepOldKey) {
             return self.confirm(&place.name, generation, threshold);
         }
-        cell.put(&entry, if has_it { generation } else { place.confirmed })?;
+        match has_it {
+            true => cell.put(&entry, generation)?,
+            false => self.put_new(place, cell, &entry)?,
+        }
         cell.erase_except(Some(generation))?;
         let held = cell.read()?;
         if held.is_empty() || !held.iter().all(is_it) {
@@ -123,6 +126,38 @@ impl Eraser {
             return Err(Error::new(ErrorKind::Unavailable, public));
         }
         self.confirm(&place.name, generation, threshold)
+    }
+
+    /// Puts an epoch key into a cell that does not hold it.
+    ///
+    /// INVARIANT: before the first one comes, it is on record that it does. Its medium may go before anybody has read it back,
+    /// with a key that nothing else would tell of.
+    fn put_new(&self, place: &Place, cell: &dyn Cell, entry: &CellEntry) -> Result<()> {
+        if place.confirmed > 0 {
+            return cell.put(entry, place.confirmed);
+        }
+        self.note_put(&place.name, entry.generation)?;
+        let put = cell.put(entry, 0);
+        // What did not come is taken back where it is sure that nothing of it is there.
+        if put.is_err()
+            && cell.erase_except(None).and_then(|()| cell.read()).is_ok_and(|held| held.is_empty())
+        {
+            self.note_put(&place.name, 0)?;
+        }
+        put
+    }
+
+    fn note_put(&self, name: &str, put: u64) -> Result<()> {
+        let Some(place) = self.places.get(name)?.filter(|place| place.lost.is_none()) else {
+            return Err(Error::new(ErrorKind::Conflict, format!("{name} was struck off meanwhile")));
+        };
+        if place.put == put {
+            return Ok(());
+        }
+        let detail = format!("generation {put} is the one that goes to {name}");
+        let changes = vec![Change::Put(Record::Place(Arc::new(Place { put, ..(*place).clone() })))];
+        let (as_of, reads) = (self.durable(), vec![RecordKey::Place(name.into())]);
+        self.scribe.write(Action::RegisterTarget, Note { detail, changes, as_of, reads }).map(drop)
     }
 
     fn confirm(&self, name: &str, generation: u64, threshold: u8) -> Result<()> {

@@ -114,9 +114,9 @@ fn places(state: &State, epoch: &Epoch, machine: &Machine, changes: &mut Vec<Cha
         share = share.max(place.share);
         // Nobody knows what became of the old machine: its cell is pending until somebody says so.
         let lost = place.lost.or((place.kind == PlaceKind::Machine).then_some(*now));
-        let confirmed = place.confirmed.min(epoch.generation);
-        if (lost, confirmed) != (place.lost, place.confirmed) {
-            let place = Place { lost, confirmed, ..Place::clone(&place) };
+        let (confirmed, put) = (place.confirmed.min(epoch.generation), place.put.min(epoch.generation));
+        if (lost, confirmed, put) != (place.lost, place.confirmed, place.put) {
+            let place = Place { lost, confirmed, put, ..Place::clone(&place) };
             changes.push(Change::Put(Record::Place(Arc::new(place))));
         }
         Ok(())
@@ -132,6 +132,7 @@ fn places(state: &State, epoch: &Epoch, machine: &Machine, changes: &mut Vec<Cha
         lost: None,
         attested: None,
         domain: domain.clone(),
+        put: 0,
     }))));
     Ok(())
 }

@@ -411,6 +411,7 @@ fn a_place_is_clear_once_it_was_read_back_or_somebody_gave_his_word() {
         lost: None,
         attested: None,
         domain: None,
+        put: 0,
     };
     let attested = keyreeve_core::model::Attestation {
         by: "alice".into(),

@@ -84,6 +84,7 @@ impl EpochKeys for MachineCell {
             lost: None,
             attested: None,
             domain: self.domain.clone(),
+            put: 0,
         };
         Ok(vec![Change::Put(Record::Place(Arc::new(place)))])
     }
