@@ -757,11 +757,11 @@ fn a_medium_that_took_a_key_and_was_never_read_back_is_a_lost_place_once_it_is_s
     // Another medium, which takes nothing at first.
     *cell.slots.lock() = [None, None];
     cell.dies.store(false, Ordering::Relaxed);
-    (cell.refuses_put.store(true, Ordering::Relaxed), cell.refuses_erase.store(true, Ordering::Relaxed));
+    [&cell.refuses_put, &cell.refuses_erase].map(|refuses| refuses.store(true, Ordering::Relaxed));
     (0..3).for_each(|_| assert!(bench.store.keep().is_ok()));
     assert!(former(&bench, 1).is_some_and(|place| place.lost.is_some() && place.put == 1));
     assert!(former(&bench, 2).is_none(), "one word is enough");
-    (cell.refuses_put.store(false, Ordering::Relaxed), cell.refuses_erase.store(false, Ordering::Relaxed));
+    [&cell.refuses_put, &cell.refuses_erase].map(|refuses| refuses.store(false, Ordering::Relaxed));
     bench.store.keep().unwrap();
     let id = bench.destroy(&[2]);
     assert!(bench.store.keep().unwrap());

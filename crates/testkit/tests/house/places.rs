@@ -559,8 +559,11 @@ impl<'a> Simulation<'a> {
     fn answer_for_the_lost(&self) {
         let store = &self.house().store;
         let places = store.places().expect("reads");
+        // Where the power failed before a target's first key was read back, nobody knows whether its medium has it.
+        let is_unread = |place: &Place| place.confirmed == 0 && place.put > 0;
         let is_open = |place: &&Arc<Place>| {
-            place.kind == PlaceKind::Machine && place.lost.is_some() && place.attested.is_none()
+            let is_ours = place.kind == PlaceKind::Machine || is_unread(place);
+            is_ours && place.lost.is_some() && place.attested.is_none()
         };
         for place in places.iter().filter(is_open) {
             let generation = store.generation().expect("reads");
@@ -601,8 +604,10 @@ impl<'a> Simulation<'a> {
     fn finish(&mut self, solve: bool) {
         self.come_back();
         self.restart();
-        self.answer_for_the_lost();
-        let settled = (0..12).any(|_| !self.house().store.keep().expect("keeps"));
+        let settled = (0..12).any(|_| {
+            self.answer_for_the_lost();
+            !self.house().store.keep().expect("keeps")
+        });
         assert!(settled, "something is left to do: {:?}", self.house().store.places());
         self.compare();
         let house = self.house();
