@@ -543,7 +543,6 @@ fn without_a_target_in_reach_the_old_epoch_stays_and_nothing_is_burnt() {
     assert!(bench.certificate(id).is_some());
 }
 
-/// Variants ignore_offline and ignore_offline_if_younger.
 #[test]
 fn a_target_that_takes_nothing_costs_no_nodes_at_any_try() {
     let bench = Bench::new(1);
@@ -563,6 +562,7 @@ fn a_target_that_takes_nothing_costs_no_nodes_at_any_try() {
     assert!(!bench.store.keep().unwrap() && bench.certificate(id).is_some());
 }
 
+/// Variants ignore_offline and ignore_offline_if_younger.
 #[test]
 fn a_target_out_of_reach_is_pending_by_name_and_keeps_its_own_tree_until_it_is_back() {
     let bench = Bench::new(2);
@@ -754,14 +754,18 @@ fn a_medium_that_took_a_key_and_was_never_read_back_is_a_lost_place_once_it_is_s
     let former =
         |bench: &Bench, number| bench.store.eraser.places.get(&format!("file:///target-1#{number}")).unwrap();
     assert!(cell.generations() == BTreeSet::from([1]) && former(&bench, 1).is_none());
+    let refuse = |it| {
+        cell.refuses_put.store(it, Ordering::Relaxed);
+        cell.refuses_erase.store(it, Ordering::Relaxed);
+    };
     // Another medium, which takes nothing at first.
     *cell.slots.lock() = [None, None];
     cell.dies.store(false, Ordering::Relaxed);
-    [&cell.refuses_put, &cell.refuses_erase].map(|refuses| refuses.store(true, Ordering::Relaxed));
+    refuse(true);
     (0..3).for_each(|_| assert!(bench.store.keep().is_ok()));
     assert!(former(&bench, 1).is_some_and(|place| place.lost.is_some() && place.put == 1));
     assert!(former(&bench, 2).is_none(), "one word is enough");
-    [&cell.refuses_put, &cell.refuses_erase].map(|refuses| refuses.store(false, Ordering::Relaxed));
+    refuse(false);
     bench.store.keep().unwrap();
     let id = bench.destroy(&[2]);
     assert!(bench.store.keep().unwrap());
