@@ -72,6 +72,14 @@ pub enum Fault {
     /// A text string is not UTF-8.
     #[error("text is not UTF-8")]
     NotUtf8,
+    /// The text is not what the encoding wants.
+    #[error("{what}, at byte {position}")]
+    Syntax {
+        /// What is wrong.
+        what: &'static str,
+        /// Where the reader stopped, in bytes from the begin.
+        position: usize,
+    },
     /// The item has another type than the field asks for.
     #[error("expected {expected}, got {got}")]
     WrongType {
@@ -180,6 +188,9 @@ pub enum EncodeError {
     /// An item is longer than TTLV can say (2^32 - 1 bytes).
     #[error("an item is longer than the 4 GiB that TTLV can express: send it in parts")]
     TooLong,
+    /// A text holds a character that XML 1.0 cannot express.
+    #[error("a text holds a character that XML cannot express: use TTLV or JSON")]
+    NotXml,
     /// The payload of a batch item is an error of decoding, so there is nothing to encode.
     #[error("a batch item that could not be decoded cannot be encoded")]
     NotDecoded,

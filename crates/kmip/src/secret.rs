@@ -25,6 +25,22 @@ impl SecretBytes {
         self.0.is_empty()
     }
 
+    /// Makes room; where the bytes have to move for it, the place that they leave is wiped.
+    pub(crate) fn reserve(&mut self, additional: usize) {
+        let needed = self.0.len() + additional;
+        if needed > self.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()));
+            larger.extend_from_slice(&self.0);
+            wipe(&mut std::mem::replace(&mut self.0, larger));
+        }
+    }
+
+    /// Appends bytes, as [`SecretBytes::reserve`] makes room.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
     /// Moves the bytes out, uncopied. Holds a secret that nobody wipes any more: hand it to a secret type at once.
     pub fn into_vec(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)

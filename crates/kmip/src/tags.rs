@@ -21,7 +21,7 @@ macro_rules! tags {
                 pub const $name: Tag = Tag($code);
             )*
 
-            /// The standard's name without spaces, as the XML encoding writes it; `None` for unknown tags.
+            /// The standard's name as XML and JSON write it (`X_509CertificateIssuer`); `None` for unknown tags.
             pub fn name(self) -> Option<&'static str> {
                 match self.0 {
                     $($code => Some($text),)*
@@ -230,9 +230,9 @@ tags! {
     ISSUER_DISTINGUISHED_NAME = 0x4200b2, "IssuerDistinguishedName", V1_1..;
     SUBJECT_ALTERNATIVE_NAME = 0x4200b3, "SubjectAlternativeName", V1_1..;
     SUBJECT_DISTINGUISHED_NAME = 0x4200b4, "SubjectDistinguishedName", V1_1..;
-    X509_CERTIFICATE_IDENTIFIER = 0x4200b5, "X509CertificateIdentifier", V1_1..;
-    X509_CERTIFICATE_ISSUER = 0x4200b6, "X509CertificateIssuer", V1_1..;
-    X509_CERTIFICATE_SUBJECT = 0x4200b7, "X509CertificateSubject", V1_1..;
+    X509_CERTIFICATE_IDENTIFIER = 0x4200b5, "X_509CertificateIdentifier", V1_1..;
+    X509_CERTIFICATE_ISSUER = 0x4200b6, "X_509CertificateIssuer", V1_1..;
+    X509_CERTIFICATE_SUBJECT = 0x4200b7, "X_509CertificateSubject", V1_1..;
     KEY_VALUE_LOCATION = 0x4200b8, "KeyValueLocation", V1_2..;
     KEY_VALUE_LOCATION_VALUE = 0x4200b9, "KeyValueLocationValue", V1_2..;
     KEY_VALUE_LOCATION_TYPE = 0x4200ba, "KeyValueLocationType", V1_2..;
@@ -300,7 +300,7 @@ tags! {
     KEY_WRAP_TYPE = 0x4200f8, "KeyWrapType", V1_4..;
     BATCH_UNDO_CAPABILITY = 0x4200f9, "BatchUndoCapability", V1_4..;
     BATCH_CONTINUE_CAPABILITY = 0x4200fa, "BatchContinueCapability", V1_4..;
-    PKCS12_FRIENDLY_NAME = 0x4200fb, "PKCS12FriendlyName", V1_4..;
+    PKCS12_FRIENDLY_NAME = 0x4200fb, "PKCS_12FriendlyName", V1_4..;
     DESCRIPTION = 0x4200fc, "Description", V1_4..;
     COMMENT = 0x4200fd, "Comment", V1_4..;
     AUTHENTICATED_ENCRYPTION_ADDITIONAL_DATA = 0x4200fe, "AuthenticatedEncryptionAdditionalData", V1_4..;
@@ -391,11 +391,11 @@ tags! {
     ONE_TIME_PASSWORD = 0x420156, "OneTimePassword", V2_0..;
     HASHED_PASSWORD = 0x420157, "HashedPassword", V2_0..;
     ADJUSTMENT_TYPE = 0x420158, "AdjustmentType", V2_0..;
-    PKCS11_INTERFACE = 0x420159, "PKCS11Interface", V2_0..;
-    PKCS11_FUNCTION = 0x42015a, "PKCS11Function", V2_0..;
-    PKCS11_INPUT_PARAMETERS = 0x42015b, "PKCS11InputParameters", V2_0..;
-    PKCS11_OUTPUT_PARAMETERS = 0x42015c, "PKCS11OutputParameters", V2_0..;
-    PKCS11_RETURN_CODE = 0x42015d, "PKCS11ReturnCode", V2_0..;
+    PKCS11_INTERFACE = 0x420159, "PKCS_11Interface", V2_0..;
+    PKCS11_FUNCTION = 0x42015a, "PKCS_11Function", V2_0..;
+    PKCS11_INPUT_PARAMETERS = 0x42015b, "PKCS_11InputParameters", V2_0..;
+    PKCS11_OUTPUT_PARAMETERS = 0x42015c, "PKCS_11OutputParameters", V2_0..;
+    PKCS11_RETURN_CODE = 0x42015d, "PKCS_11ReturnCode", V2_0..;
     PROTECTION_STORAGE_MASK = 0x42015e, "ProtectionStorageMask", V2_0..;
     PROTECTION_STORAGE_MASKS = 0x42015f, "ProtectionStorageMasks", V2_0..;
     INTEROP_FUNCTION = 0x420160, "InteropFunction", V2_0..;

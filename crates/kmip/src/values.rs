@@ -176,6 +176,9 @@ macro_rules! mask {
                 self.0 & other.0 == other.0
             }
 
+            /// Every named bit, as its code, with its name.
+            pub const NAMES: &'static [(u32, &'static str)] = &[$(($code, $text),)*];
+
             /// Every named bit with its name.
             pub const NAMED: &'static [(Self, &'static str)] = &[$((Self::$bit, $text),)*];
         }

@@ -3,6 +3,7 @@
 
 mod cryptography;
 mod message;
+pub(crate) mod names;
 mod objects;
 mod profile;
 mod reasons;
@@ -33,6 +34,9 @@ macro_rules! enumeration {
         impl $name {
             /// Every named value, in the order of the codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Every code with its name.
+            pub const NAMES: &'static [(u32, &'static str)] = &[$(($code, $text),)*];
 
             /// The standard's name, with its spaces; `None` for a code without one.
             pub fn name(self) -> Option<&'static str> {

@@ -9,8 +9,8 @@ use crate::payloads::Request;
 use crate::schema::{Field, Fields, Version, structure};
 use crate::secret::SecretBytes;
 use crate::tags::Tag;
-use crate::ttlv::binary::{self, Limits, Writer};
-use crate::ttlv::{Node, Value};
+use crate::ttlv::binary::{Limits, Writer};
+use crate::ttlv::{Encoding, Node, Value};
 use crate::values::DateTime;
 
 structure! {
@@ -153,9 +153,22 @@ impl RequestMessage {
     ///
     /// KMIP 2.1, section 8.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, Box<RejectedRequest>> {
-        match binary::decode(bytes, limits) {
+        Self::decode_from(Encoding::Ttlv, bytes, limits)
+    }
+
+    /// Decodes a request that stands in any encoding.
+    ///
+    /// # Errors
+    ///
+    /// As [`RequestMessage::decode`].
+    pub fn decode_from(
+        encoding: Encoding,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Self, Box<RejectedRequest>> {
+        match encoding.decode(bytes, limits) {
             Ok(node) => Self::from_tree(node),
-            Err(error) => Err(RejectedRequest::salvage(error, bytes, limits)),
+            Err(error) => Err(RejectedRequest::salvage(error, encoding.decode_header(bytes, limits))),
         }
     }
 
@@ -217,11 +230,9 @@ impl RequestMessage {
 
 impl RejectedRequest {
     /// From bytes that are no tree: the header stands first, and often it alone can be read.
-    fn salvage(error: DecodeError, bytes: &[u8], limits: &Limits) -> Box<Self> {
-        let header =
-            bytes.get(binary::HEADER_BYTES..).and_then(|rest| binary::decode_first(rest, limits).ok());
-        match header {
-            Some((mut node, _)) if node.tag == Tag::REQUEST_HEADER => {
+    fn salvage(error: DecodeError, first: Option<Node>) -> Box<Self> {
+        match first {
+            Some(mut node) if node.tag == Tag::REQUEST_HEADER => {
                 let rejected = Self::of(error, Some(&mut node));
                 node.scrub();
                 rejected

@@ -7,8 +7,8 @@ use crate::payloads::Response;
 use crate::schema::{Field, Fields, Version, structure};
 use crate::secret::SecretBytes;
 use crate::tags::Tag;
-use crate::ttlv::binary::{self, Limits, Writer};
-use crate::ttlv::{Node, Value};
+use crate::ttlv::binary::{Limits, Writer};
+use crate::ttlv::{Encoding, Node, Value};
 use crate::values::DateTime;
 
 structure! {
@@ -182,7 +182,16 @@ impl ResponseMessage {
     ///
     /// KMIP 2.1, section 8.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
-        Self::from_tree(binary::decode(bytes, limits)?)
+        Self::decode_from(Encoding::Ttlv, bytes, limits)
+    }
+
+    /// Decodes a response that stands in any encoding.
+    ///
+    /// # Errors
+    ///
+    /// As [`ResponseMessage::decode`].
+    pub fn decode_from(encoding: Encoding, bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        Self::from_tree(encoding.decode(bytes, limits)?)
     }
 
     /// Decodes a response from its tree, however that was encoded; the tree is wiped.

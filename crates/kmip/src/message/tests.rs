@@ -6,6 +6,7 @@ use crate::enums::{ObjectType, Operation, ResultReason};
 use crate::objects;
 use crate::payloads::{OPERATIONS, Request, Response, get, register};
 use crate::schema::Sample;
+use crate::ttlv::Encoding;
 use crate::ttlv::binary::{self, Limits};
 use crate::values::{DateTime, UniqueIdentifier};
 
@@ -32,6 +33,11 @@ fn assert_request_holds(request: RequestMessage) {
     let version = request.version;
     let bytes = request.encode().unwrap();
     assert_only_of(version, &binary::decode(bytes.expose(), &Limits::default()).unwrap());
+    for encoding in [Encoding::Xml, Encoding::Json] {
+        let text = encoding.translate(bytes.expose().to_vec().into()).unwrap();
+        let decoded = RequestMessage::decode_from(encoding, text.expose(), &Limits::default()).unwrap();
+        assert_eq!(decoded.encode().unwrap().expose(), bytes.expose(), "{encoding:?} at {version}");
+    }
     let decoded = RequestMessage::decode(bytes.expose(), &Limits::default()).unwrap();
     for item in &decoded.items {
         if let Err(error) = &item.payload {
@@ -50,6 +56,11 @@ fn assert_response_holds(response: ResponseMessage) {
     let version = response.version;
     let bytes = response.encode().unwrap();
     assert_only_of(version, &binary::decode(bytes.expose(), &Limits::default()).unwrap());
+    for encoding in [Encoding::Xml, Encoding::Json] {
+        let text = encoding.translate(bytes.expose().to_vec().into()).unwrap();
+        let decoded = ResponseMessage::decode_from(encoding, text.expose(), &Limits::default()).unwrap();
+        assert_eq!(decoded.encode().unwrap().expose(), bytes.expose(), "{encoding:?} at {version}");
+    }
     let decoded = ResponseMessage::decode(bytes.expose(), &Limits::default()).unwrap();
     assert_eq!(decoded.encode().unwrap().expose(), bytes.expose(), "at {version}");
 }
@@ -227,6 +238,18 @@ fn a_rejected_request_still_tells_how_to_answer() {
     assert_eq!(
         broken.error.to_string(),
         "RequestMessage/BatchItem/RequestPayload/UniqueIdentifier: text is not UTF-8"
+    );
+    assert_eq!((broken.version, broken.client_correlation_value.as_deref()), (Version::V1_2, Some("me")));
+
+    let text = r#"<RequestMessage><RequestHeader><ProtocolVersion><ProtocolVersionMajor type="Integer" value="1"/>
+        <ProtocolVersionMinor type="Integer" value="2"/></ProtocolVersion>
+        <ClientCorrelationValue type="TextString" value="me"/></RequestHeader>
+        <BatchItem><Operation type="Enumeration" value="Levitate"/></BatchItem></RequestMessage>"#;
+    let broken =
+        RequestMessage::decode_from(Encoding::Xml, text.as_bytes(), &Limits::default()).err().unwrap();
+    assert_eq!(
+        broken.error.to_string(),
+        "RequestMessage/BatchItem/Operation: this names no value of the enumeration"
     );
     assert_eq!((broken.version, broken.client_correlation_value.as_deref()), (Version::V1_2, Some("me")));
 

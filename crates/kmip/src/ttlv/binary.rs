@@ -3,14 +3,14 @@
 use super::{ItemType, Node, Value};
 use crate::error::{DecodeError, EncodeError, Fault};
 use crate::schema::Version;
-use crate::secret::{SecretBytes, wipe};
+use crate::secret::SecretBytes;
 use crate::tags::Tag;
 
 /// Bytes of an item's tag, type and length.
 pub const HEADER_BYTES: usize = 8;
 
 /// Structures may never nest deeper than this, whatever the caller's limit: decoding recurses once a level.
-const DEPTH_CEILING: usize = 128;
+pub(super) const DEPTH_CEILING: usize = 128;
 
 /// What a peer may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +48,13 @@ pub fn message_bytes(header: &[u8; HEADER_BYTES], limits: &Limits) -> Result<usi
         None => return Err(DecodeError::from(Fault::UnknownItemType(code)).within(tag)),
     }
     let length = length.saturating_add(HEADER_BYTES);
-    if length > limits.message_bytes_max {
-        return Err(Fault::MessageTooLong { length, limit: limits.message_bytes_max }.into());
-    }
+    check_length(length, limits)?;
     Ok(length)
+}
+
+pub(super) fn check_length(length: usize, limits: &Limits) -> Result<(), DecodeError> {
+    let limit = limits.message_bytes_max;
+    if length > limit { Err(Fault::MessageTooLong { length, limit }.into()) } else { Ok(()) }
 }
 
 /// Decodes exactly one item that fills `bytes`.
@@ -64,9 +67,7 @@ pub fn message_bytes(header: &[u8; HEADER_BYTES], limits: &Limits) -> Result<usi
 ///
 /// KMIP 2.1, section 10.1; KMIP 1.4, section 9.1.1.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Node, DecodeError> {
-    if bytes.len() > limits.message_bytes_max {
-        return Err(Fault::MessageTooLong { length: bytes.len(), limit: limits.message_bytes_max }.into());
-    }
+    check_length(bytes.len(), limits)?;
     let (node, rest) = decode_first(bytes, limits)?;
     if !rest.is_empty() {
         return Err(Fault::TrailingBytes(rest.len()).into());
@@ -258,7 +259,7 @@ impl Writer {
         let fill = if number.first().is_some_and(|byte| byte & 0x80 != 0) { 0xFF } else { 0 };
         let length = self.length(padded);
         self.header(tag, ItemType::BigInteger, length);
-        self.reserve(padded);
+        self.bytes.reserve(padded);
         self.bytes.0.resize(self.bytes.0.len() + padded - number.len(), fill);
         self.bytes.0.extend_from_slice(number);
     }
@@ -319,12 +320,11 @@ impl Writer {
 
     /// Items that another writer for the same version has written.
     pub(crate) fn encoded(&mut self, items: &SecretBytes) {
-        self.reserve(items.len());
-        self.bytes.0.extend_from_slice(items.expose());
+        self.bytes.append(items.expose());
     }
 
     fn header(&mut self, tag: Tag, item_type: ItemType, length: u32) {
-        self.reserve(2 * HEADER_BYTES);
+        self.bytes.reserve(2 * HEADER_BYTES);
         self.bytes.0.extend_from_slice(&(tag.0 << 8 | item_type as u32).to_be_bytes());
         self.bytes.0.extend_from_slice(&length.to_be_bytes());
     }
@@ -344,7 +344,7 @@ impl Writer {
         let length = self.length(value.len());
         self.header(tag, item_type, length);
         let padded = value.len().next_multiple_of(8);
-        self.reserve(padded);
+        self.bytes.reserve(padded);
         self.bytes.0.extend_from_slice(value);
         self.bytes.0.resize(self.bytes.0.len() + padded - value.len(), 0);
     }
@@ -355,16 +355,6 @@ impl Writer {
             self.too_long = true;
             u32::MAX
         })
-    }
-
-    /// Makes room, wiping the old buffer when the bytes have to move.
-    fn reserve(&mut self, additional: usize) {
-        let needed = self.bytes.0.len() + additional;
-        if needed > self.bytes.0.capacity() {
-            let mut larger = Vec::with_capacity(needed.max(2 * self.bytes.0.capacity()));
-            larger.extend_from_slice(&self.bytes.0);
-            wipe(&mut std::mem::replace(&mut self.bytes.0, larger));
-        }
     }
 }
 

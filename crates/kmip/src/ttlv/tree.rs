@@ -97,11 +97,28 @@ impl ItemType {
             _ => return None,
         })
     }
+
+    /// The standard's name as XML and JSON write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Structure => "Structure",
+            Self::Integer => "Integer",
+            Self::LongInteger => "LongInteger",
+            Self::BigInteger => "BigInteger",
+            Self::Enumeration => "Enumeration",
+            Self::Boolean => "Boolean",
+            Self::TextString => "TextString",
+            Self::ByteString => "ByteString",
+            Self::DateTime => "DateTime",
+            Self::Interval => "Interval",
+            Self::DateTimeExtended => "DateTimeExtended",
+        }
+    }
 }
 
 impl fmt::Display for ItemType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(self.name())
     }
 }
 
