@@ -97,6 +97,13 @@ impl Client {
         Self { prints_curl, ..self }
     }
 
+    /// Says, where it prints a line of curl, that the next request is not the only one.
+    pub(crate) fn first_of_several(&self, rest: &str) {
+        if self.prints_curl {
+            crate::output::message(&format!("the first of several requests: {rest}"));
+        }
+    }
+
     /// Asks for what is at `path`, which begins with `/v1/`.
     ///
     /// # Errors
@@ -221,6 +228,7 @@ impl Client {
         field: &str,
         mut each: impl FnMut(Value) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
+        self.first_of_several("each page names the `after` of the next");
         loop {
             let mut query = query.to_vec();
             query.extend(after.map(|after| ("after", after)));

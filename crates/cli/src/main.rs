@@ -50,7 +50,7 @@ struct Arguments {
     /// Form of the output
     #[arg(short, long, global = true, value_enum, default_value_t, hide_default_value = true)]
     output: Format,
-    /// Print what would be asked of the server as a line of curl, instead of asking; of several requests the first
+    /// Print what would be asked of the server as a line of curl, and do nothing; of several requests the first
     #[arg(long, global = true)]
     output_curl: bool,
     /// Print help and errors without colours, as with NO_COLOR in the environment

@@ -61,6 +61,9 @@ pub(crate) struct Known {
     /// PEM file of its private key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client_key: Option<PathBuf>,
+    /// Address of its KMIP, `HOST:PORT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kmip_addr: Option<String>,
 }
 
 /// Certificate and private key of a client, as PEM files.
@@ -85,6 +88,8 @@ pub(crate) struct Identity {
 pub(crate) struct Server {
     /// Its address.
     pub(crate) address: Address,
+    /// Address of its KMIP, where that is named.
+    pub(crate) kmip: Option<String>,
     /// The CA file; none only without TLS.
     pub(crate) ca: Option<PathBuf>,
     /// Who asks.
@@ -139,8 +144,9 @@ impl Connection {
             let text = "no CA is named to check the server by: give --ca FILE or set KEYREEVE_CA";
             return Err(Failure::usage(text));
         }
+        let kmip = variable("KEYREEVE_KMIP_ADDR").or_else(|| file.kmip_addr.clone());
         let identity = self.identity(variable, file)?;
-        Ok(Server { address, ca, identity })
+        Ok(Server { address, kmip, ca, identity })
     }
 
     /// A flag replaces what the environment says, and the environment what the file says, as a whole: a certificate
@@ -207,6 +213,17 @@ pub(crate) fn config_folder(variable: &impl Fn(&str) -> Option<String>) -> Optio
 }
 
 impl Address {
+    /// Reads the `HOST:PORT` of KMIP, which is always over TLS.
+    ///
+    /// # Errors
+    /// `Usage`, saying what is wrong with it.
+    pub(crate) fn parse_kmip(text: &str) -> Result<Self> {
+        let wrong = || Failure::usage(format!("{text:?} is no address of KMIP: write HOST:PORT"));
+        let address = Self::parse(&format!("https://{text}")).map_err(|_| wrong())?;
+        // The port of HTTPS is not KMIP's.
+        if text.ends_with(&format!(":{}", address.port)) { Ok(address) } else { Err(wrong()) }
+    }
+
     /// Reads `https://HOST:PORT`; `http://` only for this machine, since a token would be readable on the way.
     ///
     /// # Errors

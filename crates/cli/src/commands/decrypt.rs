@@ -47,10 +47,10 @@ impl Decrypt {
     /// # Errors
     /// As every request; the data cannot be read or the result not written.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        if session.prints_curl {
-            return self.envelope(session, session.data(self.streams.input.as_deref())?);
-        }
         let Some(path) = &self.streams.input else {
+            if session.prints_curl {
+                return self.envelope(session, session.data(None)?);
+            }
             if io::stdin().is_terminal() {
                 output::message("reading the data from the terminal; Ctrl-D ends it");
             }
@@ -70,7 +70,7 @@ impl Decrypt {
         if is_stream {
             return self.stream(session, all, name, length);
         }
-        self.envelope(session, Data { bytes: input::bounded(all, name)?, from: None })
+        self.envelope(session, Data { bytes: input::bounded(all, name)?, from: self.streams.input.clone() })
     }
 
     /// Has the server decrypt it.
@@ -88,6 +88,14 @@ impl Decrypt {
                 name.display()
             );
             return Err(Failure::usage(text));
+        }
+        if session.prints_curl {
+            let text = format!(
+                "{} does not leave this machine: what is sent is the data key at its beginning, as \
+                                docs/envelope.md has it",
+                name.display()
+            );
+            output::message(&text);
         }
         let mut sink = Sink::open(self.streams.out.as_deref(), Audience::Owner)?;
         let begun = stream::begin(&mut from).map_err(|error| stopped(error, name, &sink))?;

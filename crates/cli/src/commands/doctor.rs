@@ -34,6 +34,11 @@ pub(crate) struct Doctor {
 }
 
 impl Doctor {
+    /// Whether it writes a bundle, for which it asks often.
+    pub(super) fn works_here(&self) -> bool {
+        self.bundle.is_some()
+    }
+
     /// Asks and prints, or writes the bundle.
     ///
     /// # Errors

@@ -60,8 +60,9 @@ impl Encrypt {
     /// # Errors
     /// As every request; the data cannot be read or the result not written.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        // JSON is for small data, and curl shows how the server is asked for it.
-        if session.format == Format::Json || session.prints_curl {
+        // JSON is for small data, and nothing is read for a line of curl.
+        let is_small = self.streams.input.is_none() && session.prints_curl;
+        if session.format == Format::Json || is_small {
             let data = session.data(self.streams.input.as_deref())?;
             return self.as_envelope(session, &data);
         }
@@ -101,7 +102,13 @@ impl Encrypt {
         length: Option<u64>,
     ) -> Result<()> {
         let body = json!({ "bits": 256, "version": self.key_version, "context": self.binding.context() });
-        let answer = session.client()?.post(&format!("/v1/keys/{}/datakey", segment(&self.name)), &body)?;
+        let mut client = session.client()?;
+        if session.prints_curl {
+            let text =
+                format!("{} does not leave this machine: what is asked for is the data key", name.display());
+            output::message(&text);
+        }
+        let answer = client.post(&format!("/v1/keys/{}/datakey", segment(&self.name)), &body)?;
         let decoded =
             |field| STANDARD.decode(required(&answer, field)?).map_err(|_| Failure::answer("no base64"));
         let (data_key, wrapped) = (Zeroizing::new(decoded("plaintext")?), decoded("ciphertext")?);

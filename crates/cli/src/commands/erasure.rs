@@ -43,6 +43,7 @@ impl Erasing {
             body[*kind] = json!(name);
             body["confirm"] = json!(format!("{kind} {name}"));
         }
+        self.tell_waiting(client);
         let done = client.post("/v1/erasures", &body)?;
         let Some(patience) = self.patience() else {
             if session.format == Format::Json {
@@ -63,6 +64,13 @@ impl Erasing {
             })
             .collect::<Result<_>>()?;
         output::json(&certificates.into())
+    }
+
+    /// Says, where a line of curl is printed, that the wait is not in it.
+    pub(crate) fn tell_waiting(&self, client: &Client) {
+        if self.wait {
+            client.first_of_several("then it asks for the certificate until that is there");
+        }
     }
 
     /// How long --wait waits; `None` without it.

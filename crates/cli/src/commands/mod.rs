@@ -38,6 +38,7 @@ mod unlock;
 mod verify;
 mod wrap;
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -197,6 +198,11 @@ impl Command {
     /// # Errors
     /// Its own; the kind tells the exit code.
     pub(crate) fn run(self, session: &Session) -> Result<()> {
+        if session.prints_curl && self.works_here() {
+            let text = "--output-curl is for commands that ask the server: what this one does is no request, or none that \
+                        one line of curl could make";
+            return Err(Failure::usage(text));
+        }
         match self {
             Self::Dev(command) => command.run(),
             Self::Init(command) => command.run(session),
@@ -233,6 +239,21 @@ impl Command {
             Self::Man(command) => command.run(),
             Self::Bench(command) => command.run(session),
             Self::BenchCeiling(command) => command.run(),
+        }
+    }
+}
+
+impl Command {
+    /// Whether its work is done here, not by the server that it asks.
+    fn works_here(&self) -> bool {
+        match self {
+            Self::Dev(_) | Self::Init(_) | Self::Server(_) | Self::Context(_) | Self::Certificate(_) => true,
+            Self::Restore(_) | Self::Index(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => true,
+            Self::Bench(_) | Self::BenchCeiling(_) => true,
+            Self::Backup(command) => command.works_here(),
+            Self::Doctor(command) => command.works_here(),
+            Self::Root(command) => command.works_here(),
+            _ => false,
         }
     }
 }
@@ -319,6 +340,11 @@ fn address(text: &str) -> Result<String> {
     let path = path.map_err(|cause| Failure::usage(format!("{text:?} is no address: {cause}")))?;
     let text = format!("{text:?} is no address: it is no UTF-8 text");
     path.into_os_string().into_string().map_err(|_| Failure::usage(text))
+}
+
+/// Reads the name of an algorithm; capitals mean the same.
+fn algorithm(text: &str) -> Result<String, Infallible> {
+    Ok(text.to_ascii_lowercase())
 }
 
 /// Reads `NAME=VALUE`.

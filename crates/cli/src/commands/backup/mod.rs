@@ -22,6 +22,11 @@ pub(crate) enum Backup {
 }
 
 impl Backup {
+    /// Whether it reads the target here.
+    pub(crate) fn works_here(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Verify(_))
+    }
+
     /// Runs the command.
     ///
     /// # Errors

@@ -3,14 +3,11 @@
 
 use std::io;
 
-use keyreeve_kmip::attributes::{
-    AttributeValue, Attributes, CryptographicParameters, Name, TemplateAttribute,
-};
-use keyreeve_kmip::enums::{
-    BlockCipherMode, CryptographicAlgorithm, DigitalSignatureAlgorithm, NameType, ObjectType, ResultStatus,
-};
+use keyreeve_kmip::attributes::{AttributeValue, Attributes, Name, TemplateAttribute};
+use keyreeve_kmip::enums::{NameType, ObjectType, ResultStatus};
 use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseMessage};
 use keyreeve_kmip::payloads::create::CreateRequest;
+use keyreeve_kmip::payloads::create_key_pair::CreateKeyPairRequest;
 use keyreeve_kmip::payloads::decrypt::DecryptRequest;
 use keyreeve_kmip::payloads::destroy::DestroyRequest;
 use keyreeve_kmip::payloads::encrypt::{EncryptRequest, EncryptResponse};
@@ -22,16 +19,20 @@ use keyreeve_kmip::ttlv::binary::{HEADER_BYTES, message_bytes};
 use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
 use keyreeve_kmip::{Limits, Tag, Version};
 
+use super::kinds::{self, Kind};
 use super::plan::{COUNTER_DIGITS, Operation, Plan, Protocol, Seen};
 
 const VERSION: Version = Version::V2_1;
-/// Bytes of an authentication tag.
-const TAG_BYTES: i32 = 16;
+/// What names the objects in an answer.
+const IDENTIFIERS: &[Tag] =
+    &[Tag::UNIQUE_IDENTIFIER, Tag::PRIVATE_KEY_UNIQUE_IDENTIFIER, Tag::PUBLIC_KEY_UNIQUE_IDENTIFIER];
 
 /// What the requests are about.
 pub(super) struct Subject<'a> {
-    /// The object's identifier.
+    /// The object's identifier; of a pair, the private half's.
     pub(super) object: &'a str,
+    /// The identifier of a pair's public half, which encrypts.
+    pub(super) public: Option<&'a str>,
     /// The key's name.
     pub(super) key: &'a str,
     /// The names of new keys begin with this.
@@ -89,8 +90,8 @@ fn payload(operation: Operation, subject: &Subject<'_>) -> Result<Request, Strin
     let object = Some(UniqueIdentifier::from(subject.object));
     Ok(match operation {
         Operation::Encrypt => EncryptRequest {
-            unique_identifier: object,
-            cryptographic_parameters: Some(gcm()),
+            unique_identifier: Some(subject.public.unwrap_or(subject.object).into()),
+            cryptographic_parameters: kinds::cipher(subject.algorithm),
             data: Some(subject.data.to_vec().into()),
             ..EncryptRequest::default()
         }
@@ -99,7 +100,7 @@ fn payload(operation: Operation, subject: &Subject<'_>) -> Result<Request, Strin
             let encrypted = subject.encrypted.ok_or("nothing was encrypted to be decrypted")?;
             DecryptRequest {
                 unique_identifier: object,
-                cryptographic_parameters: Some(gcm()),
+                cryptographic_parameters: kinds::cipher(subject.algorithm),
                 data: encrypted.data.clone(),
                 iv_counter_nonce: encrypted.iv_counter_nonce.clone(),
                 authenticated_encryption_tag: encrypted.authenticated_encryption_tag.clone(),
@@ -109,7 +110,7 @@ fn payload(operation: Operation, subject: &Subject<'_>) -> Result<Request, Strin
         }
         Operation::Sign => SignRequest {
             unique_identifier: object,
-            cryptographic_parameters: signature(subject.algorithm),
+            cryptographic_parameters: kinds::signature(subject.algorithm),
             data: Some(subject.data.to_vec().into()),
             ..SignRequest::default()
         }
@@ -120,53 +121,39 @@ fn payload(operation: Operation, subject: &Subject<'_>) -> Result<Request, Strin
             let attributes = Some(name.into_iter().collect());
             LocateRequest { attributes, ..LocateRequest::default() }.into()
         }
-        Operation::Create => create(subject)?.into(),
+        Operation::Create => create(subject)?,
     })
 }
 
-fn create(subject: &Subject<'_>) -> Result<CreateRequest, String> {
-    let bits = subject.algorithm.strip_prefix("aes-").and_then(|bits| bits.parse().ok());
-    let bits: i32 =
-        bits.ok_or("over KMIP, create makes AES keys: give --algorithm aes-128, aes-192 or aes-256")?;
-    let name = format!("{}{}", subject.prefix, "0".repeat(COUNTER_DIGITS));
-    let attributes = [
-        AttributeValue::CryptographicAlgorithm(CryptographicAlgorithm::Aes),
-        AttributeValue::CryptographicLength(bits),
-        AttributeValue::CryptographicUsageMask(
-            CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT,
-        ),
-        AttributeValue::Name(named(name)),
-    ];
-    Ok(CreateRequest {
-        object_type: ObjectType::SymmetricKey,
-        template_attribute: TemplateAttribute::from(attributes.into_iter().collect::<Attributes>()),
-        protection_storage_masks: None,
+fn create(subject: &Subject<'_>) -> Result<Request, String> {
+    let kind = Kind::named(subject.algorithm)?;
+    let name = AttributeValue::Name(named(format!("{}{}", subject.prefix, "0".repeat(COUNTER_DIGITS))));
+    let template = |attributes: Vec<AttributeValue>| {
+        TemplateAttribute::from(attributes.into_iter().collect::<Attributes>())
+    };
+    let usage = |usage: CryptographicUsageMask| AttributeValue::CryptographicUsageMask(usage);
+    Ok(match kind.usages() {
+        (own, None) => {
+            let attributes = [kind.attributes(), vec![usage(own), name]].concat();
+            CreateRequest {
+                object_type: ObjectType::SymmetricKey,
+                template_attribute: template(attributes),
+                protection_storage_masks: None,
+            }
+            .into()
+        }
+        (private, Some(public)) => CreateKeyPairRequest {
+            common_template_attribute: Some(template(kind.attributes())),
+            private_key_template_attribute: Some(template(vec![usage(private), name])),
+            public_key_template_attribute: Some(template(vec![usage(public)])),
+            ..CreateKeyPairRequest::default()
+        }
+        .into(),
     })
 }
 
 fn named(name: String) -> Name {
     Name { name_value: name, name_type: NameType::UninterpretedTextString }
-}
-
-fn gcm() -> CryptographicParameters {
-    CryptographicParameters {
-        block_cipher_mode: Some(BlockCipherMode::Gcm),
-        tag_length: Some(TAG_BYTES),
-        ..CryptographicParameters::default()
-    }
-}
-
-fn signature(algorithm: &str) -> Option<CryptographicParameters> {
-    let scheme = match algorithm {
-        "ec-p256" => DigitalSignatureAlgorithm::EcdsaWithSha256,
-        "ec-p384" => DigitalSignatureAlgorithm::EcdsaWithSha384,
-        "ec-p521" => DigitalSignatureAlgorithm::EcdsaWithSha512,
-        _ => return None,
-    };
-    Some(CryptographicParameters {
-        digital_signature_algorithm: Some(scheme),
-        ..CryptographicParameters::default()
-    })
 }
 
 /// The answer that the bytes begin with, once it is whole.
@@ -196,16 +183,17 @@ pub(super) fn look_at(answer: &[u8]) -> Result<(), String> {
     }
 }
 
-/// The identifiers that a whole answer names.
+/// The identifiers that a whole answer names; of a pair, the private half's first.
 pub(super) fn identifiers(answer: &[u8]) -> Vec<String> {
-    let within = |bytes: &[u8], wanted: Tag| {
-        items(bytes).filter(|(tag, _)| *tag == wanted).map(|(_, value)| value.to_vec()).collect::<Vec<_>>()
+    let within = |bytes: &[u8], wanted: &[Tag]| {
+        let found = items(bytes).filter(|(tag, _)| wanted.contains(tag));
+        found.map(|(_, value)| value.to_vec()).collect::<Vec<_>>()
     };
-    let payloads = within(answer.get(HEADER_BYTES..).unwrap_or_default(), Tag::BATCH_ITEM)
+    let payloads = within(answer.get(HEADER_BYTES..).unwrap_or_default(), &[Tag::BATCH_ITEM])
         .into_iter()
-        .flat_map(|item| within(&item, Tag::RESPONSE_PAYLOAD));
+        .flat_map(|item| within(&item, &[Tag::RESPONSE_PAYLOAD]));
     payloads
-        .flat_map(|payload| within(&payload, Tag::UNIQUE_IDENTIFIER))
+        .flat_map(|payload| within(&payload, IDENTIFIERS))
         .filter_map(|identifier| String::from_utf8(identifier).ok())
         .collect()
 }
@@ -259,18 +247,34 @@ mod tests {
         assert!(seen(b"HTTP/1.1 400 Bad Request").is_err());
     }
 
-    #[test]
-    fn a_batch_numbers_each_new_key() {
-        let subject = Subject {
-            object: "",
+    fn subject(algorithm: &str) -> Subject<'_> {
+        Subject {
+            object: "private",
+            public: Some("public"),
             key: "",
             prefix: "run-",
-            algorithm: "aes-256",
+            algorithm,
             data: &[],
             encrypted: None,
             batch: 3,
-        };
-        let plan = plan(Operation::Create, &subject).unwrap();
-        assert_eq!((plan.counters.len(), plan.operations, plan.collects), (3, 3, true));
+        }
+    }
+
+    #[test]
+    fn a_batch_numbers_each_new_key() {
+        for algorithm in ["aes-256", "rsa-2048", "x25519", "ml-dsa-65"] {
+            let plan = plan(Operation::Create, &subject(algorithm)).unwrap();
+            assert_eq!((plan.counters.len(), plan.operations, plan.collects), (3, 3, true), "{algorithm}");
+        }
+        assert!(plan(Operation::Create, &subject("rot13")).is_err());
+    }
+
+    #[test]
+    fn the_public_half_encrypts_and_the_private_one_signs() {
+        let asked = |operation| plan(operation, &subject("rsa-2048")).unwrap().request;
+        let names = |request: &[u8], id: &[u8]| request.windows(id.len()).any(|window| window == id);
+        let (encrypt, sign) = (asked(Operation::Encrypt), asked(Operation::Sign));
+        assert!(names(&encrypt, b"public") && !names(&encrypt, b"private"));
+        assert!(names(&sign, b"private") && !names(&sign, b"public"));
     }
 }

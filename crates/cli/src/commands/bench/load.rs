@@ -13,6 +13,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
 use super::histogram::Histogram;
+use super::interrupt::Interrupt;
 use super::plan::{COUNTER_DIGITS, Plan, Seen};
 
 /// Time before what is measured, so that caches are warm and all connections are busy.
@@ -165,53 +166,65 @@ impl Connection {
     }
 }
 
-/// Keeps every connection busy with `pipeline` open requests, first for the warm-up and then for so long; `at` is called at
-/// the beginning and at the end of what is measured. Requests are numbered from `number` on, which goes on.
+/// How connections are kept busy.
+pub(super) struct Load<'a> {
+    /// What is sent.
+    pub(super) plan: &'a Plan,
+    /// Requests that a connection has open.
+    pub(super) pipeline: usize,
+    /// How long it is measured.
+    pub(super) measured: Duration,
+    /// What ends it before.
+    pub(super) interrupt: &'a Interrupt,
+}
+
+/// Keeps every connection busy, first for the warm-up and then for what is measured, which is added to the tally, also where
+/// it fails; `at` is called at the beginning and at the end of what is measured. Requests are numbered from `number` on,
+/// which goes on.
 ///
 /// # Errors
 /// A connection broke, or the server fell silent.
 pub(super) fn slice(
     threads: &mut [Vec<Connection>],
-    plan: &Plan,
-    pipeline: usize,
-    measured: Duration,
+    load: &Load<'_>,
     number: &mut u64,
+    tally: &mut Tally,
     mut at: impl FnMut(),
-) -> io::Result<Tally> {
+) -> io::Result<()> {
     let begin = Instant::now() + WARM_UP;
-    let window = Window { begin, end: begin + measured };
+    let window = Window { begin, end: begin + load.measured };
     let step = threads.len() as u64;
-    let mut tally = Tally::default();
-    let mut last = *number;
+    let (mut last, mut failed) = (*number, None);
     std::thread::scope(|scope| {
         let drivers: Vec<_> = (*number..)
             .zip(threads)
             .map(|(first, connections)| {
-                let mut driver = Driver::new(plan, pipeline, window, (first, step));
-                scope.spawn(move || driver.drive(connections).map(|()| (driver.tally, driver.number)))
+                let mut driver = Driver::new(load, window, (first, step));
+                scope.spawn(move || (driver.drive(connections), driver.tally, driver.number))
             })
             .collect();
-        std::thread::sleep(window.begin.saturating_duration_since(Instant::now()));
+        load.interrupt.wait_until(window.begin);
         at();
-        std::thread::sleep(window.end.saturating_duration_since(Instant::now()));
+        load.interrupt.wait_until(window.end);
         at();
         for driver in drivers {
-            let driven = driver.join().map_err(|_| io::Error::other("a thread of the load failed"))?;
-            let (driven, reached) = driven?;
-            tally.add(driven);
+            let Ok((driven, part, reached)) = driver.join() else {
+                failed = Some(io::Error::other("a thread of the load failed"));
+                continue;
+            };
+            failed = failed.take().or(driven.err());
+            tally.add(part);
             last = last.max(reached);
         }
-        Ok::<_, io::Error>(())
-    })?;
+    });
     *number = last + step;
-    tally.seconds = measured.as_secs_f64();
-    Ok(tally)
+    tally.seconds += load.measured.as_secs_f64();
+    failed.map_or(Ok(()), Err)
 }
 
 /// One thread's part.
 struct Driver<'a> {
-    plan: &'a Plan,
-    pipeline: usize,
+    load: &'a Load<'a>,
     window: Window,
     /// The number of the next request, and how far it is to the one after.
     number: u64,
@@ -222,9 +235,13 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    fn new(plan: &'a Plan, pipeline: usize, window: Window, (number, step): (u64, u64)) -> Self {
-        let (request, tally) = (plan.request.clone(), Tally::default());
-        Self { plan, pipeline, window, number, step, request, batch: Vec::new(), tally }
+    fn new(load: &'a Load<'a>, window: Window, (number, step): (u64, u64)) -> Self {
+        let (request, tally) = (load.plan.request.clone(), Tally::default());
+        Self { load, window, number, step, request, batch: Vec::new(), tally }
+    }
+
+    fn goes_on(&self) -> bool {
+        Instant::now() < self.window.end && !self.load.interrupt.is_raised()
     }
 
     fn drive(&mut self, connections: &mut [Connection]) -> io::Result<()> {
@@ -232,7 +249,7 @@ impl<'a> Driver<'a> {
         for (index, connection) in (0..).zip(&mut *connections) {
             connection.socket.set_nonblocking(true)?;
             epoll::add(&poll, &connection.socket, epoll::EventData::new_u64(index), epoll::EventFlags::IN)?;
-            self.ask(connection, self.pipeline)?;
+            self.ask(connection, self.load.pipeline)?;
         }
         let mut open = connections.len();
         let mut events = Vec::with_capacity(EVENTS_MAX);
@@ -256,7 +273,7 @@ impl<'a> Driver<'a> {
                 }
                 connection.receive()?;
                 let answered = self.take_answers(connection)?;
-                if answered > 0 && Instant::now() < self.window.end {
+                if answered > 0 && self.goes_on() {
                     self.ask(connection, answered)?;
                 } else if connection.open.is_empty() && answered > 0 {
                     open -= 1;
@@ -273,12 +290,12 @@ impl<'a> Driver<'a> {
     }
 
     fn ask(&mut self, connection: &mut Connection, count: usize) -> io::Result<()> {
-        if count == 1 && self.plan.counters.is_empty() {
+        if count == 1 && self.load.plan.counters.is_empty() {
             return connection.send(&self.request, 1);
         }
         self.batch.clear();
         for _ in 0..count {
-            for (place, at) in (0..).zip(&self.plan.counters) {
+            for (place, at) in (0..).zip(&self.load.plan.counters) {
                 let digits = format!("{:0COUNTER_DIGITS$x}", (self.number << 10) + place);
                 self.request[*at..*at + COUNTER_DIGITS].copy_from_slice(digits.as_bytes());
             }
@@ -291,7 +308,7 @@ impl<'a> Driver<'a> {
     /// Counts the whole answers that have come, and how many they were.
     fn take_answers(&mut self, connection: &mut Connection) -> io::Result<usize> {
         let (mut at, mut answers) = (0, 0);
-        while let Some(Seen { length, failed }) = self.plan.seen(&connection.received[at..])? {
+        while let Some(Seen { length, failed }) = self.load.plan.seen(&connection.received[at..])? {
             let answer = &connection.received[at..at + length];
             let now = Instant::now();
             let Some(sent) = connection.open.pop_front() else {
@@ -299,16 +316,16 @@ impl<'a> Driver<'a> {
             };
             if !connection.looked || failed > 0 {
                 connection.looked = true;
-                if let Err(complaint) = self.plan.look_at(answer) {
+                if let Err(complaint) = self.load.plan.look_at(answer) {
                     self.tally.errors += u64::from(failed.max(1));
                     self.tally.complaint.get_or_insert(complaint);
                 }
             }
-            if self.plan.collects {
-                self.plan.collect(answer, &mut self.tally.made);
+            if self.load.plan.collects {
+                self.load.plan.collect(answer, &mut self.tally.made);
             }
             if now >= self.window.begin && now < self.window.end {
-                self.tally.operations += u64::from(self.plan.operations);
+                self.tally.operations += u64::from(self.load.plan.operations);
                 self.tally.latencies.note(now - sent);
             }
             (at, answers) = (at + length, answers + 1);

@@ -6,12 +6,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::kinds;
 use super::plan::{COUNTER_DIGITS, Operation, Plan, Protocol, Seen};
 use crate::client::{segment, with_query};
+use crate::output::printable;
 use crate::settings::Server;
 
 /// A head is never longer than this.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// What of a ciphertext's answer is sent back to open it; without a mode only the first.
+const MODE_FIELDS: &[&str] = &["ciphertext", "iv", "tag"];
 
 /// What the requests are about.
 pub(super) struct Subject<'a> {
@@ -25,8 +30,10 @@ pub(super) struct Subject<'a> {
     pub(super) tag: (&'a str, &'a str),
     /// The algorithm of new keys.
     pub(super) algorithm: &'a str,
-    /// What is encrypted, decrypted or signed.
+    /// What is encrypted or signed.
     pub(super) data: &'a [u8],
+    /// What `encrypt` answered, where that is decrypted again.
+    pub(super) encrypted: Option<&'a Value>,
 }
 
 /// The plan of an operation.
@@ -34,8 +41,14 @@ pub(super) fn plan(operation: Operation, subject: &Subject<'_>) -> Plan {
     let key = format!("/v1/keys/{}", segment(subject.key));
     let data = |field: &str| json!({ field: STANDARD.encode(subject.data) });
     let (method, path, body) = match operation {
-        Operation::Encrypt => ("POST", format!("{key}/encrypt"), Some(data("plaintext"))),
-        Operation::Decrypt => ("POST", format!("{key}/decrypt"), Some(data("ciphertext"))),
+        Operation::Encrypt => {
+            let mut body = data("plaintext");
+            if let Some(mode) = kinds::mode(subject.algorithm) {
+                body["mode"] = mode.into();
+            }
+            ("POST", format!("{key}/encrypt"), Some(body))
+        }
+        Operation::Decrypt => ("POST", format!("{key}/decrypt"), Some(decrypt(subject))),
         Operation::Sign => ("POST", format!("{key}/sign"), Some(data("data"))),
         Operation::Get => ("GET", key, None),
         Operation::Locate => {
@@ -52,6 +65,20 @@ pub(super) fn plan(operation: Operation, subject: &Subject<'_>) -> Plan {
     };
     let request = request(subject.server, method, &path, body.as_ref());
     Plan::new(Protocol::Rest, request, subject.prefix, 1)
+}
+
+/// The body that opens what was encrypted.
+fn decrypt(subject: &Subject<'_>) -> Value {
+    let fields = if kinds::mode(subject.algorithm).is_some() { MODE_FIELDS } else { &MODE_FIELDS[..1] };
+    let given = |field: &&str| {
+        let value = subject.encrypted?.get(*field).filter(|value| !value.is_null())?;
+        Some(((*field).to_owned(), value.clone()))
+    };
+    let mut body = Value::Object(fields.iter().filter_map(given).collect());
+    if let Some(mode) = kinds::mode(subject.algorithm) {
+        body["mode"] = mode.into();
+    }
+    body
 }
 
 /// A request as bytes. Holds the token where there is no client certificate.
@@ -95,7 +122,10 @@ pub(super) fn look_at(answer: &[u8]) -> Result<(), String> {
     let body = &answer[head.len()..];
     let is_json = content_type(answer).is_some_and(|kind| kind.starts_with("application/json"));
     if !head.starts_with(b"HTTP/1.1 2") {
-        return Err(String::from_utf8_lossy(body).into_owned());
+        let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+        let told = problem.get("detail").and_then(Value::as_str).map(str::to_owned);
+        let text = told.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+        return Err(printable(text.trim_end()));
     }
     if is_json && serde_json::from_slice::<Value>(body).is_err() {
         return Err("an answer that claims to be JSON and is not".into());
@@ -108,15 +138,12 @@ pub(super) fn body(answer: &[u8]) -> &[u8] {
     &answer[head(answer).map_or(0, <[u8]>::len)..]
 }
 
-/// The bytes that a JSON answer has under a field in base64.
+/// A whole answer as JSON.
 ///
 /// # Errors
-/// It has none.
-pub(super) fn bytes_of(answer: &[u8], name: &str) -> Result<Vec<u8>, String> {
-    let value: Value = serde_json::from_slice(body(answer)).map_err(|error| error.to_string())?;
-    let text =
-        value.get(name).and_then(Value::as_str).ok_or_else(|| format!("an answer without {name:?}"))?;
-    STANDARD.decode(text).map_err(|error| error.to_string())
+/// It is none.
+pub(super) fn json_of(answer: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(body(answer)).map_err(|error| error.to_string())
 }
 
 /// The type of a whole answer's body.
@@ -161,7 +188,9 @@ mod tests {
         assert_eq!((body(one), content_type(one)), (&b"{}"[..], Some("application/json")));
         let refused = &two[one.len()..];
         assert_eq!(seen(refused).unwrap(), Some(Seen { length: refused.len(), failed: 1 }));
-        assert_eq!(look_at(refused), Err("no!\n".into()));
+        assert_eq!(look_at(refused), Err("no!".into()));
+        let problem = b"HTTP/1.1 404 Not Found\r\nContent-Length: 37\r\n\r\n{\"code\":\"not_found\",\"detail\":\"gone\"}";
+        assert_eq!(look_at(problem), Err("gone".into()));
         assert!(seen(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
         assert!(seen(&[b'x'; HEAD_BYTES_MAX + 1]).is_err());
     }

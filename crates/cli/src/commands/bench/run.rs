@@ -1,43 +1,40 @@
-//! One run of a bench: the keys it makes and destroys, and the slices it measures in. Not here: what is printed.
+//! One run of a bench: what is checked before anything is made, and the slices it measures in. Not here: its keys (keys), and
+//! what is printed.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use serde_json::{Value, json};
 
-use super::super::{Session, required};
+use super::super::Session;
 use super::Bench;
 use super::ceiling::Ceiling;
 use super::cpu::Process;
-use super::load::{self, Connection, Tally};
+use super::interrupt::Interrupt;
+use super::keys::{Keys, TAG, Used};
+use super::kinds::Kind;
+use super::load::{self, Connection, Load, Tally};
 use super::plan::{Operation, Plan, Protocol};
 use super::{kmip, rest};
 use crate::client::{Client, tls};
-use crate::errors::{Failure, Kind, Result};
+use crate::errors::{self, Failure, Result};
 use crate::settings::{Address, Server};
 
 /// Slices of a comparison, of each side.
 const SLICES: u32 = 2;
-/// The tag of all keys that can have one.
-const TAG: &str = "keyreeve-bench";
 /// Objects that one request destroys.
 const DESTROYED_MAX: usize = 128;
 
 /// A server, the keys that were made there, and what to send.
 pub(super) struct Run {
-    /// None where an unknown server is sent a request from a file: no keys there.
-    client: Option<Client>,
-    /// Marks this run's keys.
-    id: String,
+    /// None where an unknown server is sent a request from a file.
+    keys: Option<Keys>,
     peer: Peer,
     plan: Plan,
-    /// Objects that no tag tells.
-    made: Vec<String>,
+    interrupt: Interrupt,
 }
 
 /// Where to connect, and how.
@@ -58,43 +55,35 @@ pub(super) struct Measured {
 }
 
 impl Run {
-    /// Makes a key and what is sent about it.
+    /// Checks whatever can be checked while there is nothing to clean away, then makes a key and what is sent about it.
     ///
     /// # Errors
-    /// As every request; `Usage` where no KMIP address is named, or no TLS spoken.
+    /// As every request; `Usage` where no KMIP address is named, no TLS spoken, or the algorithm cannot be had so.
     pub(super) fn prepare(bench: &Bench, session: &Session) -> Result<Self> {
-        let server = || session.connection.resolve(|name| std::env::var(name).ok());
-        let http = server()?;
-        if !http.address.tls {
+        let server = session.server()?;
+        if !server.address.tls {
             return Err(Failure::usage("a bench is over TLS: give an https address"));
         }
-        let config = Arc::new(tls(&http)?);
-        let id =
-            format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros()));
+        let config = Arc::new(tls(&server)?);
+        let interrupt = Interrupt::watch().map_err(|cause| remote(format!("cannot start: {cause}")))?;
         if let Some(file) = &bench.request {
-            let peer = peer(&http.address, config)?;
-            let plan = from_file(file)?;
-            return Ok(Self { client: None, id, peer, plan, made: Vec::new() });
+            let peer = peer(&server.address, config)?;
+            return Ok(Self { keys: None, peer, plan: from_file(file)?, interrupt });
         }
-        let mut client = Client::new(server()?)?;
-        let name = format!("{TAG}-{id}");
-        let key = make_key(&mut client, bench, &name, &id)?;
-        let mut run = match bench.protocol {
-            Protocol::Rest => {
-                let plan = Plan::new(Protocol::Rest, Vec::new(), "", 1);
-                Self { client: Some(client), id, peer: peer(&http.address, config)?, plan, made: Vec::new() }
-            }
+        let peer = match bench.protocol {
+            Protocol::Rest => peer(&server.address, config)?,
             Protocol::Kmip => {
-                if http.identity.client.is_none() {
-                    let text = "KMIP asks for a client certificate: set KEYREEVE_CLIENT_CERT and KEYREEVE_CLIENT_KEY";
-                    return Err(Failure::usage(text));
+                if bench.operation == Operation::Create || bench.operation == Operation::Get {
+                    Kind::named(bench.algorithm()).map_err(Failure::usage)?;
                 }
-                let plan = Plan::new(Protocol::Kmip, Vec::new(), "", 1);
-                let peer = peer(&kmip_address(bench)?, config)?;
-                Self { client: Some(client), id, peer, plan, made: Vec::new() }
+                peer(&kmip_address(bench, &server)?, config)?
             }
         };
-        match run.planned(bench, &http, &name, &key) {
+        drop(peer.connect().map_err(|cause| peer.lost(&cause))?);
+        let keys = Keys::new(Client::new(session.server()?)?);
+        let plan = Plan::new(bench.protocol, Vec::new(), "", 1);
+        let mut run = Self { keys: Some(keys), peer, plan, interrupt };
+        match run.planned(bench, &server) {
             Ok(plan) => run.plan = plan,
             Err(failure) => {
                 run.clean()?;
@@ -104,57 +93,82 @@ impl Run {
         Ok(run)
     }
 
-    fn planned(&mut self, bench: &Bench, server: &Server, name: &str, object: &str) -> Result<Plan> {
-        let prefix = format!("{name}-");
+    /// Makes the key, and what is sent about it.
+    fn planned(&mut self, bench: &Bench, server: &Server) -> Result<Plan> {
+        let Some(keys) = &mut self.keys else {
+            return Err(Failure::usage("a request from a file needs no key"));
+        };
+        let used = keys.make(bench)?;
         let data: Vec<u8> = (0..bench.size).map(|at| at as u8).collect();
-        let usual = |text: String| Failure::new(Kind::Remote, text);
         match bench.protocol {
-            Protocol::Rest => {
-                let algorithm = bench.algorithm();
-                let mut subject = rest::Subject {
-                    server,
-                    key: name,
-                    prefix: &prefix,
-                    tag: (TAG, &self.id),
-                    algorithm,
-                    data: &data,
-                };
-                let ciphertext;
-                if bench.operation == Operation::Decrypt {
-                    let sealed = self.once(&rest::plan(Operation::Encrypt, &subject))?;
-                    ciphertext = rest::bytes_of(&sealed, "ciphertext").map_err(usual)?;
-                    subject.data = &ciphertext;
-                }
-                Ok(rest::plan(bench.operation, &subject))
-            }
-            Protocol::Kmip => {
-                let algorithm = bench.algorithm();
-                let mut subject = kmip::Subject {
-                    object,
-                    key: name,
-                    prefix: &prefix,
-                    algorithm,
-                    data: &data,
-                    encrypted: None,
-                    batch: 1,
-                };
-                let encrypted;
-                if bench.operation == Operation::Decrypt {
-                    let sealed = self.once(&kmip::plan(Operation::Encrypt, &subject).map_err(usual)?)?;
-                    encrypted = kmip::encrypted(&sealed).map_err(usual)?;
-                    subject.encrypted = Some(&encrypted);
-                }
-                let gotten;
-                if bench.operation == Operation::Get {
-                    // Keys that are made over REST are sensitive: their material does not leave.
-                    let made = self.once(&kmip::plan(Operation::Create, &subject).map_err(usual)?)?;
-                    gotten = kmip::identifiers(&made);
-                    self.made.extend(gotten.iter().cloned());
-                    subject.object = gotten.first().map_or("", String::as_str);
-                }
-                subject.batch = bench.batch.into();
-                kmip::plan(bench.operation, &subject).map_err(Failure::usage)
-            }
+            Protocol::Rest => self.planned_rest(bench, server, &data),
+            Protocol::Kmip => self.planned_kmip(bench, &used, &data),
+        }
+    }
+
+    fn planned_rest(&self, bench: &Bench, server: &Server, data: &[u8]) -> Result<Plan> {
+        let (name, id) = self.names();
+        let prefix = format!("{name}-");
+        let algorithm = bench.algorithm();
+        let mut subject = rest::Subject {
+            server,
+            key: name,
+            prefix: &prefix,
+            tag: (TAG, id),
+            algorithm,
+            data,
+            encrypted: None,
+        };
+        let encrypted;
+        if bench.operation == Operation::Decrypt {
+            encrypted =
+                rest::json_of(&self.once(&rest::plan(Operation::Encrypt, &subject))?).map_err(remote)?;
+            subject.encrypted = Some(&encrypted);
+        }
+        Ok(rest::plan(bench.operation, &subject))
+    }
+
+    fn planned_kmip(&mut self, bench: &Bench, used: &Used, data: &[u8]) -> Result<Plan> {
+        let name = self.names().0.to_owned();
+        let prefix = format!("{name}-");
+        let algorithm = bench.algorithm();
+        let mut subject = kmip::Subject {
+            object: &used.object,
+            public: used.public.as_deref(),
+            key: &name,
+            prefix: &prefix,
+            algorithm,
+            data,
+            encrypted: None,
+            batch: 1,
+        };
+        let encrypted;
+        if bench.operation == Operation::Decrypt {
+            let sealed = self.once(&kmip::plan(Operation::Encrypt, &subject).map_err(remote)?)?;
+            encrypted = kmip::encrypted(&sealed).map_err(remote)?;
+            subject.encrypted = Some(&encrypted);
+        }
+        let gotten;
+        if bench.operation == Operation::Get {
+            // Keys that are made over REST are sensitive: their material does not leave.
+            let made = self.once(&kmip::plan(Operation::Create, &subject).map_err(remote)?)?;
+            gotten = kmip::identifiers(&made);
+            self.collect(&mut gotten.clone());
+            subject.object = gotten.first().map_or("", String::as_str);
+        }
+        subject.batch = bench.batch.into();
+        kmip::plan(bench.operation, &subject).map_err(Failure::usage)
+    }
+
+    /// The name of the key that is used, and what marks all keys of the run.
+    fn names(&self) -> (&str, &str) {
+        self.keys.as_ref().map_or(("", ""), |keys| (&keys.name, &keys.id))
+    }
+
+    /// Adds identifiers of objects that were made.
+    fn collect(&mut self, made: &mut Vec<String>) {
+        if let Some(keys) = &mut self.keys {
+            keys.made.append(made);
         }
     }
 
@@ -162,19 +176,21 @@ impl Run {
     fn once(&self, plan: &Plan) -> Result<Vec<u8>> {
         let mut connection = self.peer.connect().map_err(|cause| self.peer.lost(&cause))?;
         let answer = connection.exchange(plan, &plan.request).map_err(|cause| self.peer.lost(&cause))?;
-        plan.look_at(&answer).map_err(|complaint| Failure::new(Kind::Remote, complaint))?;
+        plan.look_at(&answer).map_err(remote)?;
         Ok(answer)
     }
 
     /// Measures, where asked for in turn with a bare server that gives the same answer.
     ///
     /// # Errors
-    /// A connection broke; the bare server does not start.
+    /// A connection broke; the bare server does not start; it was interrupted.
     pub(super) fn measure(&mut self, bench: &Bench) -> Result<Measured> {
         // The first number of all, so that no later request makes a key of this name.
         let answer = self.once(&self.plan)?;
         if self.plan.collects {
-            self.plan.collect(&answer, &mut self.made);
+            let mut made = Vec::new();
+            self.plan.collect(&answer, &mut made);
+            self.collect(&mut made);
         }
         // Before there is a second process of this program.
         let process =
@@ -186,7 +202,6 @@ impl Run {
             name: ServerName::from(ceiling.address.ip()),
         });
         let slices = if bare.is_some() { SLICES } else { 1 };
-        let length = bench.measured() / slices;
         let (mut server, mut beside) = (Side::open(&self.peer, bench)?, None);
         if let Some(bare) = &bare {
             beside = Some(Side::open(bare, bench)?);
@@ -196,15 +211,19 @@ impl Run {
         for _ in 0..slices {
             let mut told = Vec::new();
             let sample = || told.push(process.as_ref().and_then(Process::cpu_us));
-            let slice = server.slice(&self.plan, bench, length, sample);
-            self.made.append(&mut server.tally.made);
+            let slice = server.slice(&bench.load(&self.plan, &self.interrupt, slices), sample);
+            self.collect(&mut server.tally.made);
             slice.map_err(|cause| self.peer.lost(&cause))?;
             cpu_us = match told[..] {
                 [Some(begin), Some(end)] => cpu_us.map(|sum| sum + end.saturating_sub(begin)),
                 _ => None,
             };
             if let (Some(side), Some(bare)) = (&mut beside, &bare) {
-                side.slice(&bare_plan, bench, length, || {}).map_err(|cause| bare.lost(&cause))?;
+                side.slice(&bench.load(&bare_plan, &self.interrupt, slices), || {})
+                    .map_err(|cause| bare.lost(&cause))?;
+            }
+            if self.interrupt.is_raised() {
+                return Err(remote("interrupted: nothing was measured".into()));
             }
         }
         let operations = server.tally.operations.max(1) as f64;
@@ -217,20 +236,25 @@ impl Run {
     /// # Errors
     /// As every request.
     pub(super) fn clean(&mut self) -> Result<()> {
-        let Some(client) = &mut self.client else { return Ok(()) };
-        let tag = format!("{TAG}={}", self.id);
-        let body = json!({ "tag": tag, "confirm": format!("tag {tag}") });
-        while client.post("/v1/erasures", &body)?.get("destroyed").and_then(Value::as_u64).unwrap_or(0) > 0 {}
-        if self.made.is_empty() {
+        let Some(keys) = &mut self.keys else { return Ok(()) };
+        keys.destroy_tagged()?;
+        let destroyed = Self::destroy_made(&self.peer, &self.plan, &keys.made);
+        keys.made.clear();
+        // What KMIP did not destroy goes by its name.
+        keys.destroy_named()?;
+        destroyed
+    }
+
+    fn destroy_made(peer: &Peer, plan: &Plan, made: &[String]) -> Result<()> {
+        if made.is_empty() {
             return Ok(());
         }
-        let mut connection = self.peer.connect().map_err(|cause| self.peer.lost(&cause))?;
-        for objects in self.made.chunks(DESTROYED_MAX) {
-            let request = kmip::destroy(objects).map_err(|text| Failure::new(Kind::Remote, text))?;
-            let answer = connection.exchange(&self.plan, &request).map_err(|cause| self.peer.lost(&cause))?;
-            self.plan.look_at(&answer).map_err(|text| Failure::new(Kind::Remote, text))?;
+        let mut connection = peer.connect().map_err(|cause| peer.lost(&cause))?;
+        for objects in made.chunks(DESTROYED_MAX) {
+            let request = kmip::destroy(objects).map_err(remote)?;
+            let answer = connection.exchange(plan, &request).map_err(|cause| peer.lost(&cause))?;
+            plan.look_at(&answer).map_err(remote)?;
         }
-        self.made.clear();
         Ok(())
     }
 }
@@ -253,11 +277,8 @@ impl Side {
         Ok(Self { threads: dealt, number: 1, tally: Tally::default() })
     }
 
-    fn slice(&mut self, plan: &Plan, bench: &Bench, length: Duration, at: impl FnMut()) -> io::Result<()> {
-        let slice =
-            load::slice(&mut self.threads, plan, bench.pipeline.into(), length, &mut self.number, at)?;
-        self.tally.add(slice);
-        Ok(())
+    fn slice(&mut self, load: &Load<'_>, at: impl FnMut()) -> io::Result<()> {
+        load::slice(&mut self.threads, load, &mut self.number, &mut self.tally, at)
     }
 }
 
@@ -267,22 +288,31 @@ impl Peer {
     }
 
     fn lost(&self, cause: &io::Error) -> Failure {
-        Failure::new(Kind::Remote, format!("the connection to {} broke: {cause}", self.address))
+        remote(format!("the connection to {} broke: {cause}", self.address))
     }
 }
 
 fn peer(address: &Address, tls: Arc<ClientConfig>) -> Result<Peer> {
-    let wrong = || Failure::new(Kind::Remote, format!("{address} cannot be found"));
+    let wrong = || remote(format!("{address} cannot be found"));
     let mut found = (address.host.as_str(), address.port).to_socket_addrs().map_err(|_| wrong())?;
     let name = ServerName::try_from(address.host.clone());
     let name = name.map_err(|_| Failure::usage(format!("{:?} is no host name", address.host)))?;
     Ok(Peer { address: found.next().ok_or_else(wrong)?, tls, name })
 }
 
-fn kmip_address(bench: &Bench) -> Result<Address> {
-    let named = bench.kmip_addr.clone().or_else(|| std::env::var("KEYREEVE_KMIP_ADDR").ok());
+/// Where KMIP is, for a caller who can speak it.
+fn kmip_address(bench: &Bench, server: &Server) -> Result<Address> {
+    if server.identity.client.is_none() {
+        let text = "KMIP asks for a client certificate: set KEYREEVE_CLIENT_CERT and KEYREEVE_CLIENT_KEY";
+        return Err(Failure::usage(text));
+    }
     let text = "no KMIP address is named: give --kmip-addr, or set KEYREEVE_KMIP_ADDR (`. DIR/env` does)";
-    Address::parse(&format!("https://{}", named.ok_or_else(|| Failure::usage(text))?))
+    let named = bench.kmip_addr.as_ref().or(server.kmip.as_ref()).ok_or_else(|| Failure::usage(text))?;
+    Address::parse_kmip(named)
+}
+
+fn remote(text: String) -> Failure {
+    Failure::new(errors::Kind::Remote, text)
 }
 
 fn ceiling(plan: &Plan, answer: &[u8]) -> Result<Ceiling> {
@@ -293,18 +323,6 @@ fn ceiling(plan: &Plan, answer: &[u8]) -> Result<Ceiling> {
             Ceiling::start(rest::body(answer), Some(content_type))
         }
     }
-}
-
-/// Makes the key that is used, and gives the identifier of its object.
-fn make_key(client: &mut Client, bench: &Bench, name: &str, id: &str) -> Result<String> {
-    let body = json!({
-        "name": name,
-        "algorithm": bench.algorithm(),
-        "tags": { TAG: id },
-    });
-    let key = client.post("/v1/keys", &body)?;
-    let version = key.pointer("/versions/0").ok_or_else(|| Failure::answer("a key without versions"))?;
-    Ok(required(version, "object_id")?.to_owned())
 }
 
 /// The request in a file, which is sent as it is.

@@ -144,6 +144,7 @@ impl Credentials {
 
 /// A password from the server's generator, written beside the file that it opens.
 fn generated(client: &mut Client, p12: &Path) -> Result<Zeroizing<String>> {
+    client.first_of_several("it makes the password of the PKCS#12 file, for which the next one asks");
     let answer = client.post("/v1/random", &json!({ "length": PASSWORD_BYTES }))?;
     let password = Zeroizing::new(required(&answer, "random")?.to_owned());
     let path = beside(p12);

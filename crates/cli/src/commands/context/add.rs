@@ -9,7 +9,7 @@ use crate::commands::Session;
 use crate::contexts::{Contexts, make_folder};
 use crate::errors::{Failure, Kind, Result};
 use crate::output::{self, Audience};
-use crate::settings::{Known, Server};
+use crate::settings::{Address, Known, Server};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +28,9 @@ pub(crate) struct Add {
     /// Also where a context of this name is there, which is replaced
     #[arg(long)]
     replace: bool,
+    /// Address of the server's KMIP, HOST:PORT, which `bench` talks to; the default is KEYREEVE_KMIP_ADDR
+    #[arg(long, value_name = "ADDRESS")]
+    kmip_addr: Option<String>,
 }
 
 impl Add {
@@ -45,7 +48,11 @@ impl Add {
             let text = format!("there is a context {} already; add --replace to replace it", self.name);
             return Err(Failure::new(Kind::State, text));
         }
-        let known = known(&contexts, &self.name, &session.server()?, session.connection.token_file())?;
+        let server = session.server()?;
+        let kmip = self.kmip_addr.or_else(|| server.kmip.clone());
+        kmip.as_deref().map(Address::parse_kmip).transpose()?;
+        let mut known = known(&contexts, &self.name, &server, session.connection.token_file())?;
+        known.kmip_addr = kmip;
         contexts.contexts.insert(self.name.clone(), known);
         contexts.current.get_or_insert(self.name);
         contexts.save()
@@ -71,6 +78,7 @@ fn known(contexts: &Contexts, name: &str, server: &Server, token_file: Option<&P
         token_file: token_file.as_deref().map(absolute).transpose()?,
         client_cert: client.map(|files| absolute(&files.certificate)).transpose()?,
         client_key: client.map(|files| absolute(&files.key)).transpose()?,
+        kmip_addr: None,
     })
 }
 

@@ -23,7 +23,7 @@ impl List {
         let is_current = |name: &String| contexts.current.as_ref() == Some(name);
         if session.format == Format::Json {
             let all = contexts.contexts.iter().map(|(name, known)| {
-                json!({ "name": name, "current": is_current(name), "addr": known.addr, "identity": identity(known) })
+                json!({ "name": name, "current": is_current(name), "addr": known.addr, "kmip_addr": known.kmip_addr, "identity": identity(known) })
             });
             return output::json(&all.collect::<Vec<_>>().into());
         }

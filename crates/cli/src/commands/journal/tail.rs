@@ -59,7 +59,6 @@ impl Tail {
         let mut client = session.client()?;
         let mut after = match self.after {
             Some(after) => after,
-            None if session.prints_curl => 0,
             None => newest(&mut client)?.saturating_sub(ENTRIES_BEFORE),
         };
         if session.format == Format::Table && !session.prints_curl {

@@ -68,6 +68,7 @@ impl Destroy {
     }
 
     fn one(&self, session: &Session, client: &mut Client, name: &str) -> Result<()> {
+        self.erasing.tell_waiting(client);
         let asked = client.post(&path(name, "/destroy"), &json!({ "now": self.now }));
         let Some(patience) = self.erasing.patience() else { return print(session, &asked?) };
         match asked {

@@ -29,6 +29,11 @@ pub(crate) enum Root {
 }
 
 impl Root {
+    /// Whether it looks into a data folder.
+    pub(crate) fn works_here(&self) -> bool {
+        matches!(self, Self::Status(command) if command.works_here())
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -94,6 +99,7 @@ impl Unlocks {
     /// Asks the running server, and prints what it says of the root key then.
     fn ask_server(&self, session: &Session, path: &str) -> Result<()> {
         let mut client = session.client()?;
+        client.first_of_several("then what unlocks the root key is asked for, and it is changed");
         // Who may not do it learns that before shares are made.
         let status = client.get("/v1/root")?;
         let answer = self.with_shares(session, |shares| {

@@ -20,6 +20,11 @@ pub(crate) struct Status {
 }
 
 impl Status {
+    /// Whether it looks into a data folder.
+    pub(super) fn works_here(&self) -> bool {
+        self.dir.is_some()
+    }
+
     /// Prints it.
     ///
     /// # Errors
