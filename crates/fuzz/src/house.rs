@@ -18,6 +18,7 @@ use keyreeve_core::operations::server::Initialize;
 use keyreeve_core::ports::clock::Clock;
 use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_crypto::SoftwareCrypto;
+use keyreeve_kmip::Encoding;
 use keyreeve_pki::{CertificateAuthority, Issued};
 use keyreeve_server::authn::{Authenticator, token};
 use keyreeve_server::backups::Backups;
@@ -130,8 +131,8 @@ impl House {
     }
 
     /// What KMIP answers the administrator.
-    pub fn kmip(&self, request: &[u8]) -> Vec<u8> {
-        self.runtime.block_on(self.kmip.handle_as(&self.admin, request)).expose().to_vec()
+    pub fn kmip(&self, encoding: Encoding, request: &[u8]) -> Vec<u8> {
+        self.runtime.block_on(self.kmip.handle_as(&self.admin, encoding, request)).expose().to_vec()
     }
 }
 
@@ -187,7 +188,7 @@ fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, 
         authenticator: authenticator.clone(),
         backups: backups.clone(),
         in_flight: in_flight.clone(),
-        kmip,
+        kmip: kmip.clone(),
         listeners: Vec::new(),
     };
     Rest::new(Api {
@@ -200,6 +201,7 @@ fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, 
         resealing: Arc::new(Resealing::new(engine.clone(), store.clone())),
         backups,
         in_flight,
+        kmip,
         feeds: Feeds::default(),
     })
 }

@@ -60,6 +60,8 @@ macro_rules! targets {
 
 targets! {
     ttlv MUTATIONS,
+    kmip_xml MUTATIONS,
+    kmip_json MUTATIONS,
     kmip_request MUTATIONS,
     kmip_response MUTATIONS,
     kmip REQUESTS,

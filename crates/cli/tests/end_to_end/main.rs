@@ -12,6 +12,7 @@ mod files;
 mod floods;
 mod garbage;
 mod http;
+mod kmip_https;
 mod readme;
 mod recovery;
 mod reload;

@@ -3,9 +3,9 @@
 
 use std::cell::RefCell;
 
-use keyreeve_kmip::Limits;
 use keyreeve_kmip::enums::ResultStatus;
 use keyreeve_kmip::message::ResponseMessage;
+use keyreeve_kmip::{Encoding, Limits};
 
 use crate::house::{Answer, House};
 
@@ -80,9 +80,15 @@ pub(super) fn rest(bytes: &[u8]) -> bool {
     (200..300).contains(&answer.status)
 }
 
-/// A request of KMIP, whose answer can be read. Taken where all of its items succeed.
+/// A request of KMIP in the encoding that its first byte tells, whose answer can be read. Taken where all of its items
+/// succeed.
 pub(super) fn kmip(bytes: &[u8]) -> bool {
-    let answer = with_house(|house| house.kmip(bytes));
-    let answer = ResponseMessage::decode(&answer, &Limits::default()).expect("an answer");
+    let encoding = match bytes.first() {
+        Some(b'<') => Encoding::Xml,
+        Some(b'{') => Encoding::Json,
+        _ => Encoding::Ttlv,
+    };
+    let answer = with_house(|house| house.kmip(encoding, bytes));
+    let answer = ResponseMessage::decode_from(encoding, &answer, &Limits::default()).expect("an answer");
     answer.items.iter().all(|item| item.result_status == ResultStatus::Success)
 }

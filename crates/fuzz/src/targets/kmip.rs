@@ -1,8 +1,8 @@
 //! KMIP's own decoders: bytes to trees, requests and responses, and back.
 
-use keyreeve_kmip::Limits;
 use keyreeve_kmip::message::{RequestMessage, ResponseMessage};
 use keyreeve_kmip::ttlv::binary;
+use keyreeve_kmip::{Encoding, Limits};
 
 /// A tree comes back as the bytes that it was.
 pub(super) fn ttlv(bytes: &[u8]) -> bool {
@@ -12,6 +12,32 @@ pub(super) fn ttlv(bytes: &[u8]) -> bool {
     let Ok(mut node) = binary::decode(bytes, &Limits::default()) else { return false };
     let again = binary::encode(&node).expect("encodes");
     assert_eq!(binary::decode(again.expose(), &Limits::default()).as_ref(), Ok(&node));
+    node.scrub();
+    true
+}
+
+/// As [`ttlv`].
+pub(super) fn xml(bytes: &[u8]) -> bool {
+    text(Encoding::Xml, bytes)
+}
+
+/// As [`ttlv`].
+pub(super) fn json(bytes: &[u8]) -> bool {
+    text(Encoding::Json, bytes)
+}
+
+/// A tree comes back from its own text, and from its bytes in binary.
+fn text(encoding: Encoding, bytes: &[u8]) -> bool {
+    if let Err(rejected) = RequestMessage::decode_from(encoding, bytes, &Limits::default()) {
+        let _ = (rejected.error.result_reason(), rejected.to_string());
+    }
+    let Ok(mut node) = encoding.decode(bytes, &Limits::default()) else { return false };
+    // What is written may be longer than what was read: a `<` takes four bytes.
+    let wide = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
+    for encoding in [encoding, Encoding::Ttlv] {
+        let again = encoding.encode(&node).expect("encodes");
+        assert_eq!(encoding.decode(again.expose(), &wide).as_ref(), Ok(&node), "{encoding:?}");
+    }
     node.scrub();
     true
 }

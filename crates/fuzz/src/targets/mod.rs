@@ -46,6 +46,8 @@ const fn front_end(name: &'static str, run: fn(&[u8]) -> bool) -> Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     decoder("ttlv", kmip::ttlv),
+    decoder("kmip_xml", kmip::xml),
+    decoder("kmip_json", kmip::json),
     decoder("kmip_request", kmip::request),
     decoder("kmip_response", kmip::response),
     front_end("kmip", front_ends::kmip),

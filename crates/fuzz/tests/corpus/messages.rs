@@ -1,7 +1,6 @@
 //! Requests of KMIP, each of which a house answers with success, and the answers.
 
 use keyreeve_fuzz::house::House;
-use keyreeve_kmip::Version;
 use keyreeve_kmip::attributes::{
     AttributeValue, Attributes, CryptographicParameters, Name, TemplateAttribute,
 };
@@ -25,6 +24,7 @@ use keyreeve_kmip::payloads::register::RegisterRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
 use keyreeve_kmip::payloads::sign::SignRequest;
 use keyreeve_kmip::values::CryptographicUsageMask;
+use keyreeve_kmip::{Encoding, Version};
 
 use crate::{Seeds, seed};
 
@@ -149,9 +149,18 @@ pub(crate) fn add(seeds: &mut Seeds) {
     for (name, version, payloads) in batches() {
         let items = payloads.into_iter().map(RequestItem::new).collect();
         let request = RequestMessage::new(version, items).encode().unwrap();
-        let answer = House::new().kmip(request.expose());
+        let answer = House::new().kmip(Encoding::Ttlv, request.expose());
         for target in ["ttlv", "kmip_request", "kmip"] {
             seed(seeds, target, name, request.expose());
+        }
+        for (target, encoding) in [("kmip_xml", Encoding::Xml), ("kmip_json", Encoding::Json)] {
+            let text = |bytes: &[u8]| encoding.translate(bytes.to_vec().into()).unwrap().into_vec();
+            seed(seeds, target, name, text(request.expose()));
+            seed(seeds, target, format!("{name}-answered"), text(&answer));
+            // Each encoding of one request is enough for a whole house.
+            if name == "create-and-get" {
+                seed(seeds, "kmip", target, text(request.expose()));
+            }
         }
         seed(seeds, "kmip_response", name, answer);
     }

@@ -219,6 +219,7 @@ impl Server {
             reloader: reloader.clone(),
             resealing: resealing.clone(),
             backups: backups.clone(),
+            kmip: kmip.clone(),
             feeds: Feeds::default(),
         }));
         Self { health, authenticator, rest, kmip, resealing, backups, reloader, limits }

@@ -80,7 +80,11 @@ impl From<DecodeError> for Failure {
 
 impl From<EncodeError> for Failure {
     fn from(error: EncodeError) -> Self {
-        Self::new(ResultReason::ResponseTooLarge, error.to_string())
+        let reason = match error {
+            EncodeError::TooLong => ResultReason::ResponseTooLarge,
+            EncodeError::NotXml | EncodeError::NotDecoded => ResultReason::GeneralFailure,
+        };
+        Self::new(reason, error.to_string())
     }
 }
 

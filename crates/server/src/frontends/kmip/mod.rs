@@ -1,5 +1,5 @@
-//! KMIP 1.0 to 2.1 in TTLV: request bytes to core's operations and back, one file an operation or a family of them.
-//! Not here: TLS and sockets (listen), what the bytes look like (the kmip crate), and anything that decides (core).
+//! KMIP 1.0 to 2.1: request bytes to core's operations and back, one file an operation or a family of them.
+//! Not here: TLS and sockets (listen), HTTP (rest), what the bytes look like (the kmip crate), and anything that decides (core).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use keyreeve_kmip::message::{
     RejectedRequest, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage,
 };
 use keyreeve_kmip::values::DateTime;
-use keyreeve_kmip::{Limits, SecretBytes, Version};
+use keyreeve_kmip::{Encoding, Limits, SecretBytes, Version};
 use parking_lot::RwLock;
 use tracing::warn;
 
@@ -118,12 +118,18 @@ impl Kmip {
         }
     }
 
-    /// Answers a request of a caller who has been proven.
-    pub async fn handle_as(&self, caller: &Caller, request: &[u8]) -> SecretBytes {
-        match RequestMessage::decode(request, &self.settings().limits) {
+    /// Answers a request of a caller who has been proven, in the encoding of the request. As [`Kmip::handle`] else.
+    pub async fn handle_as(&self, caller: &Caller, encoding: Encoding, request: &[u8]) -> SecretBytes {
+        let answer = match RequestMessage::decode_from(encoding, request, &self.settings().limits) {
             Ok(message) => self.answer(caller, message).await,
-            Err(rejected) => self.rejected(&rejected),
-        }
+            Err(rejected) => {
+                warn!(request = %caller.request, cause = %rejected.error, "a KMIP message could not be read");
+                self.rejected(&rejected)
+            }
+        };
+        encoding
+            .translate(answer)
+            .unwrap_or_else(|cause| whole(encoding.translate(self.unread(cause.into()))))
     }
 
     async fn answer(&self, caller: &Caller, message: RequestMessage) -> SecretBytes {
@@ -176,7 +182,7 @@ impl Kmip {
         whole(ResponseMessage { version: rejected.version, header, items: vec![item] }.encode())
     }
 
-    /// The answer to a message that is refused before anything but its length was read.
+    /// The answer to a message of which nothing but its length was read, and to one whose answer cannot be written.
     fn unread(&self, failure: Failure) -> SecretBytes {
         let item = ResponseItem::failure(None, failure.reason, failure.message);
         whole(ResponseMessage { version: Version::V1_0, header: self.header(), items: vec![item] }.encode())

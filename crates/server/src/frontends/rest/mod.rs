@@ -1,5 +1,5 @@
-//! The REST API under `/v1`: JSON over HTTP/1.1, bytes in base64 or raw. One file a family of routes; the table is in
-//! `routes`. //! Not here: TLS and sockets (listen), and what operations do (core).
+//! The REST API under `/v1`: JSON over HTTP/1.1, bytes in base64 or raw; and KMIP under `/kmip`. One file a family of
+//! routes; the table is in `routes`. Not here: TLS and sockets (listen), and what operations do (core).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,6 +27,7 @@ use tracing::{debug, error, info};
 use crate::authn::Authenticator;
 use crate::backups::Backups;
 use crate::execute::{REQUEST_LOG, execute};
+use crate::frontends::kmip::Kmip;
 use crate::health::Health;
 use crate::in_flight::InFlight;
 use crate::listen::{Connection, Handler, Peer, Working};
@@ -50,6 +51,7 @@ mod feed;
 mod journal;
 pub(crate) mod jwk;
 mod keys;
+mod kmip;
 mod labels;
 pub(crate) mod material;
 mod objects;
@@ -97,6 +99,8 @@ pub struct Api {
     pub resealing: Arc<Resealing>,
     /// Backups, and how the places of epoch keys stand.
     pub backups: Arc<Backups>,
+    /// Answers KMIP messages.
+    pub kmip: Arc<Kmip>,
     /// Feeds of the journal that are open.
     pub feeds: Feeds,
 }

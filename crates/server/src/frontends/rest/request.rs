@@ -38,18 +38,26 @@ impl FromRequestParts<Arc<Api>> for Authenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
-        let peer = parts.extensions.get::<Peer>().cloned();
-        let peer = peer.ok_or_else(|| keyreeve_core::Error::internal("a request without a peer"))?;
-        let token = bearer(&parts.headers)?;
-        let caller = api.authenticator.authenticate("rest", &peer, token).await.map_err(Problem::told)?;
-        if let Some(Unproven(count)) = parts.extensions.get() {
-            count.store(0, Ordering::Relaxed);
-        }
-        if let Some(reserved) = parts.extensions.get::<Arc<Mutex<Reserved>>>() {
-            reserved.lock().belongs_to(caller.id());
-        }
-        Ok(Self(caller))
+        authenticate("rest", parts, api).await.map(Self)
     }
+}
+
+/// Who asks, over this protocol.
+///
+/// # Errors
+/// `Unauthenticated`; `Invalid` where the header cannot be read.
+pub(super) async fn authenticate(protocol: &'static str, parts: &Parts, api: &Api) -> Result<Caller> {
+    let peer = parts.extensions.get::<Peer>().cloned();
+    let peer = peer.ok_or_else(|| keyreeve_core::Error::internal("a request without a peer"))?;
+    let token = bearer(&parts.headers)?;
+    let caller = api.authenticator.authenticate(protocol, &peer, token).await.map_err(Problem::told)?;
+    if let Some(Unproven(count)) = parts.extensions.get() {
+        count.store(0, Ordering::Relaxed);
+    }
+    if let Some(reserved) = parts.extensions.get::<Arc<Mutex<Reserved>>>() {
+        reserved.lock().belongs_to(caller.id());
+    }
+    Ok(caller)
 }
 
 /// The token of the Authorization header; another scheme counts as a token that is wrong.
@@ -176,9 +184,14 @@ pub(super) fn is_octet_stream(headers: &HeaderMap) -> bool {
     is_of_type(headers, OCTET_STREAM)
 }
 
-fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    kind.is_some_and(|kind| kind.split(';').next().unwrap_or(kind).trim().eq_ignore_ascii_case(media_type))
+fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
+    media_type(headers).is_some_and(|kind| kind.eq_ignore_ascii_case(wanted))
+}
+
+/// The media type of the body, without its parameters.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(kind.split(';').next().unwrap_or(kind).trim())
 }
 
 fn from_json<P: BesideData>(body: &[u8]) -> Result<Data<P>> {

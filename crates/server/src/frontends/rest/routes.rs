@@ -16,7 +16,7 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, backups, batch, clients, data, derive, destruction, journal, keys, labels, material, objects,
+    Api, backups, batch, clients, data, derive, destruction, journal, keys, kmip, labels, material, objects,
     openapi, places, reload, root, status, stream, tokens,
 };
 
@@ -102,6 +102,7 @@ fn server() -> Vec<Route> {
         route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),
         route(GET, "/v1/root", root::show, "The root key's state", "200 Root"),
         route(POST, "/v1/root/unlock", root::change_unlock, "Changes what unlocks the root key", "200 Root"),
+        route(POST, "/kmip", kmip::exchange, "Answers a KMIP message", "200 bytes|xml|KmipMessage"),
         route(POST, "/v1/root/replace", root::replace, "Replaces the root key", "200 Root"),
     ]
 }

@@ -21,6 +21,7 @@ const ANSWERS: &[(&str, &str)] = &[
          erasure uuid|null, uses Uses, first_used time|null, last_used time|null, exports integer|null, \
          usage_limits UsageLimits|null",
     ),
+    ("KmipMessage", "tag string, value [any]"),
     ("Uses", "protect integer|null, process integer|null"),
     ("UsageLimits", "total integer, left integer, unit string"),
     ("Keys", "keys [Key], next string|null"),

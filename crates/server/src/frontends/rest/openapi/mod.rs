@@ -21,6 +21,7 @@ pub(super) use takes::{Described, Taken};
 /// Media types that answers have besides JSON, by the word that the table of routes gives them.
 const MEDIA: &[(&str, &str)] = &[
     ("bytes", "application/octet-stream"),
+    ("xml", "text/xml"),
     ("pem", "application/x-pem-file"),
     ("events", "text/event-stream"),
     ("lines", "application/x-ndjson"),
@@ -84,7 +85,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     let mut operation = json!({
         "operationId": route.name(),
         "summary": route.summary,
-        "tags": [route.path.split('/').nth(2).unwrap_or_default()],
+        "tags": [route.path.split('/').nth(2).unwrap_or("kmip")],
         "responses": responses(route.answers),
         "security": security,
     });

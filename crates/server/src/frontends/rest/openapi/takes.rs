@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use keyreeve_kmip::Encoding;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::super::Api;
 use super::super::answer::OCTET_STREAM;
 use super::super::conditional::Change;
+use super::super::kmip::Message;
 use super::super::request::{Arguments, Authenticated, BesideData, Body, Data, NamedKey, Segments};
 use super::super::stream::Streamed;
 
@@ -130,6 +132,18 @@ impl<P: JsonSchema> Takes for Streamed<P> {
     fn tell(taken: &mut Taken, schemas: &mut SchemaGenerator) {
         taken.parameters.extend(query(&P::json_schema(schemas)));
         taken.body = Some(json!({ "required": true, "content": { OCTET_STREAM: {} } }));
+    }
+}
+
+impl Takes for Message {
+    fn tell(taken: &mut Taken, _: &mut SchemaGenerator) {
+        taken.authenticated = true;
+        let schema = json!({ "$ref": "#/components/schemas/KmipMessage" });
+        let content = Encoding::ALL.map(|encoding| {
+            let schema = if encoding == Encoding::Json { json!({ "schema": schema }) } else { json!({}) };
+            (encoding.media_type().to_owned(), schema)
+        });
+        taken.body = Some(json!({ "required": true, "content": Map::from_iter(content) }));
     }
 }
 
