@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::PkiError;
 
+/// Why a PEM text cannot be read. No more of it: it may be a private key that stands in the wrong place.
+pub(crate) const BROKEN: &str = "a block is broken: BEGIN, base64 and END stand on lines of their own";
+
 /// A certificate as a PEM block.
 pub fn encode_certificate(certificate: &CertificateDer<'_>) -> String {
     encode("CERTIFICATE", certificate).to_string()
@@ -24,7 +27,7 @@ pub fn encode_public_key(spki: &[u8]) -> String {
 /// [`PkiError::Malformed`] where a block is broken or no certificate is in the text.
 pub fn decode_certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, PkiError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
-    let found = found.map_err(|error| PkiError::malformed("PEM certificate file", error))?;
+    let found = found.map_err(|_| PkiError::malformed("PEM certificate file", BROKEN))?;
     if found.is_empty() {
         return Err(PkiError::malformed("PEM certificate file", "it holds no CERTIFICATE block"));
     }

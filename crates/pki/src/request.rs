@@ -29,7 +29,7 @@ impl CertificateRequest {
         let from_pem;
         let der = if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
             from_pem = CertificateSigningRequestDer::from_pem_slice(bytes)
-                .map_err(|error| malformed(error.to_string()))?;
+                .map_err(|_| malformed(crate::pem::BROKEN.to_owned()))?;
             from_pem.as_ref()
         } else {
             bytes

@@ -9,6 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::listen::LimitSettings;
+use crate::reason::reason;
 
 mod anew;
 mod backup;
@@ -464,7 +465,7 @@ impl Config {
             Some(_) => {
                 let line = format!("value = {}", change.value);
                 let parsed: toml::Table =
-                    toml::from_str(&line).map_err(|error| wrong(error.message().into()))?;
+                    toml::from_str(&line).map_err(|error| wrong(reason(error.message(), |_| false)))?;
                 parsed
                     .into_iter()
                     .next()
@@ -474,23 +475,14 @@ impl Config {
         };
         section.insert(name.to_owned(), value);
         let config: Self =
-            table.try_into().map_err(|error: toml::de::Error| wrong(error.message().to_owned()))?;
+            table.try_into().map_err(|error: toml::de::Error| wrong(reason(error.message(), |_| false)))?;
         Ok(config.with_unwritten_of(self))
     }
 }
 
 /// Line, column and what is wrong there, without a word of the text: it may be a file of secrets, named by mistake.
 pub fn wrong_toml(text: &str, error: &toml::de::Error) -> String {
-    // These kinds say what was found, then what should be there.
-    const TELLING: [&str; 4] = ["unknown field", "unknown variant", "invalid type", "invalid value"];
-    let message = error.message();
-    let reason = match TELLING.into_iter().find(|kind| message.starts_with(kind)) {
-        Some(kind) => match message.rsplit_once(", expected ") {
-            Some((_, expected)) => format!("{kind}, expected {expected}"),
-            None => kind.to_owned(),
-        },
-        None => message.to_owned(),
-    };
+    let reason = reason(error.message(), |_| false);
     let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return reason };
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

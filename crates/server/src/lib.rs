@@ -15,6 +15,7 @@ pub mod in_flight;
 pub mod listen;
 pub mod memory;
 pub mod offline;
+mod reason;
 pub mod reload;
 pub mod reseal;
 pub mod scheduler;

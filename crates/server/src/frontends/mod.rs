@@ -5,3 +5,4 @@ mod echo;
 pub mod encryption_context;
 pub mod kmip;
 pub mod rest;
+mod secret_buffer;

@@ -68,3 +68,25 @@ async fn every_request_of_a_batch_is_on_record() {
     let (status, problem) = server.json(Proof::Token(&token), "POST", "/v1/batch", body).await;
     assert_eq!((status, &problem["code"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("too_large")));
 }
+
+#[tokio::test]
+async fn a_list_or_object_with_too_many_entries_is_refused_before_it_takes_memory() {
+    let server = Server::start();
+    let many = |count: usize| (0..count).map(|number| (number.to_string(), json!(""))).collect::<Value>();
+    let words = json!(vec!["sign"; 65]);
+    for (method, path, body) in [
+        ("POST", "/v1/batch", json!({ "requests": vec![0; 1001] })),
+        ("POST", "/v1/batch", json!({ "requests": vec![0; 1_000_000] })),
+        ("POST", "/v1/keys", json!({ "name": "n", "algorithm": "aes-256", "tags": many(65) })),
+        ("POST", "/v1/keys", json!({ "name": "n", "algorithm": "aes-256", "usage": words })),
+        ("PATCH", "/v1/keys/k", json!({ "tags": many(129) })),
+        ("POST", "/v1/keys/k/encrypt", json!({ "plaintext": "", "context": many(257) })),
+        ("POST", "/v1/keys/k/encrypt", many(65)),
+        ("PUT", "/v1/keys/k/grants/p", json!({ "actions": words })),
+        ("POST", "/v1/root/unlock", json!({ "old": { "shares": vec![""; 256] }, "new": {} })),
+    ] {
+        let (status, problem) = server.json(Proof::Token(&server.admin_token()), method, path, body).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("too many entries"), "{path}: {problem}");
+    }
+}

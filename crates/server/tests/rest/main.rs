@@ -14,5 +14,6 @@ mod material;
 mod modes;
 mod objects;
 mod protection;
+mod secrets;
 mod stream;
 mod upkeep;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::Kmip;
 use super::errors::Failure;
 use super::pipeline::Begin;
+use crate::frontends::secret_buffer;
 use crate::listen::{Connection, Handler, Peer, Shutdown};
 
 /// Room that is made for what comes next: memory follows what has arrived, never what a length field announces.
@@ -63,7 +64,7 @@ impl Kmip {
                 }
                 Begin::Unknown => {}
             }
-            received.bytes.reserve(READ_BYTES);
+            secret_buffer::reserve(&mut received.bytes, READ_BYTES);
             let read = match received.begin {
                 None => tokio::select! {
                     read = stream.read_buf(&mut *received.bytes) => read?,
@@ -121,9 +122,7 @@ impl Received {
 
     /// Wipes and removes the messages that take the first bytes. A connection that has nothing to do keeps no memory of a long message.
     fn remove(&mut self, length: usize) {
-        self.bytes[..length].fill(0);
-        zeroize::optimization_barrier(&self.bytes[..length]);
-        self.bytes.drain(..length);
+        secret_buffer::remove(&mut self.bytes, length);
         if !self.bytes.is_empty() {
             (self.begin, self.admitted) = (Some(Instant::now()), false);
         } else if self.bytes.capacity() > UNPROVEN_BYTES_MAX {

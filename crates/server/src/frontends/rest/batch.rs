@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
+use keyreeve_core::Error;
 use keyreeve_core::access::Caller;
 use keyreeve_core::request::Reference;
-use keyreeve_core::{Error, ErrorKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,9 +18,11 @@ use tokio::task::JoinSet;
 
 use super::Api;
 use super::body::RawJson;
+use super::bounded::List;
 use super::data::{self, DataKeyRequest};
 use super::errors::{Problem, Result};
-use super::request::{Authenticated, Body, Fields, NamedKey, from_fields, from_json_fields};
+use super::request::{Authenticated, Body, Fields, NamedKey, from_fields, from_json_fields, malformed};
+use crate::reason::told;
 
 /// Requests in one batch at most.
 const REQUESTS_MAX: usize = 1000;
@@ -34,20 +36,16 @@ const RUNNING_MAX: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct BatchRequest {
     /// Objects, each with `op`, `key` and the fields of that request; what is wrong with one is told in its answer.
-    #[schemars(with = "Vec<Value>")]
-    requests: Vec<RawJson>,
+    #[schemars(with = "List<Value, REQUESTS_MAX>")]
+    requests: List<RawJson, REQUESTS_MAX>,
 }
 
 /// `POST /v1/batch`.
 pub(super) async fn run(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
-    Body(BatchRequest { requests }): Body<BatchRequest>,
+    Body(BatchRequest { requests: List(requests) }): Body<BatchRequest>,
 ) -> Result<Response> {
-    if requests.len() > REQUESTS_MAX {
-        let public = format!("a batch has at most {REQUESTS_MAX} requests");
-        return Err(Error::new(ErrorKind::TooLarge, public).into());
-    }
     let mut answers = vec![Vec::new(); requests.len()];
     let (mut waiting, mut running) = (requests.into_iter().enumerate(), JoinSet::new());
     loop {
@@ -65,8 +63,7 @@ pub(super) async fn run(
 
 /// Runs one request as if it had come alone.
 async fn one(api: Arc<Api>, caller: Caller, request: &RawJson) -> Result<Response> {
-    let mut fields: Fields<'_> = serde_json::from_str(request.text())
-        .map_err(|error| Problem::invalid(format!("this is no request: {error}")))?;
+    let mut fields: Fields<'_> = serde_json::from_str(request.text()).map_err(|error| malformed(&error))?;
     let (op, key) = (fields.text("op")?, NamedKey(Reference::text(fields.text("key")?)));
     let (api, caller) = (State(api), Authenticated(caller));
     match op.as_str() {
@@ -87,7 +84,8 @@ async fn one(api: Arc<Api>, caller: Caller, request: &RawJson) -> Result<Respons
             data::datakey(api, caller, key, Body(request)).await.map(IntoResponse::into_response)
         }
         _ => Err(Problem::invalid(format!(
-            "there is no op {op:?}; there are encrypt, decrypt, sign, verify, mac, mac-verify, wrap, unwrap, datakey"
+            "there is no op {}; there are encrypt, decrypt, sign, verify, mac, mac-verify, wrap, unwrap, datakey",
+            told(&op)
         ))),
     }
 }

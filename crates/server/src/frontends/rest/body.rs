@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::errors::{Code, Problem, Result};
 use crate::config::LimitsConfig;
+use crate::frontends::secret_buffer::append;
 use crate::in_flight::Reserved;
 
 /// A part of a JSON body, as text that is still to be read. May hold secrets.
@@ -86,32 +87,9 @@ async fn collect(
     Ok(bytes)
 }
 
-/// INVARIANT: where the bytes move to a larger place, the place that they leave is zeroized.
-fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
-    let needed = bytes.len() + more.len();
-    if needed > bytes.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * bytes.capacity())));
-        larger.extend_from_slice(bytes);
-        *bytes = larger;
-    }
-    bytes.extend_from_slice(more);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_are_the_same_wherever_they_move_to() {
-        let mut bytes = Zeroizing::new(Vec::new());
-        let mut all = Vec::new();
-        for length in [0, 1, 7, 0, 100, 3, 5000] {
-            let more: Vec<u8> = (0..length).map(|at| (at * 7) as u8).collect();
-            append(&mut bytes, &more);
-            all.extend(more);
-            assert_eq!(*bytes, all);
-        }
-    }
 
     #[test]
     fn a_part_of_a_body_is_the_text_that_was_sent() {

@@ -1,7 +1,5 @@
 //! Deriving keys over REST. Not here: what a derivation is (core) and how it is computed (crypto).
 
-use std::collections::BTreeMap;
-
 use keyreeve_core::model::{
     BlockCipherMode, CryptoParameters, Derivation, HashAlgorithm, Kdf, KeyPolicy, PaddingMethod, Prf,
 };
@@ -14,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::bounded::{Tags, Words};
 use super::cipher::{Hash, Padding};
 use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
@@ -48,9 +47,9 @@ pub(super) struct DeriveRequest {
     /// Of `cbc`; default `pkcs7`.
     padding: Option<Padding>,
     version: Option<u32>,
-    usage: Option<Vec<String>>,
+    usage: Option<Words>,
     #[serde(default)]
-    tags: BTreeMap<String, String>,
+    tags: Tags,
     #[serde(default)]
     exportable: bool,
     #[serde(default = "keys::yes")]
@@ -137,7 +136,7 @@ pub(super) async fn derive(
         name: Some(request.name),
         template: Template {
             activation: Activation::Now,
-            usage: request.usage.as_deref().map(keys::usage_mask).transpose()?,
+            usage: request.usage.as_ref().map(keys::usage_mask).transpose()?,
             sensitive: Some(request.sensitive),
             extractable: Some(exportable),
             ..Template::default()
@@ -148,7 +147,7 @@ pub(super) async fn derive(
             destroy_at_once,
             ..KeyPolicy::default()
         })?,
-        tags: request.tags,
+        tags: request.tags.0,
         usage_must_fit: true,
     };
     let made = change.run(derive).await?;

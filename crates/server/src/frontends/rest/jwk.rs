@@ -4,6 +4,7 @@
 //! # Standard
 //! RFC 7517, RFC 7518 section 6, RFC 8037; RFC 8812 for secp256k1.
 
+use crate::reason::{is_name, reason};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyreeve_core::model::{KeyFormat, KeyMaterial, KeySpec, ObjectType};
@@ -60,7 +61,8 @@ struct Number(Zeroizing<Vec<u8>>);
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
-        URL_SAFE_NO_PAD.decode(&*text).map(Zeroizing::new).map(Self).map_err(de::Error::custom)
+        let number = URL_SAFE_NO_PAD.decode(&*text).map(Zeroizing::new).map(Self);
+        number.map_err(|_| de::Error::custom("a number is not in base64url"))
     }
 }
 
@@ -69,8 +71,9 @@ impl<'de> Deserialize<'de> for Number {
 /// # Errors
 /// `InvalidField` for one that is malformed or incomplete, `Unsupported` for kinds and curves that are not offered.
 pub(super) fn decode(text: &[u8]) -> Result<Decoded> {
-    let jwk: Jwk =
-        serde_json::from_slice(text).map_err(|error| invalid(format!("this is no JSON Web Key: {error}")))?;
+    let jwk: Jwk = serde_json::from_slice(text).map_err(|error| {
+        invalid(format!("this is no JSON Web Key: {}", reason(&error.to_string(), is_name)))
+    })?;
     match jwk.kty.as_str() {
         "oct" => jwk.secret(),
         "RSA" => jwk.rsa(),

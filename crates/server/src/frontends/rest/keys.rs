@@ -1,7 +1,7 @@
 //! Keys over REST: make, list, show, rotate, activate, revoke, restore, grant. Not here: using them (data), their material
 //! (material), destroying them (destruction).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -32,11 +32,13 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
+use super::bounded::{List, Tags, Words};
 use super::conditional::{Change, KeyAnswer};
 use super::counted::{self, UsageLimitsRequest};
 use super::errors::{Problem, Result};
 use super::material::Material;
 use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
+use crate::reason::told;
 
 /// Keys in a page where nobody says how many.
 const LIMIT_DEFAULT: usize = 100;
@@ -48,9 +50,9 @@ pub(super) struct CreateRequest {
     name: String,
     /// May be left out where `material` tells it.
     algorithm: Option<String>,
-    usage: Option<Vec<String>>,
+    usage: Option<Words>,
     #[serde(default)]
-    tags: BTreeMap<String, String>,
+    tags: Tags,
     #[serde(default)]
     exportable: bool,
     /// False: the first version waits for `activate`.
@@ -82,7 +84,7 @@ pub(super) fn yes() -> bool {
 /// `POST /v1/keys`.
 pub(super) async fn create(change: Change, Body(request): Body<CreateRequest>) -> Result<KeyAnswer> {
     let spec = request.algorithm.as_deref().map(spec).transpose()?;
-    let usage = request.usage.as_deref().map(usage_mask).transpose()?;
+    let usage = request.usage.as_ref().map(usage_mask).transpose()?;
     let limits = request.usage_limits.map(UsageLimitsRequest::attribute).transpose()?;
     let policy = checked(KeyPolicy {
         exportable: request.exportable,
@@ -91,7 +93,7 @@ pub(super) async fn create(change: Change, Body(request): Body<CreateRequest>) -
         lease_seconds: request.lease_seconds,
         reject_duplicates: request.reject_duplicates,
     })?;
-    let (name, tags) = (request.name, request.tags);
+    let (name, tags) = (request.name, request.tags.0);
     let half = |usage| Template {
         further: limits.clone().into_iter().collect(),
         activation: if request.active { Activation::Now } else { Activation::Later },
@@ -126,7 +128,7 @@ pub(super) async fn create(change: Change, Body(request): Body<CreateRequest>) -
 pub(super) fn spec(name: &str) -> Result<KeySpec> {
     KeySpec::from_name(name).ok_or_else(|| {
         let known = KeySpec::names().collect::<Vec<_>>().join(", ");
-        Problem::invalid(format!("there is no algorithm {name:?}; there are {known}"))
+        Problem::invalid(format!("there is no algorithm {}; there are {known}", told(name)))
     })
 }
 
@@ -202,7 +204,7 @@ impl<'de> Deserialize<'de> for ListArguments {
                 "name_prefix" => &mut arguments.name_prefix,
                 _ => {
                     let known = "after, limit, tag, state, algorithm, type, name_prefix";
-                    let what = format!("there is no argument {name:?}; there are {known}");
+                    let what = format!("there is no argument {}; there are {known}", told(&name));
                     return Err(de::Error::custom(what));
                 }
             };
@@ -352,7 +354,7 @@ pub(super) async fn revoke(
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GrantRequest {
-    actions: BTreeSet<String>,
+    actions: Words,
 }
 
 /// `PUT /v1/keys/{name}/grants/{principal}`: what a principal may do with the key, in place of what it might before.
@@ -362,9 +364,9 @@ pub(super) async fn grant(
     Body(request): Body<GrantRequest>,
 ) -> Result<Json<Value>> {
     let action = |word: &String| {
-        Action::from_word(word).ok_or_else(|| Problem::invalid(format!("there is no action {word:?}")))
+        Action::from_word(word).ok_or_else(|| Problem::invalid(format!("there is no action {}", told(word))))
     };
-    let actions = request.actions.iter().map(action).collect::<Result<BTreeSet<_>>>()?;
+    let actions = request.actions.0.iter().map(action).collect::<Result<BTreeSet<_>>>()?;
     if actions.is_empty() {
         return Err(Problem::invalid("actions is empty; DELETE takes a grant back"));
     }
@@ -383,11 +385,11 @@ pub(super) async fn withdraw(
 }
 
 /// The uses of these words.
-pub(super) fn usage_mask(words: &[String]) -> Result<UsageMask> {
+pub(super) fn usage_mask(List(words): &Words) -> Result<UsageMask> {
     words.iter().try_fold(UsageMask::NONE, |mask, word| {
         let unknown = || {
             let known: Vec<_> = UsageMask::WORDS.iter().map(|(_, word)| *word).collect();
-            Problem::invalid(format!("there is no usage {word:?}; there are {}", known.join(", ")))
+            Problem::invalid(format!("there is no usage {}; there are {}", told(word), known.join(", ")))
         };
         Ok(mask | UsageMask::from_word(word).ok_or_else(unknown)?)
     })

@@ -1,7 +1,6 @@
 //! Labels of keys over REST: tags, and aliases, which are further names. Not here: the names that keys are made with
 //! (keys).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
+use super::bounded::Map;
 use super::conditional::{Change, KeyAnswer};
 use super::errors::Result;
 use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
@@ -24,12 +24,15 @@ use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
 /// Aliases in a page where nobody says how many.
 const LIMIT_DEFAULT: usize = 100;
 
+/// Tags that one request changes: all that a key may have go, and as many come.
+const TAGS_CHANGED_MAX: usize = 128;
+
 /// Body of `change`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeRequest {
     /// The value that each tag shall have; null: the tag shall be gone. Those that are not named stay.
-    tags: BTreeMap<String, Option<String>>,
+    tags: Map<Option<String>, TAGS_CHANGED_MAX>,
 }
 
 /// `PATCH /v1/keys/{name}`.
@@ -38,7 +41,7 @@ pub(super) async fn change(
     NamedKey(key): NamedKey,
     Body(request): Body<ChangeRequest>,
 ) -> Result<KeyAnswer> {
-    change.key(Tag { key, tags: request.tags }).await
+    change.key(Tag { key, tags: request.tags.0 }).await
 }
 
 /// Query of `aliases`.

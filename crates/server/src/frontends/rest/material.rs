@@ -143,9 +143,9 @@ pub(crate) fn decoded(format: Format, bytes: SecretBytes) -> keyreeve_core::Resu
 fn from_pem(text: &SecretBytes) -> keyreeve_core::Result<Decoded> {
     let mut found = None;
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text.expose()) {
-        let (kind, der) = section.map_err(|error| {
-            Error::new(ErrorKind::InvalidField, format!("data is no PEM text: {error:?}"))
-        })?;
+        // What is wrong is not told: the error quotes the text.
+        let (kind, der) = section
+            .map_err(|_| Error::new(ErrorKind::InvalidField, "data is no PEM text, of whole lines"))?;
         let bytes = SecretBytes::new(der);
         let (object_type, format) = match kind {
             SectionKind::PrivateKey => (ObjectType::PrivateKey, KeyFormat::Pkcs8),

@@ -39,6 +39,7 @@ mod answer;
 mod backups;
 mod batch;
 mod body;
+mod bounded;
 mod cipher;
 mod clients;
 mod conditional;

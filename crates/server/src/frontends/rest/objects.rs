@@ -1,7 +1,6 @@
 //! Secrets, certificates and opaque objects over REST: they live the life of keys, so most of their routes are those of
 //! keys. Not here: what nothing but keys have.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -21,6 +20,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
 use super::answer::{self, OCTET_STREAM};
+use super::bounded::Tags;
 use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
 use super::keys::{self, ListArguments};
@@ -64,7 +64,7 @@ pub(super) struct AddRequest {
     /// In PEM, for a certificate.
     certificate: Option<String>,
     #[serde(default)]
-    tags: BTreeMap<String, String>,
+    tags: Tags,
     destroy_waiting_days: Option<u16>,
     #[serde(default = "keys::yes")]
     destroy_at_once: bool,
@@ -87,7 +87,7 @@ pub(super) async fn add(change: Change, Body(request): Body<AddRequest>) -> Resu
         extractable: Some(true),
         ..Template::default()
     };
-    let import = Import { name, spec: None, brought, template, policy: keys::checked(policy)?, tags };
+    let import = Import { name, spec: None, brought, template, policy: keys::checked(policy)?, tags: tags.0 };
     change.imported(import).await
 }
 

@@ -26,10 +26,18 @@ use zeroize::Zeroizing;
 
 use super::answer::OCTET_STREAM;
 use super::body::read;
+use super::bounded::TOO_MANY;
 use super::errors::{Code, Problem, Result};
 use super::{Api, Unproven};
 use crate::in_flight::Reserved;
 use crate::listen::Peer;
+use crate::reason::{is_name, reason, told};
+
+/// Fields that a JSON object has at most, where they are looked at one by one.
+const FIELDS_MAX: usize = 64;
+
+/// Pairs that an encryption context has at most.
+const CONTEXT_MAX: usize = 256;
 
 /// The caller, authenticated. Stands first among a handler's arguments, so that strangers' bodies are not even read.
 pub(super) struct Authenticated(pub(super) Caller);
@@ -105,11 +113,27 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Api>> for Arguments<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self> {
-        match Query::try_from_uri(&parts.uri) {
-            Ok(Query(arguments)) => Ok(Self(arguments)),
-            Err(error) => Err(Problem::invalid(error.body_text())),
-        }
+        arguments(&parts.uri).map(Self)
     }
+}
+
+/// What the query says.
+///
+/// # Errors
+/// `Invalid`, with the argument's name where it has one that can be told, and never with its value.
+pub(super) fn arguments<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
+    let Query(arguments) = Query::try_from_uri(uri).map_err(|error| {
+        let text = error.body_text();
+        let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+        // INVARIANT: the name of an unknown argument goes before, too; any other is one of ours.
+        let text = text.find("unknown field `").map_or(text, |at| &text[at..]);
+        let (place, message) = match text.split_once(": ") {
+            Some((place, message)) if is_name(place) => (format!("{place}: "), message),
+            _ => (String::new(), text),
+        };
+        Problem::invalid(format!("the query is not what is wanted here: {place}{}", reason(message, is_name)))
+    })?;
+    Ok(arguments)
 }
 
 /// Refuses a query: whoever sends one means something by it, and here it would count for nothing.
@@ -162,8 +186,7 @@ impl<P: BesideData> FromRequest<Arc<Api>> for Data<P> {
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
         let limits = api.reloader.limits();
         if is_octet_stream(request.headers()) {
-            let Query(beside) =
-                Query::try_from_uri(request.uri()).map_err(|error| Problem::invalid(error.body_text()))?;
+            let beside = arguments(request.uri())?;
             return Ok(Self {
                 bytes: read(request, &limits, P::BYTES_BEYOND_LIMIT).await?,
                 beside,
@@ -226,7 +249,7 @@ impl Fields<'_> {
     }
 }
 
-/// The fields of a JSON object, each there once: of two with one name it would be for us to guess which is meant.
+/// The fields of a JSON object.
 pub(super) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
@@ -240,30 +263,38 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                once_each(map).map(Fields)
+                once_each(map, FIELDS_MAX).map(Fields)
             }
         }
         deserializer.deserialize_map(Each)
     }
 }
 
-fn once_each<'de, V: Deserialize<'de>, A: de::MapAccess<'de>>(
+/// The entries of an object, each there once: of two with one name it would be for us to guess which is meant.
+pub(super) fn once_each<'de, V: Deserialize<'de>, A: de::MapAccess<'de>>(
     mut map: A,
+    entries_max: usize,
 ) -> Result<BTreeMap<String, V>, A::Error> {
     let mut fields = BTreeMap::new();
     while let Some((name, value)) = map.next_entry::<String, V>()? {
         match fields.entry(name) {
             Entry::Vacant(vacant) => vacant.insert(value),
             Entry::Occupied(taken) => {
-                return Err(de::Error::custom(format_args!("duplicate field {:?}", taken.key())));
+                return Err(de::Error::custom(format_args!("duplicate field {}", told(taken.key()))));
             }
         };
+        if fields.len() > entries_max {
+            return Err(de::Error::custom(format_args!("{TOO_MANY}: at most {entries_max}")));
+        }
     }
     Ok(fields)
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::invalid(format!("the body is not what is wanted here: {error}"))
+/// A JSON text that cannot be read, without a word of it.
+pub(super) fn malformed(error: &serde_json::Error) -> Problem {
+    let reason = reason(&error.to_string(), is_name);
+    let code = if reason.starts_with(TOO_MANY) { Code::TooLarge } else { Code::Invalid };
+    Problem::new(code, format!("the body is not what is wanted here: {reason}"))
 }
 
 /// Bytes as base64 in JSON and queries; taken in the standard and the URL-safe alphabet, given in the standard one. May
@@ -299,19 +330,21 @@ impl JsonSchema for Base64 {
 }
 
 /// Base64 in either alphabet.
-pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, base64::DecodeError> {
+pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, NotBase64> {
     // Decoded in place: a Vec that grows, or that is given up at an error, would leave secrets behind.
     let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
     let length = STANDARD
         .decode_slice(text, &mut bytes)
-        .or_else(|error| URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| error));
-    let length = length.map_err(|error| match error {
-        base64::DecodeSliceError::DecodeError(error) => error,
-        base64::DecodeSliceError::OutputSliceTooSmall => base64::DecodeError::InvalidLength(text.len()),
-    })?;
+        .or_else(|_| URL_SAFE_NO_PAD.decode_slice(text, &mut bytes))
+        .map_err(|_| NotBase64)?;
     bytes.truncate(length);
     Ok(bytes)
 }
+
+/// A text that was to be base64. What is wrong with it is not told: it may be a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("it is no base64: take the standard alphabet with padding, or the URL-safe one without")]
+pub(super) struct NotBase64;
 
 /// An encryption context: an object of strings, or in a query its JSON text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -339,7 +372,7 @@ impl<'de> Visitor<'de> for ContextVisitor {
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        once_each(map).map(EncryptionContext)
+        once_each(map, CONTEXT_MAX).map(EncryptionContext)
     }
 }
 

@@ -16,9 +16,13 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Api;
+use super::bounded::List;
 use super::errors::{Problem, Result};
 use super::request::{Authenticated, Body};
 use crate::offline::root::describe;
+
+/// Recovery shares of one root key at most: each has a number of its own in a byte.
+const SHARES_MAX: usize = 255;
 
 /// What unlocks a root key, or shall. Holds secrets.
 #[derive(Deserialize, JsonSchema)]
@@ -30,8 +34,8 @@ struct Unlocks {
     #[schemars(with = "Option<String>")]
     key_file: Option<Zeroizing<String>>,
     /// Recovery shares, a line each: enough of them as old ones, all of them as new ones.
-    #[schemars(with = "Option<Vec<String>>")]
-    shares: Option<Vec<Zeroizing<String>>>,
+    #[schemars(with = "Option<List<String, SHARES_MAX>>")]
+    shares: Option<List<Zeroizing<String>, SHARES_MAX>>,
 }
 
 /// Body of `change_unlock` and `replace`. Holds secrets.
@@ -112,7 +116,8 @@ impl Unlocks {
         let secret = |text: &Zeroizing<String>| SecretBytes::copy_from(text.as_bytes());
         let passphrase = self.passphrase.as_ref().map(|text| Unlock::Passphrase(secret(text)));
         let key_file = self.key_file.as_ref().map(|text| Unlock::KeyFile(secret(text)));
-        let shares = self.shares.as_ref().map(|lines| Unlock::Shares(lines.iter().map(secret).collect()));
+        let shares =
+            self.shares.as_ref().map(|List(lines)| Unlock::Shares(lines.iter().map(secret).collect()));
         [passphrase, key_file, shares].into_iter().flatten().collect()
     }
 }

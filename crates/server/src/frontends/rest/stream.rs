@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Query, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{Version, header};
 use axum::response::Response;
 use futures_util::stream::try_unfold;
@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::answer::{self, OCTET_STREAM};
 use super::errors::{Code, Problem, Result};
-use super::request::{Authenticated, EncryptionContext, NamedKey, is_octet_stream};
+use super::request::{Authenticated, EncryptionContext, NamedKey, arguments, is_octet_stream};
 use crate::execute::REQUEST_LOG;
 use crate::frontends::encryption_context::canonical;
 
@@ -67,8 +67,7 @@ impl<P: DeserializeOwned> FromRequest<Arc<Api>> for Streamed<P> {
             // Such an answer ends where the connection does, be it whole or not.
             return Err(Problem::invalid("an answer that tells whether it is whole needs HTTP/1.1"));
         }
-        let Query(beside) =
-            Query::try_from_uri(request.uri()).map_err(|error| Problem::invalid(error.body_text()))?;
+        let beside = arguments(request.uri())?;
         Ok(Self { input: Input { body: request.into_body(), come: Bytes::new() }, beside })
     }
 }
