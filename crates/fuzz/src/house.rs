@@ -27,7 +27,7 @@ use keyreeve_server::frontends::kmip::{Kmip, Settings};
 use keyreeve_server::frontends::rest::{Api, Feeds, Rest};
 use keyreeve_server::health::Health;
 use keyreeve_server::in_flight::InFlight;
-use keyreeve_server::listen::Peer;
+use keyreeve_server::listen::{Known, Peer};
 use keyreeve_server::memory::Memory;
 use keyreeve_server::reload::{Parts, Reloader};
 use keyreeve_server::reseal::Resealing;
@@ -121,7 +121,8 @@ impl House {
         request = request.header("authorization", format!("Bearer {}", self.token));
         request = kind.into_iter().fold(request, |request, kind| request.header("content-type", kind));
         let request = request.body(Body::from(body.to_vec())).ok()?;
-        let peer = Peer { address: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None };
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let peer = Peer { address, certificate: None, known: Known::default() };
         self.runtime.block_on(async {
             let response = fuzzing::rest(&self.rest, peer, request).await;
             let status = response.status().as_u16();

@@ -69,6 +69,7 @@ impl Authenticator {
         let request = self.requests.next(&self.engine)?;
         match proven {
             Ok((principal, credentials)) => {
+                peer.known.set();
                 let caller = Caller::authenticated(principal, protocol, Some(peer.address), request);
                 Ok(caller.proven_by(credentials))
             }

@@ -1,5 +1,5 @@
-//! What a connection does, as others see it: when bytes last came or went, whether somebody works on an answer, and
-//! whether it has to end for another. Not here: who decides that (limits).
+//! What a connection does, as others see it: when bytes last came or went, whether somebody works on an answer, whether a
+//! request was authenticated, and whether it has to end for another. Not here: who decides that (limits).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ pub(super) struct Activity {
     /// Milliseconds from begin to when bytes last came or went.
     progress_ms: AtomicU64,
     working: Working,
-    proven: AtomicBool,
+    known: Known,
     end: Notify,
     #[cfg(test)]
     has_to_end: AtomicBool,
@@ -25,6 +25,21 @@ pub(super) struct Activity {
 #[derive(Clone, Default)]
 pub struct Working(Arc<AtomicUsize>);
 
+/// Whether a request of this connection was authenticated.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Arc<AtomicBool>);
+
+impl Known {
+    /// One was.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Somebody works until this is dropped.
 pub struct Work(Working);
 
@@ -34,7 +49,7 @@ impl Activity {
             begin: Instant::now(),
             progress_ms: AtomicU64::new(0),
             working: Working::default(),
-            proven: false.into(),
+            known: Known::default(),
             end: Notify::new(),
             #[cfg(test)]
             has_to_end: false.into(),
@@ -61,14 +76,9 @@ impl Activity {
         quiet
     }
 
-    /// Its handshake is done.
-    pub(super) fn prove(&self) {
-        self.proven.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether its handshake is done.
-    pub(super) fn is_proven(&self) -> bool {
-        self.proven.load(Ordering::Relaxed)
+    /// Whether it is known who sends.
+    pub(super) fn known(&self) -> &Known {
+        &self.known
     }
 
     pub(super) fn working(&self) -> &Working {

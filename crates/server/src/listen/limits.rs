@@ -1,7 +1,6 @@
 //! Limits on connections: how many, of whom, and how long a handshake, a silence and a drain may take. Not here: limits
 //! on messages and requests, which each front-end keeps, since only it knows where a message ends.
 
-use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +9,8 @@ use keyreeve_core::per_second::PerSecond;
 use parking_lot::{Mutex, RwLock};
 
 use super::activity::Activity;
+use super::places::Open;
 use crate::source::Source;
-
-/// A connection that was quiet for so long makes room where a listener is full.
-const QUIET: Duration = Duration::from_secs(5);
 
 /// This part of the places is left to handshakes where others can make room.
 const HANDSHAKES_PART: usize = 8;
@@ -67,14 +64,6 @@ struct Shared {
     refusals: PerSecond<Source>,
 }
 
-#[derive(Default)]
-struct Open {
-    /// INVARIANT: `of_source` counts these, and no source stands there with 0.
-    connections: BTreeMap<u64, (Source, Arc<Activity>)>,
-    of_source: HashMap<Source, usize>,
-    next: u64,
-}
-
 /// Which limit leaves no place for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoPlace {
@@ -87,6 +76,7 @@ pub(super) enum NoPlace {
 /// The place of one connection, given back when dropped.
 pub(super) struct Place {
     shared: Arc<Shared>,
+    source: Source,
     number: u64,
     /// What the connection does; tells it too where it has to make room.
     pub(super) activity: Arc<Activity>,
@@ -111,7 +101,7 @@ impl Limits {
 
     /// Connections open now.
     pub fn connections_open(&self) -> usize {
-        self.shared.open.lock().connections.len()
+        self.shared.open.lock().total()
     }
 
     pub(super) fn handshake_max(&self) -> Duration {
@@ -134,22 +124,20 @@ impl Limits {
     pub(super) fn admit(&self, address: IpAddr) -> Result<Place, NoPlace> {
         let (source, settings) = (Source::from(address), self.settings());
         let mut open = self.shared.open.lock();
-        let of_source = open.of_source.get(&source).copied().unwrap_or(0);
+        let of_source = open.of_source(source);
         if of_source >= settings.connections_per_source_max {
             return Err(NoPlace::Source(of_source));
         }
-        let total = open.connections.len();
-        // INVARIANT: who has not finished a handshake takes the place of none who has.
-        if total >= settings.connections_max && !open.make_room(of_source, false) {
+        let (total, connections_max) = (open.total(), settings.connections_max);
+        // INVARIANT: who has not finished a handshake takes the place of none who was authenticated, and of none who has
+        // finished one but of a source that has far more.
+        if total >= connections_max && !open.make_room(of_source, false, connections_max) {
             return Err(NoPlace::Listener(total));
         }
-        let number = open.next;
         let activity = Arc::new(Activity::new());
-        open.next += 1;
-        open.connections.insert(number, (source, Arc::clone(&activity)));
-        *open.of_source.entry(source).or_default() += 1;
+        let number = open.add(source, Arc::clone(&activity));
         drop(open);
-        Ok(Place { shared: Arc::clone(&self.shared), number, activity })
+        Ok(Place { shared: Arc::clone(&self.shared), source, number, activity })
     }
 
     /// Whether the log tells of a refused connection of this address, and then how many before it it did not tell of.
@@ -164,59 +152,23 @@ impl Place {
     pub(super) fn prove(&self) {
         let connections_max = self.shared.settings.read().connections_max;
         let mut open = self.shared.open.lock();
-        let Some((source, _)) = open.connections.get(&self.number) else { return };
-        let of_source = open.of_source.get(source).copied().unwrap_or(0);
-        self.activity.prove();
+        let of_source = open.of_source(self.source);
         let proven_max = connections_max - connections_max / HANDSHAKES_PART;
-        if open.connections.len() > proven_max && open.proven() > proven_max {
-            open.make_room(of_source, true);
+        if open.prove(self.source, self.number) && open.proven() > proven_max {
+            open.make_room(of_source, true, connections_max);
         }
-    }
-}
-
-impl Open {
-    /// Connections whose handshake is done.
-    fn proven(&self) -> usize {
-        self.connections.values().filter(|(_, activity)| activity.is_proven()).count()
-    }
-
-    /// Closes a connection that is quiet, of the source that has most, for one of a source that has fewer: nobody keeps
-    /// others away by being there. Only one whose handshake is done, or only one that is still in it.
-    fn make_room(&mut self, of_source: usize, proven: bool) -> bool {
-        let weight = |source: &Source| self.of_source.get(source).copied().unwrap_or(0);
-        let alike = self.connections.iter().filter(|(_, (_, activity))| activity.is_proven() == proven);
-        let quiet = alike.filter_map(|(number, (source, activity))| {
-            let weight = weight(source);
-            let quiet = (weight > of_source).then(|| activity.quiet()).filter(|quiet| *quiet >= QUIET)?;
-            Some((weight, quiet, *number))
-        });
-        let Some((_, _, number)) = quiet.max() else { return false };
-        if let Some(activity) = self.remove(number) {
-            activity.ask_to_end();
-        }
-        true
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Arc<Activity>> {
-        let (source, activity) = self.connections.remove(&number)?;
-        match self.of_source.get_mut(&source) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                self.of_source.remove(&source);
-            }
-        }
-        Some(activity)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shared.open.lock().remove(self.number);
+        self.shared.open.lock().remove(self.source, self.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::places::QUIET;
     use super::*;
 
     fn address(text: &str) -> IpAddr {
@@ -246,6 +198,9 @@ mod tests {
         let admit = |text: &str| limits.admit(address(text));
         let [first, second, third, fourth] = [(); 4].map(|()| admit("192.0.2.1").unwrap());
         let other = admit("192.0.2.2").unwrap();
+        for place in [&first, &second, &third, &fourth, &other] {
+            place.activity.known().set();
+        }
         assert_eq!(admit("192.0.2.3").err(), Some(NoPlace::Listener(5)), "nobody was quiet for long");
         first.activity.rest(QUIET);
         second.activity.rest(QUIET * 2);
@@ -264,11 +219,11 @@ mod tests {
         drop((second, work));
         assert_eq!(limits.connections_open(), 5, "its place was given away already");
         drop((first, third, fourth, other, new));
-        assert!(limits.connections_open() == 0 && limits.shared.open.lock().of_source.is_empty());
+        assert!(limits.shared.open.lock().is_empty());
     }
 
     #[test]
-    fn who_has_not_finished_a_handshake_takes_the_place_of_none_who_has() {
+    fn who_has_not_finished_a_handshake_takes_the_place_of_none_who_was_authenticated() {
         let settings =
             LimitSettings { connections_max: 8, connections_per_source_max: 7, ..LimitSettings::default() };
         let limits = Limits::new(settings);
@@ -276,6 +231,7 @@ mod tests {
         let proven = [(); 7].map(|()| admit(1).unwrap());
         for place in &proven {
             place.prove();
+            place.activity.known().set();
             place.activity.rest(QUIET * 2);
         }
         let stranger = admit(2).unwrap();
@@ -300,7 +256,7 @@ mod tests {
         for number in 0..1000_u32 {
             drop(limits.admit(IpAddr::from(number.to_be_bytes())).unwrap());
         }
-        assert!(limits.shared.open.lock().of_source.is_empty());
+        assert!(limits.shared.open.lock().is_empty());
     }
 
     #[test]
@@ -309,5 +265,69 @@ mod tests {
         let told = (0..10_000).filter(|_| limits.tell(address("192.0.2.1")).is_some()).count();
         let seconds = limits.begin.elapsed().as_secs() as usize + 1;
         assert!((1..=5 * seconds).contains(&told), "{told} lines in {seconds} seconds");
+    }
+
+    #[test]
+    fn a_source_that_has_far_more_keeps_nobody_away_by_sending_bytes_or_coming_again() {
+        let settings =
+            LimitSettings { connections_max: 40, connections_per_source_max: 10, ..LimitSettings::default() };
+        let limits = Limits::new(settings);
+        let admit = |number: u8| limits.admit(IpAddr::from([192, 0, 2, number]));
+        let mut floods: Vec<Vec<Place>> =
+            (1..=4).map(|number| [(); 10].map(|()| admit(number).unwrap()).into()).collect();
+        // Two sources do a handshake and drip bytes, two others only come again before they are quiet for long.
+        for place in floods[..2].iter().flatten() {
+            place.prove();
+        }
+        floods[0][0].activity.known().set();
+        let mut newcomers = Vec::new();
+        for number in 5..9 {
+            let new = admit(number).expect("a source with few gets in, though nobody was quiet");
+            new.prove();
+            let ended = |place: &Place| place.activity.has_to_end();
+            assert_eq!(floods.iter().flatten().filter(|place| ended(place)).count(), 1);
+            assert!(!ended(&floods[0][0]), "who was authenticated stays");
+            for flood in &mut floods {
+                flood.retain(|place| !ended(place));
+            }
+            for source in 1..=4 {
+                assert!(admit(source).is_err(), "who has most makes no room for itself");
+            }
+            newcomers.push(new);
+            assert!(!newcomers.iter().any(ended));
+        }
+        assert_eq!(limits.connections_open(), 40);
+    }
+
+    #[test]
+    fn where_all_have_about_as_many_only_who_is_quiet_makes_room() {
+        let settings =
+            LimitSettings { connections_max: 8, connections_per_source_max: 4, ..LimitSettings::default() };
+        let limits = Limits::new(settings);
+        let admit = |number: u8| limits.admit(IpAddr::from([192, 0, 2, number]));
+        let places: Vec<Place> = (0..8).map(|number| admit(number / 2).unwrap()).collect();
+        assert_eq!(admit(9).err(), Some(NoPlace::Listener(8)), "two are not far more than none");
+        assert!(!places.iter().any(|place| place.activity.has_to_end()));
+        places[5].activity.rest(QUIET);
+        let _new = admit(9).unwrap();
+        assert!(places[5].activity.has_to_end());
+    }
+
+    #[test]
+    fn one_that_is_quiet_among_very_many_is_found_in_the_end() {
+        let settings = LimitSettings {
+            connections_max: 1000,
+            connections_per_source_max: 1000,
+            ..LimitSettings::default()
+        };
+        let limits = Limits::new(settings);
+        let places = [(); 1000].map(|()| limits.admit(address("192.0.2.1")).unwrap());
+        for place in &places {
+            place.activity.known().set();
+        }
+        places[700].activity.rest(QUIET);
+        let tries = (1..20).find(|_| limits.admit(address("192.0.2.2")).is_ok());
+        assert_eq!(tries, Some(11), "each looks at 64");
+        assert!(places[700].activity.has_to_end());
     }
 }

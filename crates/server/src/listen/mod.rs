@@ -3,6 +3,7 @@
 
 mod activity;
 mod limits;
+mod places;
 mod refusal;
 mod shutdown;
 mod stream;
@@ -20,7 +21,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
-pub use activity::{Work, Working};
+pub use activity::{Known, Work, Working};
 use limits::Place;
 pub use limits::{LimitSettings, Limits};
 use refusal::Refusal;
@@ -47,6 +48,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The certificate that the peer proved to hold, verified against the house's authority.
     pub certificate: Option<CertificateInfo>,
+    /// Is set once a request of it is authenticated.
+    pub known: Known,
 }
 
 /// One connection, ready for its front-end.
@@ -175,8 +178,9 @@ impl Listener {
         };
         let (name, protection, limits) = (self.name, self.protection.clone(), self.limits.clone());
         let (handler, mut shutdown) = (Arc::clone(handler), shutdown.clone());
-        let activity = Arc::clone(&place.activity);
+        let ending = Arc::clone(&place.activity);
         let served = async move {
+            let activity = Arc::clone(&place.activity);
             let opened = tokio::select! {
                 biased;
                 () = shutdown.requested() => return,
@@ -184,7 +188,7 @@ impl Listener {
             };
             match opened {
                 Ok((stream, certificate)) => {
-                    let peer = Peer { address, certificate };
+                    let peer = Peer { address, certificate, known: activity.known().clone() };
                     handler.serve(Connection { stream, peer, shutdown }).await;
                 }
                 // Port scans and health checks do this all day.
@@ -202,8 +206,8 @@ impl Listener {
         connections.spawn(async move {
             tokio::select! {
                 () = served => {}
-                () = activity.end_asked() => {
-                    debug!(listener = name, peer = %address, "closed for another, since it was quiet");
+                () = ending.end_asked() => {
+                    debug!(listener = name, peer = %address, "closed for another");
                 }
             }
         });

@@ -33,9 +33,9 @@ pub(super) enum Transport {
 
 impl Stream {
     pub(super) fn new(transport: Transport, limits: &Limits, activity: Arc<Activity>) -> Self {
-        let max = limits.idle_max();
         activity.progress();
-        let idle = Idle { max, progress: Instant::now(), timer: Box::pin(sleep(max)), activity };
+        let timer = Box::pin(sleep(limits.idle_max()));
+        let idle = Idle { limits: limits.clone(), progress: Instant::now(), timer, activity };
         Self { transport, idle, answer: Answer { max: limits.answer_max(), stalled: None } }
     }
 
@@ -56,9 +56,10 @@ trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
-/// Measures silence. The timer is set anew only when it fires, so that progress costs no more than a clock read.
+/// Measures silence. The timer is set anew only when it fires, so that progress costs no more than a clock read; the limit
+/// is looked up then.
 struct Idle {
-    max: Duration,
+    limits: Limits,
     progress: Instant,
     timer: Pin<Box<Sleep>>,
     activity: Arc<Activity>,
@@ -76,9 +77,10 @@ impl Idle {
             if self.activity.working().is_on() {
                 self.progress = Instant::now();
             }
-            let deadline = self.progress + self.max;
+            let max = self.limits.idle_max();
+            let deadline = self.progress + max;
             if deadline <= Instant::now() {
-                let seconds = self.max.as_secs();
+                let seconds = max.as_secs();
                 let reason = format!("no byte came or went for {seconds} s, the idle limit");
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, reason)));
             }

@@ -367,6 +367,60 @@ async fn slow_handshake_and_silence_end() {
 }
 
 #[tokio::test]
+async fn an_idle_limit_that_changes_holds_for_connections_that_are_open() {
+    let running = run(Protection::PlainLoopback, LimitSettings { idle_seconds_max: 1, ..SETTINGS }).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    assert!(echoes(&mut stream, 1).await);
+    running.limits.set(LimitSettings { idle_seconds_max: 2, ..SETTINGS });
+    sleep(Duration::from_millis(1500)).await;
+    assert!(echoes(&mut stream, 1).await, "the new limit holds");
+    running.limits.set(LimitSettings { idle_seconds_max: 1, ..SETTINGS });
+    assert!(timeout(Duration::from_secs(20), stream.read_u8()).await.expect("ends by itself").is_err());
+    assert_eq!(running.echo.idle.load(Ordering::SeqCst), 1);
+}
+
+/// A connection from an address of this machine's own.
+async fn connect_from(source: [u8; 4], address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((source, 0)))?;
+    socket.connect(address).await
+}
+
+#[tokio::test]
+async fn sources_that_drip_or_come_again_keep_nobody_away() {
+    let settings = LimitSettings { connections_max: 8, connections_per_source_max: 4, ..SETTINGS };
+    let running = run(Protection::PlainLoopback, settings).await;
+    let (dripping, coming_again) = ([127, 0, 0, 2], [127, 0, 0, 3]);
+    let mut drips = Vec::new();
+    let mut handshakes = Vec::new();
+    for _ in 0..4 {
+        drips.push(connect_from(dripping, running.address).await.unwrap());
+        handshakes.push(connect_from(coming_again, running.address).await.unwrap());
+    }
+    for drip in &mut drips {
+        assert!(echoes(drip, 1).await);
+    }
+    let mut others = Vec::new();
+    for source in 4..6 {
+        let mut other = connect_from([127, 0, 0, source], running.address).await.unwrap();
+        assert!(echoes(&mut other, 2).await, "a place is made at once");
+        for (place, flood) in [dripping, coming_again].into_iter().enumerate() {
+            let mut again = connect_from(flood, running.address).await.unwrap();
+            assert!(!echoes(&mut again, 3).await, "flood {place} gets no place back");
+        }
+        others.push(other);
+    }
+    let mut open = 0;
+    for stream in drips.iter_mut().chain(&mut handshakes) {
+        open += usize::from(echoes(stream, 4).await);
+    }
+    assert_eq!(open, 6, "as many made room as came");
+    for other in &mut others {
+        assert!(echoes(other, 5).await, "and who came stays");
+    }
+}
+
+#[tokio::test]
 async fn who_waits_for_an_answer_is_not_idle() {
     struct Slow;
     impl Handler for Slow {

@@ -129,7 +129,7 @@ async fn each_mistake_has_its_answer() {
             "invalid_field",
             "certificate",
         ),
-        ("POST", "/v1/clients", r#"{"name":"a","roles":["king"]}"#, 400, "invalid", "king"),
+        ("POST", "/v1/clients", r#"{"name":"a","roles":["king"]}"#, 400, "invalid", "`admin`"),
         (
             "POST",
             "/v1/clients",

@@ -3,8 +3,9 @@
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::{Client, Proof, Server};
+use crate::harness::{Client, Proof, Server, tls_from};
 
 /// Requests of the flood.
 const FLOOD: usize = 500;
@@ -85,4 +86,28 @@ async fn bodies_beyond_what_may_be_under_way_are_told_to_try_again() {
     assert_eq!(refused.json()["code"], "unavailable");
     assert_eq!(server.raw("/v1/keys/k/encrypt", vec![7; 99_000]).await.status, StatusCode::OK);
     assert_eq!(server.raw("/v1/keys/k/encrypt", vec![7; 99_000]).await.status, StatusCode::OK, "given back");
+}
+
+#[tokio::test]
+async fn strangers_that_drip_requests_make_room_and_who_was_authenticated_stays() {
+    let server = Server::start_with(|config| {
+        config.limits.connections_max = 4;
+        config.limits.connections_per_source_max = 3;
+    });
+    let (token, ca) = (server.admin_token(), server.files.join("ca.pem"));
+    let crowd = [127, 0, 0, 2];
+    let status = || Request::get("/v1/status").body(Bytes::new()).unwrap();
+    let mut known = Client::connect_from(crowd, server.address, &ca, Proof::Token(&token)).await;
+    assert_eq!(known.send(status()).await.status, StatusCode::OK);
+    let mut drips = Vec::new();
+    for source in [crowd, crowd, [127, 0, 0, 3]] {
+        let mut drip = tls_from(source, server.address, &ca, Proof::Nothing).await;
+        drip.write_all(b"GET /v1/status HTTP/1.1\r\nx: ").await.unwrap();
+        drips.push(drip);
+    }
+    let mut new = Client::connect(server.address, &ca, Proof::Token(&token)).await;
+    assert_eq!(new.send(status()).await.status, StatusCode::OK, "there is a place at once");
+    assert_eq!(known.send(status()).await.status, StatusCode::OK, "though it is the oldest");
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), drips[0].read_u8()).await;
+    assert!(ended.expect("the oldest stranger made room").is_err());
 }

@@ -21,8 +21,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// A server that stops when dropped.
 pub(crate) struct Server {
@@ -169,6 +170,34 @@ fn run(config: &Config) -> (SocketAddr, (ShutdownTrigger, JoinHandle<Result<(), 
     }
 }
 
+/// TLS from this address of the machine's own.
+pub(crate) async fn tls_from(
+    source: [u8; 4],
+    address: SocketAddr,
+    ca: &Path,
+    proof: Proof<'_>,
+) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let config = match proof {
+        Proof::Certificate(certificate, key) => {
+            let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+            builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap()).unwrap()
+        }
+        Proof::Nothing | Proof::Token(_) => builder.with_no_client_auth(),
+    };
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((source, 0))).unwrap();
+    let socket = socket.connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
+}
+
 /// Sends one request on a connection of its own.
 pub(crate) async fn send(
     address: SocketAddr,
@@ -188,23 +217,17 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr, ca: &Path, proof: Proof<'_>) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match proof {
-            Proof::Certificate(certificate, key) => {
-                let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
-                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap()).unwrap()
-            }
-            Proof::Nothing | Proof::Token(_) => builder.with_no_client_auth(),
-        };
-        let socket = TcpStream::connect(address).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+        Self::connect_from([127, 0, 0, 1], address, ca, proof).await
+    }
+
+    /// As `connect`, from this address of the machine's own.
+    pub(crate) async fn connect_from(
+        source: [u8; 4],
+        address: SocketAddr,
+        ca: &Path,
+        proof: Proof<'_>,
+    ) -> Self {
+        let stream = tls_from(source, address, ca, proof).await;
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let token = if let Proof::Token(token) = proof { Some(token.to_owned()) } else { None };
         Self { sender, token, connection: tokio::spawn(connection) }
