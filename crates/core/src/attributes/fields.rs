@@ -4,8 +4,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{
         Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Digest, HashAlgorithm,
-        Link, LinkType, MaskGenerator, Name, PaddingMethod, Revocation, SignatureScheme, Time, UsageUnit,
-        Value,
+        KeyFormat, Link, LinkType, MaskGenerator, Name, PaddingMethod, Revocation, SignatureScheme, Time,
+        UsageUnit, Value,
     },
 };
 
@@ -188,11 +188,12 @@ pub(super) fn usage_limits(total: i64, count: i64, unit: u32) -> Value {
     ])
 }
 
-pub(super) fn digest(digest: &Digest) -> Value {
+/// `format`: what to tell instead of the digest's own.
+pub(super) fn digest(digest: &Digest, format: Option<KeyFormat>) -> Value {
     structure([
         ("HashingAlgorithm", Some(Value::Enumeration(digest.hash.code()))),
         ("DigestValue", Some(Value::Bytes(digest.value.clone()))),
-        ("KeyFormatType", Some(Value::Enumeration(digest.format.code()))),
+        ("KeyFormatType", Some(Value::Enumeration(format.unwrap_or(digest.format).code()))),
     ])
 }
 

@@ -101,7 +101,11 @@ impl View<'_> {
             AttributeKind::CryptographicParameters => {
                 return object.parameters.iter().map(fields::parameters).collect();
             }
-            AttributeKind::Digest => return object.digests.iter().map(fields::digest).collect(),
+            AttributeKind::Digest => {
+                // What has no key block has no format but its own bytes.
+                let raw = (!has_key_block(object)).then_some(KeyFormat::Raw);
+                return object.digests.iter().map(|digest| fields::digest(digest, raw)).collect();
+            }
             // Everything else has no field and stands in `further`, where it is there at all.
             _ => None,
         };

@@ -36,6 +36,7 @@ pub mod mac;
 pub mod matching;
 pub mod modify_attributes;
 pub mod obtain_lease;
+pub mod parts;
 pub mod principals;
 pub mod random;
 pub mod register;

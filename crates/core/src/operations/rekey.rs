@@ -16,7 +16,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{
-        AttributeKind, AttributeName, Key, KeyVersion, Link, LinkType, ManagedObject, ObjectId, State, Value,
+        AttributeKind, AttributeName, Dates, Key, KeyVersion, Link, LinkType, ManagedObject, ObjectId, State,
+        Time, Value,
     },
     record::Record,
     request::{Context, Reference, Resolved},
@@ -125,7 +126,6 @@ impl Rekey {
                 _ => Activation::Now,
             },
             usage: Some(old.usage),
-            names: old.names.clone(),
             groups: old.groups.clone(),
             links: vec![Link { kind: LinkType::Replaced, target: old.id.to_string() }],
             parameters: old.parameters.clone(),
@@ -142,10 +142,31 @@ impl Rekey {
             }
             None => inherited,
         };
+        // Names move to the new version; those that are given anew come behind them.
+        template.names = old.names.clone();
+        let new = given.iter().flat_map(|given| &given.names).filter(|name| !old.names.contains(name));
+        template.names.extend(new.cloned());
         if let Some(activation) = self.activation {
             template.activation = activation;
+            template.follow_dates(&old.dates);
         }
         Ok(template)
+    }
+}
+
+impl Template {
+    /// The other dates of the old version, as far from the new Activation Date as they were from the old one.
+    ///
+    /// # Standard
+    /// KMIP 2.1 table 303.
+    fn follow_dates(&mut self, old: &Dates) {
+        let (Activation::At(new), Some(activation)) = (self.activation, old.activation) else { return };
+        let moved = |date: Option<Time>| {
+            date.map(|date| Time(date.0.saturating_add(new.0.saturating_sub(activation.0))))
+        };
+        self.process_start = self.process_start.or(moved(old.process_start));
+        self.protect_stop = self.protect_stop.or(moved(old.protect_stop));
+        self.deactivation = self.deactivation.or(moved(old.deactivation));
     }
 }
 

@@ -22,10 +22,23 @@ pub(super) const NAME: AttributeName = AttributeName::Standard(AttributeKind::Us
 /// # Errors
 /// `UsageLimitExceeded` where not enough is left.
 pub(super) fn spend(context: &mut Context<'_>, object: &ManagedObject, bytes: usize) -> Result<()> {
+    spend_part(context, object, bytes, true)
+}
+
+/// As [`spend`], of a use that comes in parts: all of them together are one.
+///
+/// # Errors
+/// As [`spend`].
+pub(super) fn spend_part(
+    context: &mut Context<'_>,
+    object: &ManagedObject,
+    bytes: usize,
+    is_first: bool,
+) -> Result<()> {
     let Some(granted) = granted(object) else { return Ok(()) };
     let units = match granted.unit {
         UsageUnit::Bytes => bytes as u64,
-        UsageUnit::Uses => 1,
+        UsageUnit::Uses => u64::from(is_first),
     };
     take(context, object, granted.left, units)
 }

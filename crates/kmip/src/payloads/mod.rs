@@ -9,6 +9,7 @@ pub mod create;
 pub mod create_key_pair;
 pub mod decrypt;
 pub mod delete_attribute;
+pub mod derive_key;
 pub mod destroy;
 pub mod discover_versions;
 pub mod encrypt;
@@ -160,6 +161,7 @@ operations! {
     Register(RegisterRequest, RegisterResponse) in register;
     ReKey(ReKeyRequest, ReKeyResponse) in rekey;
     ReKeyKeyPair(ReKeyKeyPairRequest, ReKeyKeyPairResponse) in rekey_key_pair;
+    DeriveKey(DeriveKeyRequest, DeriveKeyResponse) in derive_key;
     Locate(LocateRequest, LocateResponse) in locate;
     Check(CheckRequest, CheckResponse) in check;
     ObtainLease(ObtainLeaseRequest, ObtainLeaseResponse) in obtain_lease;

@@ -5,6 +5,6 @@ mod bad_input;
 mod batches;
 mod harness;
 mod life;
+mod parts;
 mod pipeline;
-mod published;
 mod usage;

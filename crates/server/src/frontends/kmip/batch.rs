@@ -25,7 +25,7 @@ use tracing::warn;
 use super::answer::Answer;
 use super::errors::{Failure, missing, not_supported};
 use super::{
-    Kmip, check, create, encrypt, get, get_attributes, hash, interop, lifecycle, locate, mac,
+    Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, interop, lifecycle, locate, mac,
     modify_attributes, query, register, rekey, rng, sign,
 };
 use crate::execute::execute;
@@ -223,6 +223,7 @@ impl<'a> Batch<'a> {
             Request::Register(request) => rare!(register::register(self, request)),
             Request::ReKey(request) => rare!(rekey::rekey(self, request)),
             Request::ReKeyKeyPair(request) => rare!(rekey::rekey_key_pair(self, request)),
+            Request::DeriveKey(request) => rare!(derive_key::derive_key(self, request)),
             Request::Locate(request) => rare!(locate::locate(self, request)),
             Request::Check(request) => rare!(check::check(self, request)),
             Request::ObtainLease(request) => rare!(check::obtain_lease(self, request)),
@@ -282,6 +283,14 @@ impl<'a> Batch<'a> {
             // Making keys takes seconds: meanwhile this thread's other connections go on elsewhere.
             Some(rehearsal) => Ok(tokio::task::block_in_place(|| rehearsal.run(&operation))?),
             None => Ok(execute(&self.kmip.engine, self.caller, operation).await?),
+        }
+    }
+
+    /// A stream lives on after its batch, so that no part of it can be undone.
+    pub(super) fn refuse_stream_in_rehearsal(&self) -> Result<(), Failure> {
+        match &self.rehearsal {
+            None => Ok(()),
+            Some(_) => Err(not_supported("an operation in several parts, in a batch with the option Undo,")),
         }
     }
 
@@ -348,4 +357,12 @@ fn unsupported(operation: Operation) -> Failure {
 /// An identifier in the text form that every version has.
 pub(super) fn identifier(object: ObjectId) -> UniqueIdentifier {
     UniqueIdentifier::Text(object.to_string())
+}
+
+/// The identifier of an object that nothing was done with yet.
+pub(super) fn named(object: &Reference) -> Result<UniqueIdentifier, Failure> {
+    match object {
+        Reference::Object(id) => Ok(identifier(*id)),
+        Reference::Text(_) | Reference::Nothing(_) => Err(keyreeve_core::Error::no_such_key().into()),
+    }
 }

@@ -1,35 +1,45 @@
 //! Encrypt and Decrypt.
 
 use keyreeve_core::SecretBytes;
-use keyreeve_core::operations::decrypt::Decrypt;
-use keyreeve_core::operations::encrypt::{Encrypt, Form};
+use keyreeve_core::operations::decrypt::Decrypted;
+use keyreeve_core::operations::encrypt::{Encrypted, Form};
+use keyreeve_core::operations::parts::{DecryptPart, EncryptPart};
 use keyreeve_kmip::attributes::CryptographicParameters;
 use keyreeve_kmip::payloads::decrypt::{DecryptRequest, DecryptResponse};
 use keyreeve_kmip::payloads::encrypt::{EncryptRequest, EncryptResponse};
 
 use super::batch::{Batch, identifier};
-use super::errors::{Failure, missing, not_supported};
-use super::parameters;
+use super::errors::{Failure, missing};
+use super::{parameters, streams};
 
 pub(super) async fn encrypt(
     batch: &mut Batch<'_>,
     request: EncryptRequest,
 ) -> Result<EncryptResponse, Failure> {
-    refuse_streaming(&request.correlation_value, request.init_indicator, request.final_indicator)?;
-    let aad = request.authenticated_encryption_additional_data;
-    let operation = Encrypt {
+    let (mut request, place) = streams::begin(batch, request)?;
+    let aad = request.authenticated_encryption_additional_data.clone();
+    let operation = EncryptPart {
         key: batch.object(request.unique_identifier.as_ref())?,
-        version: None,
-        form: raw(request.cryptographic_parameters.as_ref(), request.iv_counter_nonce, aad)?,
-        plaintext: SecretBytes::new(request.data.ok_or_else(|| missing("Data"))?.into_vec()),
+        form: raw(request.cryptographic_parameters.as_ref(), request.iv_counter_nonce.clone(), aad)?,
+        plaintext: match &request.data {
+            None if place.part.is_last => return Err(missing("Data")),
+            Some(data) if !place.part.is_last => SecretBytes::copy_from(data.expose()),
+            _ => SecretBytes::new(
+                request.data.take().map(keyreeve_kmip::SecretBytes::into_vec).unwrap_or_default(),
+            ),
+        },
+        part: place.part,
     };
-    let encrypted = batch.run(operation).await?;
+    let Encrypted { object, ciphertext, .. } = batch.run(operation).await?;
+    request.unique_identifier = Some(identifier(object));
+    request.iv_counter_nonce = request.iv_counter_nonce.or_else(|| ciphertext.iv.clone());
+    let correlation_value = streams::end(batch, request, &place, ciphertext.data.len())?;
     Ok(EncryptResponse {
-        unique_identifier: identifier(encrypted.object),
-        data: Some(encrypted.ciphertext.data),
-        iv_counter_nonce: encrypted.ciphertext.iv,
-        correlation_value: None,
-        authenticated_encryption_tag: encrypted.ciphertext.tag,
+        unique_identifier: identifier(object),
+        data: told(ciphertext.data, &correlation_value),
+        iv_counter_nonce: ciphertext.iv,
+        correlation_value,
+        authenticated_encryption_tag: ciphertext.tag,
     })
 }
 
@@ -37,21 +47,33 @@ pub(super) async fn decrypt(
     batch: &mut Batch<'_>,
     request: DecryptRequest,
 ) -> Result<DecryptResponse, Failure> {
-    refuse_streaming(&request.correlation_value, request.init_indicator, request.final_indicator)?;
-    let aad = request.authenticated_encryption_additional_data;
-    let operation = Decrypt {
+    let (mut request, place) = streams::begin(batch, request)?;
+    let aad = request.authenticated_encryption_additional_data.clone();
+    let operation = DecryptPart {
         key: batch.object(request.unique_identifier.as_ref())?,
-        version: None,
-        form: raw(request.cryptographic_parameters.as_ref(), request.iv_counter_nonce, aad)?,
-        ciphertext: request.data.ok_or_else(|| missing("Data"))?,
-        tag: request.authenticated_encryption_tag,
+        form: raw(request.cryptographic_parameters.as_ref(), request.iv_counter_nonce.clone(), aad)?,
+        ciphertext: match &request.data {
+            None if place.part.is_last => return Err(missing("Data")),
+            Some(data) if !place.part.is_last => data.clone(),
+            _ => request.data.take().unwrap_or_default(),
+        },
+        tag: request.authenticated_encryption_tag.clone(),
+        part: place.part,
     };
-    let decrypted = batch.run(operation).await?;
+    let Decrypted { object, plaintext, .. } = batch.run(operation).await?;
+    request.unique_identifier = Some(identifier(object));
+    let correlation_value = streams::end(batch, request, &place, plaintext.len())?;
+    let data = told(plaintext.expose().to_vec(), &correlation_value);
     Ok(DecryptResponse {
-        unique_identifier: identifier(decrypted.object),
-        data: Some(decrypted.plaintext.expose().to_vec().into()),
-        correlation_value: None,
+        unique_identifier: identifier(object),
+        data: data.map(Into::into),
+        correlation_value,
     })
+}
+
+/// What a part answers: nothing where it has nothing yet and more are to come.
+fn told(data: Vec<u8>, correlation_value: &Option<Vec<u8>>) -> Option<Vec<u8>> {
+    (correlation_value.is_none() || !data.is_empty()).then_some(data)
 }
 
 fn raw(
@@ -60,14 +82,4 @@ fn raw(
     aad: Option<Vec<u8>>,
 ) -> Result<Form, Failure> {
     Ok(Form::Raw { parameters: parameters::incoming(asked)?, iv, aad: aad.unwrap_or_default() })
-}
-
-/// Requests that are parts of one operation need a state between them, which is not kept yet.
-pub(super) fn refuse_streaming(
-    correlation: &Option<Vec<u8>>,
-    init: Option<bool>,
-    last: Option<bool>,
-) -> Result<(), Failure> {
-    let streaming = correlation.is_some() || (init == Some(true) && last != Some(true));
-    if streaming { Err(not_supported("an operation in several parts")) } else { Ok(()) }
 }

@@ -5,16 +5,18 @@ use keyreeve_core::operations::hash::Hash;
 use keyreeve_kmip::payloads::hash::{HashRequest, HashResponse};
 
 use super::batch::Batch;
-use super::encrypt::refuse_streaming;
 use super::errors::{Failure, missing};
+use super::streams;
 
 pub(super) async fn hash(batch: &mut Batch<'_>, request: HashRequest) -> Result<HashResponse, Failure> {
-    refuse_streaming(&request.correlation_value, request.init_indicator, request.final_indicator)?;
+    let (request, place) = streams::begin(batch, request)?;
     let hash =
         request.cryptographic_parameters.hashing_algorithm.ok_or_else(|| missing("HashingAlgorithm"))?;
-    let operation = Hash {
-        hash: HashAlgorithm::from_code(hash.into()),
-        data: request.data.ok_or_else(|| missing("Data"))?.into_vec(),
-    };
-    Ok(HashResponse { data: Some(batch.run(operation).await?), correlation_value: None })
+    if !place.part.is_last {
+        return Ok(HashResponse { data: None, correlation_value: streams::end(batch, request, &place, 0)? });
+    }
+    let data = request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec();
+    let digest = batch.run(Hash { hash: HashAlgorithm::from_code(hash.into()), data }).await?;
+    let correlation_value = streams::end(batch, request, &place, 0)?;
+    Ok(HashResponse { data: Some(digest), correlation_value })
 }

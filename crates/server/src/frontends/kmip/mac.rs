@@ -4,44 +4,55 @@ use keyreeve_core::operations::mac::{Mac, MacVerify};
 use keyreeve_kmip::payloads::mac::{MacRequest, MacResponse};
 use keyreeve_kmip::payloads::mac_verify::{MacVerifyRequest, MacVerifyResponse};
 
-use super::batch::{Batch, identifier};
-use super::encrypt::refuse_streaming;
+use super::batch::{Batch, identifier, named};
 use super::errors::{Failure, missing};
-use super::parameters;
 use super::sign::validity;
+use super::{parameters, streams};
 
 pub(super) async fn mac(batch: &mut Batch<'_>, request: MacRequest) -> Result<MacResponse, Failure> {
-    refuse_streaming(&request.correlation_value, request.init_indicator, request.final_indicator)?;
+    let (mut request, place) = streams::begin(batch, request)?;
+    let key = batch.object(request.unique_identifier.as_ref())?;
+    if !place.part.is_last {
+        let unique_identifier = named(&key)?;
+        request.unique_identifier = Some(unique_identifier.clone());
+        let correlation_value = streams::end(batch, request, &place, 0)?;
+        return Ok(MacResponse { unique_identifier, mac_data: None, correlation_value });
+    }
     let operation = Mac {
-        key: batch.object(request.unique_identifier.as_ref())?,
+        key,
         version: None,
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-        data: request.data.ok_or_else(|| missing("Data"))?.into_vec(),
+        data: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec(),
     };
     let made = batch.run(operation).await?;
-    Ok(MacResponse {
-        unique_identifier: identifier(made.object),
-        mac_data: Some(made.mac),
-        correlation_value: None,
-    })
+    let correlation_value = streams::end(batch, request, &place, 0)?;
+    let unique_identifier = identifier(made.object);
+    Ok(MacResponse { unique_identifier, mac_data: Some(made.mac), correlation_value })
 }
 
 pub(super) async fn mac_verify(
     batch: &mut Batch<'_>,
     request: MacVerifyRequest,
 ) -> Result<MacVerifyResponse, Failure> {
-    refuse_streaming(&request.correlation_value, request.init_indicator, request.final_indicator)?;
+    let (mut request, place) = streams::begin(batch, request)?;
+    let key = batch.object(request.unique_identifier.as_ref())?;
+    if !place.part.is_last {
+        let unique_identifier = named(&key)?;
+        request.unique_identifier = Some(unique_identifier.clone());
+        let correlation_value = streams::end(batch, request, &place, 0)?;
+        return Ok(MacVerifyResponse { unique_identifier, validity_indicator: None, correlation_value });
+    }
     let operation = MacVerify {
-        key: batch.object(request.unique_identifier.as_ref())?,
+        key,
         version: None,
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-        data: request.data.ok_or_else(|| missing("Data"))?.into_vec(),
-        mac: request.mac_data.ok_or_else(|| missing("MACData"))?,
+        data: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec(),
+        mac: request.mac_data.clone().ok_or_else(|| missing("MACData"))?,
     };
     let verified = batch.run(operation).await?;
     Ok(MacVerifyResponse {
         unique_identifier: identifier(verified.object),
         validity_indicator: Some(validity(verified.valid)),
-        correlation_value: None,
+        correlation_value: streams::end(batch, request, &place, 0)?,
     })
 }

@@ -27,6 +27,7 @@ mod certificates;
 mod check;
 mod connection;
 mod create;
+mod derive_key;
 mod encrypt;
 mod errors;
 mod get;
@@ -45,10 +46,12 @@ mod register;
 mod rekey;
 mod rng;
 mod sign;
+mod streams;
 mod transparent;
 
 use answer::whole;
 use errors::Failure;
+use streams::Streams;
 
 /// Log lines in a second about messages of one source that could not be read, and of all sources.
 const UNREAD_TOLD_MAX: u32 = 10;
@@ -75,6 +78,7 @@ pub struct Kmip {
     settings: RwLock<Settings>,
     /// Messages that could not be read, as the log tells of them.
     unread: PerSecond<Source>,
+    streams: Streams,
 }
 
 impl Kmip {
@@ -85,6 +89,7 @@ impl Kmip {
             authenticator,
             settings: RwLock::new(settings),
             unread: PerSecond::new(UNREAD_TOLD_MAX, UNREAD_TOLD_TOTAL_MAX),
+            streams: Streams::default(),
         }
     }
 
@@ -95,6 +100,12 @@ impl Kmip {
 
     fn settings(&self) -> Settings {
         *self.settings.read()
+    }
+
+    fn random<const N: usize>(&self) -> Result<[u8; N], Failure> {
+        let mut bytes = [0; N];
+        self.engine.crypto().fill(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Answers the request of a peer. Whatever the bytes are, the answer is a response message. It may hold secrets.

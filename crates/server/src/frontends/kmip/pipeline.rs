@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use keyreeve_kmip::enums::Operation;
-use keyreeve_kmip::message::{RejectedRequest, RequestMessage};
+use keyreeve_kmip::message::{RejectedRequest, RequestItem, RequestMessage};
 use keyreeve_kmip::ttlv::binary::{HEADER_BYTES, message_bytes};
 use keyreeve_kmip::{DecodeError, SecretBytes};
 
-use super::Kmip;
+use super::{Kmip, streams};
 use crate::listen::Peer;
 
 /// Requests that are under way at once, of one connection.
@@ -112,7 +112,7 @@ async fn end(under_way: &mut VecDeque<UnderWay<'_>>, answers: &mut Vec<SecretByt
     }
 }
 
-/// Whether it only uses keys: such requests neither change what the others see nor look at it.
+/// Whether it only uses keys: such requests neither change what the others see nor look at it. Parts of a stream do.
 fn shares(request: &[u8], message: &Result<RequestMessage, Box<RejectedRequest>>) -> bool {
     let only_uses = |operation: Operation| {
         matches!(
@@ -126,6 +126,9 @@ fn shares(request: &[u8], message: &Result<RequestMessage, Box<RejectedRequest>>
                 | Operation::Hash
         )
     };
+    let alone = |item: &RequestItem| item.payload.as_ref().is_ok_and(|payload| !streams::is_part(payload));
     request.len() <= SHARING_BYTES_MAX
-        && message.as_ref().is_ok_and(|message| message.items.iter().all(|item| only_uses(item.operation)))
+        && message
+            .as_ref()
+            .is_ok_and(|message| message.items.iter().all(|item| only_uses(item.operation) && alone(item)))
 }

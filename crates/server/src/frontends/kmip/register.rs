@@ -82,7 +82,11 @@ fn spec(incoming: &Incoming, described: &mut Described) -> Result<Option<KeySpec
     let asymmetric = described.algorithm.is_some_and(Algorithm::is_asymmetric);
     match described.algorithm {
         None => Ok(None),
-        // Asymmetric material tells length and curve itself.
+        // The material tells its curve where nobody else does: several have the same length.
+        Some(Algorithm::Ec) if described.curve.is_none() => Ok(described
+            .length_bits
+            .map(|length_bits| KeySpec { algorithm: Algorithm::Ec, length_bits, curve: None })),
+        // Asymmetric material tells its length itself.
         Some(_) if asymmetric && (described.length_bits.is_none() || described.spec().is_err()) => Ok(None),
         Some(_) if described.length_bits.is_none() => Ok(None),
         Some(_) => Ok(Some(described.spec()?)),
