@@ -212,6 +212,7 @@ impl Backups {
             places: self.store.places()?,
             targets: self.store.targets(),
             misplaced: self.store.misplaced_targets()?,
+            troubles: self.store.troubles(),
             rollback: self.store.rollback_check(),
             unlocks: root.unlocked_by,
             retired: root.retired,

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use keyreeve_core::model::{Place, PlaceKind, Time};
-use keyreeve_store::UnlockKind;
 use keyreeve_store::backup::{Acknowledge, RollbackCheck, TargetStatus};
+use keyreeve_store::{Trouble, UnlockKind};
 use serde_json::{Value, json};
 
 use crate::backups::Last;
@@ -23,6 +23,8 @@ pub struct Facts {
     pub targets: Vec<TargetStatus>,
     /// Targets that lie where none should: each in a sentence.
     pub misplaced: Vec<String>,
+    /// What keeps places from their part in destructions.
+    pub troubles: Vec<Trouble>,
     /// Whether this start could tell a roll-back.
     pub rollback: RollbackCheck,
     /// What opens the root key.
@@ -214,6 +216,9 @@ fn destruction(facts: &Facts, report: &mut Report) {
         }
         grade => format!("A destruction gets the grade {grade}."),
     });
+    for Trouble { place, at, what } in &facts.troubles {
+        report.warn(format!("Destructions wait for {place} ({at}): {what}."));
+    }
     for place in facts.places.iter().filter(|place| place.has_cell && place.lost.is_some()) {
         if place.attested.is_none() {
             report.warn(format!(

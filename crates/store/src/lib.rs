@@ -27,6 +27,7 @@ pub mod signed;
 mod stage;
 mod store;
 
+pub use destroy::Trouble;
 pub use failure::OnFailure;
 pub use options::{EngineChoice, StoreError, StoreOptions};
 pub use rebuild::{OnRebuild, RebuildPart, RebuildProgress, Rebuilt};

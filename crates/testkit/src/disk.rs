@@ -135,6 +135,16 @@ impl FaultyDisk {
         state.unmounted.insert(path.to_owned(), names);
     }
 
+    /// Lets a file be opened for reading only, or for writing again.
+    pub fn set_read_only(&self, path: &Path, read_only: bool) {
+        let files = &mut self.state().read_only;
+        if read_only {
+            files.insert(path.to_owned());
+        } else {
+            files.remove(path);
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,6 +156,9 @@ impl Disk for FaultyDisk {
         let writable = mode != OpenMode::Read;
         let id = match (state.file_id(path), mode) {
             (Ok(_), OpenMode::CreateNew) => return Err(ErrorKind::AlreadyExists.into()),
+            (Ok(_), _) if writable && state.read_only.contains(path) => {
+                return Err(ErrorKind::PermissionDenied.into());
+            }
             (Ok(id), _) => id,
             (Err(_), OpenMode::CreateNew) => {
                 state.change()?;
@@ -322,6 +335,7 @@ struct State {
     pending_names: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
     mounts: BTreeSet<PathBuf>,
+    read_only: BTreeSet<PathBuf>,
     /// What lies on each file system that was unmounted.
     unmounted: BTreeMap<PathBuf, BTreeMap<PathBuf, Node>>,
     changes: u64,

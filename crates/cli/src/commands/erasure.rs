@@ -129,6 +129,15 @@ pub(crate) fn certificate(erasure: &Value) -> Result<Value> {
     }
     let (id, pending) = (text(erasure, "id"), text(erasure, "pending"));
     let waits_for = if pending.is_empty() { "the server's own work".to_owned() } else { pending };
-    let text = format!("destroyed, but erasure {id} is not complete: it waits for {waits_for}");
+    let mut text = format!("destroyed, but erasure {id} is not complete: it waits for {waits_for}");
+    for met in erasure.get("troubles").and_then(Value::as_array).into_iter().flatten() {
+        text = format!("{text}; {}", trouble(met));
+    }
     Err(Failure::new(Kind::State, text).with_hint("the same command goes on waiting"))
+}
+
+/// What keeps a place from its part in destructions, in one line.
+pub(crate) fn trouble(trouble: &Value) -> String {
+    let [place, what, at] = ["place", "what", "at"].map(|field| text(trouble, field));
+    format!("{place}: {what} ({at})")
 }

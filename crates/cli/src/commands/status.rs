@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{Session, text};
+use super::{Session, erasure, text};
 use crate::errors::Result;
 use crate::output::{self, Format};
 
@@ -33,6 +33,9 @@ impl Status {
             "erasures_pending",
         ];
         let mut pairs = fields.map(|field| (field, text(&status, field))).to_vec();
+        for trouble in status.get("troubles").and_then(Value::as_array).into_iter().flatten() {
+            pairs.push(("trouble", erasure::trouble(trouble)));
+        }
         for archive in status.get("archives").and_then(Value::as_array).into_iter().flatten() {
             let (entries, ms) = (text(archive, "lag_entries"), text(archive, "lag_ms"));
             let trouble = match text(archive, "trouble") {

@@ -180,7 +180,7 @@ impl Registered {
     /// See [`crate::Store::remove_target`].
     pub(crate) fn remove(&self, address: &str, attested: Option<Attestation>) -> Result<Arc<Place>> {
         let name = self.opener.open(address).map_or(address.to_owned(), |target| target.address().to_owned());
-        let place = match (self.places.remove(&name), attested) {
+        let place = match (self.places.remove(&name, attested.is_some()), attested) {
             (Err(error), Some(attested)) if error.kind() == ErrorKind::Unavailable => {
                 self.places.retire(&name, Some(attested))?
             }

@@ -44,6 +44,7 @@ impl Store {
     pub fn register_target(&self, address: &str, cell: bool, take_over: bool) -> Result<String> {
         let name = self.targets.register(address, cell, take_over)?;
         // Settles the new place: the epoch key comes there.
+        self.eraser.start_over();
         self.eraser.pass()?;
         Ok(name)
     }
@@ -52,12 +53,14 @@ impl Store {
     /// stays.
     ///
     /// # Errors
-    /// `NotFound`; `Unavailable` where it cannot be reached and nobody attests.
+    /// `NotFound`; `Unavailable` where it cannot be reached and nobody attests; `Conflict` where the word is for a medium that
+    /// was there before, which is a lost place of its own now.
     pub fn remove_target(&self, address: &str, attested: Option<Attestation>) -> Result<Arc<Place>> {
         let place = {
             let _still = self.eraser.pause();
             self.targets.remove(address, attested)?
         };
+        self.eraser.start_over();
         self.eraser.wake();
         Ok(place)
     }

@@ -18,7 +18,7 @@ use keyreeve_core::{
     record::{Change, IndexKind, Record, RecordKey},
 };
 
-use super::{eraser::Eraser, places::Replica};
+use super::{eraser::Eraser, places::Replica, retry::Trouble};
 use crate::{
     faults::{Fault, breaks},
     scribe::Note,
@@ -67,19 +67,35 @@ impl Eraser {
     /// # Errors
     /// Where it cannot be done now, and nothing has changed.
     pub(super) fn change_epoch(&self, erasures: &[Arc<Erasure>], fresh_unused: bool) -> Result<()> {
+        let mut troubles = Vec::new();
+        let changed = self.try_change(erasures, fresh_unused, &mut troubles);
+        match &changed {
+            Ok(()) => self.start_over(),
+            Err(error) => self.keep_changing(troubles, error),
+        }
+        changed
+    }
+
+    fn try_change(
+        &self,
+        erasures: &[Arc<Erasure>],
+        fresh_unused: bool,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<()> {
         let head = self.tree.head().ok_or_else(|| Error::internal("there is no key tree yet"))?;
-        let route = self.route(head.generation)?;
+        let route = self.route(head.generation, troubles)?;
         let destroyed = self.still_there(erasures)?;
         let live = |leaves: Range<u64>| Ok(!self.live_leaves(leaves, None, 1)?.is_empty());
         let burnt = if breaks(Fault::ReuseGeneration) { head.generation } else { head.generation_max };
         let generation = burnt + 1;
         let plan = Plan { generation, destroyed: &destroyed, fresh_unused, live: &live };
         let rewrite = self.tree.rewrite(&plan)?;
+        self.begin_epoch_change();
         let (first, last) = self.prepare(&rewrite, erasures)?;
         let proven = self
             .prove(&*self.index, &rewrite.epoch_key, &rewrite.touched, &destroyed)
-            .and_then(|()| self.replicate(&route, &rewrite, &destroyed, (first, last)))
-            .and_then(|targets| self.put(&route, &targets, &rewrite, head.generation));
+            .and_then(|()| self.replicate(&route, &rewrite, &destroyed, (first, last), troubles))
+            .and_then(|targets| self.put(&route, &targets, &rewrite, head.generation, troubles));
         match proven {
             Ok(()) => self.switch(&route, rewrite, erasures, first),
             Err(error) => {
@@ -112,7 +128,8 @@ impl Eraser {
         Ok(())
     }
 
-    /// Erases in a cell what is not in force, where it still holds what is.
+    /// Erases in a cell what is not in force, where it still holds what is. That writes where the next epoch key comes: a
+    /// cell that takes nothing fails here.
     fn forget_others(&self, place: &Place, in_force: u64) -> Result<()> {
         let cell = match self.places.replica(&place.name) {
             None if self.places.is_here(place) => self.places.cell_here().clone(),
@@ -120,17 +137,20 @@ impl Eraser {
             Some(replica) => replica.check_claim().and_then(|()| replica.cell())?,
         };
         self.places.check_holds(place, &*cell)?;
-        cell.erase_except(Some(in_force))
+        // INVARIANT: where all that it has is of a later switch, which a restore made void, that stays until the next epoch key
+        // is there: a cell that was emptied would count as a lost medium.
+        match cell.read()?.iter().any(|entry| entry.generation == in_force) {
+            true => cell.erase_except(Some(in_force)),
+            false => Ok(()),
+        }
     }
 
     /// Whether an epoch change would give the number of shares that is wanted, and there are places for it.
     pub(super) fn wants_threshold(&self) -> Result<bool> {
-        let Some(head) = self.tree.head() else { return Ok(false) };
         let in_force = self.threshold.load(Ordering::Acquire);
-        if self.threshold_wanted == in_force || self.places_threshold(&self.places.all()?) == in_force {
-            return Ok(false);
-        }
-        Ok(self.route(head.generation).is_ok())
+        Ok(self.tree.head().is_some()
+            && self.threshold_wanted != in_force
+            && self.places_threshold(&self.places.all()?) != in_force)
     }
 
     /// The shares that are wanted; where a place more than that is missing, the whole key goes to each.
@@ -139,7 +159,9 @@ impl Eraser {
         if cells > usize::from(self.threshold_wanted) { self.threshold_wanted } else { 1 }
     }
 
-    fn route(&self, in_force: u64) -> Result<Route> {
+    /// Where a new epoch key goes: every place is asked here whether it takes one, before any node is made, since each try
+    /// that makes some lets the journal grow.
+    fn route(&self, in_force: u64, troubles: &mut Vec<Trouble>) -> Result<Route> {
         let all = self.places.all()?;
         let threshold = self.places_threshold(&all);
         let mut cells = 0;
@@ -152,25 +174,19 @@ impl Eraser {
             } else if place.confirmed == in_force
                 && let Some(replica) = self.places.replica(&place.name)
             {
-                match self.check_takes(&place, &*replica) {
-                    Ok(()) => targets.push((place, replica)),
-                    Err(error) => tracing::warn!(%error, target = place.name, "cannot take a new epoch now"),
+                let shipped = replica.ship(self.durable());
+                let takes = shipped.and_then(|()| self.forget_others(&place, in_force));
+                if self.unless_trouble(troubles, &place, takes).is_some() {
+                    targets.push((place, replica));
                 }
             }
         }
         let here = here.ok_or_else(|| Error::internal("this machine is no place on record"))?;
-        self.places.check_holds(&here, &**self.places.cell_here())?;
+        self.unless_trouble(troubles, &here, self.forget_others(&here, in_force))
+            .ok_or_else(Route::too_few)?;
         let cells_min = cells.min(usize::from(threshold) + 1);
         let route = Route { threshold, here, targets, cells_min, needs_target };
         if route.is_enough(route.targets.len()) { Ok(route) } else { Err(Route::too_few()) }
-    }
-
-    /// Makes sure that a target can be reached, takes what is written and has the epoch key in force: asked before any node is
-    /// made, since every try with new nodes makes the journal longer.
-    fn check_takes(&self, place: &Place, replica: &dyn Replica) -> Result<()> {
-        replica.check_claim()?;
-        replica.ship(self.durable())?;
-        self.places.check_holds(place, &*replica.cell()?)
     }
 
     /// The leaves of erasures that the tree still holds, in order: some may be gone since before a restore.
@@ -278,10 +294,11 @@ impl Eraser {
         rewrite: &Rewrite,
         destroyed: &[u64],
         (first, last): (Lsn, Lsn),
+        troubles: &mut Vec<Trouble>,
     ) -> Result<Vec<&'a Reached>> {
         let mut good = Vec::new();
         for target in &route.targets {
-            let replica = &target.1;
+            let (place, replica) = target;
             if breaks(Fault::PutBeforeReplicate) {
                 good.push(target);
                 continue;
@@ -293,16 +310,22 @@ impl Eraser {
                 let nodes = ReadBack::of(replica.read_back(first, last)?);
                 self.prove(&nodes, &rewrite.epoch_key, &rewrite.touched, destroyed)
             });
-            match read_back {
-                Ok(()) => good.push(target),
-                Err(error) => tracing::warn!(%error, target = replica.address(), "cannot serve a new epoch"),
+            if self.unless_trouble(troubles, place, read_back).is_some() {
+                good.push(target);
             }
         }
         if route.is_enough(good.len()) { Ok(good) } else { Err(Route::too_few()) }
     }
 
     /// Puts the new epoch key beside the one in force.
-    fn put(&self, route: &Route, targets: &[&Reached], rewrite: &Rewrite, in_force: u64) -> Result<()> {
+    fn put(
+        &self,
+        route: &Route,
+        targets: &[&Reached],
+        rewrite: &Rewrite,
+        in_force: u64,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<()> {
         let put = |place: &Place, cell: &dyn Cell| {
             // A medium that was swapped since this pass began is found by the next one.
             self.places.check_holds(place, cell)?;
@@ -312,14 +335,12 @@ impl Eraser {
         if breaks(Fault::EraseBeforePut) {
             self.places.cell_here().erase_except(None)?;
         }
-        put(&route.here, &**self.places.cell_here())?;
+        let put_here = put(&route.here, &**self.places.cell_here());
+        self.unless_trouble(troubles, &route.here, put_here).ok_or_else(Route::too_few)?;
         let mut put_there = 0;
         for (place, replica) in targets {
             let done = replica.check_claim().and_then(|()| put(place, &*replica.cell()?));
-            match done {
-                Ok(()) => put_there += 1,
-                Err(error) => tracing::warn!(%error, target = place.name, "cannot take a new epoch key"),
-            }
+            put_there += usize::from(self.unless_trouble(troubles, place, done).is_some());
         }
         if route.is_enough(put_there) { Ok(()) } else { Err(Route::too_few()) }
     }

@@ -22,7 +22,7 @@ use keyreeve_core::{
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::places::Places;
+use super::{places::Places, retry::Retry};
 use crate::{
     index::Index,
     scribe::Scribe,
@@ -57,6 +57,7 @@ pub(crate) struct Eraser {
     /// Shares that give the epoch key in force.
     pub(super) threshold: AtomicU8,
     pub(super) signer: OnceLock<Arc<dyn ParsedKey>>,
+    pub(super) retry: Retry,
     /// Held during a pass: one epoch change at a time.
     pass: Mutex<()>,
     signal: Mutex<Signal>,
@@ -100,6 +101,7 @@ impl Eraser {
             threshold_wanted,
             threshold: AtomicU8::new(threshold),
             signer: OnceLock::new(),
+            retry: Retry::default(),
             pass: Mutex::default(),
             signal: Mutex::default(),
             changed: Condvar::new(),
@@ -124,7 +126,8 @@ impl Eraser {
             // Before an epoch change would put a new key where the old one is missed.
             self.settle()?;
             let asked = self.asked()?;
-            if (!asked.is_empty() || self.wants_threshold()?) && self.attempt(&asked, false)? {
+            let is_wanted = !asked.is_empty() || self.wants_threshold()?;
+            if is_wanted && self.may_change_epoch() && self.attempt(&asked, false)? {
                 self.settle()?;
             }
             self.complete()?

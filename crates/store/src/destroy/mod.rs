@@ -3,7 +3,7 @@
 //!
 //! `eraser` decides what comes next, `epoch` makes a new epoch without the destroyed leaves and switches to it, `settle`
 //! brings places to that epoch and erases older ones, `certificate` says what was done, `places` knows where epoch keys
-//! are. What counts as destroyed, and who may say so, does not live here: core's operations decide, and leave an
+//! are, `retry` when to try again what a place kept from happening. What counts as destroyed, and who may say so, does not live here: core's operations decide, and leave an
 //! `Erasure` in the entry that destroys the objects.
 //!
 //! INVARIANT: every step is an entry of the journal or can be done again, so that a crash between any two is taken up
@@ -13,6 +13,7 @@ mod certificate;
 mod epoch;
 mod eraser;
 mod places;
+mod retry;
 mod settle;
 mod store;
 #[cfg(test)]
@@ -20,3 +21,4 @@ mod tests;
 
 pub(crate) use eraser::{Eraser, Parts, start};
 pub(crate) use places::{NewPlace, Places, Replica, places_on_record};
+pub use retry::Trouble;

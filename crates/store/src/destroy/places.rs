@@ -189,18 +189,22 @@ impl Places {
         Ok(Arc::new(place))
     }
 
-    /// Erases everything in the cell of a target and lets it go.
+    /// Erases everything in the cell of a target and lets it go. `has_word`: somebody speaks for what was there.
     ///
     /// # Errors
-    /// `NotFound`, and `Unavailable` where it cannot be reached, still holds something, or did not hold what it was last read
-    /// back with: what became of that takes somebody's word.
-    pub(crate) fn remove(&self, name: &str) -> Result<Arc<Place>> {
+    /// `NotFound`; `Unavailable` where it cannot be reached, still holds something, or did not hold what it was last read
+    /// back with: what became of that takes somebody's word. `Conflict` where that went on record meanwhile as a lost place
+    /// of its own, which the word is for.
+    pub(crate) fn remove(&self, name: &str, has_word: bool) -> Result<Arc<Place>> {
         let Some(place) = self.get(name)? else { return Err(Error::not_found("place")) };
         let replica = self.replica(name).ok_or_else(|| unreachable(name))?;
         replica.check_claim()?;
         if place.has_cell {
             let cell = replica.former_cell()?;
             let held_it = self.still_holds(&place, &*cell)?;
+            if held_it && has_word {
+                self.check_no_former(name)?;
+            }
             cell.erase_except(None)?;
             if !cell.read()?.is_empty() {
                 return Err(unreachable(name).because("its cell still holds something after it was erased"));
@@ -214,6 +218,21 @@ impl Places {
         self.write(Action::RemoveTarget, format!("{name}: its cell is erased"), [place.clone()])?;
         self.detach(name);
         Ok(Arc::new(place))
+    }
+
+    /// Makes sure that nobody has to speak for a medium that was in this place before.
+    ///
+    /// # Errors
+    /// `Conflict`, naming it.
+    fn check_no_former(&self, name: &str) -> Result<()> {
+        let waits = |place: &Arc<Place>| is_former(place, name) && place.attested.is_none();
+        let Some(former) = self.all()?.into_iter().find(waits) else { return Ok(()) };
+        let former = &former.name;
+        let public = format!(
+            "{name} holds the epoch key and needs nobody's word, but the medium that was there before does: `keyreeve cell \
+             retire {former} --attest TEXT`, then remove {name} without --attest"
+        );
+        Err(Error::new(ErrorKind::Conflict, public))
     }
 
     /// Makes a target known that can be reached in this process.
@@ -332,11 +351,9 @@ impl Places {
     /// Whether somebody has to speak already for a medium that was in this place and never read back. One word is for all of
     /// them: a cell that takes no key would bring a lost place with every try.
     fn has_unread(&self, name: &str) -> Result<bool> {
-        let is_former =
-            |place: &Place| place.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('#'));
         let is_unread =
             |place: &Arc<Place>| place.confirmed == 0 && place.put > 0 && place.attested.is_none();
-        Ok(self.all()?.iter().any(|place| is_former(place) && is_unread(place)))
+        Ok(self.all()?.iter().any(|place| is_former(place, name) && is_unread(place)))
     }
 
     /// A name for what a place was before: `NAME#1`, or the next one that is free.
@@ -354,6 +371,11 @@ impl Places {
     /// Whether this is the record of the machine that we run on.
     pub(crate) fn is_here(&self, place: &Place) -> bool {
         place.name == self.machine
+    }
+
+    /// The name of the machine that we run on.
+    pub(crate) fn machine(&self) -> &str {
+        &self.machine
     }
 
     /// The cell of this machine.
@@ -411,6 +433,11 @@ pub(crate) struct NewPlace {
     pub(crate) confirmed: u64,
 }
 
+/// Whether this is the record of a medium that was in the place of this name before.
+fn is_former(place: &Place, name: &str) -> bool {
+    place.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('#'))
+}
+
 fn missed(cell: &dyn Cell, then: &str) -> Error {
     let public = format!(
         "the cell {} does not hold the epoch key that it was last read back with, as where its medium was swapped: {then}",
@@ -419,6 +446,6 @@ fn missed(cell: &dyn Cell, then: &str) -> Error {
     Error::new(ErrorKind::Unavailable, public)
 }
 
-fn unreachable(name: &str) -> Error {
+pub(super) fn unreachable(name: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("the place {name} cannot be reached now"))
 }

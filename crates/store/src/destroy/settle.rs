@@ -23,7 +23,7 @@ use super::{
     certificate::{self, Facts},
     epoch::ReadBack,
     eraser::Eraser,
-    places::Replica,
+    places::{Replica, unreachable},
 };
 use crate::{
     faults::{Fault, breaks},
@@ -47,12 +47,14 @@ impl Eraser {
     /// Those of the journal and of the index.
     pub(super) fn settle(&self) -> Result<()> {
         let Some((generation, key)) = self.tree.epoch_key() else { return Ok(()) };
+        let mut troubles = Vec::new();
         for place in self.places.all()?.iter().filter(|place| place.has_cell && place.lost.is_none()) {
-            if let Err(error) = self.settle_place(place, generation, &key) {
+            let settled = self.settle_place(place, generation, &key);
+            if self.unless_trouble(&mut troubles, place, settled).is_none() {
                 self.scribe.failure.check()?;
-                tracing::warn!(%error, place = place.name, "its cell cannot be brought to the epoch in force yet");
             }
         }
+        self.keep_settling(troubles);
         self.drop_unneeded()
     }
 
@@ -65,7 +67,7 @@ impl Eraser {
         let cell = match &replica {
             Some(replica) => replica.cell()?,
             None if self.places.is_here(place) => self.places.cell_here().clone(),
-            None => return Ok(()),
+            None => return Err(unreachable(&place.name)),
         };
         if place.confirmed >= generation && self.places.still_holds(place, &*cell)? {
             return Ok(());
@@ -75,7 +77,11 @@ impl Eraser {
         check_claim()?;
         let place = match self.places.still_holds(place, &*cell)? {
             true => place.clone(),
-            false => self.places.lose_medium(place)?,
+            false => {
+                // And again: it may have been taken away before its cell was read.
+                check_claim()?;
+                self.places.lose_medium(place)?
+            }
         };
         if let Some(replica) = replica.as_ref().filter(|_| !breaks(Fault::PutBeforeReplicate)) {
             self.bring(&place, &**replica, key)?;

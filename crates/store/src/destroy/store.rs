@@ -9,7 +9,7 @@ use keyreeve_core::{
     record::{Record, RecordKey},
 };
 
-use super::certificate::grade;
+use super::{certificate::grade, retry::Trouble};
 use crate::Store;
 
 impl Store {
@@ -80,7 +80,19 @@ impl Store {
             self.targets.let_go(name);
             place
         };
+        self.eraser.start_over();
         self.eraser.wake();
         Ok(place)
+    }
+
+    /// What keeps places from their part in destructions, as it was met last since the start: one for each place, by name.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.eraser.troubles()
+    }
+
+    /// Somebody waits for a destruction: where places have kept it from happening, and tries have become rare, the next one
+    /// comes within a minute or two.
+    pub fn hasten_destruction(&self) {
+        self.eraser.hasten();
     }
 }

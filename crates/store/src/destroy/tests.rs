@@ -1,7 +1,7 @@
 //! Each rule of destroying with a test of its own, over targets that are out of reach, torn, or lie.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -54,6 +54,7 @@ impl Clock for StandingClock {
 /// A store in a folder of its own, with its targets.
 struct Bench {
     _dir: tempfile::TempDir,
+    clock: Arc<StandingClock>,
     options: StoreOptions,
     store: Arc<Store>,
     targets: Vec<Arc<Depot>>,
@@ -68,14 +69,14 @@ impl Bench {
     fn with(targets: usize, change: impl FnOnce(&mut StoreOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(StandingClock(AtomicI64::new(1_700_000_000_000)));
-        let mut options = StoreOptions::new(dir.path().join("data"), crypto(), clock);
+        let mut options = StoreOptions::new(dir.path().join("data"), crypto(), clock.clone());
         options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
         options.background = false;
         change(&mut options);
         Store::create(&options, [key_file()]).unwrap();
         let store = Arc::new(Store::open(&options, &key_file()).unwrap());
         store.start_signing(signer());
-        let mut bench = Self { _dir: dir, options, store, targets: Vec::new() };
+        let mut bench = Self { _dir: dir, clock, options, store, targets: Vec::new() };
         bench.keep_key(1);
         for number in 0..targets {
             bench.add_target(&format!("file:///target-{number}"));
@@ -96,6 +97,10 @@ impl Bench {
         self.store.eraser.places.register(Action::RegisterTarget, new).unwrap();
         self.store.eraser.places.attach(depot.clone());
         self.targets.push(depot);
+    }
+
+    fn wait(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds * 1000, Ordering::Relaxed);
     }
 
     /// Seals a key and puts it on record.
@@ -189,6 +194,16 @@ impl Bench {
         entries.into_iter().map(|entry| entry.draft.action).filter(own).collect()
     }
 
+    /// How many epoch changes were begun.
+    fn begun(&self) -> usize {
+        self.actions().iter().filter(|action| **action == Action::PrepareEpoch).count()
+    }
+
+    /// Who is in trouble, and how.
+    fn troubles(&self) -> Vec<(String, String)> {
+        self.store.troubles().into_iter().map(|trouble| (trouble.place, trouble.what)).collect()
+    }
+
     fn pending(&self, id: ErasureId) -> Vec<String> {
         let Some(record) = self.store.get(&RecordKey::Erasure(id)).unwrap() else { return Vec::new() };
         let Record::Erasure(erasure) = &*record else { panic!("an erasure") };
@@ -217,9 +232,12 @@ struct Depot {
     full: AtomicBool,
     /// Stores entries without their nodes.
     loses: AtomicBool,
-    /// Happens while the next entries are on their way.
-    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// Happens while the next entries are on their way, one after the other.
+    meanwhile: Mutex<VecDeque<Happening>>,
 }
+
+/// Something that happens at some moment of a destruction.
+type Happening = Box<dyn FnOnce() + Send>;
 
 impl Depot {
     fn new(address: &str, store: &Arc<Store>) -> Self {
@@ -257,7 +275,7 @@ impl Replica for Depot {
 
     fn ship(&self, until: Lsn) -> Result<()> {
         self.reach()?;
-        let meanwhile = self.meanwhile.lock().take();
+        let meanwhile = self.meanwhile.lock().pop_front();
         meanwhile.into_iter().for_each(|happens| happens());
         let store = self.store.upgrade().unwrap();
         let mut entries = self.entries.lock();
@@ -319,8 +337,12 @@ struct SlotCell {
     /// Takes what is put, and breaks: it can be neither read nor written from then on.
     dies: AtomicBool,
     refuses_erase: AtomicBool,
+    /// Holds the keys of another store.
+    is_foreign: AtomicBool,
+    /// Happens before it is read, one after the other.
+    reading: Mutex<VecDeque<Happening>>,
     /// Happens when the next key comes, before it is there.
-    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    meanwhile: Mutex<Option<Happening>>,
 }
 
 impl SlotCell {
@@ -328,6 +350,11 @@ impl SlotCell {
         let head = self.store.upgrade().unwrap().get(&RecordKey::Tree).unwrap();
         let Some(Record::Tree(head)) = head.as_deref() else { panic!("a tree") };
         self.events.lock().push((event, head.generation));
+    }
+
+    fn refuse(&self, it: bool) {
+        self.refuses_put.store(it, Ordering::Relaxed);
+        self.refuses_erase.store(it, Ordering::Relaxed);
     }
 
     /// A dying medium is dead once a key came.
@@ -343,8 +370,11 @@ impl SlotCell {
 
 impl Cell for SlotCell {
     fn read(&self) -> Result<Vec<CellEntry>> {
+        let reading = self.reading.lock().pop_front();
+        reading.into_iter().for_each(|happens| happens());
         self.live()?;
-        let store = self.store.upgrade().unwrap().id();
+        let is_foreign = self.is_foreign.load(Ordering::Relaxed);
+        let store = if is_foreign { Uuid::from_u128(9) } else { self.store.upgrade().unwrap().id() };
         let entry = |(generation, threshold, share, key): &(u64, u8, u8, Vec<u8>)| CellEntry {
             store,
             timeline: 1,
@@ -372,15 +402,15 @@ impl Cell for SlotCell {
 
     fn erase_except(&self, generation: Option<u64>) -> Result<()> {
         self.live()?;
+        let is_other = |slot: &Slot| slot.as_ref().is_some_and(|slot| Some(slot.0) != generation);
+        let erases = self.slots.lock().iter().any(is_other);
         if self.refuses_erase.load(Ordering::Relaxed) {
             return Err(unavailable("the cell is read-only"));
         }
-        self.note("erase");
-        for slot in self.slots.lock().iter_mut() {
-            if slot.as_ref().is_some_and(|slot| Some(slot.0) != generation) {
-                *slot = None;
-            }
+        if erases {
+            self.note("erase");
         }
+        self.slots.lock().iter_mut().filter(|slot| is_other(slot)).for_each(|slot| *slot = None);
         Ok(())
     }
 
@@ -496,7 +526,9 @@ fn nodes_are_read_back_before_the_key_is_put_and_nothing_is_erased_before_the_sw
     bench.keep_key(2);
     let id = bench.destroy(&[2]);
     target.cell.events.lock().clear();
-    target.cell.refuses_erase.store(true, Ordering::Relaxed);
+    let cell = target.cell.clone();
+    let breaks: Happening = Box::new(move || cell.refuses_erase.store(true, Ordering::Relaxed));
+    *target.cell.meanwhile.lock() = Some(breaks);
     assert!(bench.store.keep().unwrap());
     let steps = [("read back", 1), ("put", 1), ("read back", 2), ("put", 2)];
     assert_eq!(*target.cell.events.lock(), steps, "nothing is written over under the old generation");
@@ -523,6 +555,7 @@ fn a_target_that_gives_back_something_else_keeps_the_old_epoch_in_force() {
         assert!(bench.cells().iter().all(|cell| generations(&**cell) == BTreeSet::from([1])), "{fault}");
         assert!(opens(&Nodes::of(&target.entries.lock()), &*target.cell, &kept));
         switch.store(false, Ordering::Relaxed);
+        bench.wait(1);
         assert!(!bench.store.keep().unwrap());
         assert_eq!(bench.head().generation, 3, "the number of what was taken back is burnt");
         assert!(bench.certificate(id).is_some() && !bench.is_within_reach(&gone));
@@ -550,16 +583,115 @@ fn a_target_that_takes_nothing_costs_no_nodes_at_any_try() {
     let id = bench.destroy(&[2]);
     let target = &bench.targets[0];
     let tries = || {
-        (0..5).for_each(|_| assert!(bench.store.keep().unwrap()));
-        bench.actions().iter().filter(|action| **action == Action::PrepareEpoch).count()
+        for _ in 0..50 {
+            bench.wait(3600);
+            assert!(bench.store.keep().unwrap());
+        }
+        (bench.begun(), bench.troubles())
     };
+    let told = |what: &str| (0, vec![(target.address.clone(), what.to_owned())]);
     target.full.store(true, Ordering::Relaxed);
-    assert_eq!(tries(), 0, "what is written is refused");
+    assert_eq!(tries(), told("the target is full"));
     target.full.store(false, Ordering::Relaxed);
+    target.cell.refuse(true);
+    assert_eq!(tries(), told("the cell is read-only"));
+    target.cell.refuse(false);
     target.cell.dies.store(true, Ordering::Relaxed);
-    assert_eq!(tries(), 0, "its cell cannot be read");
+    assert_eq!(tries(), told("an error of the medium"));
     target.cell.dies.store(false, Ordering::Relaxed);
     assert!(!bench.store.keep().unwrap() && bench.certificate(id).is_some());
+    assert_eq!(bench.troubles(), []);
+}
+
+#[test]
+fn tries_that_make_nodes_become_rare_until_one_succeeds_or_the_places_are_others() {
+    let mut bench = Bench::new(1);
+    bench.keep_key(2);
+    bench.keep_key(3);
+    bench.targets[0].lies.store(true, Ordering::Relaxed);
+    let id = bench.destroy(&[2]);
+    let keep = |bench: &Bench, times: usize| {
+        let before = bench.begun();
+        (0..times).for_each(|_| assert!(bench.store.keep().unwrap()));
+        bench.begun() - before
+    };
+    assert_eq!(keep(&bench, 50), 1);
+    for seconds in [1, 2, 4, 8] {
+        bench.wait(seconds - 1);
+        assert_eq!(keep(&bench, 3), 0, "{seconds} s");
+        bench.wait(1);
+        assert_eq!(keep(&bench, 3), 1, "{seconds} s");
+    }
+    let each_minute = |bench: &Bench, minutes: usize| {
+        (0..minutes).map(|_| (bench.wait(60), keep(bench, 1)).1).sum::<usize>()
+    };
+    each_minute(&bench, 120);
+    assert_eq!(each_minute(&bench, 600), 10, "one an hour");
+    let troubles = bench.store.troubles();
+    let [trouble] = &*troubles else { panic!("one place") };
+    assert_eq!(trouble.place, "file:///target-0");
+    assert!(bench.clock.now().0 - trouble.at.0 <= 3_600_000);
+    // Somebody waits for it: once a minute, however often they ask.
+    bench.store.hasten_destruction();
+    bench.wait(60);
+    assert_eq!(keep(&bench, 3), 1);
+    (0..9).for_each(|_| bench.store.hasten_destruction());
+    assert_eq!(keep(&bench, 3), 0);
+    bench.wait(60);
+    assert_eq!((keep(&bench, 3), each_minute(&bench, 59)), (1, 0), "asked once, hastened once");
+    // Other places, another chance.
+    bench.add_target("file:///target-1");
+    assert_eq!(keep(&bench, 3), 0);
+    bench.store.retire_cell("file:///target-1", Some(attestation(1))).unwrap();
+    assert_eq!(keep(&bench, 3), 1);
+    bench.targets[0].lies.store(false, Ordering::Relaxed);
+    bench.wait(1);
+    assert!(!bench.store.keep().unwrap() && bench.certificate(id).is_some() && bench.troubles().is_empty());
+    // A clock that is put back holds nothing up, and after a success the first wait is the shortest.
+    bench.targets[0].lies.store(true, Ordering::Relaxed);
+    bench.destroy(&[3]);
+    assert_eq!(keep(&bench, 3), 1);
+    bench.wait(-9);
+    assert_eq!((keep(&bench, 1), keep(&bench, 1)), (1, 0));
+    bench.wait(2);
+    assert_eq!(keep(&bench, 1), 1);
+}
+
+#[test]
+fn a_medium_that_is_swapped_during_an_epoch_change_gets_no_key_and_loses_none() {
+    let swapped = |swap: fn(&SlotCell)| {
+        let bench = Bench::new(1);
+        bench.keep_key(2);
+        bench.destroy(&[2]);
+        let cell = bench.targets[0].cell.clone();
+        let shipping = &bench.targets[0].meanwhile;
+        let happenings: [Happening; 2] = [Box::new(|| ()), Box::new(move || swap(&cell))];
+        shipping.lock().extend(happenings);
+        assert!(bench.store.keep().unwrap());
+        assert!(shipping.lock().is_empty() && bench.begun() == 1, "swapped once the nodes were made");
+        assert_eq!(bench.actions().last(), Some(&Action::AbandonEpoch));
+        bench
+    };
+    let bench = swapped(|cell| *cell.slots.lock() = [None, None]);
+    assert!(bench.targets[0].cell.generations().is_empty(), "nothing is put there before it counts as lost");
+    let bench = swapped(|cell| {
+        cell.is_foreign.store(true, Ordering::Relaxed);
+        *cell.slots.lock() = [7, 8].map(|generation| Some((generation, 1, 1, vec![7; 32])));
+    });
+    let held = bench.targets[0].cell.generations();
+    assert_eq!(held, BTreeSet::from([7, 8]), "another store's keys are neither written over nor erased");
+}
+
+/// As after a restore from another target that was behind.
+#[test]
+fn a_cell_that_has_a_later_key_than_the_one_in_force_is_no_lost_medium() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    *bench.targets[0].cell.slots.lock() = [None, Some((2, 1, 2, vec![2; 32]))];
+    let id = bench.destroy(&[2]);
+    assert!(!bench.store.keep().unwrap());
+    assert!(bench.certificate(id).is_some());
+    assert!(bench.store.eraser.places.get("file:///target-0#1").unwrap().is_none());
 }
 
 /// Variants ignore_offline and ignore_offline_if_younger.
@@ -635,6 +767,7 @@ fn the_key_of_an_epoch_that_was_taken_back_is_erased_too() {
     };
     bench.targets[0].cell.put(&left, 1).unwrap();
     bench.destroy(&[3]);
+    bench.wait(1);
     assert!(!bench.store.keep().unwrap());
     assert!(bench.cells().iter().all(|cell| generations(&**cell) == BTreeSet::from([3])));
     assert!(!bench.is_within_reach(&gone) && bench.is_within_reach(&kept));
@@ -695,11 +828,11 @@ fn a_removed_target_is_erased_and_waited_for_no_more() {
     bench.keep_key(2);
     bench.targets[1].go(false);
     assert_eq!(
-        bench.store.eraser.places.remove("file:///target-1").unwrap_err().kind(),
+        bench.store.eraser.places.remove("file:///target-1", false).unwrap_err().kind(),
         ErrorKind::Unavailable
     );
     bench.targets[1].go(true);
-    bench.store.eraser.places.remove("file:///target-1").unwrap();
+    bench.store.eraser.places.remove("file:///target-1", false).unwrap();
     assert!(bench.targets[1].cell.generations().is_empty());
     let id = bench.destroy(&[2]);
     assert!(!bench.store.keep().unwrap());
@@ -712,6 +845,27 @@ fn a_removed_target_is_erased_and_waited_for_no_more() {
     assert_ne!(share(&bench), former);
     assert!(!bench.store.keep().unwrap());
     assert_eq!(bench.targets[2].cell.generations(), BTreeSet::from([2]));
+}
+
+#[test]
+fn a_word_for_a_medium_that_went_on_record_meanwhile_is_not_dropped() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    let (name, former) = ("file:///target-0", "file:///target-0#1");
+    *bench.targets[0].cell.slots.lock() = [None, None];
+    let refused = bench.store.remove_target(name, None).unwrap_err();
+    assert!(refused.public().contains("attest what became of it"), "{refused}");
+    bench.store.keep().unwrap();
+    let refused = bench.store.remove_target(name, Some(attestation(1))).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.public().contains(&format!("retire {former} --attest")), "{refused}");
+    assert!(!bench.targets[0].cell.generations().is_empty(), "nothing was done");
+    bench.store.retire_cell(former, Some(attestation(1))).unwrap();
+    bench.store.remove_target(name, None).unwrap();
+    let id = bench.destroy(&[2]);
+    assert!(!bench.store.keep().unwrap());
+    let told = bench.certificate(id).unwrap().to_string();
+    assert!(told.contains(former) && told.contains("disk shredded"), "{told}");
 }
 
 #[test]
@@ -744,6 +898,25 @@ fn a_target_that_lost_its_key_gets_it_back() {
 }
 
 #[test]
+fn a_target_that_goes_away_while_its_cell_is_read_has_lost_nothing() {
+    let bench = Bench::new(1);
+    let target = bench.targets[0].clone();
+    let held = target.cell.slots.lock().clone();
+    *target.cell.slots.lock() = [None, None];
+    let goes = target.clone();
+    let happenings: [Happening; 2] = [Box::new(|| ()), Box::new(move || goes.go(false))];
+    target.cell.reading.lock().extend(happenings);
+    bench.store.keep().unwrap();
+    let former = || bench.store.eraser.places.get("file:///target-0#1").unwrap();
+    assert!(target.cell.reading.lock().is_empty() && former().is_none());
+    assert_eq!(bench.troubles(), [("file:///target-0".to_owned(), "out of reach".to_owned())]);
+    *target.cell.slots.lock() = held;
+    target.go(true);
+    bench.store.keep().unwrap();
+    assert!(former().is_none() && bench.troubles().is_empty());
+}
+
+#[test]
 fn a_medium_that_took_a_key_and_was_never_read_back_is_a_lost_place_once_it_is_swapped() {
     let mut bench = Bench::new(1);
     bench.keep_key(2);
@@ -754,18 +927,14 @@ fn a_medium_that_took_a_key_and_was_never_read_back_is_a_lost_place_once_it_is_s
     let former =
         |bench: &Bench, number| bench.store.eraser.places.get(&format!("file:///target-1#{number}")).unwrap();
     assert!(cell.generations() == BTreeSet::from([1]) && former(&bench, 1).is_none());
-    let refuse = |it| {
-        cell.refuses_put.store(it, Ordering::Relaxed);
-        cell.refuses_erase.store(it, Ordering::Relaxed);
-    };
     // Another medium, which takes nothing at first.
     *cell.slots.lock() = [None, None];
     cell.dies.store(false, Ordering::Relaxed);
-    refuse(true);
+    cell.refuse(true);
     (0..3).for_each(|_| assert!(bench.store.keep().is_ok()));
     assert!(former(&bench, 1).is_some_and(|place| place.lost.is_some() && place.put == 1));
     assert!(former(&bench, 2).is_none(), "one word is enough");
-    refuse(false);
+    cell.refuse(false);
     bench.store.keep().unwrap();
     let id = bench.destroy(&[2]);
     assert!(bench.store.keep().unwrap());
@@ -806,13 +975,13 @@ fn an_epoch_change_does_not_wait_for_a_target_that_new_leaves_wait_for() {
     let bench = Bench::with(1, |options| options.archive.acknowledge = Acknowledge::Target);
     let (tree, is_done) = (bench.store.eraser.tree.clone(), Arc::new(AtomicBool::default()));
     let done = is_done.clone();
-    *bench.targets[0].meanwhile.lock() = Some(Box::new(move || {
+    bench.targets[0].meanwhile.lock().push_back(Box::new(move || {
         let change = thread::spawn(move || tree.write_head(Action::Inspect, |_| Ok(Note::default())));
         // Time enough for it, if it does not have to wait.
         (0..500).take_while(|_| !change.is_finished()).for_each(|_| thread::sleep(Duration::from_millis(10)));
         done.store(change.is_finished(), Ordering::Relaxed);
     }));
-    while bench.targets[0].meanwhile.lock().is_some() {
+    while !bench.targets[0].meanwhile.lock().is_empty() {
         bench.store.sealer().seal(&binding(2), &SecretBytes::new(vec![2; 32])).unwrap();
     }
     assert!(is_done.load(Ordering::Relaxed));
@@ -873,10 +1042,10 @@ fn no_certificate_is_given_without_a_key_to_sign_it() {
     let bench = Bench::new(0);
     bench.keep_key(2);
     let reopened = {
-        let Bench { _dir, options, store, .. } = bench;
+        let Bench { _dir, clock, options, store, .. } = bench;
         drop(store);
         let store = Arc::new(Store::open(&options, &key_file()).unwrap());
-        Bench { _dir, options, store, targets: Vec::new() }
+        Bench { _dir, clock, options, store, targets: Vec::new() }
     };
     let id = reopened.destroy(&[2]);
     assert!(reopened.store.keep().unwrap());

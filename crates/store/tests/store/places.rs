@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use keyreeve_core::{
     ErrorKind, SecretBytes,
     access::Action,
-    model::{Attestation, Lsn, PrincipalId, Time},
+    model::{Attestation, Lsn, Place, PrincipalId, Time},
     ports::{
         seal::SealedMaterial,
         store::{Commit, Store as _},
@@ -298,6 +298,41 @@ fn what_is_held_back_and_pruned_at_the_target_is_made_anew() {
     assert_eq!(seal(&store, 2).unwrap().leaf_index, 2 * LEAVES);
 }
 
+/// With a folder that is full, and cells that take nothing.
+#[test]
+fn a_destruction_that_waits_for_a_place_lets_the_journal_grow_by_no_nodes_and_names_it() {
+    let refuse_machine =
+        |bench: &Bench, _: &FaultyDisk, it| bench.disk.set_read_only(Path::new("/data.cell"), it);
+    let refuse_target = |_: &Bench, place: &FaultyDisk, it| place.set_read_only(Path::new(CELL), it);
+    let fill = |_: &Bench, place: &FaultyDisk, it: bool| place.set_capacity(it.then(|| place.used()));
+    let cases: [(fn(&Bench, &FaultyDisk, bool), _, _); 3] = [
+        (refuse_machine, "machine-1", "cannot open the cell /data.cell"),
+        (refuse_target, TARGET, "cannot open the cell /mnt/keys.cell"),
+        (fill, TARGET, "file:///mnt/keys"),
+    ];
+    for (refuse, who, what) in cases {
+        let place = FaultyDisk::new();
+        let bench = bench_at(Arc::new(place.clone()));
+        let store = bench.open();
+        store.start_signing(signer());
+        let gone = keep_key(&store, 1);
+        store.register_target(TARGET, true, false).unwrap();
+        ask(&store, &gone);
+        refuse(&bench, &place, true);
+        let before = store.published();
+        (0..50).for_each(|_| assert!(store.keep().unwrap(), "{who}"));
+        assert_eq!(store.published(), before, "{who}: nothing was written");
+        let troubles = store.troubles();
+        assert!(
+            matches!(&*troubles, [one] if one.place == who && one.what.contains(what)),
+            "{who}: {troubles:?}"
+        );
+        refuse(&bench, &place, false);
+        assert!(!store.keep().unwrap() && certificate(&store).is_some(), "{who}");
+        assert!(store.troubles().is_empty());
+    }
+}
+
 #[test]
 fn targets_that_lie_in_each_other_are_refused_and_told_where_they_do() {
     let place = FaultyDisk::new();
@@ -311,6 +346,14 @@ fn targets_that_lie_in_each_other_are_refused_and_told_where_they_do() {
     }
     store.register_target("/mnt/keys2", true, false).unwrap();
     assert!(store.misplaced_targets().unwrap().is_empty());
+    // One that was registered before that was refused.
+    let known = store.places().unwrap().into_iter().find(|known| known.name == TARGET).unwrap();
+    let near = Place { name: format!("{TARGET}/near"), has_cell: false, ..(*known).clone() };
+    put(&store, vec![Change::Put(Record::Place(Arc::new(near.clone())))]);
+    let told = store.misplaced_targets().unwrap();
+    assert!(told.len() == 2 && told.iter().all(|told| told.contains("lie in each other")), "{told:?}");
+    let gone = Place { lost: Some(Time(1)), ..near };
+    put(&store, vec![Change::Put(Record::Place(Arc::new(gone)))]);
     drop(store);
     // As where a cell was moved since the target was registered.
     bench.options.cell = "/mnt/keys/here.cell".into();

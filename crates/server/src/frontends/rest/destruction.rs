@@ -19,6 +19,7 @@ use keyreeve_core::operations::erasures::{
 };
 use keyreeve_core::record::RecordKey;
 use keyreeve_core::request::Reference;
+use keyreeve_store::Trouble;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -80,9 +81,10 @@ pub(super) async fn show(
     let ask = |key: Reference| move || ShowDestruction { key: key.clone() };
     let pending = |destruction: &Destruction| pending(&destruction.erasures);
     let Destruction { waits_until, erasures } = wait.of(&api, &caller, ask(key), pending).await?;
+    let troubles = api.backups.store().troubles();
     Ok(Json(json!({
         "destruction": waits_until.map(|time| time.to_string()),
-        "erasures": erasures.iter().map(status).collect::<Vec<_>>(),
+        "erasures": erasures.iter().map(|erasure| status(erasure, &troubles)).collect::<Vec<_>>(),
     })))
 }
 
@@ -95,7 +97,8 @@ pub(super) async fn erasure(
 ) -> Result<Json<Value>> {
     let id: ErasureId = id.parse().map_err(|_| Error::not_found("erasure"))?;
     let pending = |status: &ErasureStatus| pending(std::slice::from_ref(status));
-    Ok(Json(status(&wait.of(&api, &caller, || ShowErasure { id }, pending).await?)))
+    let erasure = wait.of(&api, &caller, || ShowErasure { id }, pending).await?;
+    Ok(Json(status(&erasure, &api.backups.store().troubles())))
 }
 
 impl Wait {
@@ -114,6 +117,7 @@ impl Wait {
         if left.is_empty() || self.wait_seconds == 0 {
             return Ok(first);
         }
+        api.backups.store().hasten_destruction();
         while Instant::now() < end && !left.is_empty() {
             sleep(LOOK).await;
             let store = api.engine.store();
@@ -145,7 +149,9 @@ pub(super) async fn list(
     let list = ListErasures { after, limit: arguments.limit.unwrap_or(LIMIT_DEFAULT) };
     let page = api.execute(&caller, list).await?;
     let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
-    Ok(answer::page("erasures", page.erasures.iter().map(status).collect(), next))
+    let troubles = api.backups.store().troubles();
+    let erasures = page.erasures.iter().map(|erasure| status(erasure, &troubles));
+    Ok(answer::page("erasures", erasures.collect(), next))
 }
 
 /// Body of `erase`: a tag or a realm.
@@ -207,7 +213,8 @@ fn scope(request: &EraseRequest) -> Result<Scope> {
     Ok(scope)
 }
 
-fn status(status: &ErasureStatus) -> Value {
+/// How far an erasure has come, and what keeps the places from their part that it waits for.
+fn status(status: &ErasureStatus, troubles: &[Trouble]) -> Value {
     match status {
         ErasureStatus::Pending { erasure, places } => json!({
             "id": erasure.id.to_string(),
@@ -217,15 +224,25 @@ fn status(status: &ErasureStatus) -> Value {
             "by": erasure.principal_name,
             "objects": erasure.objects.len(),
             "pending": places,
+            "troubles": self::troubles(troubles.iter().filter(|trouble| places.contains(&trouble.place))),
             "certificate": null,
         }),
         ErasureStatus::Complete(found) => json!({
             "id": found.id.to_string(),
             "state": "complete",
             "pending": [],
+            "troubles": [],
             "certificate": certificate(found),
         }),
     }
+}
+
+/// What keeps places from their part in destructions.
+pub(super) fn troubles<'a>(troubles: impl IntoIterator<Item = &'a Trouble>) -> Value {
+    let each = troubles
+        .into_iter()
+        .map(|Trouble { place, at, what }| json!({ "place": place, "at": at.to_string(), "what": what }));
+    each.collect()
 }
 
 /// The certificate as JSON: its signature is over a canonical form, which reformatting does not break.

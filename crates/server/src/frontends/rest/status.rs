@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::errors::{Problem, Result};
 use super::request::Authenticated;
-use super::{Api, places};
+use super::{Api, destruction, places};
 
 /// Erasures under way that are counted.
 const ERASURES_COUNTED_MAX: usize = 1000;
@@ -61,6 +61,7 @@ pub(super) async fn show(
         "disk_full": api.engine.store().is_full(),
         "acknowledged_by": acknowledged_by,
         "erasures_pending": pending.len(),
+        "troubles": destruction::troubles(&api.backups.store().troubles()),
         "archives": targets,
     })))
 }

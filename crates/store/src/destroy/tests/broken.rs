@@ -173,12 +173,15 @@ fn shares_of_two_epoch_keys_under_one_number_give_none() {
         };
         // One target takes a share, too few others do, and it cannot be reached when all is taken back.
         refuse(true);
-        bench.targets[0].cell.refuses_erase.store(true, Ordering::Relaxed);
+        let cell = bench.targets[0].cell.clone();
+        let breaks: Happening = Box::new(move || cell.refuses_erase.store(true, Ordering::Relaxed));
+        *bench.targets[0].cell.meanwhile.lock() = Some(breaks);
         bench.destroy(&[3]);
         assert!(bench.store.keep().unwrap());
         assert_eq!(bench.actions().last(), Some(&Action::AbandonEpoch));
         bench.targets[0].go(false);
         refuse(false);
+        bench.wait(1);
         bench.store.keep().unwrap();
         let head = bench.head();
         assert!(head.generation > 2, "it was done again");

@@ -71,6 +71,8 @@ impl FileCell {
 
     /// The file, where there is one.
     fn open(&self, mode: OpenMode) -> Result<Option<Box<dyn DiskFile>>> {
+        let opened = self.disk.open(&self.path, mode);
+        // Looked at afterwards: it may have been taken away just before.
         if self.file_system.is_some() && self.file_system != self.disk.file_system(parent(&self.path)) {
             let public = format!(
                 "the cell {} is not on the file system where it was when this server started: mount that again",
@@ -78,7 +80,7 @@ impl FileCell {
             );
             return Err(Error::new(ErrorKind::Unavailable, public));
         }
-        match self.disk.open(&self.path, mode) {
+        match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some).map_err(self.failed("open")),
         }

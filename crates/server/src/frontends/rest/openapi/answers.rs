@@ -53,9 +53,10 @@ const ANSWERS: &[(&str, &str)] = &[
     ("Destruction", "destruction time|null, erasures [Erasure]"),
     (
         "Erasure",
-        "id uuid, state string, pending [string], certificate any, scope? string, asked? time, by? string, \
-         objects? integer",
+        "id uuid, state string, pending [string], troubles [Trouble], certificate any, scope? string, asked? time, \
+         by? string, objects? integer",
     ),
+    ("Trouble", "place string, at time, what string"),
     ("Erasures", "erasures [Erasure], next string|null"),
     ("Erased", "erasures [uuid], keys integer, destroyed integer, waiting integer"),
     (
@@ -113,7 +114,8 @@ const ANSWERS: &[(&str, &str)] = &[
     (
         "Status",
         "version string, ready boolean, uptime_seconds integer, lsn integer, principal string, roles [string], \
-         disk_full boolean, acknowledged_by string, erasures_pending integer, archives [Archive]",
+         disk_full boolean, acknowledged_by string, erasures_pending integer, troubles [Trouble], \
+         archives [Archive]",
     ),
     ("Reloaded", "changed [Change], needs_restart [Change], certificate string|null"),
     ("Change", "setting string, from any, to any"),
