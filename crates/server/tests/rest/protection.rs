@@ -30,6 +30,36 @@ async fn with_ack_target_a_new_server_begins_and_answers_changes_once_there_is_a
 }
 
 #[tokio::test]
+async fn a_destruction_that_waits_says_for_which_place_and_why() {
+    let server = Server::start();
+    let (target, away) = (server.files.with_file_name("target"), server.files.with_file_name("away"));
+    server.admin("POST", "/v1/backups", json!({ "to": target })).await;
+    server.admin("POST", "/v1/keys", json!({ "name": "one", "algorithm": "aes-256" })).await;
+    std::fs::rename(&target, &away).unwrap();
+    server.admin("POST", "/v1/keys/one/destroy", json!({ "now": true })).await;
+    let erasure = async |seconds: u64| {
+        let path = format!("/v1/keys/one/destroy?wait_seconds={seconds}");
+        server.admin("GET", &path, Value::Null).await["erasures"][0].clone()
+    };
+    let mut pending = erasure(0).await;
+    while pending["troubles"] == json!([]) {
+        pending = erasure(1).await;
+    }
+    let trouble = &pending["troubles"][0];
+    let place = trouble["place"].as_str().unwrap();
+    assert!(place.ends_with("/target") && pending["pending"].to_string().contains(place), "{pending}");
+    assert!(trouble["what"].as_str().unwrap().len() > 10 && trouble["at"].is_string(), "{pending}");
+    let status = server.admin("GET", "/v1/status", Value::Null).await;
+    assert!(status["erasures_pending"] == 1 && status["troubles"][0]["place"] == place, "{status}");
+    let doctor = server.admin("GET", "/v1/doctor", Value::Null).await.to_string();
+    assert!(doctor.contains(&format!("Destructions wait for {place} (")), "{doctor}");
+    std::fs::rename(&away, &target).unwrap();
+    while erasure(60).await["state"] != "complete" {}
+    let status = server.admin("GET", "/v1/status", Value::Null).await;
+    assert!(status["erasures_pending"] == 0 && status["troubles"] == json!([]), "{status}");
+}
+
+#[tokio::test]
 async fn a_change_of_the_unlock_is_on_record_before_it_is_done() {
     let server = Server::start();
     let token = server.admin_token();

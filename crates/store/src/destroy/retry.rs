@@ -74,14 +74,14 @@ impl Eraser {
         *self.retry.0.lock() = State::default();
     }
 
-    /// Somebody waits for what is destroyed: where a try has failed, the next one comes soon.
+    /// Somebody waits for what is destroyed: where a place holds it up, that is tried again soon.
     pub(crate) fn hasten(&self) {
-        let waits = {
+        let is_held_up = {
             let mut state = self.retry.0.lock();
-            state.asked = state.failed.is_some();
-            state.asked
+            state.asked = true;
+            !state.changing.is_empty() || !state.settling.is_empty()
         };
-        if waits {
+        if is_held_up {
             self.wake();
         }
     }

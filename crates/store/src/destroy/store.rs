@@ -90,8 +90,8 @@ impl Store {
         self.eraser.troubles()
     }
 
-    /// Somebody waits for a destruction: where places have kept it from happening, and tries have become rare, the next one
-    /// comes within a minute or two.
+    /// Somebody waits for a destruction: where places have held it up, they are tried again now, and with new nodes of the
+    /// tree once a minute has passed since the last time.
     pub fn hasten_destruction(&self) {
         self.eraser.hasten();
     }
