@@ -305,7 +305,8 @@ fn a_destruction_that_waits_for_a_place_lets_the_journal_grow_by_no_nodes_and_na
         |bench: &Bench, _: &FaultyDisk, it| bench.disk.set_read_only(Path::new("/data.cell"), it);
     let refuse_target = |_: &Bench, place: &FaultyDisk, it| place.set_read_only(Path::new(CELL), it);
     let fill = |_: &Bench, place: &FaultyDisk, it: bool| place.set_capacity(it.then(|| place.used()));
-    let cases: [(fn(&Bench, &FaultyDisk, bool), _, _); 3] = [
+    type Refuse = fn(&Bench, &FaultyDisk, bool);
+    let cases: [(Refuse, _, _); 3] = [
         (refuse_machine, "machine-1", "cannot open the cell /data.cell"),
         (refuse_target, TARGET, "cannot open the cell /mnt/keys.cell"),
         (fill, TARGET, "file:///mnt/keys"),
