@@ -53,7 +53,11 @@ fn with_house<T>(ask: impl FnOnce(&House) -> T) -> T {
     })
 }
 
-fn furnished() -> House {
+/// A house that holds what inputs name.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn furnished() -> House {
     let house = House::new();
     for (path, body) in HOLDINGS {
         let answer = house.rest("POST", path, Some("application/json"), body.as_bytes());

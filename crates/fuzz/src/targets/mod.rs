@@ -12,7 +12,7 @@ mod pki;
 mod store;
 mod text;
 
-pub use front_ends::forget_house;
+pub use front_ends::{forget_house, furnished};
 pub use store::open_segment;
 
 /// A decoder with what stands around it.

@@ -1,110 +1,129 @@
 //! Names as XML and JSON write them, by the tag that they stand under: of enumerations, of masks, and of the attributes
 //! that 1.x calls by text. Not here: the names themselves, which the enumerations have.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::tags::Tag;
 use crate::values::{CryptographicUsageMask, ProtectionStorageMask, StorageStatusMask};
 
 /// Codes with the standard's names.
 type Names = &'static [(u32, &'static str)];
 
-/// One line a tag: the enumeration that stands under it.
+/// Codes with their names as XML and JSON write them.
+struct Words {
+    in_order: Vec<(u32, String)>,
+    codes: HashMap<String, u32>,
+}
+
+impl Words {
+    fn new(names: Names) -> Self {
+        let in_order: Vec<_> = names.iter().map(|(code, name)| (*code, camel_case(name))).collect();
+        let codes = in_order.iter().map(|(code, word)| (word.clone(), *code)).collect();
+        Self { in_order, codes }
+    }
+}
+
+/// One line a tag: the enumeration that stands under it, or the mask.
 macro_rules! by_tag {
-    ($($tag:ident: $enumeration:ident,)*) => {
-        fn enumeration(tag: Tag) -> Option<Names> {
+    ($find:ident, $all:ident: $($tag:ident: $names:path,)*) => {
+        fn $find(tag: Tag) -> Option<&'static Words> {
             match tag {
-                $(Tag::$tag => Some(super::$enumeration::NAMES),)*
+                $(Tag::$tag => {
+                    static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(<$names>::NAMES));
+                    Some(&WORDS)
+                })*
                 _ => None,
             }
         }
 
         #[cfg(test)]
-        const ENUMERATIONS: &[Tag] = &[$(Tag::$tag,)*];
+        const $all: &[Tag] = &[$(Tag::$tag,)*];
     };
 }
 
 by_tag! {
-    ADJUSTMENT_TYPE: AdjustmentType,
-    ALTERNATIVE_NAME_TYPE: AlternativeNameType,
-    ASYNCHRONOUS_INDICATOR: AsynchronousIndicator,
-    ATTESTATION_TYPE: AttestationType,
-    BATCH_ERROR_CONTINUATION_OPTION: BatchErrorContinuationOption,
-    BLOCK_CIPHER_MODE: BlockCipherMode,
-    CANCELLATION_RESULT: CancellationResult,
-    CERTIFICATE_REQUEST_TYPE: CertificateRequestType,
-    CERTIFICATE_TYPE: CertificateType,
-    CLIENT_REGISTRATION_METHOD: ClientRegistrationMethod,
-    CREDENTIAL_TYPE: CredentialType,
-    CRYPTOGRAPHIC_ALGORITHM: CryptographicAlgorithm,
-    DERIVATION_METHOD: DerivationMethod,
-    DESTROY_ACTION: DestroyAction,
-    DIGITAL_SIGNATURE_ALGORITHM: DigitalSignatureAlgorithm,
-    DRBG_ALGORITHM: DrbgAlgorithm,
-    ENCODING_OPTION: EncodingOption,
-    ENDPOINT_ROLE: EndpointRole,
-    FIPS186_VARIATION: Fips186Variation,
-    HASHING_ALGORITHM: HashingAlgorithm,
-    INTEROP_FUNCTION: InteropFunction,
-    KEY_COMPRESSION_TYPE: KeyCompressionType,
-    KEY_FORMAT_TYPE: KeyFormatType,
-    KEY_ROLE_TYPE: KeyRoleType,
-    KEY_VALUE_LOCATION_TYPE: KeyValueLocationType,
-    KEY_WRAP_TYPE: KeyWrapType,
-    LINKED_OBJECT_IDENTIFIER: UniqueIdentifierReference,
-    LINK_TYPE: LinkType,
-    MASK_GENERATOR: MaskGenerator,
-    MASK_GENERATOR_HASHING_ALGORITHM: HashingAlgorithm,
-    NAME_TYPE: NameType,
-    NIST_KEY_TYPE: NistKeyType,
-    OBJECT_GROUP_MEMBER: ObjectGroupMember,
-    OBJECT_TYPE: ObjectType,
-    OPAQUE_DATA_TYPE: OpaqueDataType,
-    OPERATION: Operation,
-    PADDING_METHOD: PaddingMethod,
-    PRIVATE_KEY_UNIQUE_IDENTIFIER: UniqueIdentifierReference,
-    PROCESSING_STAGE: ProcessingStage,
-    PROFILE_NAME: ProfileName,
-    PROTECTION_LEVEL: ProtectionLevel,
-    PUBLIC_KEY_UNIQUE_IDENTIFIER: UniqueIdentifierReference,
-    PUT_FUNCTION: PutFunction,
-    QUERY_FUNCTION: QueryFunction,
-    RECOMMENDED_CURVE: RecommendedCurve,
-    REPLACED_UNIQUE_IDENTIFIER: UniqueIdentifierReference,
-    RESULT_REASON: ResultReason,
-    RESULT_STATUS: ResultStatus,
-    REVOCATION_REASON_CODE: RevocationReasonCode,
-    RNG_ALGORITHM: RngAlgorithm,
-    RNG_MODE: RngMode,
-    ROTATE_NAME_TYPE: RotateNameType,
-    SECRET_DATA_TYPE: SecretDataType,
-    SHREDDING_ALGORITHM: ShreddingAlgorithm,
-    SPLIT_KEY_METHOD: SplitKeyMethod,
-    STATE: State,
-    TICKET_TYPE: TicketType,
-    UNIQUE_IDENTIFIER: UniqueIdentifierReference,
-    UNWRAP_MODE: UnwrapMode,
-    USAGE_LIMITS_UNIT: UsageLimitsUnit,
-    VALIDATION_AUTHORITY_TYPE: ValidationAuthorityType,
-    VALIDATION_TYPE: ValidationType,
-    VALIDITY_INDICATOR: ValidityIndicator,
-    WRAPPING_METHOD: WrappingMethod,
+    enumeration, ENUMERATIONS:
+    ADJUSTMENT_TYPE: super::AdjustmentType,
+    ALTERNATIVE_NAME_TYPE: super::AlternativeNameType,
+    ASYNCHRONOUS_INDICATOR: super::AsynchronousIndicator,
+    ATTESTATION_TYPE: super::AttestationType,
+    BATCH_ERROR_CONTINUATION_OPTION: super::BatchErrorContinuationOption,
+    BLOCK_CIPHER_MODE: super::BlockCipherMode,
+    CANCELLATION_RESULT: super::CancellationResult,
+    CERTIFICATE_REQUEST_TYPE: super::CertificateRequestType,
+    CERTIFICATE_TYPE: super::CertificateType,
+    CLIENT_REGISTRATION_METHOD: super::ClientRegistrationMethod,
+    CREDENTIAL_TYPE: super::CredentialType,
+    CRYPTOGRAPHIC_ALGORITHM: super::CryptographicAlgorithm,
+    DERIVATION_METHOD: super::DerivationMethod,
+    DESTROY_ACTION: super::DestroyAction,
+    DIGITAL_SIGNATURE_ALGORITHM: super::DigitalSignatureAlgorithm,
+    DRBG_ALGORITHM: super::DrbgAlgorithm,
+    ENCODING_OPTION: super::EncodingOption,
+    ENDPOINT_ROLE: super::EndpointRole,
+    FIPS186_VARIATION: super::Fips186Variation,
+    HASHING_ALGORITHM: super::HashingAlgorithm,
+    INTEROP_FUNCTION: super::InteropFunction,
+    KEY_COMPRESSION_TYPE: super::KeyCompressionType,
+    KEY_FORMAT_TYPE: super::KeyFormatType,
+    KEY_ROLE_TYPE: super::KeyRoleType,
+    KEY_VALUE_LOCATION_TYPE: super::KeyValueLocationType,
+    KEY_WRAP_TYPE: super::KeyWrapType,
+    LINKED_OBJECT_IDENTIFIER: super::UniqueIdentifierReference,
+    LINK_TYPE: super::LinkType,
+    MASK_GENERATOR: super::MaskGenerator,
+    MASK_GENERATOR_HASHING_ALGORITHM: super::HashingAlgorithm,
+    NAME_TYPE: super::NameType,
+    NIST_KEY_TYPE: super::NistKeyType,
+    OBJECT_GROUP_MEMBER: super::ObjectGroupMember,
+    OBJECT_TYPE: super::ObjectType,
+    OPAQUE_DATA_TYPE: super::OpaqueDataType,
+    OPERATION: super::Operation,
+    PADDING_METHOD: super::PaddingMethod,
+    PRIVATE_KEY_UNIQUE_IDENTIFIER: super::UniqueIdentifierReference,
+    PROCESSING_STAGE: super::ProcessingStage,
+    PROFILE_NAME: super::ProfileName,
+    PROTECTION_LEVEL: super::ProtectionLevel,
+    PUBLIC_KEY_UNIQUE_IDENTIFIER: super::UniqueIdentifierReference,
+    PUT_FUNCTION: super::PutFunction,
+    QUERY_FUNCTION: super::QueryFunction,
+    RECOMMENDED_CURVE: super::RecommendedCurve,
+    REPLACED_UNIQUE_IDENTIFIER: super::UniqueIdentifierReference,
+    RESULT_REASON: super::ResultReason,
+    RESULT_STATUS: super::ResultStatus,
+    REVOCATION_REASON_CODE: super::RevocationReasonCode,
+    RNG_ALGORITHM: super::RngAlgorithm,
+    RNG_MODE: super::RngMode,
+    ROTATE_NAME_TYPE: super::RotateNameType,
+    SECRET_DATA_TYPE: super::SecretDataType,
+    SHREDDING_ALGORITHM: super::ShreddingAlgorithm,
+    SPLIT_KEY_METHOD: super::SplitKeyMethod,
+    STATE: super::State,
+    TICKET_TYPE: super::TicketType,
+    UNIQUE_IDENTIFIER: super::UniqueIdentifierReference,
+    UNWRAP_MODE: super::UnwrapMode,
+    USAGE_LIMITS_UNIT: super::UsageLimitsUnit,
+    VALIDATION_AUTHORITY_TYPE: super::ValidationAuthorityType,
+    VALIDATION_TYPE: super::ValidationType,
+    VALIDITY_INDICATOR: super::ValidityIndicator,
+    WRAPPING_METHOD: super::WrappingMethod,
 }
 
-fn mask(tag: Tag) -> Option<Names> {
-    match tag {
-        Tag::CRYPTOGRAPHIC_USAGE_MASK => Some(CryptographicUsageMask::NAMES),
-        Tag::PROTECTION_STORAGE_MASK => Some(ProtectionStorageMask::NAMES),
-        Tag::STORAGE_STATUS_MASK => Some(StorageStatusMask::NAMES),
-        _ => None,
-    }
+by_tag! {
+    mask, MASKS:
+    CRYPTOGRAPHIC_USAGE_MASK: CryptographicUsageMask,
+    PROTECTION_STORAGE_MASK: ProtectionStorageMask,
+    STORAGE_STATUS_MASK: StorageStatusMask,
 }
 
 /// The name of a code under `tag`, as XML and JSON write it.
-pub(crate) fn name(tag: Tag, code: u32) -> Option<String> {
+pub(crate) fn name(tag: Tag, code: u32) -> Option<&'static str> {
     if tag == Tag::ATTRIBUTE_REFERENCE {
-        return Tag(code).name().map(str::to_owned);
+        return Tag(code).name();
     }
-    let (_, name) = enumeration(tag)?.iter().find(|(named, _)| *named == code)?;
-    Some(camel_case(name))
+    enumeration(tag)?.in_order.iter().find(|(named, _)| *named == code).map(|(_, word)| word.as_str())
 }
 
 /// The code that a name stands for under `tag`.
@@ -112,24 +131,21 @@ pub(crate) fn code(tag: Tag, name: &str) -> Option<u32> {
     if tag == Tag::ATTRIBUTE_REFERENCE {
         return Tag::from_name(name).map(|tag| tag.0);
     }
-    find(enumeration(tag)?, name)
+    enumeration(tag)?.codes.get(name).copied()
 }
 
 /// The names of the bits of a mask, what has no name in hexadecimal; `None` where no mask stands under `tag`.
-pub(crate) fn bit_names(tag: Tag, bits: u32) -> Option<Vec<String>> {
-    let names = mask(tag)?;
-    let mut words: Vec<String> =
-        names.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| camel_case(name)).collect();
-    let unnamed = names.iter().fold(bits, |left, (bit, _)| left & !bit);
-    if unnamed != 0 {
-        words.push(format!("0x{unnamed:08x}"));
-    }
-    Some(words)
+pub(crate) fn bit_names(tag: Tag, bits: u32) -> Option<Vec<Cow<'static, str>>> {
+    let words = &mask(tag)?.in_order;
+    let unnamed = words.iter().fold(bits, |left, (bit, _)| left & !bit);
+    let named = words.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, word)| word.as_str().into());
+    let unnamed = (unnamed != 0).then(|| format!("0x{unnamed:08x}").into());
+    Some(named.chain(unnamed).collect())
 }
 
 /// The bit that a name stands for in the mask under `tag`.
 pub(crate) fn bit(tag: Tag, name: &str) -> Option<u32> {
-    find(mask(tag)?, name)
+    mask(tag)?.codes.get(name).copied()
 }
 
 /// The tag of the attribute that 1.x calls by this text.
@@ -137,29 +153,15 @@ pub(crate) fn attribute_tag(name: &str) -> Option<Tag> {
     Tag::from_name(&camel_case(name))
 }
 
-fn find(names: Names, wanted: &str) -> Option<u32> {
-    let mut word = String::with_capacity(64);
-    names.iter().find_map(|(code, name)| {
-        word.clear();
-        write_camel_case(name, &mut word);
-        (word == wanted).then_some(*code)
-    })
-}
-
-fn camel_case(name: &str) -> String {
-    let mut word = String::with_capacity(name.len());
-    write_camel_case(name, &mut word);
-    word
-}
-
 /// Makes one word of a name: `SHA-256` becomes `SHA_256`, `Re-key` `ReKey`, `3DES` `DES3`.
 ///
 /// # Standard
 ///
 /// KMIP Profiles 2.1, section 5.4.1.3 (Normalizing Names).
-fn write_camel_case(name: &str, word: &mut String) {
+fn camel_case(name: &str) -> String {
+    let mut word = String::with_capacity(name.len());
     let digits = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
-    // INVARIANT: digits at the begin move to the end of the first part; `digits` counts those that are still to be put.
+    // Digits at the begin move to the end of the first part; these are still to be put.
     let mut moved = &name[..digits];
     let mut begins = true;
     let rest = &name[digits..];
@@ -186,12 +188,12 @@ fn write_camel_case(name: &str, word: &mut String) {
         }
     }
     word.push_str(moved);
+    word
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     #[test]
     fn names_become_words_as_the_profiles_write_them() {
@@ -214,19 +216,16 @@ mod tests {
 
     #[test]
     fn every_name_stands_for_one_code() {
-        let masks = [Tag::CRYPTOGRAPHIC_USAGE_MASK, Tag::PROTECTION_STORAGE_MASK, Tag::STORAGE_STATUS_MASK];
-        for tag in masks {
-            for (bit_code, _) in mask(tag).unwrap() {
-                let words = bit_names(tag, *bit_code).unwrap();
-                assert_eq!(words.iter().map(|word| bit(tag, word)).collect::<Vec<_>>(), [Some(*bit_code)]);
+        for tag in MASKS {
+            for (one, _) in &mask(*tag).unwrap().in_order {
+                let words = bit_names(*tag, *one).unwrap();
+                assert_eq!(words.iter().map(|word| bit(*tag, word)).collect::<Vec<_>>(), [Some(*one)]);
             }
         }
         for tag in ENUMERATIONS {
-            let mut words = HashSet::new();
-            for (number, _) in enumeration(*tag).unwrap() {
+            for (number, _) in &enumeration(*tag).unwrap().in_order {
                 let word = name(*tag, *number).unwrap();
-                assert_eq!(code(*tag, &word), Some(*number), "{tag} {word}");
-                assert!(words.insert(word));
+                assert_eq!(code(*tag, word), Some(*number), "{tag} {word}");
             }
         }
     }

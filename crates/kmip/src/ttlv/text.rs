@@ -252,7 +252,7 @@ pub(super) fn plain<'a>(value: &'a Value, tag: Tag, apart: &str) -> Plain<'a> {
         Value::LongInteger(number) => Plain::Number(*number),
         Value::BigInteger(number) => Plain::BigInteger(number),
         Value::Enumeration(code) => {
-            Plain::Word(names::name(tag, *code).unwrap_or_else(|| format!("0x{code:08x}")))
+            Plain::Word(names::name(tag, *code).map_or_else(|| short((*code).into()), str::to_owned))
         }
         Value::Boolean(truth) => Plain::Boolean(*truth),
         Value::TextString(text) => Plain::Text(text),
@@ -292,9 +292,9 @@ fn written_date(seconds: i64, micros: Option<i64>) -> Option<String> {
 
 /// Appends bytes in hexadecimal.
 pub(super) fn append_hex(out: &mut SecretBytes, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let begin = out.len();
     out.reserve(2 * bytes.len());
-    for byte in bytes {
-        out.append(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
+    out.0.resize(begin + 2 * bytes.len(), 0);
+    // INVARIANT: two digits a byte fit exactly.
+    hex::encode_to_slice(bytes, &mut out.0[begin..]).unwrap_or_default();
 }

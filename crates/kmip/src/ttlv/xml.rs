@@ -176,22 +176,31 @@ fn write_value(out: &mut SecretBytes, value: &Value, tag: Tag) -> Result<(), Enc
         Plain::Boolean(truth) => out.append(if truth { b"true" } else { b"false" }),
         Plain::Word(word) => out.append(word.as_bytes()),
         Plain::Bytes(bytes) | Plain::BigInteger(bytes) => text::append_hex(out, bytes),
-        Plain::Text(text) => {
-            for c in text.chars() {
-                match c {
-                    '<' => out.append(b"&lt;"),
-                    '>' => out.append(b"&gt;"),
-                    '&' => out.append(b"&amp;"),
-                    '"' => out.append(b"&quot;"),
-                    // As they are, a reader makes spaces of them.
-                    '\t' => out.append(b"&#9;"),
-                    '\n' => out.append(b"&#10;"),
-                    '\r' => out.append(b"&#13;"),
-                    c if is_character(c) => out.append(c.encode_utf8(&mut [0; 4]).as_bytes()),
-                    _ => return Err(EncodeError::NotXml),
-                }
-            }
-        }
+        Plain::Text(text) => append_escaped(out, text)?,
     }
+    Ok(())
+}
+
+fn append_escaped(out: &mut SecretBytes, text: &str) -> Result<(), EncodeError> {
+    let mut begin = 0;
+    for (at, c) in text.char_indices() {
+        let escaped = match c {
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '&' => "&amp;",
+            '"' => "&quot;",
+            // As they are, a reader makes spaces of them.
+            '\t' => "&#9;",
+            '\n' => "&#10;",
+            '\r' => "&#13;",
+            c if is_character(c) => continue,
+            _ => return Err(EncodeError::NotXml),
+        };
+        out.append(&text.as_bytes()[begin..at]);
+        out.append(escaped.as_bytes());
+        // What is escaped takes one byte.
+        begin = at + 1;
+    }
+    out.append(&text.as_bytes()[begin..]);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A server on a thread of its own, and a KMIP client of it. Not here: any test.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -142,6 +142,14 @@ impl Client {
     /// Sends bytes, unless the server has closed.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> bool {
         self.0.write_all(bytes).and_then(|()| self.0.flush()).is_ok()
+    }
+
+    /// Tells the server that nothing more comes.
+    pub(crate) fn end(&mut self) {
+        self.0.conn.send_close_notify();
+        // The server may have closed already.
+        let _ = self.0.flush();
+        let _ = self.0.sock.shutdown(Shutdown::Write);
     }
 
     /// The next response.
