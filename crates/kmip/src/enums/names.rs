@@ -11,6 +11,9 @@ use crate::values::{CryptographicUsageMask, ProtectionStorageMask, StorageStatus
 /// Codes with the standard's names.
 type Names = &'static [(u32, &'static str)];
 
+/// No attribute of the standard has a longer name.
+const ATTRIBUTE_NAME_BYTES_MAX: usize = 64;
+
 /// Codes with their names as XML and JSON write them.
 struct Words {
     in_order: Vec<(u32, String)>,
@@ -150,7 +153,8 @@ pub(crate) fn bit(tag: Tag, name: &str) -> Option<u32> {
 
 /// The tag of the attribute that 1.x calls by this text.
 pub(crate) fn attribute_tag(name: &str) -> Option<Tag> {
-    Tag::from_name(&camel_case(name))
+    // A client's own name may be of any length.
+    if name.len() > ATTRIBUTE_NAME_BYTES_MAX { None } else { Tag::from_name(&camel_case(name)) }
 }
 
 /// Makes one word of a name: `SHA-256` becomes `SHA_256`, `Re-key` `ReKey`, `3DES` `DES3`.

@@ -1,10 +1,13 @@
 //! The syntax of the JSON encoding: objects with tag, type and value to items, and trees to objects. A member that is
 //! there twice is refused. Not here: what the words say (text).
+//!
+//! serde_json undoes escapes in memory of its own, which it does not wipe: a secret text with escapes leaves a copy there.
+//! Bytes need none, and leave none.
 
 use std::fmt;
 use std::io;
 
-use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::binary::{DEPTH_CEILING, Limits};
@@ -102,7 +105,7 @@ impl<'de> Visitor<'de> for ItemSeed<'_> {
                     form.replace(map.next_value_seed(seed)?).is_some()
                 }
                 Member::Name => {
-                    map.next_value::<IgnoredAny>()?;
+                    map.next_value::<String>()?;
                     std::mem::replace(&mut named, true)
                 }
                 Member::Other => {

@@ -202,6 +202,7 @@ fn what_is_no_message_is_refused_with_its_place() {
         (r#"{"tag":"Data","type":"Integer","value":null}"#, "not the JSON"),
         (r#"{"tag":"Data","type":"Integer","value":[]}"#, "not of its type"),
         (r#"{"tag":"Data","value":{}}"#, "not the JSON"),
+        (r#"{"tag":"Data","name":[[1]]}"#, "not the JSON"),
     ] {
         let error = json_error(text);
         assert!(error.contains(what) && !error.contains("secret"), "{text}: {error}");
