@@ -24,6 +24,7 @@ pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
+pub(crate) use self::ranges::BYTES_BEYOND_MESSAGE;
 pub use self::tls::Tls;
 
 /// One setting as people write it.
@@ -92,7 +93,11 @@ pub const SETTINGS: &[Setting] = &[
         "Open connections of one listener from one IPv4 address or IPv6 /64 network.",
     ),
     live("limits.handshake_seconds_max", "10", "Seconds that a TLS handshake may take."),
-    live("limits.idle_seconds_max", "300", "Seconds without a byte, after which a connection is closed."),
+    live(
+        "limits.idle_seconds_max",
+        "300",
+        "Seconds without a byte, after which a connection closes; REST: message_seconds_max where that is less.",
+    ),
     live("limits.drain_seconds_max", "30", "Seconds that open requests get when the server stops."),
     live("limits.message_bytes_max", "8388608", "Bytes of one request's body or message."),
     live(
@@ -633,7 +638,10 @@ mod tests {
                 assert!(error.contains(&format!("from {min} to {max}")), "{error}");
             }
             for good in [min, max] {
-                load("", &[], &[(setting.key, &good.to_string())]).unwrap();
+                // One body may have more than all have together as the defaults are.
+                let all = ("KEYREEVE_LIMITS_IN_FLIGHT_BYTES_MAX", "2000000000");
+                let one = ("KEYREEVE_LIMITS_MESSAGE_BYTES_MAX", "4096");
+                load("", &[all, one], &[(setting.key, &good.to_string())]).unwrap();
             }
         }
     }

@@ -1,5 +1,5 @@
 //! The server's own certificate: made by the house's CA at every start, kept in memory only, and made anew at half its
-//! life; or read from files that somebody else keeps up to date. It can be exchanged while the server runs. Not here: the
+//! life, or when the clock is set back; or read from files that somebody else keeps up to date. It can be exchanged while the server runs. Not here: the
 //! CA's key (start), client certificates (authn).
 
 use std::fs::File;
@@ -106,8 +106,12 @@ impl ServerIdentity {
     pub fn check(&self, config: &Config) -> Result<Option<Checked>, StartError> {
         let wanted = wanted(config)?;
         let now_seconds = self.clock.now().seconds();
-        if matches!(wanted, Wanted::Issued(_)) && wanted == self.current.lock().shown.wanted {
-            return Ok(None);
+        {
+            let current = self.current.lock();
+            let is_issued = matches!(wanted, Wanted::Issued(_)) && wanted == current.shown.wanted;
+            if is_issued && current.due(now_seconds).is_none() {
+                return Ok(None);
+            }
         }
         // Files may take long to read: nobody waits for that.
         let shown = Shown::new(wanted, &self.authority, now_seconds)?;
@@ -125,7 +129,8 @@ impl ServerIdentity {
         self.current.lock().show(checked);
     }
 
-    /// Makes a certificate of the house's CA anew where half its life is over. A failure is logged and tried again the next
+    /// Makes a certificate of the house's CA anew where half its life is over, or where the clock was set back before its
+    /// beginning. A failure is logged and tried again the next
     /// time.
     pub fn renew_if_due(&self) {
         let now_seconds = self.clock.now().seconds();
@@ -187,7 +192,7 @@ impl Current {
     /// What is to be made anew now.
     fn due(&self, now_seconds: i64) -> Option<Wanted> {
         let Shown { wanted, since_seconds, .. } = &self.shown;
-        let is_due = now_seconds.saturating_sub(*since_seconds) >= RENEW_SECONDS;
+        let is_due = !(0..RENEW_SECONDS).contains(&now_seconds.saturating_sub(*since_seconds));
         (is_due && matches!(wanted, Wanted::Issued(_))).then(|| wanted.clone())
     }
 }
@@ -273,5 +278,66 @@ fn borrowed<'a>(key: &'a PrivateKeyDer<'static>) -> PrivateKeyDer<'a> {
         PrivateKeyDer::Sec1(key) => PrivateSec1KeyDer::from(key.secret_sec1_der()).into(),
         PrivateKeyDer::Pkcs8(key) => PrivatePkcs8KeyDer::from(key.secret_pkcs8_der()).into(),
         other => other.clone_key(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use keyreeve_core::model::Time;
+
+    use super::*;
+
+    const MADE_SECONDS: i64 = 1_800_000_000;
+
+    struct HandClock(AtomicI64);
+
+    impl Clock for HandClock {
+        fn now(&self) -> Time {
+            Time(self.0.load(Ordering::SeqCst) * 1000)
+        }
+    }
+
+    fn identity() -> (ServerIdentity, Arc<HandClock>) {
+        let made = CertificateAuthority::create(1_700_000_000).unwrap();
+        let authority = Arc::new(CertificateAuthority::load(made.certificate, &made.key).unwrap());
+        let clock = Arc::new(HandClock(AtomicI64::new(MADE_SECONDS)));
+        (ServerIdentity::new(authority, &Config::default(), clock.clone()).unwrap(), clock)
+    }
+
+    fn is_valid_at(identity: &ServerIdentity, now_seconds: i64) -> bool {
+        let info = CertificateInfo::read(&identity.current.lock().shown.chain[0]).unwrap();
+        (info.not_before_seconds..=info.not_after_seconds).contains(&now_seconds)
+    }
+
+    #[test]
+    fn a_certificate_is_made_anew_at_half_its_life_and_when_the_clock_is_set_back() {
+        let (identity, clock) = identity();
+        let shown = || identity.current.lock().shown.chain.clone();
+        let mut before = shown();
+        for (now_seconds, is_renewed) in [
+            (MADE_SECONDS + RENEW_SECONDS - 1, false),
+            (MADE_SECONDS + RENEW_SECONDS, true),
+            (MADE_SECONDS - 86_400, true),
+            (MADE_SECONDS - 86_399, false),
+        ] {
+            clock.0.store(now_seconds, Ordering::SeqCst);
+            identity.renew_if_due();
+            assert_eq!(shown() != before, is_renewed, "{now_seconds}");
+            assert!(is_valid_at(&identity, now_seconds), "{now_seconds}");
+            before = shown();
+        }
+    }
+
+    #[test]
+    fn a_reload_makes_a_certificate_anew_that_is_not_valid_yet() {
+        let (identity, clock) = identity();
+        assert!(identity.check(&Config::default()).unwrap().is_none());
+        let now_seconds = MADE_SECONDS - 86_400;
+        clock.0.store(now_seconds, Ordering::SeqCst);
+        let checked = identity.check(&Config::default()).unwrap().expect("another certificate");
+        identity.show(checked);
+        assert!(is_valid_at(&identity, now_seconds));
     }
 }

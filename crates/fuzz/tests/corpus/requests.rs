@@ -88,6 +88,26 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
     ("objects", "GET /v1/objects?type=secret&limit=2", "", ""),
     ("data", "GET /v1/objects/note/data?version=1", "", ""),
     ("token", "POST /v1/tokens", JSON, r#"{"client":"somebody","days":30,"roles":["user","auditor"]}"#),
+    (
+        "client",
+        "POST /v1/clients",
+        JSON,
+        r#"{"name":"new","roles":["user"],"token":true,"p12_password":"long enough","days":30}"#,
+    ),
+    ("client-renew", "POST /v1/clients/admin/renew", JSON, r#"{"days":30}"#),
+    ("clients", "GET /v1/clients?limit=1", "", ""),
+    ("root", "GET /v1/root", "", ""),
+    (
+        "root-unlock",
+        "POST /v1/root/unlock",
+        JSON,
+        r#"{"old":{"key_file":"0707070707070707070707070707070707070707070707070707070707070707"},"new":{"key_file":
+"0808080808080808080808080808080808080808080808080808080808080808"}}"#,
+    ),
+    ("wrapping-key", "GET /v1/wrapping-key", "", ""),
+    ("places", "GET /v1/places", "", ""),
+    ("journal-verify", "POST /v1/journal/verify", "", ""),
+    ("reload", "POST /v1/reload", "", ""),
     ("tokens", "GET /v1/tokens?client=admin&limit=1", "", ""),
     ("grant", "PUT /v1/keys/aes/grants/admin", JSON, r#"{"actions":["encrypt","get"]}"#),
 ];

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Config, ConfigError, Override, SETTINGS};
+use super::{Config, ConfigError, Override, SETTINGS, ranges};
 
 /// Where a configuration came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,12 @@ impl Config {
         let config = origin.file.as_deref().map(Self::read).transpose()?.unwrap_or_default();
         let mut config = origin.overrides.iter().try_fold(config, |config, change| config.with(change))?;
         config.origin = Some(origin);
-        Ok(config)
+        match ranges::contradiction(&config.limits) {
+            Some((key, value, cause)) => {
+                Err(ConfigError::Value { origin: format!("the value {value}"), key: key.to_owned(), cause })
+            }
+            None => Ok(config),
+        }
     }
 
     /// With what stands in no file as it is in the other.
@@ -135,6 +140,12 @@ mod tests {
         assert_eq!((new.limits.connections_max, new.limits.feeds_max), (8, 9));
         assert_eq!((&new.data, new.kmip.credentials_ignored), (&config.data, true));
         assert!(new.read_anew().unwrap().changed.is_empty(), "what was taken over is told once");
+
+        write("[limits]\nmessage_bytes_max = 8192\nin_flight_bytes_max = 65536\n");
+        assert!(new.read_anew().is_ok());
+        write("[limits]\nin_flight_bytes_max = 65536\n");
+        let refused = new.read_anew().unwrap_err().to_string();
+        assert!(refused.contains("65536 does not fit limits.in_flight_bytes_max"), "{refused}");
 
         write("[limits]\nconnections_max = \"many\"\n");
         let refused = new.read_anew().unwrap_err().to_string();

@@ -3,9 +3,14 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::LimitsConfig;
+
 /// Seconds of a limit at most: a day.
 const SECONDS_MAX: i64 = 86_400;
 const COUNT_MAX: i64 = 1_000_000;
+
+/// Bytes that a body may have beyond `message_bytes_max` where it brings back what was encrypted.
+pub(crate) const BYTES_BEYOND_MESSAGE: usize = 2048;
 
 /// Makes for each limit how it is read, and a table of all.
 macro_rules! ranges {
@@ -38,6 +43,18 @@ ranges! {
     failures_recorded_per_second_max: u32 = 1, COUNT_MAX;
     denials_recorded_per_second_max: u32 = 1, COUNT_MAX;
     feeds_max: usize = 1, COUNT_MAX;
+}
+
+/// What contradicts itself among limits that are fine alone: setting, value, and what is wrong with it.
+pub(super) fn contradiction(limits: &LimitsConfig) -> Option<(&'static str, usize, String)> {
+    let (bytes_max, all_max) = (limits.message_bytes_max, limits.in_flight_bytes_max);
+    let wrong = || {
+        let least = bytes_max + BYTES_BEYOND_MESSAGE;
+        format!(
+            "it has to be {least} at least, since one body may have that (limits.message_bytes_max is {bytes_max})"
+        )
+    };
+    (all_max < bytes_max + BYTES_BEYOND_MESSAGE).then(|| ("limits.in_flight_bytes_max", all_max, wrong()))
 }
 
 /// The least and the greatest value of a setting that has a range, such as `limits.connections_max`.

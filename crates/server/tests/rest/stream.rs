@@ -4,8 +4,9 @@ use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use keyreeve_server::offline::stream;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::{Answer, Client, Proof, Server, bytes};
+use crate::harness::{Answer, Client, Proof, Server, bytes, tls_from};
 
 const CHUNK: usize = 65_536;
 const SEAL: &str = "/v1/keys/k/encrypt-stream";
@@ -144,4 +145,39 @@ async fn other_types_of_body_are_refused() {
     let answer = server.send(Proof::Token(&token), request.body("{}".into()).unwrap()).await;
     assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(server.raw(&format!("{SEAL}?colour=red"), "x").await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_begin_in_time_is_given_up_and_who_may_not_is_told_first() {
+    let server = Server::start_with(|config| config.limits.message_seconds_max = 2);
+    server.admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-256" })).await;
+    let added = server.admin("POST", "/v1/clients", json!({ "name": "app", "token": true })).await;
+    let ca = server.files.join("ca.pem");
+    let admin = server.admin_token();
+    for (path, token, status) in
+        [(SEAL, &*admin, "408"), (OPEN, &*admin, "408"), (SEAL, added["token"].as_str().unwrap(), "404")]
+    {
+        let mut stream = tls_from([127, 0, 0, 1], server.address, &ca, Proof::Nothing).await;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/octet-stream\r\ncontent-length: 100000\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let dripping = async {
+            while writer.write_all(b"k").await.is_ok() && writer.flush().await.is_ok() {
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
+            std::future::pending::<()>().await
+        };
+        let mut answer = [0; 12];
+        let answered = async {
+            tokio::select! {
+                read = reader.read_exact(&mut answer) => read.map(|_| ()),
+                () = dripping => Ok(()),
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(30), answered).await.expect("an answer").unwrap();
+        assert_eq!(&String::from_utf8_lossy(&answer)[9..], status, "{path}");
+    }
 }

@@ -17,7 +17,11 @@ use crate::listen::Peer;
 /// Requests that are under way at once, of one connection.
 const UNDER_WAY_MAX: usize = 64;
 
-/// Longer requests are answered one by one, so that what waits stays small.
+/// Batch items of theirs, after which no further request is begun: each item has an answer, which waits for those before it.
+const ITEMS_UNDER_WAY_MAX: usize = 256;
+
+/// Longer requests are answered one by one. An answer to a use is about as long as what it answers, but for an item of a
+/// few bytes: hence the limit on items.
 const SHARING_BYTES_MAX: usize = 16 * 1024;
 
 /// Requests that were answered. May hold secrets.
@@ -75,8 +79,10 @@ impl Kmip {
     /// others change, once those before it have ended.
     pub(super) async fn answer_whole(&self, peer: &Peer, received: &[u8]) -> Answered {
         let mut done = Answered { bytes: 0, answers: Vec::new() };
-        let mut under_way = VecDeque::new();
-        while let (rest, true) = (&received[done.bytes..], under_way.len() < UNDER_WAY_MAX)
+        let (mut under_way, mut items) = (VecDeque::new(), 0);
+        let has_room =
+            |requests: usize, items: usize| requests < UNDER_WAY_MAX && items < ITEMS_UNDER_WAY_MAX;
+        while let (rest, true) = (&received[done.bytes..], has_room(under_way.len(), items))
             && let Begin::Whole(length) = self.begin(rest)
         {
             let (request, later) = rest.split_at(length);
@@ -89,6 +95,7 @@ impl Kmip {
                 // Its answer may be long: it leaves before the next one is made.
                 break;
             }
+            items += message.as_ref().map_or(1, |message| message.items.len());
             let mut handling = Box::pin(self.handle_decoded(peer, message));
             under_way.push_back(
                 match poll_fn(|context| Poll::Ready(handling.as_mut().poll(context))).await {

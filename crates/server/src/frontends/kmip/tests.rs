@@ -9,8 +9,11 @@ use keyreeve_core::ports::clock::Clock;
 use keyreeve_core::request::{Context, Resolved};
 use keyreeve_core::{Result, SecretBytes as CoreBytes};
 use keyreeve_crypto::SoftwareCrypto;
+use keyreeve_kmip::attributes::CryptographicParameters;
 use keyreeve_kmip::enums::{ResultReason, ResultStatus};
+use keyreeve_kmip::message::{RequestItem, RequestMessage};
 use keyreeve_kmip::payloads::Response;
+use keyreeve_kmip::payloads::hash::HashRequest;
 use keyreeve_kmip::payloads::query::QueryResponse;
 use keyreeve_store::{Store, StoreOptions, Unlock};
 use tokio::runtime::Handle;
@@ -19,6 +22,7 @@ use super::answer::{Answer, assemble};
 use super::batch::Batch;
 use super::*;
 use crate::authn::request_id;
+use crate::listen::Known;
 
 struct Still;
 
@@ -105,5 +109,28 @@ fn an_answer_is_encoded_item_by_item_and_shortened_by_arithmetic() {
             read.items.iter().zip(items(50)).all(|(a, b)| a.unique_batch_item_id == b.unique_batch_item_id)
         );
         assert_eq!(kept == 50, size_max == whole.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn items_under_way_are_bounded_as_well_as_requests() {
+    let dir = tempfile::tempdir().unwrap();
+    let kmip = kmip(dir.path());
+    let item = || {
+        let hash = HashRequest {
+            cryptographic_parameters: CryptographicParameters::default(),
+            data: Some(b"x".to_vec().into()),
+            correlation_value: None,
+            init_indicator: None,
+            final_indicator: None,
+        };
+        RequestItem::new(hash.into())
+    };
+    let peer = Peer { address: ([127, 0, 0, 1], 1).into(), certificate: None, known: Known::default() };
+    for (items, requests_begun) in [(1, 64), (100, 3)] {
+        let items = (0..items).map(|_| item()).collect();
+        let request = RequestMessage::new(Version::V2_1, items).encode().unwrap();
+        let answered = kmip.answer_whole(&peer, &request.expose().repeat(70)).await;
+        assert_eq!(answered.bytes, requests_begun * request.len());
     }
 }

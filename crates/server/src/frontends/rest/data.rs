@@ -29,6 +29,7 @@ use super::cipher::{BesideCipher, Hash};
 use super::errors::{Problem, Result};
 use super::material::WrapAlgorithm;
 use super::request::{Authenticated, Base64, BesideData, Body, Data, EncryptionContext, NamedKey};
+use crate::config::BYTES_BEYOND_MESSAGE;
 use crate::frontends::encryption_context::canonical;
 
 /// Beside a plaintext.
@@ -145,7 +146,7 @@ impl BesideData for BesideSecret {
 impl BesideData for BesideWrapped {
     const DATA: &'static str = "wrapped";
     // A wrapped AES key and the padding of RFC 5649 are longer than the secret.
-    const BYTES_BEYOND_LIMIT: usize = 2048;
+    const BYTES_BEYOND_LIMIT: usize = BYTES_BEYOND_MESSAGE;
 }
 
 impl BesideMessage {

@@ -24,6 +24,7 @@ use keyreeve_crypto::stream::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 use zeroize::Zeroizing;
 
@@ -33,9 +34,6 @@ use super::errors::{Code, Problem, Result};
 use super::request::{Authenticated, EncryptionContext, NamedKey, arguments, is_octet_stream};
 use crate::execute::REQUEST_LOG;
 use crate::frontends::encryption_context::canonical;
-
-/// Seconds without a byte of the body, after which the stream is given up.
-const SILENCE_SECONDS_MAX: u64 = 60;
 
 /// Bytes of a body that are read and dropped where it is refused.
 const DISCARDED_BYTES_MAX: usize = 16 << 20;
@@ -58,7 +56,7 @@ pub(super) struct Streamed<P> {
 impl<P: DeserializeOwned> FromRequest<Arc<Api>> for Streamed<P> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Arc<Api>) -> Result<Self> {
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
         if !is_octet_stream(request.headers()) {
             let detail = format!("send the bytes as {OCTET_STREAM}");
             return Err(Problem::new(Code::UnsupportedMediaType, detail));
@@ -68,7 +66,8 @@ impl<P: DeserializeOwned> FromRequest<Arc<Api>> for Streamed<P> {
             return Err(Problem::invalid("an answer that tells whether it is whole needs HTTP/1.1"));
         }
         let beside = arguments(request.uri())?;
-        Ok(Self { input: Input { body: request.into_body(), come: Bytes::new() }, beside })
+        let seconds_max = api.reloader.limits().message_seconds_max;
+        Ok(Self { input: Input::new(request.into_body(), seconds_max), beside })
     }
 }
 
@@ -104,8 +103,6 @@ async fn seal(
     input: &mut Input,
 ) -> Result<Begun> {
     let BesideStream { version, context } = beside;
-    // Read before the answer begins, so that a client that waits to be asked for its body is asked.
-    let next = input.chunk(CHUNK_BYTES).await?;
     let mut data_key = Zeroizing::new([0; DATA_KEY_BYTES]);
     api.engine.crypto().fill(&mut *data_key)?;
     let form = Form::Envelope { context: canonical(&context.0) };
@@ -113,6 +110,10 @@ async fn seal(
     let done = api.execute(caller, Encrypt { key, version, form, plaintext }).await?;
     let header = Header { key_version: done.version, wrapped_key: done.ciphertext.data }.encode()?;
     let work = Work::Seal(Sealing::new(&header, &*data_key)?);
+    // Read before the answer begins, so that a client that waits to be asked for its body is asked; and not before it is
+    // known that the caller may.
+    let next = input.chunk(CHUNK_BYTES).await?;
+    input.has_begun();
     Ok((header.into(), Flow { work, next, is_over: false }, (done.object, done.version)))
 }
 
@@ -132,6 +133,7 @@ async fn open(
     let work =
         Work::Open(Opening::new(&header, done.plaintext.expose()).map_err(|_| Error::crypto_failed())?);
     let next = input.chunk(work.chunk_bytes()).await?;
+    input.has_begun();
     let mut flow = Flow { work, next, is_over: false };
     // What is wrong with the first chunk can still be told.
     let first = flow.chunk(input).await?.unwrap_or_default();
@@ -168,9 +170,43 @@ struct Input {
     body: Body,
     /// Has come and was not taken yet.
     come: Bytes,
+    /// Seconds without a byte, after which the stream is given up (`limits.message_seconds_max`).
+    seconds_max: u64,
+    /// By when its beginning has to be there: the header and the first chunk.
+    begin_by: Option<Instant>,
 }
 
 impl Input {
+    fn new(body: Body, seconds_max: u64) -> Self {
+        let begin_by = Some(Instant::now() + Duration::from_secs(seconds_max));
+        Self { body, come: Bytes::new(), seconds_max, begin_by }
+    }
+
+    /// What follows may take any time, while bytes come.
+    fn has_begun(&mut self) {
+        self.begin_by = None;
+    }
+
+    /// The next bytes of the body; none where it ends.
+    async fn frame(&mut self) -> Result<Option<Bytes>> {
+        let silent = Instant::now() + Duration::from_secs(self.seconds_max);
+        let by = self.begin_by.unwrap_or(silent);
+        let Some(frame) = timeout_at(by, self.body.frame()).await.map_err(|_| self.late())? else {
+            return Ok(None);
+        };
+        let frame = frame.map_err(|error| Problem::invalid(format!("the body broke off: {error}")))?;
+        Ok(Some(frame.into_data().unwrap_or_default()))
+    }
+
+    fn late(&self) -> Problem {
+        let what = match self.begin_by {
+            Some(_) => "the beginning of the body was not there within",
+            None => "no byte of the body came for",
+        };
+        let detail = format!("{what} {} seconds (limits.message_seconds_max)", self.seconds_max);
+        Problem::new(Code::RequestTimeout, detail)
+    }
+
     /// The next so many bytes, or fewer where the body ends.
     async fn chunk(&mut self, bytes: usize) -> Result<Zeroizing<Vec<u8>>> {
         // Room for a tag, so that sealing moves no plaintext to another place and leaves it behind.
@@ -182,11 +218,8 @@ impl Input {
     async fn fill(&mut self, chunk: &mut Vec<u8>, bytes: usize) -> Result<()> {
         while chunk.len() < bytes {
             if self.come.is_empty() {
-                let frame = tokio::time::timeout(Duration::from_secs(SILENCE_SECONDS_MAX), self.body.frame());
-                let Some(frame) = frame.await.map_err(|_| silent())? else { break };
-                let frame =
-                    frame.map_err(|error| Problem::invalid(format!("the body broke off: {error}")))?;
-                self.come = frame.into_data().unwrap_or_default();
+                let Some(frame) = self.frame().await? else { break };
+                self.come = frame;
             }
             let wanted = (bytes - chunk.len()).min(self.come.len());
             chunk.extend_from_slice(&self.come.split_to(wanted));
@@ -205,7 +238,7 @@ impl Input {
             }
         };
         // Late or not, the answer is the same.
-        let _ = tokio::time::timeout(Duration::from_secs(SILENCE_SECONDS_MAX), dropped).await;
+        let _ = tokio::time::timeout(Duration::from_secs(self.seconds_max), dropped).await;
     }
 
     /// The header of a stream.
@@ -217,10 +250,6 @@ impl Input {
         self.fill(&mut header, FIXED_HEADER_BYTES + wrapped_bytes).await?;
         Ok(header)
     }
-}
-
-fn silent() -> Problem {
-    Problem::new(Code::RequestTimeout, format!("no byte of the body came for {SILENCE_SECONDS_MAX} seconds"))
 }
 
 /// What is done with the chunks of a stream. Holds a secret.
