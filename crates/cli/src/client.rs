@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -78,6 +80,10 @@ pub(crate) struct Made {
     pub(crate) bytes: Bytes,
     /// Version of the key that was used.
     pub(crate) version: Option<u64>,
+    /// IV of a bare cipher.
+    pub(crate) iv: Option<Vec<u8>>,
+    /// Authentication tag of a bare cipher.
+    pub(crate) tag: Option<Vec<u8>>,
 }
 
 impl Client {
@@ -150,8 +156,10 @@ impl Client {
     /// As every request.
     pub(crate) fn post_bytes(&mut self, path: &str, data: &Data) -> Result<Made> {
         let (headers, bytes) = self.ask(Method::POST, path, Body::Bytes(data))?;
-        let version = headers.get("keyreeve-version").and_then(|version| version.to_str().ok()?.parse().ok());
-        Ok(Made { bytes, version })
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let decoded = |name: &str| header(name).and_then(|text| STANDARD.decode(text).ok());
+        let version = header("keyreeve-version").and_then(|version| version.parse().ok());
+        Ok(Made { bytes, version, iv: decoded("keyreeve-iv"), tag: decoded("keyreeve-tag") })
     }
 
     /// Sends raw bytes and returns the JSON that answers.

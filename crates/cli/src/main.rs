@@ -7,6 +7,7 @@ mod contexts;
 mod curl;
 mod errors;
 mod input;
+mod listing;
 mod output;
 mod progress;
 mod settings;

@@ -269,7 +269,8 @@ fn is_own_stream(path: &Path) -> bool {
     is_device || path == Path::new("/dev/stdout") || path.starts_with("/dev/fd")
 }
 
-fn trimmed(table: &Table) -> String {
+/// The lines of a table without what is empty at their ends.
+pub(crate) fn trimmed(table: &Table) -> String {
     // Every cell begins with a space of its own.
     table
         .lines()

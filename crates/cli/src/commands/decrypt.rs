@@ -4,12 +4,16 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use keyreeve_server::offline::stream::{self, MAGIC_BYTES};
 use zeroize::Zeroizing;
 
+use super::cipher::Cipher;
 use super::encrypt::{Binding, stopped, write_made};
-use super::{Session, Streams};
+use super::mac::Bytes;
+use super::{Session, Streams, unhexed};
 use crate::client::{Data, segment, with_query};
 use crate::errors::{Failure, Kind, Result};
 use crate::input;
@@ -20,6 +24,7 @@ const EXAMPLES: &str = "\
 Examples:
   keyreeve decrypt demo --in letter.enc --out letter.txt --context customer=42
   keyreeve decrypt demo < photos.tar.enc | tar x
+  keyreeve decrypt demo --mode gcm --iv 0011... < bare.enc
   openssl pkeyutl -encrypt -pubin -inkey pair.pem -pkeyopt rsa_padding_mode:oaep \\
       -pkeyopt rsa_oaep_md:sha256 -in letter.txt | keyreeve decrypt pair";
 
@@ -39,6 +44,11 @@ pub(crate) struct Decrypt {
     key_version: Option<u32>,
     #[command(flatten)]
     streams: Streams,
+    #[command(flatten)]
+    cipher: Cipher,
+    /// Authentication tag of a bare cipher, in hexadecimal; without it it is in the ciphertext
+    #[arg(long, value_name = "HEX", value_parser = unhexed, requires = "mode", help_heading = "Bare cipher")]
+    tag: Option<Bytes>,
 }
 
 impl Decrypt {
@@ -65,7 +75,7 @@ impl Decrypt {
         let mut beginning = Vec::with_capacity(MAGIC_BYTES);
         let read = (&mut from).take(MAGIC_BYTES as u64).read_to_end(&mut beginning);
         read.map_err(|cause| Failure::file("read", name, cause))?;
-        let is_stream = stream::is_stream(&beginning);
+        let is_stream = stream::is_stream(&beginning) && !self.cipher.is_bare();
         let all = beginning.as_slice().chain(from);
         if is_stream {
             return self.stream(session, all, name, length);
@@ -109,7 +119,8 @@ impl Decrypt {
     }
 
     fn path(&self, version: Option<u32>) -> String {
-        let mut query = self.binding.query();
+        let mut query = [self.binding.query(), self.cipher.query()].concat();
+        query.extend(self.tag.as_ref().map(|tag| ("tag", STANDARD.encode(tag))));
         query.extend(version.map(|version| ("version", version.to_string())));
         with_query(&format!("/v1/keys/{}/decrypt", segment(&self.name)), &query)
     }

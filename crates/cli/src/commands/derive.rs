@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::cipher::BlockPadding;
 use super::mac::Bytes;
-use super::{Session, name_and_value, unhexed, word};
+use super::{Hash, Session, algorithm, name_and_value, unhexed, word};
 use crate::client::segment;
 use crate::errors::{Failure, Result};
 use crate::input;
@@ -30,7 +31,7 @@ pub(crate) struct Derive {
     #[arg(long)]
     name: String,
     /// Algorithm of the new key
-    #[arg(short, long, required_unless_present = "bytes")]
+    #[arg(short, long, required_unless_present = "bytes", value_parser = algorithm)]
     algorithm: Option<String>,
     /// Derive a secret of so many bytes instead, which is no key
     #[arg(long, value_name = "COUNT", conflicts_with = "algorithm")]
@@ -39,14 +40,32 @@ pub(crate) struct Derive {
     #[arg(long, value_enum, default_value_t = Method::Hkdf)]
     method: Method,
     /// Hash; the default is sha256
-    #[arg(long, value_name = "HASH")]
-    hash: Option<String>,
+    #[arg(long, value_enum)]
+    hash: Option<Hash>,
+    /// Function of SP 800-108; the default is hmac
+    #[arg(long, value_enum)]
+    prf: Option<Prf>,
     /// Salt, in hexadecimal
     #[arg(long, value_name = "HEX", value_parser = unhexed)]
     salt: Option<Bytes>,
     /// What the new key is bound to, in hexadecimal
     #[arg(long, value_name = "HEX", value_parser = unhexed)]
     info: Option<Bytes>,
+    /// What is authenticated (hmac) or encrypted (encrypt), in hexadecimal
+    #[arg(long, value_name = "HEX", value_parser = unhexed)]
+    data: Option<Bytes>,
+    /// Mode of the cipher (encrypt)
+    #[arg(long, value_enum)]
+    mode: Option<Mode>,
+    /// IV of the cipher (encrypt), in hexadecimal
+    #[arg(long, value_name = "HEX", value_parser = unhexed)]
+    iv: Option<Bytes>,
+    /// How the last block is filled up (encrypt by cbc); the default is pkcs7
+    #[arg(long, value_enum)]
+    padding: Option<BlockPadding>,
+    /// Use this version of the key; the default is the newest
+    #[arg(long, value_name = "NUMBER")]
+    key_version: Option<u32>,
     /// Rounds of pbkdf2
     #[arg(long, value_name = "COUNT")]
     iterations: Option<u32>,
@@ -62,6 +81,9 @@ pub(crate) struct Derive {
     /// Let it leave the server, wrapped by another key
     #[arg(long)]
     exportable: bool,
+    /// Let it leave in the clear as well
+    #[arg(long, requires = "exportable")]
+    plain_export: bool,
 }
 
 /// How a key is derived.
@@ -79,6 +101,26 @@ enum Method {
     Pbkdf2,
     /// Agreement with another side's public key
     Ecdh,
+    /// The beginning of the hash of the key's bytes
+    Hash,
+    /// The beginning of an HMAC of --data under the key's bytes
+    Hmac,
+    /// The beginning of the ciphertext of --data
+    Encrypt,
+}
+
+/// A pseudorandom function.
+#[derive(Clone, Copy, ValueEnum)]
+enum Prf {
+    Hmac,
+    Cmac,
+}
+
+/// How data is encrypted to derive a key.
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    Cbc,
+    Ctr,
 }
 
 impl Derive {
@@ -98,13 +140,21 @@ impl Derive {
             "method": word(self.method),
             "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
             "exportable": self.exportable,
+            "sensitive": !self.plain_export,
         });
+        let base64 = |bytes: Option<Bytes>| bytes.map(|bytes| STANDARD.encode(bytes).into());
         let given = [
             ("algorithm", self.algorithm.map(Into::into)),
             ("bytes", self.bytes.map(Into::into)),
-            ("hash", self.hash.map(Into::into)),
-            ("salt", self.salt.map(|salt| STANDARD.encode(salt).into())),
-            ("info", self.info.map(|info| STANDARD.encode(info).into())),
+            ("hash", self.hash.map(|hash| word(hash).into())),
+            ("prf", self.prf.map(|prf| word(prf).into())),
+            ("salt", base64(self.salt)),
+            ("info", base64(self.info)),
+            ("data", base64(self.data)),
+            ("mode", self.mode.map(|mode| word(mode).into())),
+            ("iv", base64(self.iv)),
+            ("padding", self.padding.map(|padding| word(padding).into())),
+            ("version", self.key_version.map(Into::into)),
             ("iterations", self.iterations.map(Into::into)),
             ("peer", peer.map(Into::into)),
             ("usage", self.usage.map(Into::into)),

@@ -12,6 +12,7 @@ use keyreeve_server::offline::stream::{self, StreamError};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::cipher::Cipher;
 use super::{Session, Streams, name_and_value, required};
 use crate::client::{Data, Made, segment, with_query};
 use crate::errors::{Failure, Kind, Result};
@@ -25,7 +26,8 @@ const EXAMPLES: &str = "\
 Examples:
   keyreeve encrypt demo --in letter.txt --out letter.enc --context customer=42
   tar c photos | keyreeve encrypt demo > photos.tar.enc
-  echo hello | keyreeve encrypt demo > greeting.enc";
+  echo hello | keyreeve encrypt demo > greeting.enc
+  echo hello | keyreeve encrypt demo --mode gcm > bare.enc     for other software; the IV is told on stderr";
 
 /// Encrypt data with a key, raw bytes in and out.
 ///
@@ -44,6 +46,8 @@ pub(crate) struct Encrypt {
     key_version: Option<u32>,
     #[command(flatten)]
     streams: Streams,
+    #[command(flatten)]
+    cipher: Cipher,
 }
 
 /// What a ciphertext is bound to.
@@ -62,7 +66,7 @@ impl Encrypt {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         // JSON is for small data, and nothing is read for a line of curl.
         let is_small = self.streams.input.is_none() && session.prints_curl;
-        if session.format == Format::Json || is_small {
+        if session.format == Format::Json || is_small || self.cipher.is_bare() {
             let data = session.data(self.streams.input.as_deref())?;
             return self.as_envelope(session, &data);
         }
@@ -86,10 +90,11 @@ impl Encrypt {
 
     /// Has the server encrypt it.
     fn as_envelope(&self, session: &Session, data: &Data) -> Result<()> {
-        let mut query = self.binding.query();
+        let mut query = [self.binding.query(), self.cipher.query()].concat();
         query.extend(self.key_version.map(|version| ("version", version.to_string())));
         let path = with_query(&format!("/v1/keys/{}/encrypt", segment(&self.name)), &query);
         let made = session.client()?.post_bytes(&path, data)?;
+        let made = if session.format == Format::Table { self.cipher.whole(made) } else { made };
         write_made(session, &self.streams, "ciphertext", &made, Audience::Umask)
     }
 
@@ -159,7 +164,12 @@ pub(super) fn write_made(
     match session.format {
         Format::Table => output::bytes(&made.bytes, streams.out.as_deref(), audience),
         Format::Json => {
-            let value = json!({ field: STANDARD.encode(&made.bytes), "version": made.version });
+            let mut value = json!({ field: STANDARD.encode(&made.bytes), "version": made.version });
+            for (field, bytes) in [("iv", &made.iv), ("tag", &made.tag)] {
+                if let Some(bytes) = bytes {
+                    value[field] = STANDARD.encode(bytes).into();
+                }
+            }
             output::bytes(output::json_text(&value).as_bytes(), streams.out.as_deref(), audience)
         }
     }

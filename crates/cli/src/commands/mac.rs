@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{Session, hexadecimal, unhexed};
+use super::{Session, hexadecimal, unhexed, word};
 use crate::client::{segment, with_query};
 use crate::errors::{Failure, Kind, Result};
 use crate::output::{self, Format};
@@ -28,12 +28,25 @@ pub(crate) struct Mac {
     /// Verify this MAC, in hexadecimal: prints `valid` or `not valid`
     #[arg(long, value_name = "HEX", value_parser = unhexed)]
     verify: Option<Bytes>,
+    /// Kind of MAC; the default is the key's own, with an AES key cmac
+    #[arg(short, long, value_enum, ignore_case = true)]
+    algorithm: Option<Algorithm>,
     /// Use this version of the key; the default is the newest, and to verify each, newest first
     #[arg(long, value_name = "NUMBER")]
     key_version: Option<u32>,
     /// Read the data from this file instead of stdin
     #[arg(long = "in", value_name = "FILE")]
     input: Option<PathBuf>,
+}
+
+/// A kind of MAC.
+#[derive(Clone, Copy, ValueEnum)]
+enum Algorithm {
+    /// With an AES key, SP 800-38B
+    Cmac,
+    HmacSha256,
+    HmacSha384,
+    HmacSha512,
 }
 
 /// Bytes that a flag gives.
@@ -46,6 +59,7 @@ impl Mac {
     /// `Verification` where the MAC is not valid; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let mut query = Vec::new();
+        query.extend(self.algorithm.map(|algorithm| ("algorithm", word(algorithm))));
         query.extend(self.key_version.map(|version| ("version", version.to_string())));
         query.extend(self.verify.as_ref().map(|mac| ("mac", STANDARD.encode(mac))));
         let below = if self.verify.is_some() { "mac/verify" } else { "mac" };

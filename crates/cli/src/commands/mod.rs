@@ -5,6 +5,7 @@ mod bench;
 mod bundle;
 mod cell;
 mod certificate;
+mod cipher;
 mod client;
 mod completions;
 mod config;

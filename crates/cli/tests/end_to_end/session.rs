@@ -131,6 +131,7 @@ macro_rules! sessions {
 }
 
 sessions! {
+    algorithms
     backup
     bundle
     clients_and_grants

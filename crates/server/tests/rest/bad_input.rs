@@ -177,6 +177,14 @@ async fn an_argument_that_would_count_for_nothing_is_refused() {
         ("GET", "/v1/status?", "", 200),
         ("GET", "/health/live?colour=red", "", 400),
         ("DELETE", "/v1/aliases/a?colour=red", "", 400),
+        ("GET", "/v1/keys?limit=1000", "", 200),
+        ("GET", "/v1/keys?limit=1001", "", 400),
+        ("GET", "/v1/objects?limit=0", "", 400),
+        ("GET", "/v1/aliases?limit=1001", "", 400),
+        ("GET", "/v1/journal?limit=5000", "", 400),
+        ("GET", "/v1/clients?limit=0", "", 400),
+        ("GET", "/v1/tokens?limit=1001", "", 400),
+        ("GET", "/v1/erasures?limit=1001", "", 400),
     ];
     for (method, path, body, status) in cases {
         let request = Request::builder().method(method).uri(path).header("content-type", "application/json");

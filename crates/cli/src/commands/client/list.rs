@@ -1,41 +1,26 @@
 //! `keyreeve client list`.
 
-use std::ops::ControlFlow;
-
 use clap::Args;
 use serde_json::Value;
 
 use crate::commands::{Session, text};
 use crate::errors::Result;
-use crate::output::{self, Format};
+use crate::listing::Listing;
 
-/// Clients in one page, which is one entry of the journal.
-const PAGE_CLIENTS: usize = 1000;
-
-/// List clients with their certificates and tokens: all pages, by name.
+/// List clients with their certificates and tokens, by name.
 #[derive(Args)]
 pub(crate) struct List {}
 
 impl List {
-    /// Asks for all pages and prints them.
+    /// Asks page by page and prints as it goes.
     ///
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let mut clients = Vec::new();
-        let query = [("limit", PAGE_CLIENTS.to_string())];
-        session.client()?.pages("/v1/clients", None, &query, "clients", |client| {
-            clients.push(client);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        if session.format == Format::Json {
-            return output::json(&clients.into());
-        }
-        let rows: Vec<_> = clients.iter().flat_map(rows).collect();
-        output::table(
-            &["name", "roles", "client revoked", "credential", "serial", "expires", "revoked"],
-            &rows,
-        )
+        let headings = ["name", "roles", "client revoked", "credential", "serial", "expires", "revoked"];
+        let (path, field) = ("/v1/clients", "clients");
+        let listing = Listing { path, field, query: Vec::new(), headings: &headings, limit: None };
+        listing.print(&mut session.client()?, session.format, |_| true, rows)
     }
 }
 

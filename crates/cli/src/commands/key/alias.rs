@@ -1,17 +1,13 @@
 //! `keyreeve key alias`.
 
-use std::ops::ControlFlow;
-
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::segment;
 use crate::commands::{Session, text};
 use crate::errors::Result;
+use crate::listing::Listing;
 use crate::output::{self, Format};
-
-/// Aliases in one page, which is one entry of the journal.
-const PAGE_ALIASES: usize = 1000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,19 +53,11 @@ impl Alias {
     }
 
     fn list(self, session: &Session) -> Result<()> {
-        let mut query = vec![("limit", PAGE_ALIASES.to_string())];
-        query.extend(self.name.map(|name| ("key", name)));
-        let mut aliases = Vec::new();
-        session.client()?.pages("/v1/aliases", None, &query, "aliases", |alias| {
-            aliases.push(alias);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        if session.format == Format::Json {
-            return output::json(&aliases.into());
-        }
+        let query = self.name.map(|name| ("key", name)).into_iter().collect();
         let headings = ["alias", "key", "key_id"];
-        let rows: Vec<_> =
-            aliases.iter().map(|alias| headings.map(|field| text(alias, field)).to_vec()).collect();
-        output::table(&headings, &rows)
+        let listing =
+            Listing { path: "/v1/aliases", field: "aliases", query, headings: &headings, limit: None };
+        let row = |alias: &Value| vec![headings.map(|field| text(alias, field)).to_vec()];
+        listing.print(&mut session.client()?, session.format, |_| true, row)
     }
 }

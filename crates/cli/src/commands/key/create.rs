@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::print;
-use crate::commands::{Session, name_and_value};
+use crate::commands::{Session, algorithm, name_and_value};
 use crate::errors::Result;
 
 const EXAMPLES: &str = "\
@@ -35,7 +35,7 @@ pub(crate) struct Create {
     /// Its name, unique in the realm
     name: String,
     /// Its algorithm, one of those below
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = algorithm)]
     algorithm: String,
     /// What it may be used for: encrypt, decrypt, sign, verify, wrap, unwrap, mac, derive, agree; the default is what
     /// stands below
@@ -59,7 +59,8 @@ pub(crate) struct Create {
     /// How often every version of it may protect: encrypt, sign, make a MAC, wrap
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     uses_max: Option<u64>,
-    /// How many bytes every version of it may protect
+    /// How many bytes every version of it may protect; a file or a stream (`encrypt --in FILE`) counts the 32 of its data
+    /// key, whatever its length
     #[arg(long, value_name = "NUMBER", conflicts_with = "uses_max", value_parser = clap::value_parser!(u64).range(1..))]
     bytes_max: Option<u64>,
     /// Longest lease on it, for KMIP clients that keep a copy; the default is an hour

@@ -1,7 +1,7 @@
 //! `keyreeve key import`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,9 +9,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{path, print};
-use crate::commands::{KeyForm, Session, WrapAlgorithm, name_and_value, word};
+use crate::commands::{KeyForm, Session, WrapAlgorithm, algorithm, name_and_value, text, word};
 use crate::errors::{Failure, Result};
-use crate::input;
+use crate::{input, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub(crate) struct Import {
     #[arg(long, value_enum)]
     format: Option<KeyForm>,
     /// Its algorithm, where the form does not tell it
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = algorithm)]
     algorithm: Option<String>,
     /// It is wrapped, and this key of the server unwraps it
     #[arg(long, value_name = "KEY")]
@@ -45,7 +45,7 @@ pub(crate) struct Import {
     #[arg(long, value_enum, requires = "wrapped_with")]
     wrap_algorithm: Option<WrapAlgorithm>,
     /// It is the next version of a key that is there
-    #[arg(long, conflicts_with_all = ["algorithm", "usage", "tags", "exportable"])]
+    #[arg(long, conflicts_with_all = ["algorithm", "usage", "tags", "exportable", "reject_duplicates"])]
     as_version: bool,
     /// What it may be used for; the default is every use that fits the algorithm
     #[arg(long, value_delimiter = ',', value_name = "USE,...")]
@@ -59,6 +59,9 @@ pub(crate) struct Import {
     /// Let it leave in the clear as well
     #[arg(long, requires = "exportable")]
     plain_export: bool,
+    /// Refuse material that an object has already, or had before it was destroyed; without it that is told
+    #[arg(long)]
+    reject_duplicates: bool,
 }
 
 impl Import {
@@ -71,22 +74,38 @@ impl Import {
         let mut client = session.client()?;
         if self.as_version {
             let body = json!({ "material": material });
-            return print(session, &client.post(&path(&self.name, "/versions"), &body)?);
+            let answer = client.post(&path(&self.name, "/versions"), &body);
+            return show(session, &answer.map_err(|failure| self.hinted(failure))?);
         }
         let mut body = json!({
             "name": self.name,
             "material": material,
-            "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
+            "tags": self.tags.iter().cloned().collect::<BTreeMap<_, _>>(),
             "exportable": self.exportable,
             "sensitive": !self.plain_export,
+            "reject_duplicates": self.reject_duplicates,
         });
-        let given = [("algorithm", self.algorithm.map(Value::from)), ("usage", self.usage.map(Value::from))];
+        let given = [
+            ("algorithm", self.algorithm.clone().map(Value::from)),
+            ("usage", self.usage.clone().map(Value::from)),
+        ];
         for (field, value) in given {
             if let Some(value) = value {
                 body[field] = value;
             }
         }
-        print(session, &client.post("/v1/keys", &body)?)
+        show(session, &client.post("/v1/keys", &body).map_err(|failure| self.hinted(failure))?)
+    }
+
+    /// A key that cannot be read may be in a form that others know.
+    fn hinted(&self, failure: Failure) -> Failure {
+        match (failure.code(), self.format) {
+            (Some("invalid_field"), None | Some(KeyForm::Pem)) if self.wrapped_with.is_none() => {
+                let file = self.from.display();
+                failure.with_hint(&format!("`openssl pkey -in {file}` writes a private key as PKCS#8 in PEM"))
+            }
+            _ => failure,
+        }
     }
 
     /// As the API takes it. Holds a secret.
@@ -102,6 +121,9 @@ impl Import {
                 return Err(Failure::usage(text));
             }
         };
+        if matches!(form, KeyForm::Pem) {
+            refuse_other_pem(&bytes, &self.from)?;
+        }
         let wrong = |what: &str| Failure::usage(format!("{} is no {what}", self.from.display()));
         let data: Value = match form {
             _ if self.wrapped_with.is_some() => STANDARD.encode(&bytes).into(),
@@ -118,4 +140,36 @@ impl Import {
         }
         Ok(material)
     }
+}
+
+/// Prints the key, and says whose material it is.
+fn show(session: &Session, key: &Value) -> Result<()> {
+    print(session, key)?;
+    match text(key, "duplicate_of") {
+        object if object.is_empty() => {}
+        object => output::message(&format!(
+            "this material is a duplicate: the object {object} has it, or had it; --reject-duplicates refuses that"
+        )),
+    }
+    Ok(())
+}
+
+/// PEM that holds no key in the clear, which another program may turn into one.
+fn refuse_other_pem(pem: &[u8], file: &Path) -> Result<()> {
+    let has = |text: &str| pem.windows(text.len()).any(|window| window == text.as_bytes());
+    let file = file.display();
+    if has("-----BEGIN ENCRYPTED PRIVATE KEY-----") || has("Proc-Type: 4,ENCRYPTED") {
+        let text = format!(
+            "{file} is encrypted with a passphrase: `openssl pkey -in {file}` asks for it and writes the key"
+        );
+        return Err(Failure::usage(text));
+    }
+    if has("-----BEGIN CERTIFICATE-----") {
+        let text = format!(
+            "{file} is a certificate: `keyreeve object add --type certificate` keeps it, and `openssl x509 -in {file} \
+             -noout -pubkey` writes its public key"
+        );
+        return Err(Failure::usage(text));
+    }
+    Ok(())
 }

@@ -86,7 +86,11 @@ pub(super) fn print(session: &Session, key: &Value) -> Result<()> {
         return output::json(key);
     }
     let fields = ["name", "id", "algorithm", "state", "owner", "created", "usage", "exportable", "tags"];
-    output::pairs(&fields.map(|field| (field, text(key, field))))?;
+    // A certificate has no algorithm of its own.
+    let has = |field: &&str| *field != "algorithm" || !text(key, field).is_empty();
+    output::pairs(
+        &fields.into_iter().filter(has).map(|field| (field, text(key, field))).collect::<Vec<_>>(),
+    )?;
     output::line("")?;
     let versions = key.get("versions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let mut headings = vec!["version", "state", "created", "activated", "deactivated", "destroyed"];

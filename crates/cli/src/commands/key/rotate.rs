@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{path, print};
 use crate::commands::Session;
-use crate::errors::Result;
+use crate::errors::{Failure, Result};
 
 /// Give a key a new version, which protects from now on; the older ones still decrypt and verify.
 ///
@@ -22,6 +22,19 @@ impl Rotate {
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        print(session, &session.client()?.post(&path(&self.name, "/rotate"), &json!({}))?)
+        let rotated = session.client()?.post(&path(&self.name, "/rotate"), &json!({}));
+        print(session, &rotated.map_err(|failure| self.hinted(failure))?)
+    }
+
+    /// What the server has not made it cannot make anew.
+    fn hinted(&self, failure: Failure) -> Failure {
+        match failure.code() {
+            Some("wrong_usage") => failure.with_hint(&format!(
+                "`keyreeve key import {0} --as-version` and, of secrets, certificates and opaque objects, `keyreeve object add \
+                 {0} --as-version` bring a new version",
+                self.name
+            )),
+            _ => failure,
+        }
     }
 }

@@ -1,18 +1,14 @@
 //! `keyreeve object list`.
 
-use std::ops::ControlFlow;
-
 use clap::Args;
+use serde_json::Value;
 
 use super::Type;
 use crate::commands::{Session, text, word};
 use crate::errors::Result;
-use crate::output::{self, Format};
+use crate::listing::Listing;
 
-/// Objects in one page, which is one entry of the journal.
-const PAGE_OBJECTS: usize = 1000;
-
-/// List secrets, certificates and opaque objects that you may see: all pages, by name.
+/// List secrets, certificates and opaque objects that you may see, by name.
 #[derive(Args)]
 pub(crate) struct List {
     /// Only these
@@ -24,25 +20,17 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Asks for all pages and prints them.
+    /// Asks page by page and prints as it goes.
     ///
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let mut query = vec![("limit", PAGE_OBJECTS.to_string())];
-        query.extend(self.kind.map(|kind| ("type", word(kind))));
+        let mut query: Vec<_> = self.kind.map(|kind| ("type", word(kind))).into_iter().collect();
         query.extend(self.tags.into_iter().map(|tag| ("tag", tag)));
-        let mut objects = Vec::new();
-        session.client()?.pages("/v1/objects", None, &query, "objects", |object| {
-            objects.push(object);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        if session.format == Format::Json {
-            return output::json(&objects.into());
-        }
         let headings = ["name", "type", "state", "version", "owner", "created", "tags"];
-        let rows: Vec<_> =
-            objects.iter().map(|object| headings.map(|field| text(object, field)).to_vec()).collect();
-        output::table(&headings, &rows)
+        let listing =
+            Listing { path: "/v1/objects", field: "objects", query, headings: &headings, limit: None };
+        let row = |object: &Value| vec![headings.map(|field| text(object, field)).to_vec()];
+        listing.print(&mut session.client()?, session.format, |_| true, row)
     }
 }

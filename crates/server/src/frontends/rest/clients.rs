@@ -22,12 +22,9 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::answer;
 use super::errors::{Problem, Result};
-use super::request::{Arguments, Authenticated, Base64, Body, Segments};
+use super::request::{Arguments, Authenticated, Base64, Body, Segments, page_limit};
 use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT, Enrolled};
 use crate::authn::token;
-
-/// Clients in a page where nobody says how many.
-const LIMIT_DEFAULT: usize = 100;
 
 /// What certificate is wanted. Holds a secret.
 struct Wanted {
@@ -88,6 +85,7 @@ pub(super) async fn add(
 #[serde(deny_unknown_fields)]
 pub(super) struct ListArguments {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
 }
 
@@ -97,7 +95,7 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Arguments(ListArguments { after, limit }): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
-    let limit = limit.unwrap_or(LIMIT_DEFAULT).clamp(1, 1000);
+    let limit = page_limit(limit)?;
     let listed = api.execute(&caller, ListPrincipals { after, limit, only: None }).await?;
     let next = listed.last().filter(|_| listed.len() == limit).map(|last| last.principal.name.clone().into());
     Ok(answer::page("clients", listed.iter().map(client).collect(), next))

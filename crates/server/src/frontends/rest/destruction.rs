@@ -27,11 +27,8 @@ use tokio::time::{Instant, sleep};
 
 use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
-use super::request::{Arguments, Authenticated, Body, NamedKey, Segments, cursor};
+use super::request::{Arguments, Authenticated, Body, NamedKey, Segments, cursor, page_limit};
 use super::{Api, answer};
-
-/// Erasures in a page where nobody says how many.
-const LIMIT_DEFAULT: usize = 100;
 
 /// Seconds that one request waits for an erasure, at most.
 const WAIT_SECONDS_MAX: u64 = 60;
@@ -136,6 +133,7 @@ fn pending(erasures: &[ErasureStatus]) -> Vec<ErasureId> {
 #[serde(deny_unknown_fields)]
 pub(super) struct ListArguments {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
 }
 
@@ -146,7 +144,7 @@ pub(super) async fn list(
     Arguments(arguments): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
     let after = arguments.after.as_deref().map(cursor).transpose()?;
-    let list = ListErasures { after, limit: arguments.limit.unwrap_or(LIMIT_DEFAULT) };
+    let list = ListErasures { after, limit: page_limit(arguments.limit)? };
     let page = api.execute(&caller, list).await?;
     let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
     let troubles = api.backups.store().troubles();

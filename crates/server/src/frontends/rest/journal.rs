@@ -20,16 +20,14 @@ use super::Api;
 use super::answer;
 use super::errors::{Code, Problem, Result};
 use super::feed::{Feed, Format, Line, Place};
-use super::request::{Arguments, Authenticated};
-
-/// Entries in a page where nobody says how many.
-const LIMIT_DEFAULT: usize = 100;
+use super::request::{Arguments, Authenticated, page_limit};
 
 /// Query of `show`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Show {
     after: Option<u64>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
     key: Option<String>,
     realm: Option<String>,
@@ -80,7 +78,7 @@ pub(super) async fn show(
             [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
         return Ok((headers, feed.start()).into_response());
     }
-    let (after, limit) = (Lsn(show.after.unwrap_or(0)), show.limit.unwrap_or(LIMIT_DEFAULT));
+    let (after, limit) = (Lsn(show.after.unwrap_or(0)), page_limit(show.limit)?);
     let page = api.execute(&caller, ReadJournal { after, limit, filter }).await?;
     let entries = page.entries.iter().map(entry_json).collect();
     Ok(answer::page("entries", entries, page.next.map(|lsn| lsn.0.into())).into_response())

@@ -40,9 +40,6 @@ use super::material::Material;
 use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
 use crate::reason::told;
 
-/// Keys in a page where nobody says how many.
-const LIMIT_DEFAULT: usize = 100;
-
 /// Body of `create`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -149,6 +146,7 @@ pub(super) fn checked(policy: KeyPolicy) -> Result<KeyPolicy> {
 #[serde(default)]
 pub(super) struct ListArguments {
     after: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
     /// `NAME=VALUE`; may be repeated.
     tag: Vec<String>,
@@ -170,7 +168,7 @@ impl ListArguments {
         };
         Ok(ListKeys {
             after: self.after.as_deref().map(request::cursor).transpose()?,
-            limit: self.limit.unwrap_or(LIMIT_DEFAULT),
+            limit: request::page_limit(self.limit)?,
             tags: self.tag.iter().map(tag).collect::<Result<_>>()?,
             types: Some(self.r#type.as_deref().map_or(Ok(types), |word| types_of_word(types, word))?),
             state: self.state.as_deref().map(state).transpose()?,

@@ -21,9 +21,6 @@ use super::conditional::{Change, KeyAnswer};
 use super::errors::Result;
 use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
 
-/// Aliases in a page where nobody says how many.
-const LIMIT_DEFAULT: usize = 100;
-
 /// Tags that one request changes: all that a key may have go, and as many come.
 const TAGS_CHANGED_MAX: usize = 128;
 
@@ -50,6 +47,7 @@ pub(super) async fn change(
 pub(super) struct AliasesArguments {
     key: Option<String>,
     after: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
 }
 
@@ -62,7 +60,7 @@ pub(super) async fn aliases(
     let list = ListAliases {
         key: key.map(Reference::text),
         after: after.as_deref().map(request::cursor).transpose()?,
-        limit: limit.unwrap_or(LIMIT_DEFAULT),
+        limit: request::page_limit(limit)?,
     };
     let page = api.execute(&caller, list).await?;
     let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());

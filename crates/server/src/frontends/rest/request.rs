@@ -39,6 +39,22 @@ const FIELDS_MAX: usize = 64;
 /// Pairs that an encryption context has at most.
 const CONTEXT_MAX: usize = 256;
 
+/// Items in a page, where nobody says how many.
+const PAGE_ITEMS_DEFAULT: usize = 100;
+/// Items in a page, at most.
+const PAGE_ITEMS_MAX: usize = 1000;
+
+/// How many items a page has.
+///
+/// # Errors
+/// `Invalid` for none, and for more than 1,000.
+pub(super) fn page_limit(asked: Option<usize>) -> Result<usize> {
+    match asked.unwrap_or(PAGE_ITEMS_DEFAULT) {
+        limit @ 1..=PAGE_ITEMS_MAX => Ok(limit),
+        other => Err(Problem::invalid(format!("limit is 1 to {PAGE_ITEMS_MAX}, not {other}"))),
+    }
+}
+
 /// The caller, authenticated. Stands first among a handler's arguments, so that strangers' bodies are not even read.
 pub(super) struct Authenticated(pub(super) Caller);
 

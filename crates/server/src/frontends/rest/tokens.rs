@@ -17,11 +17,8 @@ use serde_json::{Value, json};
 use super::Api;
 use super::answer;
 use super::errors::{Problem, Result};
-use super::request::{Arguments, Authenticated, Body, Segments};
+use super::request::{Arguments, Authenticated, Body, Segments, page_limit};
 use crate::authn::token;
-
-/// Clients in a page where nobody says how many.
-const LIMIT_DEFAULT: usize = 100;
 
 /// Days that a token is valid at most.
 const DAYS_MAX: u16 = 3650;
@@ -74,6 +71,7 @@ pub(super) async fn create(
 pub(super) struct ListArguments {
     client: Option<String>,
     after: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
 }
 
@@ -83,7 +81,7 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Arguments(ListArguments { client, after, limit }): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
-    let limit = limit.unwrap_or(LIMIT_DEFAULT).clamp(1, 1000);
+    let limit = page_limit(limit)?;
     let is_one = client.is_some();
     let listed = api.execute(&caller, ListPrincipals { after, limit, only: client }).await?;
     let last = listed.last().filter(|_| listed.len() == limit && !is_one);
