@@ -36,17 +36,19 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// Pause between two lines in the log.
 const LOG_PAUSE: Duration = Duration::from_secs(5);
 
-/// What a rebuild does now.
+/// What a rebuild, or a restore, does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RebuildPart {
-    /// Reading the journal; counted in entries.
+    /// Reading the journal, or what was archived of it; counted in entries.
     Entries,
     /// Making the rows by which records are found; counted in records, of at most so many.
     Records,
+    /// Opening everything that is sealed, at the end of a restore; counted in records.
+    Sealed,
 }
 
-/// How far a rebuild of the index has come.
+/// How far a rebuild of the index, or a restore, has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RebuildProgress {
     /// What it does.

@@ -16,8 +16,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test [--long] install what the tests need, then run every test; --long adds the slow ones
   fuzz [TARGET [INPUT]] [--seconds N]
                 run each fuzz target for a minute, or for so long; or replay an input
-  bench [--peer openbao]
-                load a server of its own and print the table of docs/performance.md; --peer beside a real OpenBao
+  bench [--peer openbao] [--keys N] [--seconds N]
+                load a server of its own for 5 or so many seconds a row and print the table of docs/performance.md, then
+                that of one with a million or so many keys (0: leave it out); --peer beside a real OpenBao
   ci            tidy, fmt, clippy, deny and test: what .ci/run runs";
 
 fn main() -> ExitCode {
@@ -28,8 +29,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(&root, test::Extent::Short),
         ["test", "--long"] => test::run(&root, test::Extent::Long),
         ["fuzz", arguments @ ..] => fuzz::run(&root, arguments),
-        ["bench"] => bench::run(&root, None),
-        ["bench", "--peer", peer] => bench::run(&root, Some(peer)),
+        ["bench", arguments @ ..] => bench::run(&root, arguments),
         ["ci"] => ci::run(&root),
         _ => Err(USAGE.to_owned()),
     });

@@ -1,6 +1,7 @@
 //! `keyreeve restore`.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use clap::Args;
 use keyreeve_server::offline::restore::{self, Wanted};
@@ -63,11 +64,12 @@ impl Restore {
             keep_new: self.keep_new,
             cell: self.cell.as_deref().map(address).transpose()?,
         };
-        let mut progress = None;
-        let mut begun = || progress = Some(Progress::of("restoring and verifying"));
-        let report = started(restore::restore(&wanted, &self.unlock.by(), &mut begun));
-        drop(progress);
-        let report = report?;
+        // Not before there is something to tell: until then a passphrase may be asked for.
+        let progress = OnceLock::new();
+        let told = Box::new(move |doing, done, total| {
+            progress.get_or_init(Progress::counted).count(doing, done, total);
+        });
+        let report = started(restore::restore(&wanted, &self.unlock.by(), told))?;
         if session.format == Format::Json {
             output::json(&report)?;
         } else {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use keyreeve_store::{RebuildPart, Store};
+use keyreeve_store::{OnRebuild, RebuildPart, Store};
 use serde_json::{Value, json};
 
 use super::restore::UnlockBy;
@@ -27,13 +27,19 @@ pub fn rebuild(dir: &Path, by: &UnlockBy<'_>, told: OnProgress) -> Result<Value,
     let kinds = status(&config)?.unlocked_by;
     let unlock = unlock(&by.files, by.root_key.as_deref(), &kinds, by.ask)?;
     let mut options = store_options(&config, crypto()?);
-    options.on_rebuild = Arc::new(move |progress| {
+    options.on_rebuild = telling(told);
+    let rebuilt = Store::rebuild_index_offline(&options, &unlock)?;
+    Ok(json!({ "lsn": rebuilt.lsn, "entries": rebuilt.entries, "records": rebuilt.records }))
+}
+
+/// What the store tells, in words.
+pub(super) fn telling(told: OnProgress) -> OnRebuild {
+    Arc::new(move |progress| {
         let doing = match progress.part {
             RebuildPart::Entries => "reading the journal",
             RebuildPart::Records => "indexing the records",
+            RebuildPart::Sealed => "opening every key",
         };
         told(doing, progress.done, progress.total);
-    });
-    let rebuilt = Store::rebuild_index_offline(&options, &unlock)?;
-    Ok(json!({ "lsn": rebuilt.lsn, "entries": rebuilt.entries, "records": rebuilt.records }))
+    })
 }

@@ -11,6 +11,7 @@ use keyreeve_store::restore::{Plan, PointInTime, Report, preview, restore as fil
 use keyreeve_store::{StoreError, Unlock};
 use serde_json::{Value, json};
 
+use super::index::{OnProgress, telling};
 use super::unlock::{Ask, unlock};
 use crate::config::{Config, Data, MemoryLock, UnlockFile};
 use crate::memory::protect;
@@ -59,27 +60,27 @@ pub struct Wanted {
     pub cell: Option<String>,
 }
 
-/// Restores, or tells what that would do. Gives what was restored, verified, taken back and left. `begun` is called once
-/// the root key is unlocked and the long work begins.
+/// Restores, or tells what that would do. Gives what was restored, verified, taken back and left. `told` learns how far it has
+/// come, for the first time when the root key is unlocked.
 ///
 /// # Errors
 /// `Value` for a point in time that is none; where the folder is not new, the target holds no backup, its root key does
 /// not open, or a key does not come back.
-pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>, begun: &mut dyn FnMut()) -> Result<Value, StartError> {
+pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>, told: OnProgress) -> Result<Value, StartError> {
     let to = wanted.to.as_deref().map_or(Ok(PointInTime::Latest), point)?;
     // A preview leaves nothing behind, and nothing where the restore shall go.
     let scratch = wanted.is_preview.then(|| scratch_beside(&wanted.into)).transpose()?;
     let into = scratch.as_ref().map_or(&*wanted.into, |scratch| scratch.path());
     let config = Config { data: Data { dir: into.to_owned() }, ..Config::default() };
-    let options = store_options(&config, crypto()?);
+    let mut options = store_options(&config, crypto()?);
+    options.on_rebuild = telling(told);
     let from = options.opener().open(&wanted.from).map_err(BackupError::from).map_err(StoreError::from)?;
     let unlock = by.unlock_at(&*from)?;
-    begun();
     make_dir(into)?;
     check_data_dir(into)?;
     let plan = Plan { from: &*from, to, keep_new: wanted.keep_new, cell: wanted.cell.clone() };
     let how = if wanted.is_preview { preview } else { fill };
-    Ok(told(&how(&options, &unlock, &plan)?, from.address(), &wanted.into))
+    Ok(report(&how(&options, &unlock, &plan)?, from.address(), &wanted.into))
 }
 
 /// A folder that only we read, on the file system that the restore would fill; removed when it is dropped.
@@ -99,7 +100,7 @@ fn point(text: &str) -> Result<PointInTime, StartError> {
     }
 }
 
-fn told(report: &Report, from: &str, into: &Path) -> Value {
+fn report(report: &Report, from: &str, into: &Path) -> Value {
     let preview = &report.preview;
     json!({
         "from": from,

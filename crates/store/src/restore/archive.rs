@@ -108,6 +108,9 @@ impl End {
     }
 }
 
+/// Learns which entry was reached on the way to which.
+pub(super) type Tell<'a> = &'a mut dyn FnMut(u64, u64);
+
 impl<'a> Archive<'a> {
     /// Looks at what the target has.
     pub(super) fn read(
@@ -173,12 +176,22 @@ impl<'a> Archive<'a> {
     }
 
     /// Loads the state at the end of a way into an engine; only records, no index rows.
-    pub(super) fn load(&self, way: &Way, engine: &dyn Engine) -> Result<End, BackupError> {
-        fill(engine, |loading| self.give(way, loading))
+    /// Also how many records it has, at most.
+    pub(super) fn load(
+        &self,
+        way: &Way,
+        engine: &dyn Engine,
+        tell: Tell<'_>,
+    ) -> Result<(End, u64), BackupError> {
+        fill(engine, |loading| {
+            let end = self.give(way, loading, tell)?;
+            Ok((end, loading.records()))
+        })
     }
 
     /// Gives the records of the state at the end of a way.
-    pub(super) fn give(&self, way: &Way, loading: &mut Loading) -> Result<End, BackupError> {
+    pub(super) fn give(&self, way: &Way, loading: &mut Loading, tell: Tell<'_>) -> Result<End, BackupError> {
+        tell(0, way.lsn.0);
         let mut end = End { lsn: Lsn(0), hash: [0; 32], time: Time(0), replayed: 0 };
         if let Some(lsn) = way.full {
             let fulls = self.fulls();
@@ -196,12 +209,16 @@ impl<'a> Archive<'a> {
             self.replay(piece, behind, way.lsn, give)
         };
         in_order(pieces, replay, |replayed| match replayed {
-            Replayed::Begin(piece, header) => end.go_on(&piece, &header, way.lsn),
+            Replayed::Begin(piece, header) => {
+                tell(end.lsn.0, way.lsn.0);
+                end.go_on(&piece, &header, way.lsn)
+            }
             Replayed::Entries(count, changes) => {
                 end.replayed += count;
                 Ok(changes.into_iter().try_for_each(|change| loading.change(change))?)
             }
         })?;
+        tell(end.lsn.0, way.lsn.0);
         Ok(end)
     }
 

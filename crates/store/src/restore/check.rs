@@ -28,11 +28,17 @@ pub struct Verified {
     pub opened: u64,
 }
 
-/// Verifies everything. `skip`: also lets usage limits skip what the lost machine may have spent.
+/// Verifies everything; `tell` learns how many records are done. `skip`: also lets usage limits skip what the lost machine may
+/// have spent.
 ///
 /// # Errors
 /// `Internal`, naming the first thing that is wrong.
-pub(super) fn verify_all(state: &State, sealer: &dyn Sealer, skip: bool) -> Result<Verified> {
+pub(super) fn verify_all(
+    state: &State,
+    sealer: &dyn Sealer,
+    skip: bool,
+    tell: &mut dyn FnMut(u64),
+) -> Result<Verified> {
     let checker = Checker { state, sealer, skip };
     let mut pages = Pages::new(&*state.engine);
     let pages = std::iter::from_fn(|| pages.next().transpose());
@@ -44,6 +50,7 @@ pub(super) fn verify_all(state: &State, sealer: &dyn Sealer, skip: bool) -> Resu
     in_order(pages, check, |checked| {
         verified.records += checked.verified.records;
         verified.opened += checked.verified.opened;
+        tell(verified.records);
         skipped.extend(checked.skipped);
         if skipped.len() >= CHANGES_MAX { state.change(std::mem::take(&mut skipped)) } else { Ok(()) }
     })?;

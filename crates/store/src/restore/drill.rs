@@ -67,7 +67,7 @@ impl Store {
         let Pieces { crypto, keys } = shared.source.pieces.clone();
         let archive = Archive::read(target, store, crypto.clone(), keys).map_err(shipper::told)?;
         let head = archive.head().map_err(shipper::told)?;
-        let end = archive.load(&head, &*scratch).map_err(shipper::told)?;
+        let (end, _) = archive.load(&head, &*scratch, &mut |_, _| {}).map_err(shipper::told)?;
         index_all(&*scratch, &mut |_| {})?;
         let index = Arc::new(Index::new(scratch.clone(), CACHE_BYTES_MAX));
         let state = State { store, crypto, engine: scratch, index, lsn: Lsn(end.lsn.0) };
@@ -84,8 +84,11 @@ impl Store {
             _ => None,
         };
         let verified = match (&epoch, own) {
-            (Some(epoch), _) => verify_all(&state, &*state.sealer(self.root.root(), Some(epoch))?, false)?,
-            (None, _) => verify_all(&state, &*self.sealer(), false)?,
+            (Some(epoch), _) => {
+                let sealer = state.sealer(self.root.root(), Some(epoch))?;
+                verify_all(&state, &*sealer, false, &mut |_| {})?
+            }
+            (None, _) => verify_all(&state, &*self.sealer(), false, &mut |_| {})?,
         };
         let (compared, differences) = self.compare(&state)?;
         Ok(DrillReport {

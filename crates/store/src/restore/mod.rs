@@ -60,6 +60,7 @@ use crate::{
     index::{Index, checkpoint::Checkpoint},
     journal::Identity,
     options::{EngineChoice, StoreError, StoreOptions},
+    rebuild::{RebuildPart, RebuildProgress},
     recovery::{self, StoreFile},
     sealing::{RootFile, RootKey, Unlock, cells::FileCell},
 };
@@ -172,7 +173,7 @@ pub(crate) fn load_base(
         Arc::new(RootArchiveKeys { crypto: options.crypto.clone(), store: place.store, root: root.clone() });
     let base = base(options)?;
     let archive = Archive::read(&*base, place.store, options.crypto.clone(), keys)?;
-    archive.give(&Way::full(place.timeline, file.base()), loading).map(drop)
+    archive.give(&Way::full(place.timeline, file.base()), loading, &mut |_, _| {}).map(drop)
 }
 
 /// Opens the cell that a plan names: a file, or the cell of a target.
@@ -232,7 +233,7 @@ impl<'a> Source<'a> {
         let wanted = self.archive.at(&self.head, plan.to)?;
         let engine = recovery::open_engine(options)?;
         let mut durations = Durations::default();
-        let (state, end) = self.load(options, &self.head, engine, &mut durations)?;
+        let (state, end, records) = self.load(options, &self.head, engine, &mut durations)?;
         let entries = self.cell_entries(options, plan, &state)?;
         let epoch = match state.head().map_err(failed)? {
             None => None,
@@ -243,7 +244,7 @@ impl<'a> Source<'a> {
         if plan.to != PointInTime::Latest {
             let scratch = Scratch::open(options)?;
             let watch = Watch::start(options);
-            reached = self.archive.load(&wanted, &*scratch.engine)?;
+            (reached, _) = self.archive.load(&wanted, &*scratch.engine, &mut |_, _| {})?;
             durations.load_ms += watch.ms();
             preview =
                 merging::merge(&*scratch.engine, &state, &*sealer, plan.keep_new, write).map_err(failed)?;
@@ -251,7 +252,8 @@ impl<'a> Source<'a> {
         }
         let skip = write && !breaks(Fault::CountersFromPast);
         let watch = Watch::start(options);
-        let verified = check::verify_all(&state, &*sealer, skip).map_err(failed)?;
+        let mut sealed = |done| self.tell(options, RebuildPart::Sealed, done, records);
+        let verified = check::verify_all(&state, &*sealer, skip, &mut sealed).map_err(failed)?;
         durations.verify_ms = watch.ms();
         let seen = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
         let timeline = timeline::next(options, plan.from, &state, (self.head.timeline, seen))?;
@@ -277,23 +279,29 @@ impl<'a> Source<'a> {
         Ok(Restored { state, end, timeline, report })
     }
 
-    /// Loads the state at the end of a way, with its index rows.
+    fn tell(&self, options: &StoreOptions, part: RebuildPart, done: u64, total: u64) {
+        (options.on_rebuild)(RebuildProgress { part, done, total });
+    }
+
+    /// Loads the state at the end of a way, with its index rows; also how many records it has.
     fn load(
         &self,
         options: &StoreOptions,
         way: &Way,
         engine: Arc<dyn Engine>,
         durations: &mut Durations,
-    ) -> Result<(State, End), StoreError> {
+    ) -> Result<(State, End, u64), StoreError> {
         let watch = Watch::start(options);
-        let end = self.archive.load(way, &*engine)?;
+        let mut entries = |done, total| self.tell(options, RebuildPart::Entries, done, total);
+        let (end, put) = self.archive.load(way, &*engine, &mut entries)?;
         durations.load_ms += watch.ms();
         let watch = Watch::start(options);
-        index_all(&*engine, &mut |_| {}).map_err(StoreError::Restore)?;
+        let mut indexed = |done| self.tell(options, RebuildPart::Records, done, put);
+        let records = index_all(&*engine, &mut indexed).map_err(StoreError::Restore)?;
         durations.index_ms = watch.ms();
         let index = Arc::new(Index::new(engine.clone(), options.cache_bytes_max));
         let (crypto, lsn) = (options.crypto.clone(), Lsn(end.lsn.0));
-        Ok((State { store: self.store, crypto, engine, index, lsn }, end))
+        Ok((State { store: self.store, crypto, engine, index, lsn }, end, records))
     }
 
     /// What the cells hold that can be reached: the one that the plan names, or the target's own; and, where that is one

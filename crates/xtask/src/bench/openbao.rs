@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ pub(super) fn start(root: &Path, folder: &Path, steps: &mut Steps) -> Result<Pee
     let file = dir.join("config.hcl");
     fs::write(&file, config).map_err(|e| format!("{}: {e}", file.display()))?;
     let mut command = Command::new(&program);
-    command.arg("server").arg(format!("-config={}", file.display()));
+    command.arg("server").arg(format!("-config={}", file.display())).stdout(Stdio::null());
     let server = spawn(&mut command, &folder.join("openbao.log"))?;
     let bao = Bao { program, address: format!("https://{address}"), authority: path("ca.pem") };
     let made = wait_for("OpenBao", || {

@@ -42,7 +42,12 @@ impl Verify {
         let by = self.deep.then(|| self.unlock.by());
         // Not before there is something to tell: until then a passphrase may be asked for.
         let mut progress: Option<Progress> = None;
-        let mut told = |what: &str| progress.get_or_insert_with(|| Progress::of(what)).tell(what);
+        let mut objects = 0;
+        let mut told = |what: &str| {
+            objects += 1;
+            let text = format!("object {objects}: {what}");
+            progress.get_or_insert_with(|| Progress::of(&text)).tell(&text);
+        };
         let verified = started(backups::verify(&address(&self.from)?, by.as_ref(), &mut told));
         drop(progress);
         let verified = verified?;

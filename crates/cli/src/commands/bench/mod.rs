@@ -76,6 +76,9 @@ pub(crate) struct Bench {
     /// Address of KMIP [env: KEYREEVE_KMIP_ADDR]
     #[arg(long, value_name = "ADDRESS")]
     kmip_addr: Option<String>,
+    /// Leave the keys that --op create makes: what the house's bench grows a store with
+    #[arg(long, hide = true)]
+    keep: bool,
     /// Send the HTTP request in this file instead, to any server: what --peer of the house's bench does
     #[arg(long, value_name = "FILE", hide = true)]
     request: Option<std::path::PathBuf>,
@@ -102,7 +105,7 @@ impl Bench {
         }
         let mut run = Run::prepare(&self, session)?;
         let measured = run.measure(&self);
-        let cleaned = run.clean();
+        let cleaned = run.clean(self.keep);
         let measured = measured?;
         self.print(session, &measured)?;
         cleaned?;

@@ -86,7 +86,7 @@ impl Run {
         match run.planned(bench, &server) {
             Ok(plan) => run.plan = plan,
             Err(failure) => {
-                run.clean()?;
+                run.clean(false)?;
                 return Err(failure);
             }
         }
@@ -231,13 +231,16 @@ impl Run {
         Ok(Measured { server: server.tally, server_cpu_us, ceiling: beside.map(|side| side.tally) })
     }
 
-    /// Destroys all keys that were made.
+    /// Destroys all keys that were made; `keep`: but for those that bear no tag.
     ///
     /// # Errors
     /// As every request.
-    pub(super) fn clean(&mut self) -> Result<()> {
+    pub(super) fn clean(&mut self, keep: bool) -> Result<()> {
         let Some(keys) = &mut self.keys else { return Ok(()) };
         keys.destroy_tagged()?;
+        if keep {
+            return Ok(());
+        }
         let destroyed = Self::destroy_made(&self.peer, &self.plan, &keys.made);
         keys.made.clear();
         // What KMIP did not destroy goes by its name.
