@@ -42,6 +42,16 @@ struct Grown<'a> {
 /// # Errors
 /// Says what does not start, or which figure could not be had.
 pub(super) fn run(program: &Path, folder: &Path, asked: &Asked) -> Result<(), String> {
+    let (keys, figures) = figures(program, folder, asked)?;
+    println!("\n| with {keys} keys | measured | wanted with a million |\n|---|---|---|");
+    for ((name, wanted), figure) in ROWS.iter().zip(figures) {
+        println!("| {name} | {figure} | {wanted} |");
+    }
+    Ok(())
+}
+
+/// How many keys were made, and a figure for each row.
+fn figures(program: &Path, folder: &Path, asked: &Asked) -> Result<(u64, [String; ROWS.len()]), String> {
     let server = Server::start(program, folder, NAME)?;
     let mut grown = Grown { program, server, keys: 0, seconds: 0.0 };
     grown.grow_to(asked.keys.min(FEW_KEYS))?;
@@ -57,20 +67,18 @@ pub(super) fn run(program: &Path, folder: &Path, asked: &Asked) -> Result<(), St
     let (killed, opened) = (server.opening.as_secs_f64(), resident_mb(server.id())?);
     server.stop()?;
     let stopped = Server::start(program, folder, NAME)?.opening.as_secs_f64();
-    let figures = [
-        format!("{rate:.0}"),
-        format!("{among_few:.0}"),
-        format!("{among_all:.0} ({:.2} times)", among_all / among_few),
-        made.to_string(),
-        format!("{killed:.2}"),
-        opened.to_string(),
-        format!("{stopped:.2}"),
-    ];
-    println!("\n| with {keys} keys | measured | wanted with a million |\n|---|---|---|");
-    for ((name, wanted), figure) in ROWS.iter().zip(figures) {
-        println!("| {name} | {figure} | {wanted} |");
-    }
-    Ok(())
+    Ok((
+        keys,
+        [
+            format!("{rate:.0}"),
+            format!("{among_few:.0}"),
+            format!("{among_all:.0} ({:.2} times)", among_all / among_few),
+            made.to_string(),
+            format!("{killed:.2}"),
+            opened.to_string(),
+            format!("{stopped:.2}"),
+        ],
+    ))
 }
 
 impl Grown<'_> {
@@ -108,4 +116,30 @@ fn resident_mb(id: u32) -> Result<u64, String> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("its memory is not told")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse().map_err(|e| format!("its memory: {e}"))?;
     Ok(kib * 1024 / 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_store_is_grown_measured_and_opened_again() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let program = crate::bench::program(&root);
+        if !program.exists() {
+            println!("skipped: {} is not built; with the tests of all packages it is", program.display());
+            return;
+        }
+        let folder = std::env::temp_dir().join(format!("keyreeve-xtask-bench-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let asked = Asked { openbao: false, keys: 40, seconds: 0.1 };
+        let measured = figures(&program, &folder, &asked);
+        fs::remove_dir_all(&folder).unwrap();
+        let (keys, figures) = measured.unwrap();
+        assert!(keys >= 40);
+        for ((name, _), figure) in ROWS.iter().zip(figures) {
+            let number: f64 = figure.split(' ').next().unwrap().parse().unwrap();
+            assert!(number > 0.0, "{name}: {figure}");
+        }
+    }
 }
