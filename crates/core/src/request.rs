@@ -354,6 +354,7 @@ impl<'e> Context<'e> {
     /// # Errors
     /// `Destroyed` where the material is gone; the crypto port's where nothing can be computed with it.
     pub fn parsed(&mut self, object: &ManagedObject) -> Result<Arc<dyn ParsedKey>> {
+        refuse_valueless(object)?;
         let engine = self.engine;
         let (key, cold) = engine.parsed_key(object, || {
             let address = RecordKey::Material(object.id);
@@ -372,6 +373,7 @@ impl<'e> Context<'e> {
     /// # Errors
     /// `Destroyed` where it is gone.
     pub fn material(&mut self, object: &ManagedObject) -> Result<KeyMaterial> {
+        refuse_valueless(object)?;
         let sealed = sealed(self.get(RecordKey::Material(object.id))?, object)?;
         self.engine.open_material(object, &sealed)
     }
@@ -418,7 +420,7 @@ impl<'e> Context<'e> {
         object.revision = 1;
         object.format = material.format;
         check_attributes(&object)?;
-        if digest_is_public(object.object_type, material.bytes.len()) {
+        if digest_is_public(object.object_type, material.bytes.len()) && !object.is_valueless() {
             let value = self.crypto().hash(HashAlgorithm::Sha256, &[material.bytes.expose()])?;
             object.digests =
                 vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: material.format }];
@@ -617,6 +619,15 @@ fn sealed(record: Option<Arc<Record>>, object: &ManagedObject) -> Result<Arc<Sea
         }
         None => Err(Error::internal(format!("material of object {} is missing", object.id))),
     }
+}
+
+/// Nothing is computed with a key whose value is kept elsewhere.
+fn refuse_valueless(object: &ManagedObject) -> Result<()> {
+    if !object.is_valueless() {
+        return Ok(());
+    }
+    let public = "the value of this key is kept elsewhere: the attribute Key Value Location says where";
+    Err(Error::new(ErrorKind::Unsupported, public))
 }
 
 /// Digests of passwords, short keys and other guessable secrets are never kept: they could be searched for.

@@ -14,6 +14,7 @@ mod pairwise;
 mod registry;
 mod rng;
 mod selftest;
+mod sharing;
 mod software;
 pub mod stream;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::{aead, constant_time, hkdf, hmac};
 use keyreeve_core::{
     Error, Result, SecretBytes,
-    model::{Algorithm, HashAlgorithm, Kdf, KeyMaterial, KeySpec, ObjectType, UsageMask},
+    model::{Algorithm, HashAlgorithm, Kdf, KeyMaterial, KeySpec, ObjectType, Split, UsageMask},
     ports::{
         crypto::{Crypto, Generated, ParsedKey},
         rng::Rng,
@@ -19,7 +19,7 @@ use crate::{
     kdf, pairwise,
     registry::{self, Half, Source},
     rng::SystemRng,
-    selftest,
+    selftest, sharing,
 };
 
 /// The software implementation of the crypto port.
@@ -124,6 +124,14 @@ impl Crypto for SoftwareCrypto {
 
     fn derive(&self, secret: &[u8], kdf: &Kdf, bytes: usize) -> Result<SecretBytes> {
         kdf::derive(secret, kdf, bytes)
+    }
+
+    fn split(&self, secret: &[u8], split: &Split) -> Result<Vec<SecretBytes>> {
+        sharing::split(secret, split, self.rng.as_ref())
+    }
+
+    fn join(&self, parts: &[(u32, &[u8])], split: &Split) -> Result<SecretBytes> {
+        sharing::join(parts, split)
     }
 
     fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>> {

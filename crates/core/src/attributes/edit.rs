@@ -91,7 +91,7 @@ pub fn edit(object: &mut ManagedObject, edit: &AttributeEdit, now: Time) -> Resu
     let name = edit.name();
     let mut values = stored(object, name);
     check_allowed(object, edit, values.is_empty(), now)?;
-    let changed = match edit {
+    let mut changed = match edit {
         AttributeEdit::Add { value, .. } => {
             check_room(name, &values, value)?;
             values.push(value.clone());
@@ -120,6 +120,12 @@ pub fn edit(object: &mut ManagedObject, edit: &AttributeEdit, now: Time) -> Resu
         }
     };
     assign(object, name, values)?;
+    if !matches!(edit, AttributeEdit::Delete { .. })
+        && let Some(kept) = object.further.get(name).and_then(|values| values.get(changed.index))
+    {
+        // Some values are completed when they are kept (Usage Limits).
+        changed.value = kept.clone();
+    }
     check_dates(object)?;
     object.state = lifecycle::state_at(object, now);
     Ok(changed)

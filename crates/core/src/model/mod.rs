@@ -11,6 +11,7 @@ mod key;
 mod object;
 mod parameters;
 mod principal;
+mod split;
 mod state;
 mod time;
 mod usage;
@@ -25,12 +26,14 @@ pub use erasure::{
 };
 pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
 pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion, LEASE_SECONDS_DEFAULT};
+pub(crate) use object::is_valueless;
 pub use object::{
     Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, MaterialDigest, Name, ObjectType,
     Revocation, RevocationReason,
 };
 pub use parameters::{BlockCipherMode, CryptoParameters, MaskGenerator, PaddingMethod, SignatureScheme};
 pub use principal::{Credential, CredentialId, CredentialKind, Principal, Role};
+pub use split::{Split, SplitMethod};
 pub use state::State;
 pub use time::Time;
 pub use usage::UsageMask;

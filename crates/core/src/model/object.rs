@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::{
-    AttributeName, CryptoParameters, ErasureId, HashAlgorithm, KeyId, KeySpec, ObjectId, RealmId, State,
-    Time, UsageMask, Value,
+    AttributeKind, AttributeName, CryptoParameters, ErasureId, HashAlgorithm, KeyId, KeySpec, ObjectId,
+    RealmId, State, Time, UsageMask, Value,
 };
 use crate::secret::SecretBytes;
 
@@ -230,4 +230,18 @@ pub struct ManagedObject {
     /// MAC under a key derived from the material's KEK over revision and attributes, 32 bytes; empty once destroyed.
     #[serde(with = "serde_bytes")]
     pub mac: Vec<u8>,
+}
+
+impl ManagedObject {
+    /// True for a key that is known here, and whose value is kept elsewhere (KMIP Key Value Present and Key Value
+    /// Location).
+    pub fn is_valueless(&self) -> bool {
+        is_valueless(&self.further)
+    }
+}
+
+/// Whether these further attributes are those of a key whose value is kept elsewhere.
+pub(crate) fn is_valueless(further: &BTreeMap<AttributeName, Vec<Value>>) -> bool {
+    let name = AttributeName::Standard(AttributeKind::KeyValuePresent);
+    further.get(&name).is_some_and(|values| values[..] == [Value::Boolean(false)])
 }

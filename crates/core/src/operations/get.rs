@@ -80,9 +80,16 @@ impl Operation for Get {
         if !public_of_private {
             may_leave(&object, plain)?;
         }
+        if object.is_valueless() && !plain {
+            return Err(Error::new(ErrorKind::Unsupported, "there is no value here to be wrapped"));
+        }
         let material = self.encoded(context, &object, public_of_private)?;
         let (material, wrapped_by) = self.protected(context, material)?;
-        let object = if object.fresh && !self.public { first_given_out(context, &object)? } else { object };
+        let object = if object.fresh && !self.public && !object.is_valueless() {
+            first_given_out(context, &object)?
+        } else {
+            object
+        };
         if !self.public && !is_public(object.object_type) {
             context.count_export(object.id);
         }
@@ -131,6 +138,9 @@ impl Get {
                     ));
                 }
                 context.parsed(object)?.export(format)
+            }
+            _ if object.is_valueless() => {
+                Ok(KeyMaterial { format: object.format, bytes: SecretBytes::new(Vec::new()) })
             }
             _ => context.material(object),
         }

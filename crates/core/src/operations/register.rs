@@ -11,7 +11,7 @@ use super::{
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
-    model::{Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ObjectType, UsageMask},
+    model::{Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ObjectType, UsageMask, is_valueless},
     record::Record,
     request::{Context, Resolved, is_key},
 };
@@ -58,9 +58,13 @@ impl Operation for Register {
         // KMIP's Always Sensitive and Never Extractable tell of the attributes since registration, not of what was
         // before: they follow the template as for a created key.
         let object = self.template.object(place, fitting, context.now())?;
-        context.put_new(object, &self.material)?;
-        let digest = duplicates::digest(context, (self.object_type, spec), &self.material)?;
-        let duplicate_of = duplicates::note_import(context, digest, id, &self.policy)?;
+        let object = context.put_new(object, &self.material)?;
+        let duplicate_of = if object.is_valueless() {
+            None
+        } else {
+            let digest = duplicates::digest(context, (self.object_type, spec), &self.material)?;
+            duplicates::note_import(context, digest, id, &self.policy)?
+        };
         let version = KeyVersion { number: 1, primary: id, public: None };
         let name = claim_names(
             context,
@@ -100,7 +104,11 @@ impl Register {
     /// What the material is, and the uses that fit it. Keys that this server can compute with are validated; those of
     /// algorithms that it does not know are kept as they came.
     fn recognise(&self, context: &Context<'_>) -> Result<(Option<KeySpec>, UsageMask)> {
-        if !is_key(self.object_type, self.material.format) {
+        let valueless = is_valueless(&self.template.further);
+        if valueless && !self.material.bytes.is_empty() {
+            return Err(Error::internal("a key without a value came with one"));
+        }
+        if valueless || !is_key(self.object_type, self.material.format) {
             return Ok((self.spec, UsageMask::NONE));
         }
         match context.crypto().parse(self.object_type, self.spec.as_ref(), &self.material) {

@@ -105,6 +105,10 @@ pub(super) fn append(
 
 fn check_state(old: &ManagedObject, context: &mut Context<'_>) -> Result<()> {
     context.hold(old);
+    if old.is_valueless() {
+        let public = "the value of this key is kept elsewhere, where it has to be replaced";
+        return Err(Error::new(ErrorKind::WrongUsage, public));
+    }
     let state = lifecycle::state_at(old, context.now());
     if state.is_destroyed() {
         return Err(Error::new(ErrorKind::Destroyed, "a destroyed key cannot be given a new version"));

@@ -6,7 +6,8 @@ use super::rng::Rng;
 use crate::{
     error::Result,
     model::{
-        CryptoParameters, HashAlgorithm, Kdf, KeyFormat, KeyId, KeyMaterial, KeySpec, ObjectType, UsageMask,
+        CryptoParameters, HashAlgorithm, Kdf, KeyFormat, KeyId, KeyMaterial, KeySpec, ObjectType, Split,
+        UsageMask,
     },
     secret::SecretBytes,
 };
@@ -85,6 +86,18 @@ pub trait Crypto: Rng {
     /// # Errors
     /// `InvalidField` for more bytes than the function gives, or too much work; `Unsupported` for a hash.
     fn derive(&self, secret: &[u8], kdf: &Kdf, bytes: usize) -> Result<SecretBytes>;
+
+    /// All parts of a secret, in the order of their numbers, from 1. The caller has checked the numbers of `split`.
+    ///
+    /// # Errors
+    /// `Unsupported` for a method, `InvalidField` for a secret that it does not fit.
+    fn split(&self, secret: &[u8], split: &Split) -> Result<Vec<SecretBytes>>;
+
+    /// The secret of parts with their numbers. The caller has checked that there are enough, and none twice.
+    ///
+    /// # Errors
+    /// `Unsupported` for a method, `InvalidField` for parts of different lengths.
+    fn join(&self, parts: &[(u32, &[u8])], split: &Split) -> Result<SecretBytes>;
 
     /// Hash of the parts one after the other.
     ///

@@ -281,13 +281,14 @@ fn rsa_pkcs1_signatures() {
     judge.at_least(2000);
 }
 
-/// Left out: SHA-1, SHA-512/224, SHA-512/256 and SHAKE, and masks over another hash, which the library does not offer;
-/// keys whose encoding fixes PSS parameters, which the port does not take.
+/// Left out: SHA-512/224, SHA-512/256 and SHAKE, which are not offered; keys whose encoding fixes PSS parameters, which the port does not take.
 #[test]
 fn rsa_pss_signatures() {
     use rsa_pss_verify::TestName::*;
     let mut judge = Judge::default();
     for name in [
+        RsaPss2048Sha1Mgf1SaltLen20,
+        RsaPss2048Sha256Mgf1Sha1_20,
         RsaPss2048Sha256Mgf1SaltLen0,
         RsaPss2048Sha256Mgf1SaltLen32,
         RsaPss2048Sha384Mgf1SaltLen48,
@@ -302,6 +303,7 @@ fn rsa_pss_signatures() {
             let parameters = CryptoParameters {
                 padding: Some(PaddingMethod::Pss),
                 hash: Some(hash(group.hash)),
+                mask_generator: group.mgf_hash.map(|mask| MaskGenerator::Mgf1(hash(mask))),
                 salt_length: Some(group.salt_size as u32),
                 ..none()
             };
@@ -314,13 +316,19 @@ fn rsa_pss_signatures() {
     judge.at_least(500);
 }
 
-/// Left out: SHA-224 and SHA-512/t, and masks over another hash, which the library does not offer.
+/// Left out: SHA-512/t, which is not offered.
 #[test]
 fn rsa_oaep() {
     use rsa_oaep::TestName::*;
     let mut judge = Judge::default();
     for name in [
         Rsa2048Sha1Mgf1Sha1,
+        Rsa2048Sha224Mgf1Sha1,
+        Rsa2048Sha224Mgf1Sha224,
+        Rsa2048Sha256Mgf1Sha1,
+        Rsa2048Sha384Mgf1Sha1,
+        Rsa2048Sha512Mgf1Sha1,
+        Rsa3072Sha256Mgf1Sha1,
         Rsa2048Sha256Mgf1Sha256,
         Rsa2048Sha384Mgf1Sha384,
         Rsa2048Sha512Mgf1Sha512,

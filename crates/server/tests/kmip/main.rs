@@ -7,4 +7,5 @@ mod harness;
 mod life;
 mod parts;
 mod pipeline;
+mod split;
 mod usage;

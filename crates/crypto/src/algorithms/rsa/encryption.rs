@@ -11,14 +11,25 @@ use keyreeve_core::{
 };
 use zeroize::Zeroize;
 
+use super::mixed::{self, Hashes};
 use crate::{
     der,
     error::{crypto_failed, invalid, library, unsupported},
+    rng::SystemRng,
 };
 
 /// How data is padded before the RSA operation.
 enum Padding<'a> {
-    Oaep { algorithm: &'static OaepAlgorithm, hash_bytes: usize, label: Option<&'a [u8]> },
+    Oaep {
+        algorithm: &'static OaepAlgorithm,
+        hash_bytes: usize,
+        label: Option<&'a [u8]>,
+    },
+    /// As the library does not do it.
+    Mixed {
+        hashes: Hashes,
+        label: &'a [u8],
+    },
     Pkcs1v15,
 }
 
@@ -26,20 +37,22 @@ enum Padding<'a> {
 pub(super) struct Encrypting {
     oaep: OaepPublicEncryptingKey,
     pkcs1v15: Pkcs1PublicEncryptingKey,
+    pkcs1: Vec<u8>,
 }
 
 impl Encrypting {
-    /// Validates and takes a SubjectPublicKeyInfo.
+    /// Validates and takes a SubjectPublicKeyInfo, and the same key as PKCS#1.
     ///
     /// # Errors
     /// `InvalidField` where the numbers are no RSA key.
-    pub(super) fn parse(spki: &[u8]) -> Result<Self> {
+    pub(super) fn parse(spki: &[u8], pkcs1: &[u8]) -> Result<Self> {
         let refused = |_| invalid("the numbers of the RSA public key are not those of an RSA key");
         let key = PublicEncryptingKey::from_der(spki).map_err(refused)?;
         let again = PublicEncryptingKey::from_der(spki).map_err(refused)?;
         Ok(Self {
             oaep: OaepPublicEncryptingKey::new(key).map_err(|_| library("take an RSA key"))?,
             pkcs1v15: Pkcs1PublicEncryptingKey::new(again).map_err(|_| library("take an RSA key"))?,
+            pkcs1: pkcs1.to_vec(),
         })
     }
 
@@ -53,6 +66,7 @@ impl Encrypting {
         let key_bytes = self.oaep.key_size_bytes();
         let overhead_bytes = match padding {
             Padding::Oaep { hash_bytes, .. } => 2 * hash_bytes + 2,
+            Padding::Mixed { hashes, .. } => 2 * hashes.bytes() + 2,
             Padding::Pkcs1v15 => 11,
         };
         let plaintext_bytes_max = key_bytes.saturating_sub(overhead_bytes);
@@ -67,6 +81,9 @@ impl Encrypting {
             Padding::Oaep { algorithm, label, .. } => {
                 self.oaep.encrypt(algorithm, plaintext, &mut out, label).map(|out| out.len())
             }
+            Padding::Mixed { hashes, label } => {
+                return mixed::encrypt(&self.pkcs1, key_bytes, hashes, label, plaintext, &SystemRng);
+            }
             Padding::Pkcs1v15 => self.pkcs1v15.encrypt(plaintext, &mut out).map(|out| out.len()),
         }
         .map_err(|_| library("encrypt with an RSA key"))?;
@@ -78,6 +95,7 @@ impl Encrypting {
 pub(super) struct Decrypting {
     oaep: OaepPrivateDecryptingKey,
     pkcs1v15: Pkcs1PrivateDecryptingKey,
+    pkcs1: SecretBytes,
 }
 
 impl Decrypting {
@@ -91,6 +109,7 @@ impl Decrypting {
         Ok(Self {
             oaep: OaepPrivateDecryptingKey::new(key.clone()).map_err(|_| library("take an RSA key"))?,
             pkcs1v15: Pkcs1PrivateDecryptingKey::new(key).map_err(|_| library("take an RSA key"))?,
+            pkcs1: SecretBytes::copy_from(pkcs1.expose()),
         })
     }
 
@@ -105,6 +124,9 @@ impl Decrypting {
         let length = match padding {
             Padding::Oaep { algorithm, label, .. } => {
                 self.oaep.decrypt(algorithm, ciphertext, &mut out, label).map(|out| out.len())
+            }
+            Padding::Mixed { hashes, label } => {
+                return mixed::decrypt(&self.pkcs1, hashes, label, ciphertext, &SystemRng);
             }
             Padding::Pkcs1v15 => self.pkcs1v15.decrypt(ciphertext, &mut out).map(|out| out.len()),
         };
@@ -149,15 +171,17 @@ fn padding(parameters: &CryptoParameters) -> Result<Padding<'_>> {
         Some(_) => return Err(unsupported("RSA encrypts by OAEP or PKCS#1 v1.5")),
     }
     let hash = parameters.hash.unwrap_or(HashAlgorithm::Sha256);
-    if parameters.mask_generator.is_some_and(|MaskGenerator::Mgf1(mask)| mask != hash) {
-        return Err(unsupported("OAEP is offered with MGF1 over the same hash only"));
+    let mask = parameters.mask_generator.map_or(hash, |MaskGenerator::Mgf1(mask)| mask);
+    if mask != hash || hash == HashAlgorithm::Sha224 {
+        let label = parameters.oaep_label.as_deref().unwrap_or_default();
+        return Ok(Padding::Mixed { hashes: Hashes::new(hash, mask)?, label });
     }
     let (algorithm, hash_bytes) = match hash {
         HashAlgorithm::Sha1 => (&OAEP_SHA1_MGF1SHA1, 20),
         HashAlgorithm::Sha256 => (&OAEP_SHA256_MGF1SHA256, 32),
         HashAlgorithm::Sha384 => (&OAEP_SHA384_MGF1SHA384, 48),
         HashAlgorithm::Sha512 => (&OAEP_SHA512_MGF1SHA512, 64),
-        _ => return Err(unsupported("OAEP is offered with SHA-1, SHA-256, SHA-384 and SHA-512")),
+        _ => return Err(unsupported("OAEP is offered with SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512")),
     };
     Ok(Padding::Oaep { algorithm, hash_bytes, label: parameters.oaep_label.as_deref() })
 }

@@ -1,6 +1,8 @@
 //! RSA keys: generation, parsing, encodings. Signing is in `signature`, encryption in `encryption`.
 
+mod bare;
 mod encryption;
+mod mixed;
 mod signature;
 
 use std::sync::Arc;
@@ -91,7 +93,7 @@ impl PublicKey {
         }
         let spki = der::rsa_spki(&pkcs1)?;
         let encrypting = match COMPUTED_BITS.contains(&length_bits) {
-            true => Some(Encrypting::parse(&spki)?),
+            true => Some(Encrypting::parse(&spki, &pkcs1)?),
             false => None,
         };
         let spec = KeySpec { algorithm: Algorithm::Rsa, length_bits, curve: None };

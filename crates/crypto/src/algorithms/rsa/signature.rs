@@ -19,6 +19,7 @@ use keyreeve_core::{
     ports::crypto::ToSign,
 };
 
+use super::mixed::{self, Hashes};
 use crate::error::{invalid, library, unsupported};
 
 /// Longest PSS salt that any key takes: 8192 bits with SHA-256, in bytes.
@@ -27,6 +28,8 @@ const SALT_BYTES_MAX: usize = 1024 - 32 - 2;
 /// What the parameters mean.
 struct Scheme {
     hash: HashAlgorithm,
+    /// Hash of the mask of PSS.
+    mask: HashAlgorithm,
     /// `None` for PKCS#1 v1.5.
     pss_salt_bytes: Option<usize>,
 }
@@ -44,6 +47,9 @@ pub(super) fn sign(
 ) -> Result<Vec<u8>> {
     let scheme = scheme(parameters, key_bits)?;
     let encoding = match scheme.pss_salt_bytes {
+        Some(_) if scheme.mask != scheme.hash => {
+            return Err(unsupported("PSS signatures are made with MGF1 over the same hash only"));
+        }
         Some(salt_bytes) => &pss(scheme.hash, salt_bytes)?.0,
         None => pkcs1_encoding(scheme.hash)?,
     };
@@ -68,10 +74,22 @@ pub(super) fn verify(
     input: ToSign<'_>,
     signature: &[u8],
 ) -> Result<bool> {
+    use HashAlgorithm::{Sha256, Sha384, Sha512};
     let scheme = scheme(parameters, key_bits)?;
     let Some(salt_bytes) = scheme.pss_salt_bytes else {
         return verify_as(pkcs1_parameters(scheme.hash)?, scheme.hash, public_pkcs1, input, signature);
     };
+    if scheme.mask != scheme.hash || !matches!(scheme.hash, Sha256 | Sha384 | Sha512) {
+        let digest = match input {
+            ToSign::Data(data) => crate::digest::hash(crate::digest::algorithm(scheme.hash)?, &[data]),
+            ToSign::Digest(value) => imported(scheme.hash, value)?,
+        };
+        let longest = salt_bytes_max(scheme.hash, key_bits)?;
+        let is_salt =
+            |bytes: usize| bytes == salt_bytes || parameters.salt_length.is_none() && bytes == longest;
+        let hashes = Hashes::new(scheme.hash, scheme.mask)?;
+        return Ok(mixed::verify(public_pkcs1, key_bits, hashes, digest.as_ref(), signature, is_salt));
+    }
     if verify_as(&pss(scheme.hash, salt_bytes)?.1, scheme.hash, public_pkcs1, input, signature)? {
         return Ok(true);
     }
@@ -122,11 +140,9 @@ fn scheme(parameters: &CryptoParameters, key_bits: u32) -> Result<Scheme> {
         (named, asked) => named.or(asked).unwrap_or(HashAlgorithm::Sha256),
     };
     if !is_pss {
-        return Ok(Scheme { hash, pss_salt_bytes: None });
+        return Ok(Scheme { hash, mask: hash, pss_salt_bytes: None });
     }
-    if parameters.mask_generator.is_some_and(|MaskGenerator::Mgf1(mask)| mask != hash) {
-        return Err(unsupported("PSS is offered with MGF1 over the same hash only"));
-    }
+    let mask = parameters.mask_generator.map_or(hash, |MaskGenerator::Mgf1(mask)| mask);
     if parameters.trailer_field.is_some_and(|field| field != 1) {
         return Err(unsupported("PSS is offered with trailer field 1 only"));
     }
@@ -136,7 +152,7 @@ fn scheme(parameters: &CryptoParameters, key_bits: u32) -> Result<Scheme> {
     if salt_bytes > salt_bytes_max {
         return Err(invalid(format!("a PSS salt of {salt_bytes} bytes: this key takes {salt_bytes_max}")));
     }
-    Ok(Scheme { hash, pss_salt_bytes: Some(salt_bytes) })
+    Ok(Scheme { hash, mask, pss_salt_bytes: Some(salt_bytes) })
 }
 
 /// PSS with this hash and salt. The library wants parameters that live for ever, so each length used is made once.
@@ -148,7 +164,7 @@ fn pss(hash: HashAlgorithm, salt_bytes: usize) -> Result<&'static (RsaSignatureE
         HashAlgorithm::Sha256 => (0, RSA_PSS_SHA256, RSA_PSS_2048_8192_SHA256),
         HashAlgorithm::Sha384 => (1, RSA_PSS_SHA384, RSA_PSS_2048_8192_SHA384),
         HashAlgorithm::Sha512 => (2, RSA_PSS_SHA512, RSA_PSS_2048_8192_SHA512),
-        _ => return Err(unsupported("PSS is offered with SHA-256, SHA-384 and SHA-512")),
+        _ => return Err(unsupported("PSS signatures are made with SHA-256, SHA-384 and SHA-512")),
     };
     let cell = CELLS[row].get(salt_bytes).ok_or_else(|| invalid("the PSS salt is too long"))?;
     let salt = RsaPssSaltLength::Custom(salt_bytes as u16);

@@ -26,7 +26,7 @@ use super::answer::Answer;
 use super::errors::{Failure, missing, not_supported};
 use super::{
     Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, interop, lifecycle, locate, mac,
-    modify_attributes, query, register, rekey, rng, sign,
+    modify_attributes, query, register, rekey, rng, sign, split_key,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -248,6 +248,8 @@ impl<'a> Batch<'a> {
             Request::Mac(request) => mac::mac(self, request).await.map(Response::from),
             Request::MacVerify(request) => mac::mac_verify(self, request).await.map(Response::from),
             Request::Hash(request) => hash::hash(self, request).await.map(Response::from),
+            Request::CreateSplitKey(request) => rare!(split_key::create_split_key(self, request)),
+            Request::JoinSplitKey(request) => rare!(split_key::join_split_key(self, request)),
             Request::RngRetrieve(request) => rare!(rng::retrieve(self, request)),
             Request::RngSeed(request) => rng::seed(&request).map(Response::from),
             Request::Query(request) => query::query(self, &request).map(Response::from),
@@ -298,6 +300,10 @@ impl<'a> Batch<'a> {
     pub(super) fn object(&self, named: Option<&UniqueIdentifier>) -> Result<Reference, Failure> {
         let object = match named {
             Some(UniqueIdentifier::Text(text)) => return Ok(Reference::object(text)),
+            None if self.placeholder.is_none() && self.found_nothing() => {
+                let message = "the item before this one found no object";
+                return Err(Failure::new(ResultReason::ObjectNotFound, message));
+            }
             None => self.placeholder,
             Some(UniqueIdentifier::Reference(reference)) => self.referred(*reference),
             Some(UniqueIdentifier::Index(index)) => self.indexed(*index),
@@ -313,9 +319,14 @@ impl<'a> Batch<'a> {
             [only] => Some(*only),
             // Of a pair it is the private key.
             [private, _] if is_pair(operation) => Some(*private),
+            [first, ..] if operation == Operation::CreateSplitKey => Some(*first),
             _ => None,
         };
         self.answered.push((operation, objects.to_vec()));
+    }
+
+    fn found_nothing(&self) -> bool {
+        self.answered.last().is_some_and(|(_, objects)| objects.is_empty())
     }
 
     fn referred(&self, reference: UniqueIdentifierReference) -> Option<ObjectId> {
@@ -327,6 +338,9 @@ impl<'a> Batch<'a> {
             Named::CreateKeyPairPublicKey => (Operation::CreateKeyPair, 1),
             Named::Locate => (Operation::Locate, 0),
             Named::Register => (Operation::Register, 0),
+            Named::CreateSplitKey => (Operation::CreateSplitKey, 0),
+            Named::DeriveKey => (Operation::DeriveKey, 0),
+            Named::JoinSplitKey => (Operation::JoinSplitKey, 0),
             Named::ReKey => (Operation::ReKey, 0),
             Named::ReKeyKeyPair | Named::ReKeyKeyPairPrivateKey => (Operation::ReKeyKeyPair, 0),
             Named::ReKeyKeyPairPublicKey => (Operation::ReKeyKeyPair, 1),

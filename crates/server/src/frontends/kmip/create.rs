@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 
 use keyreeve_core::attributes::{Described, describe, server_generator};
-use keyreeve_core::model::{AttributeKind, AttributeName, KeyPolicy, Value};
+use keyreeve_core::model::{AttributeKind, AttributeName, KeyFormat, KeyMaterial, KeyPolicy, Value};
 use keyreeve_core::operations::Template;
 use keyreeve_core::operations::create::Create;
+use keyreeve_core::operations::random::Random;
+use keyreeve_core::operations::register::Register;
 use keyreeve_kmip::enums::{ObjectType, Operation, ResultReason};
 use keyreeve_kmip::payloads::create::{CreateRequest, CreateResponse};
 use keyreeve_kmip::payloads::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
 
 use super::attributes;
 use super::batch::{Batch, identifier};
-use super::errors::{Failure, not_supported};
+use super::errors::{Failure, missing, not_supported};
 
 pub(super) async fn create(batch: &mut Batch<'_>, request: CreateRequest) -> Result<CreateResponse, Failure> {
-    if request.object_type != ObjectType::SymmetricKey {
-        return Err(not_supported(&format!("creating a {}", request.object_type)));
-    }
     let described = describe(attributes::template(Some(&request.template_attribute))?)?;
+    match request.object_type {
+        ObjectType::SymmetricKey => {}
+        ObjectType::SecretData => return create_secret(batch, described).await,
+        other => return Err(not_supported(&format!("creating a {other}"))),
+    }
     check_quantum_safe(&described)?;
     let spec = described.spec()?;
     if spec.algorithm.is_asymmetric() {
@@ -39,6 +43,33 @@ pub(super) async fn create(batch: &mut Batch<'_>, request: CreateRequest) -> Res
     batch.answered(Operation::Create, &[created.primary]);
     Ok(CreateResponse {
         object_type: request.object_type,
+        unique_identifier: identifier(created.primary),
+        template_attribute: None,
+    })
+}
+
+/// Secret data of random bytes.
+async fn create_secret(batch: &mut Batch<'_>, described: Described) -> Result<CreateResponse, Failure> {
+    let length_bits = described.length_bits.ok_or_else(|| missing("CryptographicLength"))?;
+    if length_bits == 0 || length_bits % 8 != 0 {
+        let message = "the CryptographicLength of secret data is a number of whole bytes";
+        return Err(Failure::new(ResultReason::InvalidField, message));
+    }
+    let bytes = batch.run(Random { length: length_bits as usize / 8 }).await?;
+    let created = batch
+        .run(Register {
+            name: None,
+            object_type: keyreeve_core::model::ObjectType::SecretData,
+            spec: None,
+            material: KeyMaterial { format: KeyFormat::Opaque, bytes },
+            policy: policy(&described.template),
+            template: generated_here(described.template),
+            tags: BTreeMap::new(),
+        })
+        .await?;
+    batch.answered(Operation::Create, &[created.primary]);
+    Ok(CreateResponse {
+        object_type: ObjectType::SecretData,
         unique_identifier: identifier(created.primary),
         template_attribute: None,
     })

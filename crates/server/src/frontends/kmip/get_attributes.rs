@@ -2,6 +2,7 @@
 
 use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_kmip::attributes::AttributeReference;
+use keyreeve_kmip::enums::ResultReason;
 use keyreeve_kmip::payloads::get_attribute_list::{GetAttributeListRequest, GetAttributeListResponse};
 use keyreeve_kmip::payloads::get_attributes::{GetAttributesRequest, GetAttributesResponse};
 
@@ -14,6 +15,10 @@ pub(super) async fn get_attributes(
     request: GetAttributesRequest,
 ) -> Result<GetAttributesResponse, Failure> {
     let asked = request.attribute_references;
+    let twice = |(index, name): (usize, &AttributeReference)| asked[..index].contains(name);
+    if !batch.version.has_tagged_attributes() && asked.iter().enumerate().any(twice) {
+        return Err(Failure::new(ResultReason::InvalidMessage, "an attribute is asked for twice"));
+    }
     // A name that means nothing here is an attribute that the object does not have.
     let names = asked.iter().filter_map(|reference| attributes::name(reference).ok()).collect();
     let operation = GetAttributes {

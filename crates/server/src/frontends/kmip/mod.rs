@@ -46,6 +46,7 @@ mod register;
 mod rekey;
 mod rng;
 mod sign;
+mod split_key;
 mod streams;
 mod transparent;
 

@@ -8,25 +8,29 @@ use keyreeve_kmip::enums::{
 };
 use keyreeve_kmip::objects::{
     Certificate, CertificateRequest, KeyBlock, KeyValue, KeyWrappingData, ManagedObject, OpaqueObject,
-    PgpKey, PlainKeyValue, PrivateKey, PublicKey, SecretData, SymmetricKey,
+    PgpKey, PlainKeyValue, PrivateKey, PublicKey, SecretData, SplitKey, SymmetricKey,
 };
+use keyreeve_kmip::values::BigInteger;
 use keyreeve_kmip::{Limits, Version};
 
 use super::attributes::algorithm_code;
-use super::errors::{Failure, missing, not_supported};
-use super::transparent;
+use super::errors::{Failure, not_supported};
+use super::{split_key, transparent};
 
 /// An object that a client brings. Holds secrets.
 pub(super) struct Incoming {
     pub(super) object_type: model::ObjectType,
     /// Its further kind, as the standard's code.
     pub(super) subtype: Option<u32>,
+    /// Empty where there is none: the value is kept elsewhere.
     pub(super) material: KeyMaterial,
     /// The format that the client gave, where the material is kept in another.
     pub(super) given_format: Option<KeyFormatType>,
     /// The standard's code of the algorithm, where the key block tells it.
     pub(super) algorithm: Option<u32>,
     pub(super) length_bits: Option<u32>,
+    /// How the key was split that this is a part of, and which part.
+    pub(super) split: Option<(model::Split, u32)>,
 }
 
 /// Core's kind of object for the wire's.
@@ -61,6 +65,7 @@ pub(super) fn incoming(object: ManagedObject, version: Version) -> Result<Incomi
         given_format: None,
         algorithm: None,
         length_bits: None,
+        split: None,
     };
     Ok(match object {
         ManagedObject::Certificate(object) => {
@@ -85,16 +90,24 @@ pub(super) fn incoming(object: ManagedObject, version: Version) -> Result<Incomi
         ManagedObject::PrivateKey(object) => key(object_type, object.key_block, version)?,
         ManagedObject::PublicKey(object) => key(object_type, object.key_block, version)?,
         ManagedObject::SymmetricKey(object) => key(object_type, object.key_block, version)?,
-        ManagedObject::SplitKey(_) => return Err(not_supported("a split key")),
+        ManagedObject::SplitKey(object) => {
+            let SplitKey { key_block, split_key_parts, split_key_threshold, key_part_identifier, .. } =
+                *object;
+            let way = (split_key_parts, split_key_threshold);
+            let split = split_key::split(object.split_key_method, way, object.prime_field_size.as_ref())?;
+            let number = u32::try_from(key_part_identifier).unwrap_or_default();
+            Incoming { split: Some((split, number)), ..key(object_type, key_block, version)? }
+        }
         ManagedObject::Template(_) => return Err(not_supported("a template (deprecated in KMIP 1.3)")),
     })
 }
 
 fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Result<Incoming, Failure> {
     let wire_format = block.key_format_type;
-    let value = match block.key_value.ok_or_else(|| missing("KeyValue"))? {
-        KeyValue::Plain(value) => value,
-        KeyValue::Wrapped(_) => {
+    let value = match block.key_value {
+        Some(KeyValue::Plain(value)) => Some(value),
+        None => None,
+        Some(KeyValue::Wrapped(_)) => {
             let message =
                 "KeyValue is a byte string, as only a wrapped one is, and KeyWrappingData is missing";
             return Err(Failure::new(ResultReason::InvalidField, message));
@@ -106,7 +119,13 @@ fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Res
             Failure::new(ResultReason::InvalidField, "CryptographicLength must not be negative")
         })?),
     };
-    let (material, given_format) = material(wire_format, value, version)?;
+    let (material, given_format) = match value {
+        Some(value) => material(wire_format, value, version)?,
+        None => {
+            let format = KeyFormat::from_code(wire_format.into());
+            (KeyMaterial { format, bytes: SecretBytes::new(Vec::new()) }, None)
+        }
+    };
     Ok(Incoming {
         object_type,
         subtype: None,
@@ -114,6 +133,7 @@ fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Res
         given_format,
         algorithm: block.cryptographic_algorithm.map(Into::into),
         length_bits,
+        split: None,
     })
 }
 
@@ -196,7 +216,20 @@ impl Outgoing<'_> {
             model::ObjectType::SymmetricKey => {
                 ManagedObject::from(SymmetricKey { key_block: self.key_block()? })
             }
-            model::ObjectType::SplitKey | model::ObjectType::Template => {
+            model::ObjectType::SplitKey => {
+                let damaged =
+                    || Failure::new(ResultReason::InternalServerError, "a split key without its numbers");
+                let (split, number) = model::Split::of(self.object).ok_or_else(damaged)?;
+                ManagedObject::from(SplitKey {
+                    split_key_parts: split.parts as i32,
+                    key_part_identifier: number as i32,
+                    split_key_threshold: split.threshold as i32,
+                    split_key_method: split.method.code().into(),
+                    prime_field_size: split.prime_field.map(|prime| BigInteger(prime.into())),
+                    key_block: self.key_block()?,
+                })
+            }
+            model::ObjectType::Template => {
                 return Err(not_supported("an object of this type"));
             }
         })
@@ -211,7 +244,7 @@ impl Outgoing<'_> {
         Ok(KeyBlock {
             key_format_type: format,
             key_compression_type: None,
-            key_value: Some(self.key_value()?),
+            key_value: if self.object.is_valueless() { None } else { Some(self.key_value()?) },
             cryptographic_algorithm: algorithm,
             cryptographic_length: length,
             key_wrapping_data: wrapping,

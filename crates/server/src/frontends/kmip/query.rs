@@ -20,6 +20,7 @@ const OBJECT_TYPES: &[ObjectType] = &[
     ObjectType::SymmetricKey,
     ObjectType::PublicKey,
     ObjectType::PrivateKey,
+    ObjectType::SplitKey,
     ObjectType::SecretData,
     ObjectType::OpaqueObject,
     ObjectType::PgpKey,

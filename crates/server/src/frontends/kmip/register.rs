@@ -34,6 +34,7 @@ pub(super) async fn register(
     }
     let mut incoming = objects::incoming(object, batch.version)?;
     let mut described = describe(attributes::template(Some(&template_attribute))?)?;
+    check_value(&incoming, &mut described)?;
     let spec = spec(&incoming, &mut described)?;
     if incoming.object_type == ObjectType::Certificate {
         described.template.further.extend(certificates::attributes(incoming.material.bytes.expose()));
@@ -41,6 +42,9 @@ pub(super) async fn register(
     if let Some(format) = incoming.given_format {
         let name = AttributeName::Standard(AttributeKind::KeyFormatType);
         described.template.further.insert(name, vec![Value::Enumeration(format.into())]);
+    }
+    if let Some((split, number)) = &incoming.split {
+        described.template.further.extend(split.attributes(*number)?);
     }
     described.template.subtype = incoming.subtype.take().or(described.template.subtype);
     let exportable = described.template.extractable != Some(false);
@@ -60,6 +64,28 @@ pub(super) async fn register(
     Ok(RegisterResponse { unique_identifier: identifier(created.primary), template_attribute: None })
 }
 
+/// A key comes with its value, or with a word of where that is kept.
+///
+/// # Standard
+/// KMIP 2.1 sections 4.31 (Key Value Location) and 4.32 (Key Value Present).
+fn check_value(incoming: &Incoming, described: &mut Described) -> Result<(), Failure> {
+    let name = |kind| AttributeName::Standard(kind);
+    let further = &mut described.template.further;
+    let located = further.contains_key(&name(AttributeKind::KeyValueLocation));
+    match (incoming.material.bytes.is_empty(), located) {
+        (false, false) => Ok(()),
+        (true, true) => {
+            further.insert(name(AttributeKind::KeyValuePresent), vec![Value::Boolean(false)]);
+            Ok(())
+        }
+        (true, false) => Err(missing("KeyValue, or the attribute Key Value Location instead of it,")),
+        (false, true) => {
+            let message = "a key is registered with its value or with a Key Value Location, not with both";
+            Err(Failure::new(ResultReason::InvalidField, message))
+        }
+    }
+}
+
 /// What the key is, as key block and attributes tell together. The key block describes the material itself.
 fn spec(incoming: &Incoming, described: &mut Described) -> Result<Option<KeySpec>, Failure> {
     if let Some(code) = incoming.algorithm {
@@ -76,7 +102,11 @@ fn spec(incoming: &Incoming, described: &mut Described) -> Result<Option<KeySpec
     }
     described.length_bits = incoming.length_bits.or(described.length_bits);
     let raw = incoming.material.format == KeyFormat::Raw;
-    if described.length_bits.is_none() && raw && incoming.object_type == ObjectType::SymmetricKey {
+    if described.length_bits.is_none()
+        && raw
+        && !incoming.material.bytes.is_empty()
+        && incoming.object_type == ObjectType::SymmetricKey
+    {
         described.length_bits = u32::try_from(incoming.material.bytes.len() * 8).ok();
     }
     let asymmetric = described.algorithm.is_some_and(Algorithm::is_asymmetric);

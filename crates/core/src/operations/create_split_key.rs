@@ -1,0 +1,81 @@
+//! Create Split Key: a key in several parts, each an object of its own.
+//!
+//! Enough parts are the key, so that it takes the right to get it, and a key that may leave in the plain.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    Operation, Subject, Template,
+    get::{Get, Gotten, Protection},
+    register::Register,
+};
+use crate::{
+    access::{Action, Permit, Target, authorize},
+    error::{Error, ErrorKind, Result},
+    model::{KeyMaterial, KeyPolicy, ObjectId, ObjectType, Split},
+    request::{Context, Reference, Resolved},
+};
+
+/// Splits a key.
+pub struct CreateSplitKey {
+    /// The key, which stays as it is.
+    pub key: Reference,
+    /// How.
+    pub split: Split,
+    /// Attributes of every part.
+    pub template: Template,
+}
+
+impl Operation for CreateSplitKey {
+    type Reply = Vec<ObjectId>;
+
+    fn action(&self) -> Action {
+        Action::Get
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    /// The parts, in the order of their numbers, from 1.
+    fn run(
+        &self,
+        permit: &Permit,
+        context: &mut Context<'_>,
+        resolved: Option<Resolved>,
+    ) -> Result<Vec<ObjectId>> {
+        self.split.check()?;
+        let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
+        let Gotten { object, material, .. } = whole(self.key.clone()).run(permit, context, resolved)?;
+        if !matches!(
+            object.object_type,
+            ObjectType::SymmetricKey | ObjectType::PrivateKey | ObjectType::SecretData
+        ) {
+            return Err(Error::new(ErrorKind::WrongUsage, "only a secret is split: a key or secret data"));
+        }
+        let shares = context.crypto().split(material.bytes.expose(), &self.split)?;
+        let mut parts = Vec::with_capacity(shares.len());
+        for (share, identifier) in shares.into_iter().zip(1..) {
+            let mut template = self.template.clone();
+            template.further.extend(self.split.attributes(identifier)?);
+            let part = Register {
+                name: None,
+                object_type: ObjectType::SplitKey,
+                spec: object.spec,
+                material: KeyMaterial { format: material.format, bytes: share },
+                template,
+                policy: KeyPolicy::default(),
+                tags: BTreeMap::new(),
+            };
+            parts.push(part.run(&register, context, None)?.primary);
+        }
+        context.note(object.key, Some(Arc::clone(&object).id));
+        context.note_detail(format!("split into {} parts", parts.len()));
+        Ok(parts)
+    }
+}
+
+/// What hands out the plain material of an object.
+pub(super) fn whole(key: Reference) -> Get {
+    Get { key, version: None, public: false, format: None, protection: Protection::Plain }
+}

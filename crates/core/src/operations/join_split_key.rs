@@ -1,0 +1,94 @@
+//! Join Split Key: a key out of enough of its parts.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Operation, Subject, Template, create::Created, create_split_key::whole, get::Gotten, register::Register,
+};
+use crate::{
+    access::{Action, Permit, Target, authorize},
+    error::{Error, ErrorKind, Result},
+    model::{KeyMaterial, KeyPolicy, KeySpec, ObjectType, Split},
+    request::{Context, Reference, Resolved},
+};
+
+/// Joins parts.
+pub struct JoinSplitKey {
+    /// A part.
+    pub first: Reference,
+    /// The other parts.
+    pub others: Vec<Reference>,
+    /// What they make together.
+    pub object_type: ObjectType,
+    /// Kind of key; `None`: what the parts say.
+    pub spec: Option<KeySpec>,
+    /// Attributes of the new object.
+    pub template: Template,
+    /// How the new key lives.
+    pub policy: KeyPolicy,
+}
+
+impl Operation for JoinSplitKey {
+    type Reply = Created;
+
+    fn action(&self) -> Action {
+        Action::Get
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.first)
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
+        let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
+        let mut parts = vec![whole(self.first.clone()).run(permit, context, resolved)?];
+        for other in &self.others {
+            let resolved = context.resolve_other(other)?;
+            let permit = authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
+            parts.push(whole(other.clone()).run(&permit, context, Some(resolved))?);
+        }
+        let (split, identifiers) = told(&parts)?;
+        if parts.len() < split.threshold as usize {
+            let public =
+                format!("{} of these parts make the key, and {} are named", split.threshold, parts.len());
+            return Err(Error::new(ErrorKind::CryptoFailed, public));
+        }
+        let shares: Vec<(u32, &[u8])> =
+            identifiers.into_iter().zip(parts.iter().map(|part| part.material.bytes.expose())).collect();
+        let bytes = context.crypto().join(&shares, &split)?;
+        let [Gotten { object, material, .. }, ..] = &parts[..] else {
+            return Err(Error::internal("a key was joined from no part"));
+        };
+        let created = Register {
+            name: None,
+            object_type: self.object_type,
+            spec: self.spec.or(object.spec),
+            material: KeyMaterial { format: material.format, bytes },
+            template: self.template.clone(),
+            policy: self.policy.clone(),
+            tags: BTreeMap::new(),
+        }
+        .run(&register, context, None)?;
+        context.note(object.key, Some(object.id));
+        context.note_detail(format!("joined {}", created.primary));
+        Ok(created)
+    }
+}
+
+/// How the key was split that these are parts of, and their numbers.
+fn told(parts: &[Gotten]) -> Result<(Split, Vec<u32>)> {
+    let invalid = |public: &str| Error::new(ErrorKind::InvalidField, public);
+    let told = parts.iter().map(|part| Split::of(&part.object)).collect::<Option<Vec<_>>>();
+    let told = told.ok_or_else(|| invalid("only parts of a split key can be joined"))?;
+    let split = told.first().map(|(split, _)| split.clone());
+    let split = split.ok_or_else(|| invalid("no part of a split key is named"))?;
+    if told.iter().any(|(other, _)| *other != split) {
+        return Err(invalid("these are parts of different keys"));
+    }
+    let identifiers: Vec<u32> = told.into_iter().map(|(_, identifier)| identifier).collect();
+    let twice = |(index, identifier): (usize, &u32)| identifiers[..index].contains(identifier);
+    if identifiers.iter().enumerate().any(twice) {
+        return Err(invalid("a part is named twice"));
+    }
+    Ok((split, identifiers))
+}
