@@ -88,6 +88,13 @@ impl FaultyDisk {
         self.state().capacity = bytes;
     }
 
+    /// All files below a folder, by name.
+    pub fn files(&self, dir: &Path) -> Vec<PathBuf> {
+        let state = self.state();
+        let files = state.names.iter().filter(|(_, node)| matches!(node, Node::File(_)));
+        files.map(|(path, _)| path.clone()).filter(|path| path.starts_with(dir)).collect()
+    }
+
     /// How many bytes all files have together.
     pub fn used(&self) -> u64 {
         self.state().used()

@@ -30,8 +30,8 @@ use keyreeve_core::{
     },
     request::Reference,
 };
-use keyreeve_store::{EngineChoice, Store, StoreOptions, engines::memory::MemoryEngine};
-use keyreeve_testkit::{disk::FaultyDisk, random::Random};
+use keyreeve_store::{EngineChoice, Store, StoreOptions};
+use keyreeve_testkit::{disk::FaultyDisk, lagging::LaggingEngine, random::Random};
 
 use super::bench::{HandClock, House, each_seed, engine, known, principal, system, unlock};
 
@@ -97,6 +97,7 @@ struct Sealed {
 struct Simulation {
     random: Random,
     disk: FaultyDisk,
+    index: Arc<LaggingEngine>,
     options: StoreOptions,
     clock: Arc<HandClock>,
     store: Arc<Store>,
@@ -107,6 +108,8 @@ struct Simulation {
     lives: BTreeMap<&'static str, u32>,
     sealed: Vec<Sealed>,
     crashes: u32,
+    /// Syncs that were to fail, and times that the disk was to be full.
+    faults: u64,
     /// Keys that were erased by tag or with their realm.
     erased: u64,
 }
@@ -119,6 +122,8 @@ impl Simulation {
             random: Random::new(seed),
             caller,
             disk,
+            // Empty: the first start after a crash makes it anew.
+            index: Arc::default(),
             options,
             clock,
             store,
@@ -127,6 +132,7 @@ impl Simulation {
             lives: BTreeMap::new(),
             sealed: Vec::new(),
             crashes: 0,
+            faults: 0,
             erased: 0,
         }
     }
@@ -137,7 +143,7 @@ impl Simulation {
 
     fn step(&mut self) {
         let name = NAMES[self.random.below(NAMES.len() as u64) as usize];
-        match self.random.below(13) {
+        match self.random.below(15) {
             0 | 1 => self.create(name),
             2 => self.activate(name),
             3 => self.rekey(name),
@@ -151,6 +157,14 @@ impl Simulation {
             }
             10 => self.apply_dates(),
             11 => self.erase(),
+            12 => {
+                self.disk.fail_sync_at(1 + self.random.below(4));
+                self.faults += 1;
+            }
+            13 => {
+                self.disk.set_capacity(Some(self.disk.used() + self.random.below(4_096)));
+                self.faults += 1;
+            }
             _ => self.disk.fail_power_at(1 + self.random.below(8)),
         }
     }
@@ -391,13 +405,19 @@ impl Simulation {
         }
     }
 
-    /// Power comes back: what is on the disk is all there is.
+    /// Power comes back, and space: what is on the disk is all there is. The index may have lost its newest batches, or all.
     fn reopen(&mut self) {
         self.crashes += 1;
         self.disk = self.disk.crash(self.random.next_u64());
+        self.disk.set_capacity(None);
         self.options.disk = Arc::new(self.disk.clone());
-        // The index is rebuildable: it comes back from the journal alone.
-        self.options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        let index = if self.random.one_in(3) {
+            LaggingEngine::new()
+        } else {
+            self.index.crash(self.random.next_u64())
+        };
+        self.index = Arc::new(index);
+        self.options.engine = EngineChoice::Given(self.index.clone());
         self.store = Arc::new(Store::open(&self.options, &unlock()).expect("opens after a crash"));
         self.engine = engine(&self.store, &self.options);
         self.caller = known(&self.engine, "admin");
@@ -431,7 +451,7 @@ impl Simulation {
 #[test]
 fn random_lives_survive_random_crashes() {
     let seeds = if std::env::var_os("KEYREEVE_LONG").is_some() { 5_000 } else { 150 };
-    let (crashes, sealed, erased) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let [crashes, faults, sealed, erased] = [const { AtomicU64::new(0) }; 4];
     each_seed(seeds, |seed| {
         let mut simulation = Simulation::new(seed);
         for _ in 0..STEPS {
@@ -439,12 +459,14 @@ fn random_lives_survive_random_crashes() {
         }
         simulation.finish();
         crashes.fetch_add(simulation.crashes.into(), Ordering::SeqCst);
+        faults.fetch_add(simulation.faults, Ordering::SeqCst);
         sealed.fetch_add(simulation.sealed.len() as u64, Ordering::SeqCst);
         erased.fetch_add(simulation.erased, Ordering::SeqCst);
     });
     if std::env::var_os("KEYREEVE_SEED").is_none() {
-        let [crashes, sealed, erased] = [crashes, sealed, erased].map(AtomicU64::into_inner);
+        let [crashes, faults, sealed, erased] = [crashes, faults, sealed, erased].map(AtomicU64::into_inner);
         assert!(crashes > 4 * seeds, "the simulation lost its crashes: {crashes}");
+        assert!(faults > 4 * seeds, "the simulation lost its faults: {faults}");
         assert!(sealed > seeds, "the simulation lost its encryptions: {sealed}");
         assert!(erased > seeds, "the simulation lost its erasures: {erased}");
     }

@@ -64,6 +64,8 @@ struct Watched {
     live: BTreeMap<String, Vec<ObjectId>>,
     destroyed: BTreeSet<ObjectId>,
     erasures: Vec<ErasureId>,
+    /// What lived when the machine was lost.
+    lived_at_the_loss: BTreeSet<ObjectId>,
     crashes: u32,
 }
 
@@ -119,6 +121,7 @@ impl Watched {
             live: BTreeMap::new(),
             destroyed: BTreeSet::new(),
             erasures: Vec::new(),
+            lived_at_the_loss: BTreeSet::new(),
             crashes: 0,
         }
     }
@@ -227,6 +230,7 @@ impl Watched {
     /// The machine is gone with its disk and cell; another one takes its place, and somebody answers for the cell.
     fn lose_the_machine(&mut self) {
         self.settle();
+        self.lived_at_the_loss = self.live();
         self.lost.push(std::mem::take(&mut self.machine));
         self.options = options(&self.crypto, &self.clock, &self.machine, &self.targets);
         let from = KnownTargets::new(Arc::new(self.targets.clone()), self.crypto.clone());
@@ -249,6 +253,21 @@ impl Watched {
         let at = self.options.clock.now();
         let attestation = Attestation { by, statement, at, generation };
         self.store.retire_cell("machine-1", Some(attestation)).expect("is lost");
+    }
+
+    fn live(&self) -> BTreeSet<ObjectId> {
+        self.live.values().flatten().copied().collect()
+    }
+
+    /// What somebody gets who holds the cells, and that of the lost machine as it was: beside all that lives what lived when
+    /// it was lost and was destroyed since. Nothing whose destruction was certified before, nothing that was made later.
+    fn live_or_at_the_loss(&self) -> BTreeSet<ObjectId> {
+        self.live().union(&self.lived_at_the_loss).copied().collect()
+    }
+
+    /// The epoch keys in the cell of the machine that was lost.
+    fn stolen(&self) -> Vec<[u8; 32]> {
+        epoch_keys(&self.lost[0].disk().bytes(Path::new("/data.cell")))
     }
 
     /// The epoch keys that lie in cells now.
@@ -310,8 +329,8 @@ fn every_copy_ever_made_gives_back_the_live_keys_and_none_of_the_destroyed() {
         house.round(round, keys);
         if round == ROUNDS / 2 {
             house.lose_the_machine();
-            let stolen = epoch_keys(&house.lost[0].disk().bytes(Path::new("/data.cell")));
-            let found = house.solver().solve(house.cells().into_iter().chain(stolen));
+            let found = house.solver().solve(house.cells().into_iter().chain(house.stolen()));
+            assert_eq!(found, house.live_or_at_the_loss());
             assert!(
                 house.destroyed.iter().any(|id| found.contains(id)),
                 "that is why somebody must answer for it"
@@ -324,11 +343,16 @@ fn every_copy_ever_made_gives_back_the_live_keys_and_none_of_the_destroyed() {
     assert!(house.crashes > 10, "the test lost its crashes: {}", house.crashes);
 
     let solver = house.solver();
-    let (live, destroyed) = (house.live.values().flatten().copied().collect(), &house.destroyed);
+    let (live, destroyed) = (house.live(), &house.destroyed);
     let seen = solver.seen;
     assert!(seen.frames > 20 && seen.pieces > 20 && seen.chunks > 2, "the solver sees no nodes: {seen:?}");
     assert!(destroyed.len() as u64 >= keys / 2 - ROUNDS);
     assert_eq!(solver.solve(house.cells()), live, "all that live and nothing else");
+    assert_eq!(
+        solver.solve(house.cells().into_iter().chain(house.stolen())),
+        house.live_or_at_the_loss(),
+        "with the lost cell nothing that was certified before it was lost"
+    );
 
     // The control: it is the cells' former contents that are missing.
     let former = house
