@@ -1,10 +1,10 @@
-//! Seed-driven simulation of machines and targets: power failures of both, a target that is away for long, machines that
+//! Seed-driven simulation of machines and targets: power failures of both, syncs that fail, full disks, rot, a target that is away for long, machines that
 //! are lost and machines that live on after another one took over; checked against paper. What keys live through in one
 //! store is `simulation`'s. A failure prints its seed; KEYREEVE_SEED=N replays it, KEYREEVE_LONG=1 runs many more.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -42,10 +42,11 @@ use keyreeve_store::{
         targets::{KnownTargets, Target, Targets as _},
     },
     disk::{Disk as _, OpenMode},
-    engines::memory::MemoryEngine,
     restore::{Plan, PointInTime, restore},
 };
 use keyreeve_testkit::{
+    disk::FaultyDisk,
+    lagging::LaggingEngine,
     random::Random,
     recorder::{RecordingDisk, Written},
 };
@@ -87,10 +88,19 @@ struct Told {
     certificates: AtomicU64,
     long_absences: AtomicU64,
     solved: AtomicU64,
+    faults: AtomicU64,
+    rotten: AtomicU64,
 }
 
 fn count(counter: &AtomicU64, more: u64) {
     counter.fetch_add(more, Ordering::SeqCst);
+}
+
+/// A machine that is gone, with its cell.
+struct Lost {
+    disk: RecordingDisk,
+    /// Material whose destruction was certified before.
+    gone: BTreeSet<ObjectId>,
 }
 
 /// A machine that runs.
@@ -153,6 +163,12 @@ fn keys_at(disk: &RecordingDisk, place: &str) -> Vec<[u8; 32]> {
     if there { epoch_keys(&disk.disk().bytes(Path::new(&path))) } else { Vec::new() }
 }
 
+/// Options of a machine that is nothing but a place to restore to.
+fn scratch(options: StoreOptions) -> StoreOptions {
+    let engine = EngineChoice::Given(Arc::new(LaggingEngine::new()));
+    StoreOptions { disk: Arc::new(RecordingDisk::new()), engine, ..options }
+}
+
 struct Simulation<'a> {
     told: &'a Told,
     random: Random,
@@ -160,7 +176,9 @@ struct Simulation<'a> {
     signer: Arc<dyn ParsedKey>,
     clock: Arc<HandClock>,
     machine: RecordingDisk,
-    lost: Vec<RecordingDisk>,
+    /// Of the machine; a crash may take its newest batches.
+    index: Arc<LaggingEngine>,
+    lost: Vec<Lost>,
     targets: RecordingDisk,
     /// The power of the targets may have failed since they were last looked after.
     targets_failing: bool,
@@ -171,6 +189,8 @@ struct Simulation<'a> {
     /// The paper as it was once each entry that changed it was durable.
     history: Vec<(u64, Papers)>,
     erasures: Vec<(u64, ErasureId)>,
+    /// What each of them erases.
+    gone: BTreeMap<ErasureId, Vec<ObjectId>>,
     /// All material there ever was, with the entry that made it and the name of its key.
     sealed: Vec<(u64, String, Sealed)>,
     made: u64,
@@ -196,6 +216,7 @@ impl<'a> Simulation<'a> {
             signer,
             clock: Arc::new(HandClock(AtomicI64::new(1_000_000))),
             machine: RecordingDisk::new(),
+            index: Arc::default(),
             lost: Vec::new(),
             targets,
             targets_failing: false,
@@ -204,6 +225,7 @@ impl<'a> Simulation<'a> {
             paper: Papers::new(),
             history: Vec::new(),
             erasures: Vec::new(),
+            gone: BTreeMap::new(),
             sealed: Vec::new(),
             made: 0,
             begun: 0,
@@ -228,7 +250,7 @@ impl<'a> Simulation<'a> {
     fn options(&self) -> StoreOptions {
         let mut options = StoreOptions::new("/data", self.crypto.clone(), self.clock.clone());
         options.disk = Arc::new(self.machine.clone());
-        options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        options.engine = EngineChoice::Given(self.index.clone());
         options.targets = Some(Arc::new(self.known_targets()));
         options.background = false;
         // Whoever restores from one target means that one: the other may have come further.
@@ -269,9 +291,9 @@ impl<'a> Simulation<'a> {
             6 => self.erase(),
             7..=9 => self.keep(),
             10 => self.back_up(),
-            11 => self.machine.disk().fail_power_at(1 + self.random.below(40)),
+            11 => self.harm(self.machine.disk().clone()),
             12 => {
-                self.targets.disk().fail_power_at(1 + self.random.below(40));
+                self.harm(self.targets.disk().clone());
                 self.targets_failing = true;
             }
             13 if self.away.is_none() => self.leave(),
@@ -281,6 +303,16 @@ impl<'a> Simulation<'a> {
         }
         if std::mem::take(&mut self.restarted) {
             self.compare();
+        }
+    }
+
+    /// The power of a disk fails soon, or a sync of a file, or it is nearly full.
+    fn harm(&mut self, disk: FaultyDisk) {
+        count(&self.told.faults, 1);
+        match self.random.below(4) {
+            0 => disk.fail_sync_at(1 + self.random.below(10)),
+            1 => disk.set_capacity(Some(disk.used() + self.random.below(64 * 1024))),
+            _ => disk.fail_power_at(1 + self.random.below(40)),
         }
     }
 
@@ -406,7 +438,13 @@ impl<'a> Simulation<'a> {
             }
             self.put_down();
             let lsn = self.house().store.published().0;
-            self.erasures.extend(result.ok().flatten().map(|id| (lsn, id)));
+            if let Some(id) = result.ok().flatten() {
+                self.erasures.push((lsn, id));
+                let of = |(_, name, sealed): &(u64, String, Sealed)| {
+                    names.contains(name).then_some(sealed.object.id)
+                };
+                self.gone.insert(id, self.sealed.iter().filter_map(of).collect());
+            }
         }
     }
 
@@ -437,6 +475,8 @@ impl<'a> Simulation<'a> {
     fn restart(&mut self) {
         self.house = None;
         self.machine = self.machine.crash(self.random.next_u64());
+        self.machine.disk().set_capacity(None);
+        self.index = Arc::new(self.index.crash(self.random.next_u64()));
         count(&self.told.power_failures, 1);
         if self.targets_failing {
             count(&self.told.both_failed, 1);
@@ -449,6 +489,7 @@ impl<'a> Simulation<'a> {
 
     fn mend_the_targets(&mut self) {
         self.targets = self.targets.crash(self.random.next_u64());
+        self.targets.disk().set_capacity(None);
         self.targets_failing = false;
     }
 
@@ -498,7 +539,9 @@ impl<'a> Simulation<'a> {
         let before = self.house.take().expect("a machine runs");
         let is_certified: Vec<_> =
             self.erasures.iter().filter(|(_, id)| before.is_certified(*id)).copied().collect();
-        self.lost.push(std::mem::take(&mut self.machine));
+        let gone = is_certified.iter().flat_map(|(_, id)| self.gone.get(id).into_iter().flatten().copied());
+        self.lost.push(Lost { gone: gone.collect(), disk: std::mem::take(&mut self.machine) });
+        self.index = Arc::default();
         let plan = Plan { from: &*self.target(from), to: PointInTime::Latest, keep_new: false, cell: None };
         let options = self.options();
         let report = restore(&options, &unlock(), &plan).unwrap_or_else(|error| panic!("{from}: {error}"));
@@ -575,7 +618,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn written(&self) -> impl Iterator<Item = Written> {
-        let disks = self.lost.iter().chain([&self.targets, &self.machine]);
+        let disks = self.lost.iter().map(|lost| &lost.disk).chain([&self.targets, &self.machine]);
         disks.flat_map(RecordingDisk::written)
     }
 
@@ -596,8 +639,38 @@ impl<'a> Simulation<'a> {
         let is_held =
             |id: &ObjectId| self.house().store.get(&RecordKey::Material(*id)).expect("reads").is_some();
         assert_eq!(ids.filter(is_held).collect::<BTreeSet<_>>(), live, "the store and the paper agree");
-        assert_eq!(solver.solve(cells.into_iter().flatten()), live, "all that live and nothing else");
+        let cells: Vec<_> = cells.into_iter().flatten().collect();
+        assert_eq!(solver.solve(cells.iter().copied()), live, "all that live and nothing else");
+        for lost in &self.lost {
+            let found = solver.solve(cells.iter().copied().chain(keys_at(&lost.disk, "/data")));
+            assert!(found.is_superset(&live), "more keys give no less");
+            let back: Vec<_> = found.intersection(&lost.gone).collect();
+            assert!(back.is_empty(), "certified before its machine was lost, and back: {back:?}");
+        }
         count(&self.told.solved, 1);
+    }
+
+    /// One flipped bit in what is archived is found, and what comes back from there in spite of it is all there is.
+    fn rot_at(&self, target: &str, live: u64) {
+        let archived = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "krp" || kind == "krc");
+        let files: Vec<_> =
+            self.targets.disk().files(Path::new(target)).into_iter().filter(archived).collect();
+        let mut random = self.random.clone();
+        let path = &files[random.below(files.len() as u64) as usize];
+        let at = random.below(self.targets.disk().bytes(path).len() as u64);
+        let mask = [1 << random.below(8)];
+        self.targets.disk().rot(path, at, &mask);
+        let what = format!("byte {at} of {}", path.display());
+        let verified =
+            self.house().store.verify_backup(&*self.target(target), &mut |_| {}).expect("is reached");
+        assert_ne!(verified.problems, [], "{what} is rotten");
+        let from = self.target(target);
+        let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: None };
+        if let Ok(report) = restore(&scratch(self.options()), &unlock(), &plan) {
+            assert!(report.verified.opened >= live, "{what} is rotten: {:?}", report.verified);
+        }
+        self.targets.disk().rot(path, at, &mask);
+        count(&self.told.rotten, 1);
     }
 
     /// All disks have power and are in reach: everything comes to its end.
@@ -610,7 +683,7 @@ impl<'a> Simulation<'a> {
         });
         assert!(settled, "something is left to do: {:?}", self.house().store.places());
         self.compare();
-        let house = self.house();
+        let house = self.house.as_ref().expect("a machine runs");
         for (lsn, id) in &self.erasures {
             assert!(house.is_certified(*id), "the erasure of entry {lsn} has no certificate");
         }
@@ -624,12 +697,13 @@ impl<'a> Simulation<'a> {
             let verified = house.store.verify_backup(&*self.target(target), &mut |_| {}).expect("is reached");
             assert_eq!(verified.problems, [], "{target}");
             // Each brings everything back alone. Nothing is claimed: that is the first start's.
-            let machine = StoreOptions { disk: Arc::new(RecordingDisk::new()), ..self.options() };
+            let machine = scratch(self.options());
             let from = self.target(target);
             let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: None };
             let report =
                 restore(&machine, &unlock(), &plan).unwrap_or_else(|error| panic!("{target}: {error}"));
             assert!(report.verified.opened >= live, "{target}: {:?}", report.verified);
+            self.rot_at(target, live);
         }
         for (disk, place) in [(&self.machine, "/data"), (&self.targets, NEAR), (&self.targets, FAR)] {
             let held: BTreeSet<_> = keys_at(disk, place).into_iter().collect();
@@ -665,6 +739,8 @@ fn machines_come_and_go_and_nothing_that_a_target_has_is_lost() {
         ("certificates", told.certificates),
         ("long absences of a target", told.long_absences),
         ("solved", told.solved),
+        ("syncs and power that failed, and full disks", told.faults),
+        ("rotten bits", told.rotten),
     ];
     for (what, times) in told.map(|(what, times)| (what, times.into_inner())) {
         eprintln!("{times} {what}");
