@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     CountersFromPast,
     /// Pruning removes every piece, whether it is needed or not.
     PruneByAge,
+    /// A machine writes to a target without looking whether it is still its own.
+    SkipClaim,
 }
 
 /// Whether this rule is broken here and now: never, but in a test that says so.

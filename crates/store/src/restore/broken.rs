@@ -130,7 +130,11 @@ impl Site {
 
     /// Another machine, with what a target brings back.
     fn restored(&self, from: &str, to: PointInTime) -> Result<House, StoreError> {
-        let options = self.options("second");
+        self.restored_to("second", from, to)
+    }
+
+    fn restored_to(&self, machine: &str, from: &str, to: PointInTime) -> Result<House, StoreError> {
+        let options = self.options(machine);
         let from = options.opener().open(self.path(from).to_str().unwrap()).unwrap();
         restore(&options, &unlock(), &Plan { from: &*from, to, keep_new: false, cell: None })?;
         self.open(options)
@@ -304,6 +308,28 @@ fn pruning_what_is_needed_is_noticed() {
         house.store.prune_backups(&near, Retention { full_count_min: 1, days_min: 0 }, false).unwrap();
         drop((house, near));
         let restored = site.restored("near", PointInTime::Latest);
+        lost(restored.is_ok_and(|house| house.decrypts("kept", &ciphertext)))
+    });
+}
+
+#[test]
+fn a_machine_that_does_not_ask_whose_a_target_is_takes_the_key_from_the_next_one() {
+    assert_noticed(Fault::SkipClaim, Harm::Lost, || {
+        let site = Site::new();
+        let old = site.house(&["near"]);
+        old.create("doomed", Template::default());
+        old.keep();
+        let house = site.restored("near", PointInTime::Latest).unwrap();
+        house.create("kept", Template::default());
+        let ciphertext = house.encrypt("kept").unwrap();
+        house.keep();
+        // It lives on, and knows of nothing.
+        old.destroy("doomed");
+        for _ in 0..4 {
+            let _ = old.store.keep();
+        }
+        drop((old, house));
+        let restored = site.restored_to("third", "near", PointInTime::Latest);
         lost(restored.is_ok_and(|house| house.decrypts("kept", &ciphertext)))
     });
 }

@@ -39,6 +39,8 @@ const TARGET: &str = "/backups/keys";
 enum Fault {
     /// Syncs are answered and not done.
     SkipSync,
+    /// Syncs of a cell's file are answered and not done.
+    SkipCellSync,
     /// What is overwritten in a cell stays, though it is read back as overwritten.
     KeepCell,
 }
@@ -156,7 +158,11 @@ impl DiskFile for BrokenFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        if self.fault == Fault::SkipSync { Ok(()) } else { self.file.sync() }
+        match self.fault {
+            Fault::SkipSync => Ok(()),
+            Fault::SkipCellSync if self.path == Path::new(CELL) => Ok(()),
+            _ => self.file.sync(),
+        }
     }
 }
 
@@ -260,8 +266,9 @@ fn a_target_that_skips_syncs_loses_what_was_shipped() {
     assert!(shipped_losses(Some(Fault::SkipSync)) > 0, "nobody would notice");
 }
 
-/// Whether an old copy of the disk, with the cell as it is now, gives a destroyed key back.
-fn comes_back(fault: Option<Fault>) -> bool {
+/// Whether an old copy of the disk, with the cell as it is now, gives a destroyed key back; after a power loss by this seed,
+/// where there is one.
+fn comes_back(fault: Option<Fault>, power_loss: Option<u64>) -> bool {
     let (disk, options) = house(fault);
     let (store, engine) = open(&options).expect("opens");
     let ciphertext = create(&engine, "doomed");
@@ -272,12 +279,20 @@ fn comes_back(fault: Option<Fault>) -> bool {
         store.keep().expect("keeps");
     }
     let cell = copy.open(Path::new(CELL), OpenMode::Write).expect("is there");
-    cell.write_at(0, &disk.bytes(Path::new(CELL))).expect("is written");
+    let left = power_loss.map_or_else(|| disk.clone(), |seed| disk.crash(seed));
+    cell.write_at(0, &left.bytes(Path::new(CELL))).expect("is written");
     open(&on(copy, &options)).is_some_and(|(_, engine)| decrypts(&engine, "doomed", &ciphertext))
 }
 
 #[test]
 fn a_cell_that_keeps_an_old_epoch_key_brings_destroyed_keys_back() {
-    assert!(!comes_back(None), "old copies are of no use");
-    assert!(comes_back(Some(Fault::KeepCell)), "nobody would notice");
+    assert!(!comes_back(None, None), "old copies are of no use");
+    assert!(comes_back(Some(Fault::KeepCell), None), "nobody would notice");
+}
+
+#[test]
+fn a_cell_that_is_not_synced_brings_destroyed_keys_back_after_a_power_loss() {
+    let after = |fault| (0..20).filter(|seed| comes_back(fault, Some(*seed))).count();
+    assert_eq!(after(None), 0);
+    assert!(after(Some(Fault::SkipCellSync)) > 0, "nobody would notice");
 }
