@@ -138,17 +138,7 @@ fn losses(facts: &Facts, report: &mut Report) {
     for told in &facts.misplaced {
         report.warn(format!("{told} (`keyreeve target remove`)."));
     }
-    match whole.len() {
-        0 => report.warn("Losing this machine and its cell loses every key: no target off it has a cell."),
-        1 => report.fine(format!(
-            "Survives the loss of this machine (from {}) or of that target, not of both.",
-            whole[0].address
-        )),
-        count => report.fine(format!(
-            "Survives the loss of this machine together with any {} of its {count} targets.",
-            count - 1
-        )),
-    }
+    report.findings.push(survived(machine.map_or(1, |machine| machine.threshold), &whole));
     let old = |last: Option<Time>| last.is_none_or(|last| facts.now.0 - last.0 > OLD_DAYS * 86_400_000);
     if old(facts.last.full) {
         report.warn("No full backup in the last 30 days: a restore replays all entries since.");
@@ -158,6 +148,41 @@ fn losses(facts: &Facts, report: &mut Report) {
             "No recovery drill in the last 30 days: `keyreeve backup drill` proves that restoring works.",
         );
     }
+}
+
+/// How many places may be lost together: this machine, and the targets off it that have a cell.
+fn survived(threshold: u8, whole: &[&TargetStatus]) -> Finding {
+    let (count, needed) = (whole.len(), usize::from(threshold.max(1)));
+    let (is_warning, text) = match (needed, count) {
+        (_, 0) => {
+            (true, "Losing this machine and its cell loses every key: no target off it has a cell.".to_owned())
+        }
+        (1, 1) => {
+            let address = &whole[0].address;
+            (false, format!("Survives the loss of this machine (from {address}) or of that target, not of both."))
+        }
+        (1, _) => {
+            let with = count - 1;
+            (false, format!("Survives the loss of this machine together with any {with} of its {count} targets."))
+        }
+        // The machine has a share as each target has.
+        _ if needed > count => {
+            let text = format!(
+                "Losing this machine loses every key: an epoch key takes {needed} shares, and its targets have {count}."
+            );
+            (true, text)
+        }
+        _ => {
+            let lost = count + 1 - needed;
+            let text = format!(
+                "Survives the loss of any {lost} of this machine and its {count} targets: an epoch key takes {needed} of \
+                 their {} shares.",
+                count + 1
+            );
+            (false, text)
+        }
+    };
+    Finding { is_warning, text }
 }
 
 /// How much a loss of the machine would take now.
@@ -252,3 +277,6 @@ fn rollback(facts: &Facts, report: &mut Report) {
         RollbackCheck::Accepted => report.warn("This start accepted a data folder older than its anchor."),
     }
 }
+
+#[cfg(test)]
+mod tests;
