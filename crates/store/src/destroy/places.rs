@@ -21,7 +21,7 @@ use crate::{
     scribe::{Note, Scribe},
     sealing::{
         Place as Here,
-        cells::{machine_name, no_others},
+        cells::{FIRST_SHARE, machine_name, no_others},
         tree::AtTarget,
     },
 };
@@ -137,7 +137,8 @@ impl Places {
             );
             return Err(Error::new(ErrorKind::Conflict, public));
         }
-        let shares = self.all()?.iter().map(|place| place.share).max().unwrap_or(0);
+        // Also before its first epoch key puts this machine on record, the first share is its own.
+        let shares = self.all()?.iter().map(|place| place.share).fold(FIRST_SHARE, u8::max);
         let share = shares.checked_add(1).ok_or_else(|| {
             Error::new(ErrorKind::LimitExceeded, format!("a store may ever have {PLACES_MAX} places"))
         })?;

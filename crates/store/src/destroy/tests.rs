@@ -67,6 +67,17 @@ impl Bench {
 
     /// A store with so many targets that hold its epoch key.
     fn with(targets: usize, change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let mut bench = Self::without_a_key(change);
+        bench.keep_key(1);
+        for number in 0..targets {
+            bench.add_target(&format!("file:///target-{number}"));
+        }
+        bench.store.keep().unwrap();
+        bench
+    }
+
+    /// A store whose key tree has not begun.
+    fn without_a_key(change: impl FnOnce(&mut StoreOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(StandingClock(AtomicI64::new(1_700_000_000_000)));
         let mut options = StoreOptions::new(dir.path().join("data"), crypto(), clock.clone());
@@ -76,13 +87,7 @@ impl Bench {
         Store::create(&options, [key_file()]).unwrap();
         let store = Arc::new(Store::open(&options, &key_file()).unwrap());
         store.start_signing(signer());
-        let mut bench = Self { _dir: dir, clock, options, store, targets: Vec::new() };
-        bench.keep_key(1);
-        for number in 0..targets {
-            bench.add_target(&format!("file:///target-{number}"));
-        }
-        bench.store.keep().unwrap();
-        bench
+        Self { _dir: dir, clock, options, store, targets: Vec::new() }
     }
 
     fn add_target(&mut self, address: &str) {
@@ -1065,6 +1070,28 @@ fn a_restored_store_gets_fresh_keys_for_what_was_never_used() {
     let later = bench.keep_key(4);
     assert!(bench.is_within_reach(&later));
     assert_eq!(bench.store.sealer().open(&binding(4), &later).unwrap().expose(), [4; 32]);
+}
+
+#[test]
+fn no_two_places_have_the_same_share_also_where_a_target_was_there_before_the_first_key() {
+    let mut bench = Bench::without_a_key(|options| options.cells_threshold = 2);
+    bench.add_target("file:///target-0");
+    bench.keep_key(1);
+    bench.add_target("file:///target-1");
+    let kept = bench.keep_key(2);
+    bench.store.keep().unwrap();
+    let shares: BTreeSet<u8> = bench.store.places().unwrap().iter().map(|place| place.share).collect();
+    assert_eq!(shares, BTreeSet::from([1, 2, 3]));
+    // Any two of the three give the key.
+    let cells = bench.cells();
+    for left_out in 0..cells.len() {
+        let held = cells.iter().enumerate().filter(|(at, _)| *at != left_out);
+        let held: Vec<CellEntry> = held.flat_map(|(_, cell)| cell.read().unwrap()).collect();
+        let generation = bench.head().generation;
+        let (key, _) = crate::sealing::cells::epoch_key(bench.store.id(), generation, &held).unwrap();
+        let leaf = (kept.leaf_index, kept.leaf_check);
+        verify(&*crypto(), bench.store.id(), &bench.all_nodes(), &key, [leaf], &[]).unwrap();
+    }
 }
 
 #[test]

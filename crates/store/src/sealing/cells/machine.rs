@@ -27,7 +27,7 @@ pub(crate) struct MachineCell {
 }
 
 /// The machine is the first place of its store.
-const FIRST_SHARE: u8 = 1;
+pub(crate) const FIRST_SHARE: u8 = 1;
 
 impl MachineCell {
     /// The epoch key of this generation and how many shares gave it; `others` gives what further cells hold, and is asked

@@ -9,6 +9,6 @@ mod share;
 mod slot;
 
 pub(crate) use file::FileCell;
-pub(crate) use machine::{MachineCell, machine_name, no_others};
+pub(crate) use machine::{FIRST_SHARE, MachineCell, machine_name, no_others};
 pub(crate) use share::{cell_entry, epoch_key};
 pub(crate) use slot::{SLOT_LEN, decode_slot, encode_slot};
