@@ -54,6 +54,7 @@ impl FaultyDisk {
             names,
             capacity: state.capacity,
             mounts: state.mounts.clone(),
+            unmounts: state.unmounts,
             ..State::default()
         };
         FaultyDisk { state: Arc::new(Mutex::new(after)) }
@@ -126,11 +127,11 @@ impl FaultyDisk {
         state.files[id].seen.clone()
     }
 
-    /// Makes the folder at `path` a file system of its own, with what lay there when it was unmounted; what lies in none
-    /// is on the first one.
+    /// Makes the folder at `path` a file system of its own, with what lay there when it was unmounted, under another
+    /// number then; what lies in none is on the first one.
     pub fn mount(&self, path: &Path) {
         let state = &mut *self.state();
-        state.mounts.insert(path.to_owned());
+        state.mounts.insert(path.to_owned(), state.unmounts);
         state.names.extend(state.unmounted.remove(path).unwrap_or_default());
     }
 
@@ -138,6 +139,7 @@ impl FaultyDisk {
     pub fn unmount(&self, path: &Path) {
         let state = &mut *self.state();
         state.mounts.remove(path);
+        state.unmounts += 1;
         let names = state.names.extract_if(.., |name, _| name != path && name.starts_with(path)).collect();
         state.unmounted.insert(path.to_owned(), names);
     }
@@ -239,8 +241,9 @@ impl Disk for FaultyDisk {
 
     fn file_system(&self, path: &Path) -> Option<String> {
         let mounts = &self.state().mounts;
-        let mount = path.ancestors().find(|mount| mounts.contains(*mount));
-        (!mounts.is_empty()).then(|| format!("device at {}", mount.unwrap_or(Path::new("/")).display()))
+        let mount = path.ancestors().find_map(|mount| mounts.get_key_value(mount));
+        let name = mount.map(|(mount, number)| format!("device {number} at {}", mount.display()));
+        (!mounts.is_empty()).then(|| name.unwrap_or("first device".into()))
     }
 }
 
@@ -341,7 +344,10 @@ struct State {
     durable_names: BTreeMap<PathBuf, Node>,
     pending_names: Vec<NameChange>,
     locks: BTreeSet<PathBuf>,
-    mounts: BTreeSet<PathBuf>,
+    /// Each with its number.
+    mounts: BTreeMap<PathBuf, u64>,
+    /// How often one was unmounted.
+    unmounts: u64,
     read_only: BTreeSet<PathBuf>,
     /// What lies on each file system that was unmounted.
     unmounted: BTreeMap<PathBuf, BTreeMap<PathBuf, Node>>,

@@ -403,6 +403,7 @@ fn a_machine_whose_cell_is_not_mounted_has_lost_nothing_and_writes_its_key_nowhe
     store.start_signing(signer());
     let gone = keep_key(&store, 1);
     store.keep().unwrap();
+    let held = bench.disk.bytes(cell);
     bench.disk.unmount(usb);
     ask(&store, &gone);
     store.keep().unwrap();
@@ -410,9 +411,25 @@ fn a_machine_whose_cell_is_not_mounted_has_lost_nothing_and_writes_its_key_nowhe
     assert_eq!(places, ["machine-1"], "no former medium");
     assert!(bench.disk.open(cell, OpenMode::Read).is_err(), "no key in the folder that it was mounted on");
     assert!(certificate(&store).is_none());
+    // What lies in that folder meanwhile is not taken for it, though it is a cell of this store.
+    let other = of_another_generation(held);
+    bench.disk.open(cell, OpenMode::CreateNew).unwrap().write_at(0, &other).unwrap();
+    store.keep().unwrap();
+    assert!(bench.disk.bytes(cell) == other && certificate(&store).is_none());
+    // Mounted again it bears another number, and is known by what it holds.
     bench.disk.mount(usb);
     store.keep().unwrap();
     assert!(certificate(&store).is_some());
+}
+
+/// The bytes of a cell as they would be with another generation in each slot.
+fn of_another_generation(mut cell: Vec<u8>) -> Vec<u8> {
+    for slot in cell.chunks_mut(4096).filter(|slot| slot[0] != 0) {
+        slot[36] += 1;
+        let digest = crypto().sha256(&[&slot[..72]]);
+        slot[72..104].copy_from_slice(&digest);
+    }
+    cell
 }
 
 #[test]
@@ -426,11 +443,11 @@ fn a_target_that_is_a_mount_point_gets_no_epoch_key() {
     assert_eq!((place.changes(), store.places().unwrap().len()), (0, 0));
     store.register_target("/mnt/keys/near", true, false).unwrap();
     let domain = |store: &Store| store.places().unwrap()[0].domain.clone();
-    assert_eq!(domain(&store).as_deref(), Some("device at /mnt/keys"), "that of the cell too");
+    assert_eq!(domain(&store).as_deref(), Some("device 0 at /mnt/keys"), "that of the cell too");
     let store = bench_at(Arc::new(place.clone())).open();
     let archive = "file:///mnt/keys";
     store.register_target(archive, false, false).unwrap();
-    assert_eq!(domain(&store).as_deref(), Some("device at /mnt/keys"));
+    assert_eq!(domain(&store).as_deref(), Some("device 0 at /mnt/keys"));
 }
 
 #[test]

@@ -17,6 +17,9 @@ use keyreeve_core::{
     },
 };
 
+use parking_lot::Mutex;
+use uuid::Uuid;
+
 use super::slot::{SLOT_LEN, decode_slot, encode_slot};
 use crate::{
     disk::{Disk, DiskFile, OpenMode, parent, read_file, replace_file},
@@ -31,14 +34,21 @@ pub(crate) struct FileCell {
     disk: Arc<dyn Disk>,
     crypto: Arc<dyn Crypto>,
     path: PathBuf,
-    /// The file system that it stays on, where that is known.
-    file_system: Option<String>,
+    /// Where it stays, where that is known.
+    home: Mutex<Option<Home>>,
+}
+
+/// The place where a cell stays, and by what it is known again: a file system that is mounted anew may bear another number.
+struct Home {
+    file_system: String,
+    /// The store and the newest generation that were last found there.
+    held: Option<(Uuid, u64)>,
 }
 
 impl FileCell {
     /// Names the cell at `path`; touches nothing.
     pub(crate) fn new(disk: Arc<dyn Disk>, crypto: Arc<dyn Crypto>, path: PathBuf) -> Self {
-        Self { disk, crypto, path, file_system: None }
+        Self { disk, crypto, path, home: Mutex::new(None) }
     }
 
     /// As `new`, outside of the folder that it must be able to forget. It stays on the file system where it lies now: one
@@ -60,8 +70,8 @@ impl FileCell {
             );
             return Err(Error::new(ErrorKind::Invalid, public));
         }
-        let file_system = disk.file_system(parent(&path));
-        Ok(Self { file_system, ..Self::new(disk, crypto, path) })
+        let home = disk.file_system(parent(&path)).map(|file_system| Home { file_system, held: None });
+        Ok(Self { home: Mutex::new(home), ..Self::new(disk, crypto, path) })
     }
 
     fn failed(&self, doing: &str) -> impl Fn(io::Error) -> Error {
@@ -73,16 +83,40 @@ impl FileCell {
     fn open(&self, mode: OpenMode) -> Result<Option<Box<dyn DiskFile>>> {
         let opened = self.disk.open(&self.path, mode);
         // Looked at afterwards: it may have been taken away just before.
-        if self.file_system.is_some() && self.file_system != self.disk.file_system(parent(&self.path)) {
-            let public = format!(
-                "the cell {} is not on the file system where it was when this server started: mount that again",
-                self.path.display()
-            );
-            return Err(Error::new(ErrorKind::Unavailable, public));
-        }
+        self.check_home(opened.as_deref().ok())?;
         match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some).map_err(self.failed("open")),
+        }
+    }
+
+    /// Makes sure that the cell is where it was: on the same file system, or on one that holds what was last found there.
+    fn check_home(&self, file: Option<&dyn DiskFile>) -> Result<()> {
+        let mut home = self.home.lock();
+        let Some(home) = &mut *home else { return Ok(()) };
+        let now = self.disk.file_system(parent(&self.path));
+        if now.as_ref() == Some(&home.file_system) {
+            return Ok(());
+        }
+        if let (Some(now), Some(file), Some(_)) = (now, file, home.held)
+            && self.read_slots(file)?.iter().flatten().any(|entry| Some(known_by(entry)) == home.held)
+        {
+            tracing::info!(cell = %self.path.display(), "the cell's file system was mounted anew: it holds what it held");
+            home.file_system = now;
+            return Ok(());
+        }
+        let public = format!(
+            "the cell {} is not on the file system where it was when this server started: mount that again, or restart \
+             the server",
+            self.path.display()
+        );
+        Err(Error::new(ErrorKind::Unavailable, public))
+    }
+
+    /// Keeps in mind what the cell holds now.
+    fn found<'a>(&self, entries: impl IntoIterator<Item = &'a CellEntry>) {
+        if let Some(home) = &mut *self.home.lock() {
+            home.held = entries.into_iter().max_by_key(|entry| entry.generation).map(known_by);
         }
     }
 
@@ -139,7 +173,11 @@ impl Cell for FileCell {
     fn read(&self) -> Result<Vec<CellEntry>> {
         match self.open(OpenMode::Read)? {
             None => Ok(Vec::new()),
-            Some(file) => Ok(self.read_slots(&*file)?.into_iter().flatten().collect()),
+            Some(file) => {
+                let entries: Vec<_> = self.read_slots(&*file)?.into_iter().flatten().collect();
+                self.found(&entries);
+                Ok(entries)
+            }
         }
     }
 
@@ -157,7 +195,9 @@ impl Cell for FileCell {
         let chosen =
             chosen.or_else(|| others().find(|(_, slot)| holds(None)(slot))).or_else(|| others().next());
         // Where both slots hold it, one of them can go.
-        self.write_slot(&*file, chosen.map_or(1, |(slot, _)| slot), bytes.expose())
+        self.write_slot(&*file, chosen.map_or(1, |(slot, _)| slot), bytes.expose())?;
+        self.found([entry]);
+        Ok(())
     }
 
     // Also what reads as zeros is overwritten: after a failed sync the medium may hold something else than we read.
@@ -169,6 +209,7 @@ impl Cell for FileCell {
                 self.write_slot(&*file, slot, &[0; SLOT_LEN])?;
             }
         }
+        self.found(slots.iter().flatten().filter(|entry| Some(entry.generation) == generation));
         Ok(())
     }
 
@@ -177,10 +218,13 @@ impl Cell for FileCell {
     }
 }
 
+fn known_by(entry: &CellEntry) -> (Uuid, u64) {
+    (entry.store, entry.generation)
+}
+
 #[cfg(test)]
 mod tests {
     use keyreeve_crypto::SoftwareCrypto;
-    use uuid::Uuid;
 
     use super::*;
     use crate::{
