@@ -75,9 +75,13 @@ async fn count_failures(engine: &Arc<Engine>, authenticator: &Authenticator) {
 
 /// Gives whether nothing is left that is due.
 async fn apply_dates(engine: &Arc<Engine>) -> Result<bool> {
+    let mut behind = None;
     // An entry moves a few objects; many may have come due while the server was down.
     while ApplyDates::is_due(&**engine.store(), engine.clock().now())? {
-        if execute(engine, &Caller::system(request_id(engine)?), ApplyDates).await? == 0 {
+        let caller = Caller::system(request_id(engine)?);
+        let applied = execute(engine, &caller, ApplyDates { behind }).await?;
+        behind = applied.behind;
+        if applied.moved == 0 && behind.is_none() {
             return Ok(false);
         }
     }

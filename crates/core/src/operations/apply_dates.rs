@@ -19,11 +19,24 @@ use crate::{
 
 /// Objects moved in one entry at most: few enough for the largest objects to fit one entry.
 const MOVED_MAX: usize = 16;
-/// Pages of as many that are looked at for them: damaged objects stay due, and lie before others.
+/// Pages of as many that are looked at for them in one entry: damaged objects stay due, and lie before others.
 const PAGES_MAX: usize = 256;
 
-/// Moves the objects whose dates have come.
-pub struct ApplyDates;
+/// Moves the objects whose dates have come: a few of them at a time, from the first that is due or behind another one.
+#[derive(Default)]
+pub struct ApplyDates {
+    /// Where [`Applied::behind`] said that there is more; `None`: from the first.
+    pub behind: Option<IndexHit>,
+}
+
+/// What was done.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// How many objects were moved.
+    pub moved: usize,
+    /// The last that was looked at; `None`: all that are due were.
+    pub behind: Option<IndexHit>,
+}
 
 impl ApplyDates {
     /// True where something is due: looked up without an entry, so that an idle server writes nothing.
@@ -36,8 +49,7 @@ impl ApplyDates {
 }
 
 impl Operation for ApplyDates {
-    /// How many moved.
-    type Reply = usize;
+    type Reply = Applied;
 
     fn action(&self) -> Action {
         Action::ApplyDates
@@ -47,13 +59,13 @@ impl Operation for ApplyDates {
         Subject::Realm
     }
 
-    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<usize> {
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Applied> {
         let now = context.now();
         let (mut moved, mut failed, mut ended) = (0, Vec::new(), Ended::new());
-        let mut after: Option<IndexHit> = None;
+        let mut behind = self.behind.clone();
         for _ in 0..PAGES_MAX {
             let wanted = MOVED_MAX - moved;
-            let hits = context.find(&due(now), after.as_ref(), wanted)?;
+            let hits = context.find(&due(now), behind.as_ref(), wanted)?;
             for hit in &hits {
                 // One damaged object must not keep all others from moving.
                 match move_object(context, ObjectId(hit.id), &mut ended) {
@@ -64,10 +76,10 @@ impl Operation for ApplyDates {
                     Err(error) => failed.push(format!("{}: {error}", ObjectId(hit.id))),
                 }
             }
-            if moved == MOVED_MAX || hits.len() < wanted {
+            behind = hits.last().filter(|_| hits.len() == wanted).cloned();
+            if moved == MOVED_MAX || behind.is_none() {
                 break;
             }
-            after = hits.last().cloned();
         }
         for (key, (erasure, objects)) in ended {
             let scope = format!("key {}", context.key(key)?.name);
@@ -77,7 +89,7 @@ impl Operation for ApplyDates {
             tracing::error!(%failure, "an object cannot be moved by its dates");
         }
         context.note_detail(format!("{moved} objects moved by their dates, {} could not be", failed.len()));
-        Ok(moved)
+        Ok(Applied { moved, behind })
     }
 }
 

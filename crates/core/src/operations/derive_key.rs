@@ -25,7 +25,7 @@ use crate::{
 /// Longest derived secret in bytes.
 const DERIVED_BYTES_MAX: usize = 8 * 1024;
 
-/// So many derived objects are linked from their base. All are linked to it.
+/// So many derived objects are linked from their base, as KMIP wants it, which writes the base anew. All are linked to it.
 const LINKS_MAX: usize = 256;
 
 /// Derives.

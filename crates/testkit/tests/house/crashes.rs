@@ -207,7 +207,7 @@ impl Opened {
         let operation = Destroy { key: Reference::text(name), deactivate: true, at_once: false };
         self.engine.execute(&self.admin, &operation)?;
         clock.0.fetch_add(WAITING_MS, Ordering::SeqCst);
-        self.engine.execute(&system(), &ApplyDates)?;
+        self.engine.execute(&system(), &ApplyDates::default())?;
         let shown = self.engine.execute(&self.admin, &Show { key: Reference::text(name) })?;
         Ok(shown.objects[0].0.erasure)
     }

@@ -10,13 +10,13 @@ use keyreeve_core::{
     attributes::AttributeEdit,
     engine::Engine,
     model::{
-        AttributeKind, AttributeName, Erasure, KeyPolicy, KeySpec, Lsn, Name, ObjectId, Place, PlaceKind,
-        PrincipalId, RealmId, Role, State, Time, Value,
+        AttributeKind, AttributeName, Erasure, KeyPolicy, KeySpec, Lsn, ManagedObject, Name, ObjectId, Place,
+        PlaceKind, PrincipalId, RealmId, Role, State, Time, Value,
     },
     operations::{
         Activation, Template,
         activate::Activate,
-        apply_dates::ApplyDates,
+        apply_dates::{Applied, ApplyDates},
         as_of::{AsOf, ShowAsOf},
         cancel_destroy::CancelDestroy,
         check::Check,
@@ -36,6 +36,7 @@ use keyreeve_core::{
     request::Reference,
 };
 use keyreeve_store::Store;
+use uuid::Uuid;
 
 use crate::bench::{House, engine as engine_of, known, principal, system, unlock};
 
@@ -158,7 +159,7 @@ fn what_waits_for_its_destruction_serves_nobody_until_it_is_taken_back() {
     // Asking again moves no date, and an early tick of the scheduler destroys nothing.
     house.wait(29 * DAY_MS);
     destroy(engine, &alice, "ledger", false).expect("may ask again");
-    assert_eq!(engine.execute(&system(), &ApplyDates).expect("ticks"), 0);
+    assert_eq!(engine.execute(&system(), &ApplyDates::default()).expect("ticks").moved, 0);
     engine.execute(&alice, &CancelDestroy { key: key() }).expect("takes it back");
     engine.execute(&alice, &decrypt()).expect("serves again");
     assert_eq!(kind(engine.execute(&alice, &CancelDestroy { key: key() })), Some(ErrorKind::WrongState));
@@ -182,7 +183,7 @@ fn a_waiting_period_ends_in_an_erasure_and_cannot_be_taken_back_then() {
     house.wait(DAY_MS);
     let cancel = CancelDestroy { key: Reference::text("ledger") };
     assert_eq!(kind(engine.execute(&admin, &cancel)), Some(ErrorKind::WrongState));
-    assert_eq!(engine.execute(&system(), &ApplyDates).expect("ticks"), 2);
+    assert_eq!(engine.execute(&system(), &ApplyDates::default()).expect("ticks").moved, 2);
     assert_eq!(kind(engine.execute(&admin, &cancel)), Some(ErrorKind::Destroyed));
     assert_eq!(kind(encrypt(engine, &admin, "ledger")), Some(ErrorKind::Destroyed));
     let erasures = erasure(engine, &admin);
@@ -213,11 +214,27 @@ fn damaged_objects_that_are_due_keep_no_other_from_moving() {
             damaged.push(Change::Put(Record::Object(Arc::new(altered))));
         }
     }
+    let Change::Put(Record::Object(first)) = damaged[0].clone() else { panic!("an object") };
     house.tamper(damaged);
     house.wait(DAY_MS);
-    assert_eq!(engine.execute(&system(), &ApplyDates).expect("ticks"), 1);
+    assert_eq!(engine.execute(&system(), &ApplyDates::default()).expect("ticks").moved, 1);
     assert_eq!(kind(encrypt(engine, &admin, "key-39")), Some(ErrorKind::Destroyed));
-    assert_eq!(engine.execute(&system(), &ApplyDates).expect("ticks"), 0, "nothing else can be moved");
+    let all = engine.execute(&system(), &ApplyDates::default()).expect("ticks");
+    assert_eq!(all, Applied { moved: 0, behind: None }, "nothing else can be moved");
+    // More of them than one entry looks at: the next one goes on behind them.
+    for numbers in (0..4200).collect::<Vec<u128>>().chunks(200) {
+        let copy =
+            |number| Arc::new(ManagedObject { id: ObjectId(Uuid::from_u128(number)), ..(*first).clone() });
+        house.tamper(numbers.iter().map(|number| Change::Put(Record::Object(copy(*number)))).collect());
+    }
+    engine.execute(&admin, &new_key("late", waits(1))).expect("makes a key");
+    destroy(engine, &admin, "late", false).expect("may");
+    house.wait(DAY_MS);
+    let first = engine.execute(&system(), &ApplyDates::default()).expect("ticks");
+    assert!(first.moved == 0 && first.behind.is_some(), "{first:?}");
+    let second = engine.execute(&system(), &ApplyDates { behind: first.behind }).expect("ticks");
+    assert_eq!(second, Applied { moved: 1, behind: None });
+    assert_eq!(kind(encrypt(engine, &admin, "late")), Some(ErrorKind::Destroyed));
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl Lives {
                 self.house.clock.0.fetch_add(ms.into(), Ordering::SeqCst);
                 Ok(())
             }
-            Step::ApplyDates => self.house.engine.execute(&system(), &ApplyDates).map(drop),
+            Step::ApplyDates => self.house.engine.execute(&system(), &ApplyDates::default()).map(drop),
         }
     }
 

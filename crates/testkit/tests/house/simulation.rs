@@ -398,7 +398,7 @@ impl Simulation {
     }
 
     fn apply_dates(&mut self) {
-        match self.engine.execute(&system(), &ApplyDates) {
+        match self.engine.execute(&system(), &ApplyDates::default()) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Unavailable => self.reopen(),
             Err(error) => panic!("applying dates: {error}"),
