@@ -77,14 +77,14 @@ impl Store {
     /// Makes the index of a store anew that no process has open, while the old one, if there is one, stays in place.
     ///
     /// # Errors
-    /// As [`Store::open`], but for targets and the key tree.
+    /// As [`Store::open`], but for targets and the key tree: what the old index knows to be durable must be in the journal.
     pub fn rebuild_index_offline(options: &StoreOptions, unlock: &Unlock) -> Result<Rebuilt, StoreError> {
         let (_lock, file, root) = recovery::open_root(options, unlock)?;
         let engine = recovery::open_engine(options)?;
-        let (journal, base) = (recovery::journal(options), file.base());
-        let end = journal.open(options.journal, None, base)?.writer.position();
-        let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
-        Ok(rebuild.run(&*engine)?.0)
+        let known = recovery::checkpoint(&*engine, file.identity())?;
+        let (journal, writer) = recovery::open_journal(options, &file, known.map(|known| known.position))?;
+        let end = writer.position();
+        Rebuild { options, file: &file, root: root.root(), journal: &journal, end }.run(&*engine)
     }
 }
 
@@ -112,15 +112,13 @@ pub(crate) struct Rebuild<'a> {
 }
 
 impl Rebuild<'_> {
-    /// Makes it; also the checkpoint that it has.
+    /// Makes it, up to the end of the journal.
     ///
     /// INVARIANT: the index gets its checkpoint last, while it is still a file of its own: one that can be found is whole.
-    /// The checkpoint is behind the last entry, never behind a marker: markers are not synced, and where one is lost with
-    /// the power, the next start would write on behind it.
     ///
     /// # Errors
     /// `Journal` naming the place of damage, `Backup` where the base is damaged, `Index`, `CatchUp`.
-    pub(crate) fn run(&self, engine: &dyn Engine) -> Result<(Rebuilt, Checkpoint), StoreError> {
+    pub(crate) fn run(&self, engine: &dyn Engine) -> Result<Rebuilt, StoreError> {
         let failed = StoreError::CatchUp;
         let tell = |part, done, total| (self.options.on_rebuild)(RebuildProgress { part, done, total });
         engine.begin_load()?;
@@ -128,40 +126,33 @@ impl Rebuild<'_> {
             if self.file.begin().is_some() {
                 restore::load_base(self.options, self.file, self.root, loading)?;
             }
-            let position = self.replay(loading, &|done, total| tell(RebuildPart::Entries, done, total))?;
-            Ok((loading.records(), position))
+            self.replay(loading, &|done, total| tell(RebuildPart::Entries, done, total))?;
+            Ok(loading.records())
         });
-        let (put, position) = put.map_err(told)?;
+        let put = put.map_err(told)?;
         let mut index = |done| tell(RebuildPart::Records, done, put);
         let records = restore::index_all(engine, &mut index).map_err(failed)?;
-        let checkpoint = Checkpoint { identity: self.file.identity(), position };
+        let checkpoint = Checkpoint { identity: self.file.identity(), position: self.end };
         restore::settle(engine, checkpoint.encode().map_err(failed)?).map_err(failed)?;
         engine.end_load()?;
         let (last, base) = (self.end.last().0, self.file.base().0);
         let (entries, lsn) = (last - base, Lsn(last));
         let rebuilt = Rebuilt { lsn, entries, records };
         tracing::info!(entries, records, lsn = lsn.0, "the index was made anew");
-        Ok((rebuilt, checkpoint))
+        Ok(rebuilt)
     }
 
-    /// Reads the entries behind the base, and gives the position right behind the last; `tell` learns how many of how many.
-    fn replay(
-        &self,
-        loading: &mut Loading,
-        tell: &dyn Fn(u64, u64),
-    ) -> Result<journal::Position, BackupError> {
+    /// Reads the entries behind the base; `tell` learns how many of how many.
+    fn replay(&self, loading: &mut Loading, tell: &dyn Fn(u64, u64)) -> Result<(), BackupError> {
         let (base, last) = (self.file.base(), self.end.last());
-        let mut position = self.end;
         let mut blocks = Blocks { reader: self.journal.read(base.plus(1), last)? };
         let blocks = std::iter::from_fn(|| blocks.next().transpose());
-        in_order(blocks, decode, |Decoded { end, rows, used }| {
+        in_order(blocks, decode, |Decoded { last: reached, rows, used }| {
             rows.into_iter().try_for_each(|row| loading.change(row))?;
             used.iter().try_for_each(|used| loading.used(used))?;
-            tell(end.last().0 - base.0, last.0 - base.0);
-            position = end;
+            tell(reached.0 - base.0, last.0 - base.0);
             Ok(())
-        })?;
-        Ok(position)
+        })
     }
 }
 
@@ -178,28 +169,27 @@ struct Blocks {
     reader: Reader,
 }
 
-/// Entries that follow one another, and the position behind them.
-type Block = (Vec<(journal::Lsn, Vec<u8>)>, journal::Position);
+/// Entries that follow one another.
+type Block = Vec<(journal::Lsn, Vec<u8>)>;
 
 impl Blocks {
     fn next(&mut self) -> Result<Option<Block>, BackupError> {
-        let (mut entries, mut bytes, mut end) = (Vec::new(), 0, None);
+        let (mut block, mut bytes) = (Vec::new(), 0);
         while bytes < BLOCK_BYTES
             && let Some(frame) = self.reader.next_frame()?
         {
             for (lsn, entry) in frame.entries() {
                 bytes += entry.len();
-                entries.push((lsn, entry.to_vec()));
+                block.push((lsn, entry.to_vec()));
             }
-            end = Some(frame.end);
         }
-        Ok(end.map(|end| (entries, end)))
+        Ok((!block.is_empty()).then_some(block))
     }
 }
 
 /// What the entries of a block leave in the index.
 struct Decoded {
-    end: journal::Position,
+    last: journal::Lsn,
     rows: Vec<RowChange>,
     used: Vec<Uses>,
 }
@@ -208,10 +198,10 @@ fn decode(
     block: Result<Block, BackupError>,
     give: &mut dyn FnMut(Decoded) -> bool,
 ) -> Result<(), BackupError> {
-    let (entries, end) = block?;
-    let mut decoded = Decoded { end, rows: Vec::new(), used: Vec::new() };
-    for (lsn, bytes) in entries {
+    let mut decoded = Decoded { last: journal::Lsn(0), rows: Vec::new(), used: Vec::new() };
+    for (lsn, bytes) in block? {
         let at = Lsn(lsn.0);
+        decoded.last = lsn;
         decoded.rows.extend(encoding::decode_rows(at, &bytes)?);
         let used = encoding::decode_use(at, &bytes)?;
         decoded.used.extend(used.map(|(object, kind, time)| Uses::one(object, kind, time, at)));

@@ -21,7 +21,7 @@ use crate::{
         checkpoint::Checkpoint,
         encoding,
     },
-    journal::{self, Identity, Journal, Position},
+    journal::{self, Identity, Journal, JournalError, Position, Writer},
     marks::Marks,
     options::{EngineChoice, StoreError, StoreOptions},
     rebuild::Rebuild,
@@ -193,31 +193,28 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     let (lock, file, root) = open_root(options, unlock)?;
     let engine = open_engine(options)?;
     let checkpoint = checkpoint(&*engine, file.identity())?;
-    let journal = journal(options);
-    let position = checkpoint.as_ref().map(|checkpoint| checkpoint.position);
-    let base = file.base();
-    let opened = journal.open(options.journal, position, position.map_or(base, |at| at.last()))?;
-    if opened.writer.identity() != file.identity() {
-        let what = "the journal beside it belongs to another store".to_owned();
-        return Err(StoreError::Damaged { path: options.dir.join("store.json"), what });
-    }
-    let end = opened.writer.position();
-    let is_new = end.last() == journal::Lsn(0);
+    let position = |checkpoint: &Checkpoint| checkpoint.position;
+    let (journal, writer) = open_journal(options, &file, checkpoint.as_ref().map(position))?;
+    let (base, end) = (file.base(), writer.position());
     let checkpoint = match checkpoint {
-        None if !is_new => {
-            let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
-            Some(rebuild.run(&*engine)?.1)
+        None if end.last() == journal::Lsn(0) => {
+            engine.clear()?;
+            None
         }
-        checkpoint => checkpoint,
+        None => {
+            Rebuild { options, file: &file, root: root.root(), journal: &journal, end }.run(&*engine)?;
+            Some(Checkpoint { identity: file.identity(), position: end })
+        }
+        known => known,
     };
-    let position = checkpoint.as_ref().map(|checkpoint| checkpoint.position);
+    let position = checkpoint.as_ref().map(position);
     let index = Arc::new(Index::new(engine, options.cache_bytes_max));
     let marks = Arc::new(Marks::new());
     let start = checkpoint.unwrap_or(Checkpoint { identity: file.identity(), position: end });
     let mut applier = Applier::new(index.clone(), start);
     catch_up(&journal, &index, &mut applier, &marks, (position, base), end)?;
     let last = Lsn(end.last().0);
-    Ok(Recovered { lock, file, root, journal, writer: opened.writer, index, applier, marks, last })
+    Ok(Recovered { lock, file, root, journal, writer, index, applier, marks, last })
 }
 
 /// The key tree with the cell that its epoch key came from.
@@ -307,17 +304,43 @@ fn open_embedded(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> 
     }
 }
 
-/// How far the index has come in the journal of this store; where it is another's, it is emptied.
-fn checkpoint(engine: &dyn Engine, identity: Identity) -> Result<Option<Checkpoint>, StoreError> {
+/// How far the index has come in the journal of this store; none where it is another's.
+pub(crate) fn checkpoint(engine: &dyn Engine, identity: Identity) -> Result<Option<Checkpoint>, StoreError> {
     let Some(bytes) = engine.checkpoint()? else {
         return Ok(None);
     };
     let checkpoint = Checkpoint::decode(&bytes).filter(|checkpoint| checkpoint.identity == identity);
     if checkpoint.is_none() {
         tracing::warn!("the index belongs to another store or format; it is made anew from the journal");
-        engine.clear()?;
     }
     Ok(checkpoint)
+}
+
+/// Opens the journal of a store for writing. `known`: how far its index has come, which is never cut off.
+pub(crate) fn open_journal(
+    options: &StoreOptions,
+    file: &StoreFile,
+    known: Option<Position>,
+) -> Result<(Journal, Writer), StoreError> {
+    let journal = journal(options);
+    let synced = known.map_or(file.base(), |known| known.last());
+    let opened = journal.open(options.journal, known, synced).map_err(|error| match error {
+        JournalError::Damaged { file, offset, lsn, what } if known.is_some() => {
+            let index = options.dir.join("index");
+            let what = format!(
+                "{what} (as {} tells, which has come to entry {synced}: whoever removes that folder gives up what is \
+                 missing)",
+                index.display()
+            );
+            JournalError::Damaged { file, offset, lsn, what }
+        }
+        error => error,
+    })?;
+    if opened.writer.identity() != file.identity() {
+        let what = "the journal beside it belongs to another store".to_owned();
+        return Err(StoreError::Damaged { path: options.dir.join("store.json"), what });
+    }
+    Ok((journal, opened.writer))
 }
 
 /// Brings the entries between `from` (or those behind the base) and `end` into the index.

@@ -196,11 +196,11 @@ fn full(
     let checkpoint =
         Checkpoint::decode(&checkpoint).ok_or_else(|| Error::internal("the index has no checkpoint"))?;
     let claimant = shared.source.claimant;
-    let (position, lsn) = (checkpoint.position, checkpoint.position.last());
-    // Behind a segment's header alone, as at the beginning of a restored store, the chain goes on with that header: what
-    // ends with the entry is the frame before.
-    let before = (position.next == position.segment).then(|| shared.source.hash_at(lsn)).flatten();
-    let hash = before.unwrap_or(position.hash);
+    let lsn = checkpoint.position.last();
+    // INVARIANT: of the frame that ends with the entry, since the next piece continues that. The index may have come
+    // further in the chain: behind a marker, or behind a segment's header.
+    let unread = || Error::internal(format!("entry {lsn} of the journal cannot be read"));
+    let hash = shared.source.hash_at(lsn).ok_or_else(unread)?;
     let time = time_of(shared, lsn)?;
     let point = FullPoint { store: claimant.store, timeline: claimant.timeline, lsn, hash, time };
     let pieces = &shared.source.pieces;

@@ -83,7 +83,7 @@ impl EmbeddedEngine {
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, EngineError> {
         if self.loading.load(Ordering::Acquire) {
-            return query(&self.writer.lock()).map_err(|error| tell(&self.path, error));
+            return query(&self.writer.lock()).map_err(|error| tell(&loading_path(&self.path), error));
         }
         let closed = |what: &dyn std::fmt::Display| failed(&self.path, what);
         let connection = self.readers.idle.recv().map_err(|error| closed(&error))?;
@@ -134,6 +134,9 @@ impl Engine for EmbeddedEngine {
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         let mut writer = self.writer.lock();
+        // Damage to what is loaded says nothing of the index.
+        let is_loading = self.loading.load(Ordering::Acquire);
+        let path = if is_loading { &loading_path(&self.path) } else { &self.path };
         let written = (|| {
             let transaction = writer.transaction()?;
             {
@@ -151,7 +154,7 @@ impl Engine for EmbeddedEngine {
             }
             transaction.commit()
         })();
-        written.map_err(|error| tell(&self.path, error))
+        written.map_err(|error| tell(path, error))
     }
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
@@ -182,9 +185,9 @@ impl Engine for EmbeddedEngine {
             // All of them, those on loan once they are back.
             drop(self.readers.idle.iter().take(READERS).collect::<Vec<_>>());
         }
-        *writer = Connection::open_in_memory().map_err(|error| tell(&self.path, error))?;
+        *writer = Connection::open_in_memory().map_err(|error| tell(&loading, error))?;
         Self::remove(&loading)?;
-        let fresh = Connection::open(&loading).map_err(|error| tell(&self.path, error))?;
+        let fresh = Connection::open(&loading).map_err(|error| tell(&loading, error))?;
         prepare(&fresh, &loading, ("OFF", "OFF"))?;
         *writer = fresh;
         Ok(())
@@ -192,17 +195,19 @@ impl Engine for EmbeddedEngine {
 
     fn end_load(&self) -> Result<(), EngineError> {
         let loading = loading_path(&self.path);
-        let told = |error| tell(&self.path, error);
         let io = |error| failed(&self.path, &error);
-        let mut writer = self.writer.lock();
-        *writer = Connection::open_in_memory().map_err(told)?;
-        File::open(&loading).and_then(|file| file.sync_all()).map_err(io)?;
-        Self::remove(&self.path)?;
-        std::fs::rename(&loading, &self.path).map_err(io)?;
+        let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all()).map_err(io);
         let dir = self.path.parent().unwrap_or(Path::new("."));
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
+        let mut writer = self.writer.lock();
+        *writer = Connection::open_in_memory().map_err(|error| tell(&loading, error))?;
+        sync(&loading)?;
+        Self::remove(&self.path)?;
+        // Or a power loss might leave the new file beside the WAL of the old one.
+        sync(dir)?;
+        std::fs::rename(&loading, &self.path).map_err(io)?;
+        sync(dir)?;
         *writer = open_writer(&self.path)?;
-        self.readers.fill(&self.path).map_err(told)?;
+        self.readers.fill(&self.path).map_err(|error| tell(&self.path, error))?;
         self.loading.store(false, Ordering::Release);
         Ok(())
     }

@@ -121,8 +121,9 @@ pub struct Links {
 }
 
 impl Links {
-    /// From the frame that begins with `from`, and what stands in the chain between the frame before and it. `near`: a
-    /// position behind a frame with entries, at or before `from`, where one is known.
+    /// From the frame that begins with `from`, and what stands in the chain between the frame before and it. `near`, where
+    /// one is known: a position at an earlier entry, or right behind the frame before. Behind a marker at `from` the marker
+    /// would be left out, and its hash taken for that of the frame before.
     pub(super) fn begin(
         journal: &Journal,
         from: Lsn,

@@ -84,7 +84,7 @@ struct Waiting {
     rows: BTreeMap<Option<u8>, Vec<RowWrite>>,
     /// What counters grow by, against the row above or the one in the engine.
     counted: BTreeMap<Vec<u8>, Counts>,
-    /// Uses of objects, against the row in the engine.
+    /// Uses of objects, likewise.
     used: Tally,
     bytes: usize,
 }
@@ -99,7 +99,9 @@ impl Loading {
             RowChange::Row(key, record) => self.put(key, record),
             RowChange::Counted(by) => {
                 let key = encoding::encode_key(&RecordKey::Counts(by.object));
+                let rows = self.waiting.counted.len();
                 self.waiting.counted.entry(key).and_modify(|sum| sum.add(&by)).or_insert(by);
+                self.records += (self.waiting.counted.len() - rows) as u64;
                 self.count(size_of::<Row>())
             }
         }
@@ -110,11 +112,13 @@ impl Loading {
     /// # Errors
     /// Where writing has failed.
     pub(crate) fn used(&mut self, used: &Uses) -> Result<()> {
+        let rows = self.waiting.used.len();
         uses::add(&mut self.waiting.used, used);
+        self.records += (self.waiting.used.len() - rows) as u64;
         self.count(size_of::<Row>())
     }
 
-    /// How many records were put, those that replace another one included.
+    /// How many records were put, counters and uses among them, and those that replace another one.
     pub(crate) fn records(&self) -> u64 {
         self.records
     }
@@ -159,11 +163,7 @@ impl Sorted {
     fn counted(self, engine: &dyn Engine) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
         let mut writes = self.writes;
         for (key, by) in self.counted {
-            let before = match writes.get(&key) {
-                Some(row) => row.clone(),
-                None => engine.get(&key).map_err(told)?,
-            };
-            let mut counts = match before.map(|bytes| encoding::decode_row(&key, &bytes)).transpose()? {
+            let mut counts = match before(&writes, engine, &key)? {
                 Some(Record::Counts(counts)) => counts,
                 _ => Counts::none(by.object),
             };
@@ -171,17 +171,29 @@ impl Sorted {
             writes.insert(key, Some(encoding::encode_record(&Record::Counts(counts))?));
         }
         for (object, by) in self.used {
-            let key = RecordKey::Uses(object);
-            let before = match record(engine, &key)? {
+            let key = encoding::encode_key(&RecordKey::Uses(object));
+            let before = match before(&writes, engine, &key)? {
                 Some(Record::Uses(uses)) => Some(uses),
                 _ => None,
             };
             let Some(total) = uses::total(before, [by]) else { continue };
-            let row = encoding::encode_record(&Record::Uses(total))?;
-            writes.insert(encoding::encode_key(&key), Some(row));
+            writes.insert(key, Some(encoding::encode_record(&Record::Uses(total))?));
         }
         Ok(writes)
     }
+}
+
+/// The record that rows which are still to be written leave at a key, or that the engine has there.
+fn before(
+    writes: &BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    engine: &dyn Engine,
+    key: &[u8],
+) -> Result<Option<Record>> {
+    let row = match writes.get(key) {
+        Some(row) => row.clone(),
+        None => engine.get(key).map_err(told)?,
+    };
+    row.map(|bytes| encoding::decode_row(key, &bytes)).transpose()
 }
 
 /// Makes the rows of the secondary indexes from all records, each of which is decoded on the way; `tell` learns how many

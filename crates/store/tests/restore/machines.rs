@@ -110,6 +110,56 @@ fn a_store_that_never_sealed_anything_comes_back() {
 }
 
 #[test]
+fn uses_from_before_a_restore_are_still_counted_where_the_index_is_made_anew() {
+    let lost = Machine::new();
+    let store = lost.created();
+    fill(&store, 1..=2);
+    let uses = |store: &Store, id| match get(store, &RecordKey::Uses(records::object_id(id))) {
+        Some(Record::Uses(uses)) => (uses.protect, uses.first.0, uses.last.0),
+        _ => (0, 0, 0),
+    };
+    (10..15).for_each(|time| records::serve(&store, 1, time));
+    // Uses reach the index with the next change.
+    fill(&store, 3..=3);
+    store.backup(&lost.target(), BackupKind::Full, BackupOptions::default()).unwrap();
+    keep(&store);
+    drop(store);
+    let machine = Machine::beside(&lost.targets);
+    machine.restore(PointInTime::Latest, false).unwrap();
+    // Each opening finds no index, and makes it anew.
+    let store = machine.open().unwrap();
+    assert_eq!((uses(&store, 1), uses(&store, 2)), ((5, 10, 14), (0, 0, 0)));
+    (20..22).for_each(|time| records::serve(&store, 1, time));
+    records::serve(&store, 2, 30);
+    let expected = ((7, 10, 21), (1, 30, 30));
+    assert_eq!((uses(&store, 1), uses(&store, 2)), expected);
+    drop(store);
+    let store = machine.open().unwrap();
+    assert_eq!((uses(&store, 1), uses(&store, 2)), expected);
+}
+
+#[test]
+fn what_is_shipped_continues_a_full_backup_that_was_made_behind_a_marker() {
+    let lost = Machine::new();
+    let store = lost.created();
+    fill(&store, 1..=3);
+    keep(&store);
+    store.close().unwrap();
+    drop(store);
+    // The index, made anew, has come to the marker of the stop.
+    let store = lost.open().unwrap();
+    store.backup(&lost.target(), BackupKind::Full, BackupOptions::default()).unwrap();
+    fill(&store, 4..=6);
+    keep(&store);
+    assert_eq!(store.verify_backup(&*lost.target(), &mut |_| {}).unwrap().problems, []);
+    drop(store);
+    let machine = Machine::beside(&lost.targets);
+    machine.restore(PointInTime::Latest, false).unwrap();
+    let store = machine.open().unwrap();
+    (1..=6).for_each(|id| records::assert_opens(&store, id));
+}
+
+#[test]
 fn a_machine_that_goes_on_is_noticed_and_fenced_only_by_taking_over() {
     let old = Machine::new();
     let alive = old.created();

@@ -123,7 +123,11 @@ fn key_file() -> Unlock {
 
 /// Commits changes that read nothing.
 fn put(store: &Store, changes: Vec<Change>) -> Lsn {
-    let entry = records::draft(changes);
+    commit(store, records::draft(changes))
+}
+
+/// Commits an entry that rests on nothing.
+fn commit(store: &Store, entry: EntryDraft) -> Lsn {
     let commit = Commit { as_of: store.published(), reads: Vec::new(), valid_until: None, entry };
     let (sender, receiver) = mpsc::channel();
     store.commit(commit, Box::new(move |result| sender.send(result).unwrap()));

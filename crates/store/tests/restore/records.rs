@@ -17,7 +17,7 @@ use keyreeve_core::{
 use keyreeve_store::Store;
 use uuid::Uuid;
 
-use crate::get;
+use crate::{commit, get};
 
 pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
     EntryDraft {
@@ -63,6 +63,12 @@ fn binding(object: &ManagedObject) -> SealBinding {
         sensitive: object.sensitive,
         extractable: object.extractable,
     }
+}
+
+/// Puts on record that a key encrypted at this time.
+pub(crate) fn serve(store: &Store, id: u128, time: i64) {
+    let (action, object) = (Action::Encrypt, Some(object_id(id)));
+    commit(store, EntryDraft { action, object, time: Time(time), ..draft(Vec::new()) });
 }
 
 /// The changes that make a key with one version.

@@ -43,3 +43,24 @@ fn a_file_that_is_no_index_is_told_as_damaged() {
     let missing = folder.path().join("none/index.sqlite");
     assert!(matches!(EmbeddedEngine::open(&missing).map(drop), Err(EngineError::Failed { .. })));
 }
+
+#[test]
+fn damage_to_what_is_loaded_says_nothing_of_the_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index.sqlite");
+    let engine = EmbeddedEngine::open(&path).unwrap();
+    engine.apply(&batch(&[(b"a", Some(b"1"))], b"one")).unwrap();
+    engine.begin_load().unwrap();
+    // More than SQLite keeps of a file in memory.
+    let row = vec![7; 64 << 10];
+    let keys: Vec<_> = (0..256_u16).map(u16::to_be_bytes).collect();
+    let rows: Vec<(&[u8], Option<&[u8]>)> = keys.iter().map(|key| (&key[..], Some(&row[..]))).collect();
+    engine.apply(&batch(&rows, b"unfinished")).unwrap();
+    let loading = path.with_added_extension("loading");
+    let len = std::fs::metadata(&loading).unwrap().len() as usize;
+    std::fs::write(&loading, vec![0xA5; len]).unwrap();
+    assert!(matches!(engine.scan(&[], &[0xFF], usize::MAX), Err(EngineError::Damaged { .. })));
+    drop(engine);
+    let engine = EmbeddedEngine::open(&path).unwrap();
+    assert_eq!(engine.checkpoint().unwrap().as_deref(), Some(b"one".as_slice()));
+}

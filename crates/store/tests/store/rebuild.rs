@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use keyreeve_core::{
@@ -16,12 +17,16 @@ use keyreeve_core::{
 use keyreeve_store::{
     RebuildPart, Store, StoreError, StoreOptions,
     engines::{Engine as _, EngineError, Row, embedded::EmbeddedEngine},
+    journal::JournalError,
 };
+use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::{HandClock, commit_whole, crypto, key_file, records};
+use crate::{HandClock, commit_whole, crypto, key_file, put, records};
 
 const KEYS: u128 = 300;
+/// Bytes of a marker in the journal.
+const FRAME_WITHOUT_ENTRIES: usize = 116;
 
 /// A store in a folder, with an index on a real disk.
 struct Place {
@@ -33,6 +38,8 @@ impl Place {
         let dir = self.folder.path().join("data");
         let mut options = StoreOptions::new(dir, crypto(), Arc::new(HandClock::default()));
         (options.journal.segment_bytes_max, options.journal.reserve_bytes) = (64 << 10, 64 << 10);
+        // No marker but that of a clean stop.
+        options.commit.idle_delay = Duration::from_secs(3600);
         options
     }
 
@@ -169,4 +176,55 @@ fn an_index_stays_until_the_one_that_is_made_offline_is_whole() {
     let refused = Store::rebuild_index_offline(&place.options(), &key_file());
     assert!(matches!(refused, Err(StoreError::Lock(_))));
     store.close().unwrap();
+}
+
+#[test]
+fn what_the_index_knows_to_be_durable_is_not_given_up_by_a_rebuild() {
+    let (place, rows) = filled();
+    let journal = place.folder.path().join("data/journal");
+    let newest = std::fs::read_dir(journal).unwrap().map(|file| file.unwrap().path()).max().unwrap();
+    // The stop's marker and the end of the last entries, as if they had never reached the disk.
+    let bytes = std::fs::read(&newest).unwrap();
+    let torn = &bytes[..bytes.len() - FRAME_WITHOUT_ENTRIES - 20];
+    std::fs::write(&newest, torn).unwrap();
+    let index = place.index("").parent().unwrap().display().to_string();
+    for refused in [
+        place.open().map(drop).unwrap_err(),
+        Store::rebuild_index_offline(&place.options(), &key_file()).map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(refused, StoreError::Journal(JournalError::Damaged { .. })), "{refused:?}");
+        assert!(refused.to_string().contains(&index), "{refused}");
+    }
+    assert_eq!(place.rows(), rows);
+    assert_eq!(std::fs::read(&newest).unwrap(), torn);
+    // Who gives it up says so.
+    std::fs::remove_dir_all(index).unwrap();
+    let rebuilt = Store::rebuild_index_offline(&place.options(), &key_file()).unwrap();
+    place.open().unwrap().close().unwrap();
+    assert!(rebuilt.records > 0 && place.rows() != rows);
+}
+
+#[test]
+fn a_rebuild_tells_no_more_than_its_total() {
+    let place = Place { folder: tempfile::tempdir().unwrap() };
+    Store::create(&place.options(), [key_file()]).unwrap();
+    let store = place.open().unwrap();
+    // Each record once, so that the total is exact.
+    put(&store, vec![Change::Put(records::realm(7, "only"))]);
+    for id in 1..=20 {
+        let object = Some(ObjectId(Uuid::from_u128(id)));
+        let spent = Change::Spent { object: ObjectId(Uuid::from_u128(100 + id)), units: 1, of: 10 };
+        commit(&store, EntryDraft { action: Action::Encrypt, object, ..records::draft(vec![spent]) });
+    }
+    store.close().unwrap();
+    drop(store);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = told.clone();
+    let on_rebuild = move |at: keyreeve_store::RebuildProgress| seen.lock().push(at);
+    let options = StoreOptions { on_rebuild: Arc::new(on_rebuild), ..place.options() };
+    let rebuilt = Store::rebuild_index_offline(&options, &key_file()).unwrap();
+    let told = told.lock();
+    let last = told.iter().rfind(|at| at.part == RebuildPart::Records).unwrap();
+    assert!(told.iter().all(|at| at.done <= at.total));
+    assert_eq!((last.done, last.total), (rebuilt.records, rebuilt.records));
 }
