@@ -12,9 +12,11 @@ use keyreeve_kmip::payloads::activate::ActivateRequest;
 use keyreeve_kmip::payloads::create::CreateRequest;
 use keyreeve_kmip::payloads::decrypt::DecryptRequest;
 use keyreeve_kmip::payloads::encrypt::EncryptRequest;
+use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
 use keyreeve_kmip::payloads::query::QueryRequest;
 use keyreeve_kmip::payloads::{Request, Response};
-use keyreeve_kmip::values::CryptographicUsageMask;
+use keyreeve_kmip::ttlv::Value;
+use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
 use keyreeve_kmip::{Encoding, Limits, Version};
 
 use crate::server::{Server, folder};
@@ -60,7 +62,7 @@ fn done(server: &Server, encoding: Encoding, version: Version, payloads: Vec<Req
     items.collect()
 }
 
-fn create() -> Request {
+fn create(further: Option<AttributeValue>) -> Request {
     let attributes = [
         AttributeValue::CryptographicAlgorithm(CryptographicAlgorithm::Aes),
         AttributeValue::CryptographicLength(256),
@@ -68,7 +70,8 @@ fn create() -> Request {
             CryptographicUsageMask::ENCRYPT | CryptographicUsageMask::DECRYPT,
         ),
     ];
-    let template_attribute = TemplateAttribute::from(attributes.into_iter().collect::<Attributes>());
+    let attributes = attributes.into_iter().chain(further).collect::<Attributes>();
+    let template_attribute = TemplateAttribute::from(attributes);
     let object_type = ObjectType::SymmetricKey;
     CreateRequest { object_type, template_attribute, protection_storage_masks: None }.into()
 }
@@ -78,7 +81,8 @@ fn a_key_lives_over_curl_in_every_encoding() {
     let data = folder();
     let server = Server::dev(data.path());
     for (encoding, version) in Encoding::ALL.into_iter().zip([Version::V2_1, Version::V1_4, Version::V2_0]) {
-        let mut made = done(&server, encoding, version, vec![create(), ActivateRequest::default().into()]);
+        let mut made =
+            done(&server, encoding, version, vec![create(None), ActivateRequest::default().into()]);
         let Response::Create(created) = made.remove(0) else { panic!("another operation was answered") };
         let id = Some(created.unique_identifier);
         let parameters = keyreeve_kmip::attributes::CryptographicParameters {
@@ -173,4 +177,36 @@ fn what_is_no_kmip_over_https_is_refused_where_it_is_wrong() {
     assert_eq!(answer.version, Version::V1_4);
     let message = answer.items[0].result_message.as_deref().unwrap();
     assert!(message.ends_with("QueryFunction: this names no value of the enumeration"), "{message}");
+}
+
+#[test]
+fn a_text_that_xml_cannot_express_leaves_in_the_other_encodings_alone() {
+    let data = folder();
+    let server = Server::dev(data.path());
+    let note = |text: &str| AttributeValue::Vendor {
+        vendor: "x".into(),
+        name: "note".into(),
+        value: Value::TextString(text.into()),
+    };
+    let get_attributes = |id: &UniqueIdentifier| {
+        let unique_identifier = Some(id.clone());
+        vec![GetAttributesRequest { unique_identifier, ..GetAttributesRequest::default() }.into()]
+    };
+    for (text, fits) in [("a < b\t\u{e9}", true), ("a\u{1}b", false)] {
+        let mut made = done(&server, Encoding::Json, Version::V1_4, vec![create(Some(note(text)))]);
+        let Response::Create(created) = made.remove(0) else { panic!("another operation was answered") };
+        let asked = || get_attributes(&created.unique_identifier);
+        for encoding in [Encoding::Ttlv, Encoding::Json] {
+            done(&server, encoding, Version::V1_4, asked());
+        }
+        let answer = post(&server, Encoding::Xml, &self::text(Encoding::Xml, Version::V1_4, asked()));
+        assert_eq!(answer.version, Version::V1_4);
+        let reason = answer.items[0].result_reason;
+        assert_eq!(
+            reason,
+            (!fits).then_some(ResultReason::GeneralFailure),
+            "{:?}",
+            answer.items[0].result_message
+        );
+    }
 }

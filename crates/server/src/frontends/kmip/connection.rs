@@ -4,6 +4,7 @@
 use std::io;
 
 use keyreeve_core::Error;
+use keyreeve_kmip::Version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
@@ -94,7 +95,7 @@ impl Kmip {
     }
 
     async fn give_up<S: AsyncWrite + Unpin>(&self, mut stream: S, failure: Failure) -> io::Result<()> {
-        stream.write_all(self.unread(failure).expose()).await?;
+        stream.write_all(self.unread(Version::V1_0, failure).expose()).await?;
         stream.shutdown().await
     }
 

@@ -132,16 +132,18 @@ impl Kmip {
 
     /// Answers a request of a caller who has been proven, in the encoding of the request. As [`Kmip::handle`] else.
     pub async fn handle_as(&self, caller: &Caller, encoding: Encoding, request: &[u8]) -> SecretBytes {
-        let answer = match RequestMessage::decode_from(encoding, request, &self.settings().limits) {
-            Ok(message) => self.answer(caller, message).await,
+        let (version, answer) = match RequestMessage::decode_from(encoding, request, &self.settings().limits)
+        {
+            Ok(message) => (message.version, self.answer(caller, message).await),
             Err(rejected) => {
                 warn!(request = %caller.request, cause = %rejected.error, "a KMIP message could not be read");
-                self.rejected(&rejected)
+                (rejected.version, self.rejected(&rejected))
             }
         };
-        encoding
-            .translate(answer)
-            .unwrap_or_else(|cause| whole(encoding.translate(self.unread(cause.into()))))
+        encoding.translate(answer).unwrap_or_else(|cause| {
+            warn!(request = %caller.request, %cause, "the answer to a KMIP message could not be written");
+            whole(encoding.translate(self.unread(version, cause.into())))
+        })
     }
 
     async fn answer(&self, caller: &Caller, message: RequestMessage) -> SecretBytes {
@@ -195,9 +197,9 @@ impl Kmip {
     }
 
     /// The answer to a message of which nothing but its length was read, and to one whose answer cannot be written.
-    fn unread(&self, failure: Failure) -> SecretBytes {
+    fn unread(&self, version: Version, failure: Failure) -> SecretBytes {
         let item = ResponseItem::failure(None, failure.reason, failure.message);
-        whole(ResponseMessage { version: Version::V1_0, header: self.header(), items: vec![item] }.encode())
+        whole(ResponseMessage { version, header: self.header(), items: vec![item] }.encode())
     }
 }
 
