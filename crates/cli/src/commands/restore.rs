@@ -22,6 +22,7 @@ Examples:
 
 /// Restore a store from a backup target into a new data folder, without a server.
 ///
+/// Where a full backup or a piece of the journal is damaged, others that lead to the same state are taken, with a warning.
 /// What was destroyed stays destroyed, and what was revoked stays revoked, also where --to names a time before. Every key
 /// is opened once before this ends. Nothing at the target changes until the restored store is started: then it claims its
 /// targets, and the machine before is fenced at its next write there.
@@ -74,6 +75,13 @@ impl Restore {
             output::json(&report)?;
         } else {
             print(&report)?;
+        }
+        for damage in report.get("damaged").and_then(Value::as_array).into_iter().flatten() {
+            output::message(&format!(
+                "warning: {} is damaged, and was gone round: {}",
+                text(damage, "object"),
+                text(damage, "what")
+            ));
         }
         let dir = wanted.into.display();
         output::message(&match self.preview {

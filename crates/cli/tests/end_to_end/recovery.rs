@@ -398,7 +398,22 @@ fn damage_at_a_target_is_found_and_pruning_leaves_what_restores() {
     places.offline_json(&["restore", "--from", &target, "--into", &places.text("first")]);
     let server = places.dev("first", &[]).unwrap();
     assert!(["one", "two", "three"].iter().all(|name| decrypts(&places, &server, name)));
+    server.keyreeve(&["key", "destroy", "one", "--yes", "--wait"]);
     assert_eq!(server.stop(), Some(0));
+
+    // All keys open, behind a destruction too; without a cell that is told to be unknown, not good.
+    let deep = ["backup", "verify", "--from", &target, "--deep"];
+    let verified = places.offline_json(&deep);
+    assert!(verified["good"] == true && verified["deep"] == true, "{verified}");
+    assert!(verified["opened"].as_u64() >= Some(2) && !verified["opened_from"].is_null(), "{verified}");
+    let (cell, away) = (places.path("target.cell"), places.path("away"));
+    fs::rename(&cell, &away).unwrap();
+    let unknown = places.offline(&[&deep[..], &["-o", "json"]].concat());
+    assert_eq!(unknown.status.code(), Some(5), "{}", said(&unknown));
+    let told: Value = serde_json::from_slice(&unknown.stdout).unwrap();
+    assert!(told["good"] == false && told["deep"] == false && told["opened"].is_null(), "{told}");
+    let away = places.text("away");
+    assert_eq!(places.offline_json(&[&deep[..], &["--cell", &away]].concat())["deep"], true);
 
     let piece =
         fs::read_dir(places.path("target").join("t1/pieces")).unwrap().next().unwrap().unwrap().path();

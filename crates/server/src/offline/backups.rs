@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use keyreeve_core::ports::crypto::Crypto;
-use keyreeve_store::StoreError;
 use keyreeve_store::backup::targets::{KnownTargets, Target, Targets as _};
 use keyreeve_store::backup::{ArchivedPiece, BackupError, Catalogue, FullBackup, Problem, verify_archive};
 use keyreeve_store::disk::RealDisk;
+use keyreeve_store::restore::{Plan, PointInTime, Report, preview};
+use keyreeve_store::{StoreError, Unlock};
 use serde_json::{Value, json};
 
-use super::restore::UnlockBy;
+use super::restore::{UnlockBy, scratch_in};
+use crate::config::{Config, Data};
 use crate::start::StartError;
-use crate::start::open::crypto;
+use crate::start::open::{crypto, store_options};
 
 /// Lists the backups at a target: full ones, and the runs of the journal. Needs no key.
 ///
@@ -33,29 +35,73 @@ pub fn list(from: &str) -> Result<Value, StartError> {
     }))
 }
 
-/// Verifies all that lies at a target; `deep`: also what is sealed, with the root key. `told` gets each object's path
-/// before it is read.
+/// What opens the archive, and where its epoch key is, if not at the target. Holds no secret.
+pub struct Deep<'a> {
+    /// What unlocks the root key.
+    pub by: UnlockBy<'a>,
+    /// A cell's file, or the address of another target.
+    pub cell: Option<String>,
+}
+
+/// Verifies all that lies at a target; `deep`: also what is sealed, and that all live keys come back, as a restore would
+/// see to it, in a scratch folder. `told` gets each object's path before it is read.
 ///
 /// # Errors
-/// Where there is no backup, the target cannot be reached, or its root key does not open. Damage is in the answer.
-pub fn verify(
-    from: &str,
-    deep: Option<&UnlockBy<'_>>,
-    told: &mut dyn FnMut(&str),
-) -> Result<Value, StartError> {
+/// Where there is no backup, the target cannot be reached, or its root key does not open. Damage is in the answer, and
+/// what could not be looked into.
+pub fn verify(from: &str, deep: Option<&Deep<'_>>, told: &mut dyn FnMut(&str)) -> Result<Value, StartError> {
     let crypto = crypto()?;
     let target = open(from, &crypto)?;
-    let unlock = deep.map(|by| by.unlock_at(&*target)).transpose()?;
+    let unlock = deep.map(|deep| deep.by.unlock_at(&*target)).transpose()?;
     let verified = verify_archive(&*target, &crypto, unlock.as_ref(), told).map_err(StoreError::from)?;
+    let mut problems = verified.problems;
+    let mut opened = None;
+    if let (Some(deep), Some(unlock)) = (deep, &unlock) {
+        told("restoring and opening the newest state");
+        match open_all(&*target, unlock, deep.cell.clone())? {
+            Ok(report) => {
+                let damaged = report.damaged.iter();
+                let damaged = damaged.map(|found| (found.object.clone(), found.what.clone()));
+                for (path, what) in damaged {
+                    if problems.iter().all(|problem| problem.path != path) {
+                        problems.push(Problem { path, what });
+                    }
+                }
+                opened = Some(report);
+            }
+            Err(error) => {
+                let what =
+                    format!("not all of its keys could be opened, so it is not known to restore: {error}");
+                problems.push(Problem { path: target.address().to_owned(), what });
+            }
+        }
+    }
+    let fulls = verified.catalogue.fulls.len();
     Ok(json!({
         "target": target.address(),
-        "good": verified.problems.is_empty(),
-        "deep": unlock.is_some(),
+        "good": problems.is_empty(),
+        "deep": opened.is_some(),
         "objects": verified.objects,
         "bytes": verified.bytes,
-        "leaves": verified.leaves,
-        "problems": problems(&verified.problems),
+        "opened": opened.as_ref().map(|report| report.verified.opened),
+        "entry": opened.as_ref().map(|report| report.head),
+        "full_backups": fulls,
+        "opened_from": opened.as_ref().and_then(|report| report.full),
+        "problems": self::problems(&problems),
     }))
+}
+
+/// Restores the newest state into a scratch folder, opening everything; gives apart why that failed.
+fn open_all(
+    target: &dyn Target,
+    unlock: &Unlock,
+    cell: Option<String>,
+) -> Result<Result<Report, StoreError>, StartError> {
+    let scratch = scratch_in(&std::env::temp_dir())?;
+    let config = Config { data: Data { dir: scratch.path().to_owned() }, ..Config::default() };
+    let options = store_options(&config, crypto()?);
+    let plan = Plan { from: target, to: PointInTime::Latest, keep_new: false, cell };
+    Ok(preview(&options, unlock, &plan))
 }
 
 fn open(address: &str, crypto: &Arc<dyn Crypto>) -> Result<Arc<dyn Target>, StartError> {

@@ -86,7 +86,11 @@ pub fn restore(wanted: &Wanted, by: &UnlockBy<'_>, told: OnProgress) -> Result<V
 /// A folder that only we read, on the file system that the restore would fill; removed when it is dropped.
 fn scratch_beside(into: &Path) -> Result<tempfile::TempDir, StartError> {
     let into = std::path::absolute(into).map_err(StartError::io("find", into))?;
-    let parent = into.parent().unwrap_or(&into);
+    scratch_in(into.parent().unwrap_or(&into))
+}
+
+/// A folder in another that only we read; removed when it is dropped.
+pub(super) fn scratch_in(parent: &Path) -> Result<tempfile::TempDir, StartError> {
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix(".keyreeve-preview-").permissions(Permissions::from_mode(0o700));
     builder.tempdir_in(parent).map_err(StartError::io("make a folder in", parent))
@@ -110,9 +114,11 @@ fn report(report: &Report, from: &str, into: &Path) -> Value {
         "lsn": report.lsn,
         "time": report.time.to_string(),
         "head": report.head,
+        "full": report.full,
         "replayed": report.replayed,
         "generation": report.generation,
         "verified": report.verified,
+        "damaged": report.damaged,
         "durations": report.durations,
         "appears": preview.appears,
         "disappears": preview.disappears,

@@ -139,7 +139,9 @@ impl StartError {
                 StoreError::Unlock(UnlockError::Damaged(_))
                 | StoreError::Restore(_)
                 | StoreError::Backup(
-                    BackupError::Damaged { .. } | BackupError::Unlock(UnlockError::Damaged(_)),
+                    BackupError::Damaged { .. }
+                    | BackupError::NoWay { .. }
+                    | BackupError::Unlock(UnlockError::Damaged(_)),
                 ),
             ) => Blame::Damage,
             Self::Store(StoreError::Damaged { .. } | StoreError::Journal(JournalError::Damaged { .. })) => {

@@ -22,6 +22,14 @@ pub enum BackupError {
         /// What is wrong.
         what: String,
     },
+    /// Each way to the wanted state leads over something that is damaged.
+    #[error("{target} has no whole way to this state any more: {what}; use another target")]
+    NoWay {
+        /// The target's address.
+        target: String,
+        /// All that was found to be damaged, each with its path.
+        what: String,
+    },
     /// The archive does not hold what is needed, or holds another store's or machine's history.
     #[error("the archive at {target} does not fit: {what}")]
     Mismatch {
@@ -63,6 +71,7 @@ impl BackupError {
             Self::Target(TargetError::TooLarge { .. })
             | Self::Journal(_)
             | Self::Damaged { .. }
+            | Self::NoWay { .. }
             | Self::Unlock(_) => ErrorKind::CryptoFailed,
             Self::Other(_) => ErrorKind::Internal,
         };

@@ -1,17 +1,9 @@
 //! Verifying an archive, offline and object by object: without keys names, lengths, hashes and the chain; with the root
-//! key every byte; with an epoch key in the target's cell also that every live leaf of the key tree derives from the full backup alone.
+//! key every byte and record. That all live keys come back is not told here: `restore::preview` opens them.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use keyreeve_core::{
-    SecretBytes,
-    model::{NodeId, SealedNode},
-    ports::crypto::Crypto,
-    record::Record,
-};
+use keyreeve_core::ports::crypto::Crypto;
 
 use super::{
     BackupError,
@@ -21,15 +13,9 @@ use super::{
     manifest::Manifest,
     piece::{Pieces, verify_outside},
     sealed::ArchiveKeys,
-    targets::{Target, TargetError},
+    targets::Target,
 };
-use crate::{
-    index::encoding,
-    sealing::{
-        Unlock,
-        tree::{NodeSource, verify as verify_tree},
-    },
-};
+use crate::{index::encoding, sealing::Unlock};
 
 /// What verifying may use.
 pub(crate) struct VerifyWith {
@@ -47,8 +33,6 @@ pub struct Verification {
     pub objects: u64,
     /// Bytes that were read.
     pub bytes: u64,
-    /// Leaves of the key tree that derived.
-    pub leaves: u64,
     /// All that is wrong, the catalogue's problems included. Empty: the archive is good as far as was looked.
     pub problems: Vec<Problem>,
 }
@@ -89,19 +73,15 @@ pub(crate) fn verify(
         let found = verify_piece(target, with, &piece.path);
         verification.note(&piece.path, found.map(|()| piece.bytes))?;
     }
-    let epochs = epochs(target);
     let mut seen = BTreeSet::new();
     for full in catalogue.fulls.iter().filter(|full| full.is_whole) {
         let path = full.manifest.path();
         told(&path);
         let found = match &with.keys {
-            None => verify_chunks(target, with, &full.manifest, &mut seen).map(|()| 0),
-            Some(keys) => verify_rows(target, with, keys, &epochs, &path),
+            None => verify_chunks(target, with, &full.manifest, &mut seen),
+            Some(keys) => verify_rows(target, with, keys, &path),
         };
-        if let Ok(leaves) = found {
-            verification.leaves += leaves;
-        }
-        verification.note(&path, found.map(|_| full.manifest.bytes()))?;
+        verification.note(&path, found.map(|()| full.manifest.bytes()))?;
     }
     verification.catalogue = catalogue;
     Ok(verification)
@@ -161,60 +141,17 @@ fn verify_chunks(
     Ok(())
 }
 
-/// The epoch keys in the cell beside an archive, where there is one that holds whole keys, with their generations.
-fn epochs(target: &dyn Target) -> Vec<(u64, SecretBytes)> {
-    let entries = target.cell().and_then(|cell| {
-        let what = |error: keyreeve_core::Error| error.to_string();
-        cell.read()
-            .map_err(|error| TargetError::Unreachable { target: target.address().into(), what: what(error) })
-    });
-    let whole = entries.unwrap_or_default().into_iter().filter(|entry| entry.threshold == 1);
-    whole.map(|entry| (entry.generation, entry.key)).collect()
-}
-
-/// Opens all rows of a full backup, and with an epoch key the key tree in it; gives how many leaves derived.
+/// Opens and decodes all rows of a full backup.
 fn verify_rows(
     target: &dyn Target,
     with: &VerifyWith,
     keys: &Arc<dyn ArchiveKeys>,
-    epochs: &[(u64, SecretBytes)],
     path: &str,
-) -> Result<u64, BackupError> {
+) -> Result<(), BackupError> {
     let fulls = Fulls { target, crypto: with.crypto.clone(), keys: &**keys };
-    let epoch_of =
-        |manifest: &Manifest| epochs.iter().find(|(generation, _)| *generation == manifest.generation);
-    let mut tree = Tree::default();
-    let mut leaves = Vec::new();
-    let manifest = fulls.read(path, |manifest, rows| {
-        for (key, record) in rows {
-            let record = encoding::decode_row(&key, &record)
-                .map_err(|error| BackupError::damaged(path, format!("a record does not decode: {error}")))?;
-            // Nodes are held in memory only where they are of use: 8.3 KiB for 256 keys.
-            match record {
-                Record::Node(node) if epoch_of(manifest).is_some() => drop(tree.0.insert(node.id, node)),
-                Record::Material(material) => leaves.push((material.leaf_index, material.leaf_check)),
-                Record::Server(server) => {
-                    leaves.extend(server.sealed.iter().map(|sealed| (sealed.leaf_index, sealed.leaf_check)));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    })?;
-    let Some((_, epoch_key)) = epoch_of(&manifest) else { return Ok(0) };
-    leaves.sort_unstable();
-    let count = leaves.len() as u64;
-    verify_tree(&*with.crypto, manifest.point.store, &tree, epoch_key, leaves, &[])
-        .map_err(|error| BackupError::damaged(path, error))?;
-    Ok(count)
-}
-
-/// The nodes of one full backup.
-#[derive(Default)]
-struct Tree(HashMap<NodeId, Arc<SealedNode>>);
-
-impl NodeSource for Tree {
-    fn node(&self, id: NodeId) -> keyreeve_core::Result<Option<Arc<SealedNode>>> {
-        Ok(self.0.get(&id).cloned())
-    }
+    let damaged = |error| BackupError::damaged(path, format!("a record does not decode: {error}"));
+    let read = fulls.read(path, |_, rows| {
+        rows.iter().try_for_each(|(key, record)| encoding::decode_row(key, record).map(drop).map_err(damaged))
+    });
+    read.map(drop)
 }

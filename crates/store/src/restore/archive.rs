@@ -1,7 +1,7 @@
 //! What a target holds of a store's history, and the way to one of its states: a full backup, then pieces.
 //!
 //! A timeline begins with a full backup of the state that it was restored to, the first one with an empty store. Nothing
-//! is written here, and nothing is trusted that does not open under the store's keys.
+//! is written here, and nothing is trusted that does not open under the store's keys. `detour` leads round damage.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +13,13 @@ use keyreeve_core::{
     model::{self, Time},
     ports::crypto::Crypto,
 };
+use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::load::{Loading, fill};
+use super::{
+    detour::Avoided,
+    load::{Loading, fill},
+};
 use crate::{
     ahead::in_order,
     backup::{
@@ -54,6 +58,7 @@ pub(super) struct Archive<'a> {
     crypto: Arc<dyn Crypto>,
     keys: Arc<dyn ArchiveKeys>,
     timelines: BTreeMap<u32, Timeline>,
+    pub(super) avoided: Mutex<Avoided>,
 }
 
 #[derive(Default)]
@@ -68,7 +73,7 @@ struct Timeline {
 pub(super) struct Way {
     pub(super) timeline: u32,
     /// The full backup that it begins with; `None` for the empty store.
-    full: Option<Lsn>,
+    pub(super) full: Option<Lsn>,
     pieces: Vec<PieceName>,
     /// The last entry that is in it.
     pub(super) lsn: Lsn,
@@ -128,7 +133,7 @@ impl<'a> Archive<'a> {
             }
         }
         timelines.values_mut().for_each(|timeline| timeline.pieces.sort_unstable());
-        Ok(Self { target, store, crypto, keys, timelines })
+        Ok(Self { target, store, crypto, keys, timelines, avoided: Mutex::default() })
     }
 
     /// The highest timeline that has left anything here.
@@ -142,6 +147,11 @@ impl<'a> Archive<'a> {
         let (number, line) =
             begun.next().ok_or_else(|| self.mismatch("it holds no backup of a store".into()))?;
         Ok(line.way(*number, None))
+    }
+
+    /// A way to the same entry that avoids what is known to be damaged: from the newest full backup that has one.
+    pub(super) fn around(&self, wanted: &Way) -> Option<Way> {
+        self.timelines.get(&wanted.timeline)?.around(wanted, &self.avoided.lock())
     }
 
     /// The way to the state of then, which is one of the head's own history.
@@ -195,9 +205,11 @@ impl<'a> Archive<'a> {
         let mut end = End { lsn: Lsn(0), hash: [0; 32], time: Time(0), replayed: 0 };
         if let Some(lsn) = way.full {
             let fulls = self.fulls();
-            let manifest = fulls.read(&full_path(way.timeline, lsn), |_, rows| {
+            let path = full_path(way.timeline, lsn);
+            let manifest = fulls.read(&path, |_, rows| {
                 Ok(rows.into_iter().try_for_each(|(key, record)| loading.put(key, Some(record)))?)
-            })?;
+            });
+            let manifest = manifest.map_err(|error| self.unreadable(&path, error))?;
             self.check_store(manifest.point.store)?;
             let FullPoint { hash, time, .. } = manifest.point;
             end = End { lsn, hash, time, replayed: 0 };
@@ -241,7 +253,8 @@ impl<'a> Archive<'a> {
             if entry.lsn <= behind || entry.lsn > until {
                 continue;
             }
-            changes.extend(encoding::decode_rows(model::Lsn(entry.lsn.0), &entry.bytes)?);
+            let rows = encoding::decode_rows(model::Lsn(entry.lsn.0), &entry.bytes);
+            changes.extend(rows.map_err(|error| BackupError::damaged(&path, error))?);
             (count, bytes) = (count + 1, bytes + entry.bytes.len());
             if bytes >= BLOCK_BYTES {
                 if !give(Replayed::Entries(count, std::mem::take(&mut changes))) {
@@ -289,8 +302,15 @@ impl<'a> Archive<'a> {
     fn last_before(&self, way: &Way, at: Time) -> Result<Lsn, BackupError> {
         let line = self.timelines.get(&way.timeline);
         // All pieces, and not those behind the newest full backup alone.
-        let whole =
-            line.map(|line| line.cover(line.begin(way.timeline).flatten().unwrap_or(Lsn(0)), way.lsn));
+        let whole = line.map(|line| {
+            let begin = line.begin(way.timeline).flatten().unwrap_or(Lsn(0));
+            let avoided = self.avoided.lock();
+            match line.cover(begin, way.lsn, &avoided) {
+                cover if cover.last().is_some_and(|piece| piece.last >= way.lsn) => cover,
+                // Damage that nothing leads round is met again below, and told.
+                _ => line.cover(begin, way.lsn, &Avoided::default()),
+            }
+        });
         for piece in whole.unwrap_or_default().iter().rev() {
             let header = self.header(piece)?;
             if time(header.first_time_ms) > at {
@@ -333,7 +353,9 @@ impl<'a> Archive<'a> {
     /// A piece's header, and what lies behind it in its first `len` bytes.
     fn fetch(&self, piece: &PieceName, path: &str, len: u64) -> Result<(PieceHeader, Vec<u8>), BackupError> {
         let missing = || BackupError::damaged(path, "it is not there");
-        let mut bytes = self.target.get_range(path, 0, len)?.ok_or_else(missing)?;
+        let bytes =
+            self.target.get_range(path, 0, len).map_err(|error| self.unreadable(path, error.into()))?;
+        let mut bytes = bytes.ok_or_else(missing)?;
         let header = PieceHeader::decode(&bytes, &self.pieces().sha256())
             .map_err(|what| BackupError::damaged(path, what))?;
         self.check_store(store_of(&header))?;
@@ -369,6 +391,14 @@ impl Way {
     pub(super) fn full(timeline: u32, lsn: Lsn) -> Self {
         Self { timeline, full: Some(lsn), pieces: Vec::new(), lsn }
     }
+
+    /// What it begins with: the path of a full backup, or words for the empty store.
+    pub(super) fn begin(&self) -> String {
+        match self.full {
+            Some(lsn) => full_path(self.timeline, lsn),
+            None => format!("t{}, from its first entry on", self.timeline),
+        }
+    }
 }
 
 impl Timeline {
@@ -382,16 +412,33 @@ impl Timeline {
     fn way(&self, number: u32, until: Option<Lsn>) -> Way {
         let until = until.unwrap_or(Lsn(u64::MAX));
         let full = self.fulls.range(..=until).next_back().copied();
-        let pieces = self.cover(full.unwrap_or(Lsn(0)), until);
-        let reached = pieces.last().map_or(full.unwrap_or(Lsn(0)), |piece| piece.last);
-        Way { timeline: number, full, pieces, lsn: reached.min(until) }
+        self.way_behind(number, full, until, &Avoided::default())
+    }
+
+    /// See [`Archive::around`].
+    fn around(&self, wanted: &Way, avoided: &Avoided) -> Option<Way> {
+        let number = wanted.timeline;
+        let from_nothing = wanted.full.is_none() || self.begin(number) == Some(None);
+        let fulls = self.fulls.range(..=wanted.lsn).rev().map(|lsn| Some(*lsn));
+        let begins = fulls.chain(from_nothing.then_some(None));
+        let ways = begins
+            .filter(|full| !avoided.has_full(number, *full))
+            .map(|full| self.way_behind(number, full, wanted.lsn, avoided));
+        ways.into_iter().find(|way| way.lsn == wanted.lsn)
+    }
+
+    fn way_behind(&self, timeline: u32, full: Option<Lsn>, until: Lsn, avoided: &Avoided) -> Way {
+        let begin = full.unwrap_or(Lsn(0));
+        let pieces = self.cover(begin, until, avoided);
+        let reached = pieces.last().map_or(begin, |piece| piece.last);
+        Way { timeline, full, pieces, lsn: reached.min(until) }
     }
 
     /// The fewest pieces that go on behind an entry without a gap, as far as they go or are wanted.
-    fn cover(&self, behind: Lsn, until: Lsn) -> Vec<PieceName> {
+    fn cover(&self, behind: Lsn, until: Lsn, avoided: &Avoided) -> Vec<PieceName> {
         let mut cover = Vec::<PieceName>::new();
         let mut reached = behind;
-        let mut pieces = self.pieces.iter().peekable();
+        let mut pieces = self.pieces.iter().filter(|piece| !avoided.has_piece(piece)).peekable();
         while reached < until {
             // Those that begin no later than what is wanted next; they are sorted by where they begin.
             let mut next = None;
@@ -437,7 +484,7 @@ pub(super) fn full_path(timeline: u32, lsn: Lsn) -> String {
 }
 
 /// The timeline and LSN of a full backup's manifest, by its path.
-fn full_name(path: &str) -> Option<(u32, Lsn)> {
+pub(super) fn full_name(path: &str) -> Option<(u32, Lsn)> {
     let (timeline, file) = path.strip_prefix('t')?.split_once("/full/")?;
     let (timeline, lsn) = (timeline.parse().ok()?, Lsn(file.strip_suffix(".krm")?.parse().ok()?));
     (full_path(timeline, lsn) == path).then_some((timeline, lsn))

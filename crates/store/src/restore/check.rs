@@ -2,7 +2,7 @@
 //! processors at once: this is what a restore takes longest for.
 
 use keyreeve_core::{
-    Error, Result,
+    Error, ErrorKind, Result,
     model::ManagedObject,
     ports::seal::{SealedMaterial, Sealer},
     record::{Change, Record, RecordKey},
@@ -14,7 +14,11 @@ use super::{
     load::{Pages, record},
     state::State,
 };
-use crate::{ahead::in_order, engines::Row, index::encoding};
+use crate::{
+    ahead::in_order,
+    engines::{Engine, Row},
+    index::encoding,
+};
 
 /// Changes that are made at once.
 const CHANGES_MAX: usize = 4096;
@@ -32,7 +36,7 @@ pub struct Verified {
 /// have spent.
 ///
 /// # Errors
-/// `Internal`, naming the first thing that is wrong.
+/// `CryptoFailed` naming the first key that does not open; `Internal`, naming the first other thing that is wrong.
 pub(super) fn verify_all(
     state: &State,
     sealer: &dyn Sealer,
@@ -56,6 +60,19 @@ pub(super) fn verify_all(
     })?;
     state.change(skipped)?;
     Ok(verified)
+}
+
+/// Decodes every record of an engine.
+///
+/// # Errors
+/// `Internal`, naming the first that does not.
+pub(super) fn decode_all(engine: &dyn Engine) -> Result<()> {
+    let mut pages = Pages::new(engine);
+    let pages = std::iter::from_fn(|| pages.next().transpose());
+    let decode = |page: Result<Vec<Row>>, _: &mut dyn FnMut(()) -> bool| {
+        page?.iter().try_for_each(|(key, bytes)| encoding::decode_row(key, bytes).map(drop))
+    };
+    in_order(pages, decode, |()| Ok(()))
 }
 
 struct Checker<'a> {
@@ -83,7 +100,8 @@ impl Checker<'_> {
                     else {
                         return Err(Error::internal(format!("material of {} has no object", sealed.object)));
                     };
-                    verify_object(&*self.state.crypto, self.sealer, &object, &sealed)?;
+                    verify_object(&*self.state.crypto, self.sealer, &object, &sealed)
+                        .map_err(|error| self.of_key(&object, &error))?;
                     opened += 1;
                     if self.skip {
                         skipped.extend(self.skipped(&object, &sealed)?);
@@ -97,6 +115,17 @@ impl Checker<'_> {
             }
         }
         Ok(Checked { verified: Verified { records: page.len() as u64, opened }, skipped })
+    }
+
+    /// An error of an object, by the name of its key.
+    fn of_key(&self, object: &ManagedObject, error: &Error) -> Error {
+        let name = match record(&*self.state.engine, &RecordKey::Key(object.key)) {
+            Ok(Some(Record::Key(key))) => key.name.clone(),
+            _ => object.key.to_string(),
+        };
+        let what = error.cause().unwrap_or(error.public());
+        let public = format!("version {} of key {name} ({}): {what}", object.version, object.id);
+        Error::new(ErrorKind::CryptoFailed, public)
     }
 
     fn skipped(&self, object: &ManagedObject, sealed: &SealedMaterial) -> Result<Option<Change>> {

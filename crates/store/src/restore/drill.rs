@@ -7,7 +7,7 @@ use keyreeve_core::{
     Error, ErrorKind, Result,
     model::{Lsn, Time},
     ports::{cell::CellEntry, store::Store as _},
-    record::{Change, RecordKey},
+    record::{Change, Record, RecordKey},
 };
 use serde::Serialize;
 
@@ -20,9 +20,10 @@ use super::{
 };
 use crate::{
     Store,
-    backup::{piece::Pieces, shipper, targets::Target},
+    backup::{BackupError, piece::Pieces, targets::Target},
     engines::{Engine, Row},
     index::{Index, checkpoint::Checkpoint, encoding, told},
+    options::StoreError,
 };
 
 /// Bytes of decoded records that are kept meanwhile.
@@ -52,7 +53,8 @@ pub struct DrillReport {
     pub verified: Verified,
     /// Records that were compared with the running store.
     pub compared: u64,
-    /// Records that are not what the running store holds, and have not changed meanwhile: each is damage.
+    /// Records that are not what the running store holds, and have not changed meanwhile, by their names; then what is
+    /// damaged at the target and was gone round.
     pub differences: Vec<String>,
 }
 
@@ -65,12 +67,34 @@ impl Store {
         let shared = self.targets.shared();
         let (time, store) = (shared.clock.now(), self.id());
         let Pieces { crypto, keys } = shared.source.pieces.clone();
-        let archive = Archive::read(target, store, crypto.clone(), keys).map_err(shipper::told)?;
-        let head = archive.head().map_err(shipper::told)?;
-        let (end, _) = archive.load(&head, &*scratch, &mut |_, _| {}).map_err(shipper::told)?;
-        index_all(&*scratch, &mut |_| {})?;
-        let index = Arc::new(Index::new(scratch.clone(), CACHE_BYTES_MAX));
-        let state = State { store, crypto, engine: scratch, index, lsn: Lsn(end.lsn.0) };
+        let refused = BackupError::refusal;
+        let archive = Archive::read(target, store, crypto.clone(), keys).map_err(refused)?;
+        let head = archive.head().map_err(refused)?;
+        let drilled = archive.on_a_whole_way(&head, |way| {
+            let (end, _) = archive.load(way, &*scratch, &mut |_, _| {})?;
+            let (crypto, engine) = (crypto.clone(), scratch.clone());
+            let index = Arc::new(Index::new(engine.clone(), CACHE_BYTES_MAX));
+            let state = State { store, crypto, engine, index, lsn: Lsn(end.lsn.0) };
+            let (verified, generation) = self.opened(target, &state).map_err(StoreError::Restore)?;
+            Ok((end, state, verified, generation))
+        });
+        let (end, state, verified, generation) = drilled.map_err(|error| match error {
+            StoreError::Backup(error) => error.refusal(),
+            StoreError::Restore(error) => error,
+            error => Error::internal(error),
+        })?;
+        let (compared, mut differences) = self.compare(&state)?;
+        let damages = archive.damages();
+        differences
+            .extend(damages.iter().map(|damage| format!("{} is damaged: {}", damage.object, damage.what)));
+        let (lsn, replayed, target) = (state.lsn, end.replayed, target.address().to_owned());
+        Ok(DrillReport { time, target, lsn, replayed, generation, verified, compared, differences })
+    }
+
+    /// Makes the index rows of what was restored and opens everything, under the epoch key in the target's cell or, where
+    /// it has none, the running store's; gives the generation of the cell's.
+    fn opened(&self, target: &dyn Target, state: &State) -> Result<(Verified, Option<u64>)> {
+        index_all(&*state.engine, &mut |_| {})?;
         let entries: Vec<CellEntry> = match target.former_cell() {
             Ok(cell) => cell.read()?,
             Err(error) => {
@@ -78,29 +102,15 @@ impl Store {
                 Vec::new()
             }
         };
-        let own = entries.iter().any(|entry| entry.store == store && entry.threshold == 1);
-        let epoch = match state.head()? {
-            Some(_) if own => Some(state.choose_epoch(&entries)?),
-            _ => None,
-        };
-        let verified = match (&epoch, own) {
-            (Some(epoch), _) => {
-                let sealer = state.sealer(self.root.root(), Some(epoch))?;
-                verify_all(&state, &*sealer, false, &mut |_| {})?
+        let own = entries.iter().any(|entry| entry.store == state.store && entry.threshold == 1);
+        match state.head()? {
+            Some(_) if own => {
+                let epoch = state.choose_epoch(&entries)?;
+                let sealer = state.sealer(self.root.root(), Some(&epoch))?;
+                Ok((verify_all(state, &*sealer, false, &mut |_| {})?, Some(epoch.generation)))
             }
-            (None, _) => verify_all(&state, &*self.sealer(), false, &mut |_| {})?,
-        };
-        let (compared, differences) = self.compare(&state)?;
-        Ok(DrillReport {
-            time,
-            target: target.address().to_owned(),
-            lsn: state.lsn,
-            replayed: end.replayed,
-            generation: epoch.map(|epoch| epoch.generation),
-            verified,
-            compared,
-            differences,
-        })
+            _ => Ok((verify_all(state, &*self.sealer(), false, &mut |_| {})?, None)),
+        }
     }
 
     /// Compares what was restored with what the store holds now, but for what has changed in between.
@@ -128,7 +138,7 @@ impl Store {
             // Uses are told from all entries, and a restore reads only those that change something.
             let same = same || encoding::counts_uses(&key);
             if !same && !changed.contains(&key) && differences.len() < DIFFERENCES_MAX {
-                differences.push(hex::encode(&key));
+                differences.push(name_of(left.as_ref().or(right.as_ref()), &key));
             }
             if left.as_ref().is_some_and(|row| row.0 == key) {
                 left = restored.next()?;
@@ -156,6 +166,21 @@ impl Store {
             }
         }
         Ok(changed)
+    }
+}
+
+/// A record by its kind and its name or id.
+fn name_of(row: Option<&Row>, key: &[u8]) -> String {
+    let record = row.and_then(|(key, bytes)| encoding::decode_row(key, bytes).ok());
+    match record.as_ref().map(|record| (record.key(), record)) {
+        Some((_, Record::Key(found))) => format!("key {} ({})", found.name, found.id),
+        Some((_, Record::Object(found))) => {
+            format!("version {} of key {} ({})", found.version, found.key, found.id)
+        }
+        Some((_, Record::KeyName { name, .. })) => format!("the name of key {name}"),
+        Some((_, Record::Principal(found))) => format!("principal {} ({})", found.name, found.id),
+        Some((key, _)) => format!("{key:?}"),
+        None => format!("the record {}, which does not decode", hex::encode(key)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Restoring a store from a backup target into a new data folder, as it was last or at a point in time.
 //!
-//! `archive` finds the way to a state and `load` fills an engine with it; `state` lets the cell choose the key tree;
-//! `merging` goes over two states by the rules of `point_in_time`; `reset` begins the new timeline; `check` opens
+//! `archive` finds the way to a state, `detour` leads round what is damaged on it, and `load` fills an engine with it;
+//! `state` lets the cell choose the key tree; `merging` goes over two states by the rules of `point_in_time`; `reset` begins the new timeline; `check` opens
 //! everything. `folder` is the data folder meanwhile, `first_start` what happens before the store serves anybody.
 //!
 //! INVARIANT: a restore changes nothing at the target, and no cell. Only the first start claims and writes.
@@ -10,6 +10,7 @@ mod archive;
 #[cfg(test)]
 mod broken;
 mod check;
+mod detour;
 mod drill;
 mod first_start;
 mod folder;
@@ -37,6 +38,7 @@ use uuid::Uuid;
 pub use self::{
     archive::PointInTime,
     check::Verified,
+    detour::Damage,
     drill::DrillReport,
     point_in_time::{Line, Lines, Preview},
 };
@@ -90,12 +92,16 @@ pub struct Report {
     pub time: Time,
     /// The last entry that the archive holds: the new timeline goes on behind it.
     pub head: Lsn,
+    /// The full backup that the newest state began with, by its entry; none where it began with an empty store.
+    pub full: Option<Lsn>,
     /// Entries that were replayed behind a full backup.
     pub replayed: u64,
     /// The generation of the epoch key that was found; 0 where nothing was ever sealed.
     pub generation: u64,
     /// What was verified.
     pub verified: Verified,
+    /// What is damaged at the target and was gone round: nothing is lost by it, but this target needs care.
+    pub damaged: Vec<Damage>,
     /// What point-in-time recovery takes back and leaves.
     pub preview: Preview,
     /// How long it took.
@@ -148,7 +154,7 @@ pub fn restore(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'_>) -> Resu
     Ok(restored.report)
 }
 
-/// What `restore` would do. Works in the folder of `options`, which must be empty or new, and leaves it as a restore that
+/// What `restore` would do; everything is opened for it. Works in the folder of `options`, which must be empty or new, and leaves it as a restore that
 /// was cut off does: restore into it, or remove it.
 ///
 /// # Errors
@@ -206,6 +212,19 @@ struct Restored {
     report: Report,
 }
 
+/// What one way gave. Holds secrets.
+struct Whole {
+    state: State,
+    full: Option<Lsn>,
+    end: End,
+    entries: Vec<CellEntry>,
+    epoch: Option<Epoch>,
+    /// The state of a point in time.
+    then: Option<End>,
+    preview: Preview,
+    verified: Verified,
+}
+
 impl<'a> Source<'a> {
     fn open(options: &StoreOptions, unlock: &Unlock, plan: &Plan<'a>) -> Result<Self, StoreError> {
         let crypto = &options.crypto;
@@ -230,31 +249,13 @@ impl<'a> Source<'a> {
     /// Puts the wanted state together and verifies it. `write`: also all that begins the new timeline.
     fn restored(&self, options: &StoreOptions, plan: &Plan<'_>, write: bool) -> Result<Restored, StoreError> {
         let failed = StoreError::Restore;
-        let wanted = self.archive.at(&self.head, plan.to)?;
-        let engine = recovery::open_engine(options)?;
+        let wanted =
+            self.archive.on_a_whole_way(&self.head, |_| Ok(self.archive.at(&self.head, plan.to)?))?;
         let mut durations = Durations::default();
-        let (state, end, records) = self.load(options, &self.head, engine, &mut durations)?;
-        let entries = self.cell_entries(options, plan, &state)?;
-        let epoch = match state.head().map_err(failed)? {
-            None => None,
-            Some(_) => Some(state.choose_epoch(&entries).map_err(failed)?),
-        };
-        let sealer = state.sealer(&self.root, epoch.as_ref()).map_err(failed)?;
-        let (mut reached, mut preview) = (end, Preview::default());
-        if plan.to != PointInTime::Latest {
-            let scratch = Scratch::open(options)?;
-            let watch = Watch::start(options);
-            (reached, _) = self.archive.load(&wanted, &*scratch.engine, &mut |_, _| {})?;
-            durations.load_ms += watch.ms();
-            preview =
-                merging::merge(&*scratch.engine, &state, &*sealer, plan.keep_new, write).map_err(failed)?;
-            scratch.remove()?;
-        }
-        let skip = write && !breaks(Fault::CountersFromPast);
-        let watch = Watch::start(options);
-        let mut sealed = |done| self.tell(options, RebuildPart::Sealed, done, records);
-        let verified = check::verify_all(&state, &*sealer, skip, &mut sealed).map_err(failed)?;
-        durations.verify_ms = watch.ms();
+        let whole = self.archive.on_a_whole_way(&self.head, |way| {
+            self.whole(options, plan, (way, &wanted), write, &mut durations)
+        })?;
+        let Whole { state, full, end, entries, epoch, then, preview, verified } = whole;
         let seen = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
         let timeline = timeline::next(options, plan.from, &state, (self.head.timeline, seen))?;
         if write {
@@ -264,15 +265,18 @@ impl<'a> Source<'a> {
             let changes = reset::reset(&state, epoch.as_ref(), &machine, seen).map_err(failed)?;
             state.change(changes).map_err(failed)?;
         }
+        let reached = then.unwrap_or(end);
         let report = Report {
             store: self.store,
             timeline,
             lsn: Lsn(reached.lsn.0),
             time: reached.time,
             head: Lsn(end.lsn.0),
-            replayed: end.replayed + if plan.to == PointInTime::Latest { 0 } else { reached.replayed },
-            generation: epoch.as_ref().map_or(0, |epoch: &Epoch| epoch.generation),
+            full,
+            replayed: end.replayed + then.map_or(0, |then| then.replayed),
+            generation: epoch.map_or(0, |epoch| epoch.generation),
             verified,
+            damaged: self.archive.damages(),
             preview,
             durations,
         };
@@ -281,6 +285,47 @@ impl<'a> Source<'a> {
 
     fn tell(&self, options: &StoreOptions, part: RebuildPart, done: u64, total: u64) {
         (options.on_rebuild)(RebuildProgress { part, done, total });
+    }
+
+    /// The newest state by one way, brought back to the wanted one, with all of it opened.
+    fn whole(
+        &self,
+        options: &StoreOptions,
+        plan: &Plan<'_>,
+        (way, wanted): (&Way, &Way),
+        write: bool,
+        durations: &mut Durations,
+    ) -> Result<Whole, StoreError> {
+        let failed = StoreError::Restore;
+        let (state, end, records) = self.load(options, way, recovery::open_engine(options)?, durations)?;
+        let entries = self.cell_entries(options, plan, &state)?;
+        let epoch = match state.head().map_err(failed)? {
+            None => None,
+            Some(_) => Some(state.choose_epoch(&entries).map_err(failed)?),
+        };
+        let sealer = state.sealer(&self.root, epoch.as_ref()).map_err(failed)?;
+        let (mut then, mut preview) = (None, Preview::default());
+        if plan.to != PointInTime::Latest {
+            let scratch = Scratch::open(options)?;
+            let watch = Watch::start(options);
+            then = Some(self.archive.on_a_whole_way(wanted, |way| {
+                let (end, _) = self.archive.load(way, &*scratch.engine, &mut |_, _| {})?;
+                let damaged = |error| BackupError::damaged(&way.begin(), error);
+                check::decode_all(&*scratch.engine).map_err(damaged)?;
+                Ok(end)
+            })?);
+            durations.load_ms += watch.ms();
+            preview =
+                merging::merge(&*scratch.engine, &state, &*sealer, plan.keep_new, write).map_err(failed)?;
+            scratch.remove()?;
+        }
+        let skip = write && !breaks(Fault::CountersFromPast);
+        let watch = Watch::start(options);
+        let mut sealed = |done| self.tell(options, RebuildPart::Sealed, done, records);
+        let verified = check::verify_all(&state, &*sealer, skip, &mut sealed).map_err(failed)?;
+        durations.verify_ms += watch.ms();
+        let full = way.full.map(|lsn| Lsn(lsn.0));
+        Ok(Whole { state, full, end, entries, epoch, then, preview, verified })
     }
 
     /// Loads the state at the end of a way, with its index rows; also how many records it has.
@@ -298,7 +343,7 @@ impl<'a> Source<'a> {
         let watch = Watch::start(options);
         let mut indexed = |done| self.tell(options, RebuildPart::Records, done, put);
         let records = index_all(&*engine, &mut indexed).map_err(StoreError::Restore)?;
-        durations.index_ms = watch.ms();
+        durations.index_ms += watch.ms();
         let index = Arc::new(Index::new(engine.clone(), options.cache_bytes_max));
         let (crypto, lsn) = (options.crypto.clone(), Lsn(end.lsn.0));
         Ok((State { store: self.store, crypto, engine, index, lsn }, end, records))

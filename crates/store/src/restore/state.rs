@@ -25,7 +25,7 @@ use crate::{
     sealing::{
         Place, RootKey, RootSealer,
         cells::epoch_key,
-        tree::{EpochKeys, KeyTree, verify},
+        tree::{EpochKeys, KeyTree, NodeSource as _, node::node_id, verify},
     },
 };
 
@@ -109,25 +109,33 @@ impl State {
     /// INVARIANT: the cell chooses the tree, not the journal, which may be ahead of the cell or behind it.
     ///
     /// # Errors
-    /// `Unavailable` where none does, with the reason of the highest one.
+    /// `Unavailable` where they give no epoch key of this tree; `CryptoFailed` where one is and does not reach all, with
+    /// the reason of the highest one.
     pub(super) fn choose_epoch(&self, entries: &[CellEntry]) -> Result<Epoch> {
         let mut generations: Vec<u64> = entries.iter().map(|entry| entry.generation).collect();
         generations.sort_unstable();
         generations.dedup();
-        let mut refused: Option<Error> = None;
+        let (mut refused, mut has_top) = (None, false);
         for generation in generations.into_iter().rev() {
             let Some((key, threshold)) = epoch_key(self.store, generation, entries) else { continue };
+            has_top |= self.index.node(node_id(&*self.crypto, key.expose()))?.is_some();
             match self.reaches_all(&key) {
                 Ok(()) => return Ok(Epoch { generation, key, threshold }),
                 Err(error) => drop(refused.get_or_insert(error)),
             }
         }
-        let public = match &refused {
-            Some(error) => format!("no epoch key in the cell opens all live keys of this backup: {error}"),
-            None => "the cell holds no epoch key of this store, or too few of its shares: name the right one"
-                .into(),
+        let (kind, public) = match &refused {
+            Some(error) => {
+                let public = format!("no epoch key in the cell opens all live keys of this backup: {error}");
+                (if has_top { ErrorKind::CryptoFailed } else { ErrorKind::Unavailable }, public)
+            }
+            None => {
+                let public =
+                    "the cell holds no epoch key of this store, or too few of its shares: name the right one";
+                (ErrorKind::Unavailable, public.into())
+            }
         };
-        Err(Error::new(ErrorKind::Unavailable, public))
+        Err(Error::new(kind, public))
     }
 
     fn reaches_all(&self, key: &SecretBytes) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Restoring through the store's public face: whole stores, points in time, lost and living machines, crashes.
 
 mod crash;
+mod damage;
 mod day;
 mod history;
 mod machines;

@@ -1,7 +1,7 @@
 //! `keyreeve backup verify`.
 
 use clap::Args;
-use keyreeve_server::offline::backups;
+use keyreeve_server::offline::backups::{self, Deep};
 use serde_json::Value;
 
 use crate::commands::server::started;
@@ -18,8 +18,9 @@ Examples:
 
 /// Verify every object at a target, without a server: lengths, hashes, and that the journal's chain has no gap.
 ///
-/// With --deep also every byte that is sealed, and that all live keys derive from each full backup. Exit code 5 where
-/// anything is wrong.
+/// With --deep also every byte that is sealed, and that all live keys open: the newest state is put together in a scratch
+/// folder (in TMPDIR; as large as the index), as a restore does it. Of other full backups every byte and record is read.
+/// Exit code 5 where anything is wrong, or could not be looked into.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Verify {
@@ -29,6 +30,9 @@ pub(crate) struct Verify {
     /// Open everything; takes what unlocks the root key
     #[arg(long)]
     deep: bool,
+    /// Where the epoch key is, if the target has none: a cell's file, or the address of another target
+    #[arg(long, value_name = "PLACE", requires = "deep")]
+    cell: Option<String>,
     #[command(flatten)]
     unlock: UnlockFlags,
 }
@@ -39,7 +43,8 @@ impl Verify {
     /// # Errors
     /// `Verification` where anything is wrong; the target cannot be reached; the root key is not unlocked.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let by = self.deep.then(|| self.unlock.by());
+        let cell = self.cell.as_deref().map(address).transpose()?;
+        let deep = self.deep.then(|| Deep { by: self.unlock.by(), cell });
         // Not before there is something to tell: until then a passphrase may be asked for.
         let mut progress: Option<Progress> = None;
         let mut objects = 0;
@@ -48,14 +53,24 @@ impl Verify {
             let text = format!("object {objects}: {what}");
             progress.get_or_insert_with(|| Progress::of(&text)).tell(&text);
         };
-        let verified = started(backups::verify(&address(&self.from)?, by.as_ref(), &mut told));
+        let verified = started(backups::verify(&address(&self.from)?, deep.as_ref(), &mut told));
         drop(progress);
         let verified = verified?;
         let problems = verified.get("problems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         match session.format {
             Format::Json => output::json(&verified)?,
             Format::Table => {
-                let fields = ["target", "good", "deep", "objects", "bytes", "leaves"];
+                let fields = [
+                    "target",
+                    "good",
+                    "deep",
+                    "objects",
+                    "bytes",
+                    "full_backups",
+                    "opened",
+                    "entry",
+                    "opened_from",
+                ];
                 output::pairs(&fields.map(|field| (field, text(&verified, field))))?;
                 for problem in problems {
                     output::message(&format!("{}: {}", text(problem, "path"), text(problem, "what")));
