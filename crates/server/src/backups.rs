@@ -217,6 +217,7 @@ impl Backups {
             unlocks: root.unlocked_by,
             retired: root.retired,
             acknowledge: self.settings().acknowledge,
+            index_damage: self.store.index_damage(),
             is_full: self.store.is_full(),
             reserve_bytes: self.store.reserve_bytes(),
             memory: self.memory.clone(),
@@ -319,10 +320,12 @@ impl Backups {
 /// How a drill went, for the record.
 pub fn told(report: &DrillReport) -> String {
     let DrillReport { target, lsn, compared, differences, .. } = report;
-    match differences.len() {
-        0 => format!("drill from {target} up to entry {lsn}: all {compared} records are what is here"),
-        count => format!(
-            "drill from {target} up to entry {lsn}: {count} of {compared} records differ from what is here"
+    match differences.as_slice() {
+        [] => format!("drill from {target} up to entry {lsn}: all {compared} records are what is here"),
+        [first, more @ ..] => format!(
+            "drill from {target} up to entry {lsn}: of {compared} records and the target's objects, these are not what is \
+             here: {first}, and {} more",
+            more.len()
         ),
     }
 }

@@ -33,6 +33,8 @@ pub struct Facts {
     pub retired: Vec<u32>,
     /// When a change is answered.
     pub acknowledge: Acknowledge,
+    /// What is damaged in the index.
+    pub index_damage: Option<String>,
     /// The disk of the journal is full.
     pub is_full: bool,
     /// Bytes of it that are held back for what destroys and revokes.
@@ -96,6 +98,11 @@ pub fn judge(facts: &Facts) -> Report {
     destruction(facts, &mut report);
     rollback(facts, &mut report);
     memory(&facts.memory, &mut report);
+    if let Some(damage) = &facts.index_damage {
+        report.warn(format!(
+            "{damage}. Restart the server, which makes the index anew from the journal, and look at the disk."
+        ));
+    }
     let reserve = format!("{} KiB of disk that the journal holds back", facts.reserve_bytes / 1024);
     match facts.is_full {
         true => report.warn(format!(

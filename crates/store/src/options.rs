@@ -131,7 +131,7 @@ pub enum StoreError {
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// What was restored is not what was backed up, or cannot be opened.
-    #[error("cannot restore: {0}")]
+    #[error("cannot restore: {}", said(.0))]
     Restore(keyreeve_core::Error),
     /// The operating system refused.
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -161,17 +161,17 @@ pub enum StoreError {
     #[error(transparent)]
     Index(#[from] EngineError),
     /// The journal's entries could not be brought into the index.
-    #[error("the index cannot be caught up from the journal: {0}")]
+    #[error("the index cannot be caught up from the journal: {}", said(.0))]
     CatchUp(keyreeve_core::Error),
     /// The key tree did not open.
-    #[error("the key tree does not open: {0}")]
+    #[error("the key tree does not open: {}", said(.0))]
     KeyTree(keyreeve_core::Error),
     /// The store could not read its own records, or write the first of its entries.
-    #[error("the store cannot begin: {0}")]
+    #[error("the store cannot begin: {}", said(.0))]
     Open(keyreeve_core::Error),
     /// The data folder is older than what an anchor at a backup target says, or another one.
     #[error(
-        "the data folder was rolled back, as the anchor at {target} shows: {what}; start from the newest copy or restore from the target, or accept the roll-back, which goes on record"
+        "the data folder was rolled back, as the anchor at {target} shows: {what}; start from the newest copy or restore from the target, or accept the roll-back with `--accept-rollback`, which goes on record"
     )]
     RolledBack {
         /// The target's address.
@@ -182,6 +182,14 @@ pub enum StoreError {
     /// The store did not stop cleanly; what was answered is on disk nevertheless.
     #[error("the store did not stop cleanly: {0}")]
     Stop(String),
+}
+
+/// What an error says to who has no server whose log it could name.
+pub(crate) fn said(error: &keyreeve_core::Error) -> String {
+    match (error.kind(), error.cause()) {
+        (keyreeve_core::ErrorKind::Internal, Some(cause)) => cause.to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 impl StoreError {

@@ -295,7 +295,7 @@ fn open_embedded(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> 
     // Where even that cannot be read, nothing can.
     let readable = |engine: EmbeddedEngine| engine.checkpoint().map(|_| engine);
     match EmbeddedEngine::open(&path).and_then(readable) {
-        Err(error @ EngineError::Damaged { .. }) => {
+        Err(error @ (EngineError::Damaged { .. } | EngineError::Rotten { .. })) => {
             tracing::warn!(%error, "the index is made anew from the journal");
             EmbeddedEngine::remove(&path)?;
             Ok(Arc::new(EmbeddedEngine::open(&path)?))

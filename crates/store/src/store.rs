@@ -179,6 +179,11 @@ impl Store {
         self.reserve_bytes
     }
 
+    /// What was found to be damaged in the index since it was opened: the next start makes it anew.
+    pub fn index_damage(&self) -> Option<String> {
+        self.index.damage()
+    }
+
     /// The store's random id.
     pub fn id(&self) -> Uuid {
         self.place.store

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Store,
     failure::unavailable,
-    index::{checkpoint::Checkpoint, told},
+    index::{checkpoint::Checkpoint, read_secondary, told},
     journal::{JournalError, Lsn},
 };
 
@@ -192,6 +192,7 @@ fn full(
 ) -> Result<Manifest, BackupError> {
     let snapshot = shared.index.snapshot(|| shared.failure.check())?;
     let empty = || unavailable("the store is empty: there is nothing to back up");
+    read_secondary(&*snapshot)?;
     let checkpoint = snapshot.checkpoint().map_err(told)?.ok_or_else(empty)?;
     let checkpoint =
         Checkpoint::decode(&checkpoint).ok_or_else(|| Error::internal("the index has no checkpoint"))?;

@@ -3,7 +3,7 @@
 use keyreeve_core::{Error, ErrorKind};
 
 use super::targets::TargetError;
-use crate::{journal::JournalError, sealing::UnlockError};
+use crate::{journal::JournalError, options::said, sealing::UnlockError};
 
 /// What went wrong between this store and its backups.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ pub enum BackupError {
     #[error("it was stopped before it was whole")]
     Stopped,
     /// Keys, randomness or the store itself refused.
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Other(#[from] Error),
 }
 

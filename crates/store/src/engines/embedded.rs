@@ -6,15 +6,19 @@
 //! What is loaded from nothing goes into a file of its own, without any log, which takes the index's place once it is
 //! whole and synced.
 //!
-//! A file that was found to be damaged gets a mark beside it, so that the next start makes it anew.
+//! Each row bears a checksum over its key and its value, which every read checks: pages have none, and a bit that flips in
+//! one need not make it malformed. This finds rot, not whoever alters rows.
+//!
+//! A file that was found to be damaged gets a mark beside it, which tells the damage, so that the next start makes it anew.
 
 use std::{
     fs::File,
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use crc_fast::{CrcAlgorithm, Digest};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
@@ -22,7 +26,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use super::{Batch, Engine, EngineError, EngineSnapshot, Row};
 
 const READERS: usize = 4;
-const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
+/// Bytes of the checksum that stands behind each value: CRC-32C, big-endian.
+const SUM_LEN: usize = 4;
+/// What the checkpoint's checksum takes for its key.
+const CHECKPOINT: &[u8] = b"checkpoint";
+/// What the mark of a file with a rotten row begins with; the row's key follows in hexadecimal.
+const ROTTEN: &str = "row ";
 /// Pages that each reader keeps, in KiB.
 const READER_CACHE_KIB: i32 = 4096;
 /// Bytes that SQLite is asked to cut the WAL to after a checkpoint.
@@ -53,9 +63,8 @@ impl EmbeddedEngine {
         let told = |error| tell(path, error);
         // What a crash left of a load.
         Self::remove(&loading_path(path))?;
-        if mark_path(path).exists() {
-            let (at, what) = (path.display().to_string(), "it was found to be damaged before".to_owned());
-            return Err(EngineError::Damaged { at, what });
+        if let Some(damage) = marked(path) {
+            return Err(damage);
         }
         let writer = open_writer(path)?;
         let (back, idle) = bounded(READERS);
@@ -79,6 +88,11 @@ impl EmbeddedEngine {
             }
         }
         Ok(())
+    }
+
+    /// The file that is read and written now.
+    fn at(&self) -> PathBuf {
+        if self.loading.load(Ordering::Acquire) { loading_path(&self.path) } else { self.path.clone() }
     }
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, EngineError> {
@@ -122,14 +136,15 @@ impl Drop for Lent<'_> {
 
 impl Engine for EmbeddedEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        self.read(|connection| {
+        let value = self.read(|connection| {
             let mut statement = connection.prepare_cached("SELECT value FROM rows WHERE key = ?1")?;
             statement.query_row([key], |row| row.get(0)).optional()
-        })
+        })?;
+        value.map(|value| checked(value, key, || self.at())).transpose()
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        self.read(|connection| scan(connection, from, to, limit))
+        checked_rows(self.read(|connection| scan(connection, from, to, limit))?, || self.at())
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
@@ -144,13 +159,13 @@ impl Engine for EmbeddedEngine {
                 let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE key = ?1")?;
                 for (key, value) in &batch.writes {
                     match value {
-                        Some(value) => put.execute(params![key, value])?,
+                        Some(value) => put.execute(params![key, summed(key, value)])?,
                         None => delete.execute([key])?,
                     };
                 }
                 let mut mark =
                     transaction.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?1)")?;
-                mark.execute([&batch.checkpoint])?;
+                mark.execute([summed(CHECKPOINT, &batch.checkpoint)])?;
             }
             transaction.commit()
         })();
@@ -158,7 +173,12 @@ impl Engine for EmbeddedEngine {
     }
 
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
-        self.read(checkpoint)
+        let value = self.read(checkpoint)?;
+        value.map(|value| checked(value, CHECKPOINT, || self.at())).transpose()
+    }
+
+    fn damage(&self) -> Option<EngineError> {
+        marked(&self.path)
     }
 
     fn snapshot(&self) -> Result<Box<dyn EngineSnapshot>, EngineError> {
@@ -222,11 +242,13 @@ struct EmbeddedSnapshot {
 
 impl EngineSnapshot for EmbeddedSnapshot {
     fn checkpoint(&self) -> Result<Option<Vec<u8>>, EngineError> {
-        checkpoint(&self.connection).map_err(|error| tell(&self.path, error))
+        let value = checkpoint(&self.connection).map_err(|error| tell(&self.path, error))?;
+        value.map(|value| checked(value, CHECKPOINT, || self.path.clone())).transpose()
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        scan(&self.connection, from, to, limit).map_err(|error| tell(&self.path, error))
+        let rows = scan(&self.connection, from, to, limit).map_err(|error| tell(&self.path, error))?;
+        checked_rows(rows, || self.path.clone())
     }
 }
 
@@ -235,9 +257,63 @@ fn loading_path(path: &Path) -> PathBuf {
     path.with_added_extension("loading")
 }
 
-/// The file that says that the index is damaged.
+/// The file that says that the index is damaged, and how.
 fn mark_path(path: &Path) -> PathBuf {
     beside(path, "-damaged")
+}
+
+/// Marks a file as damaged; the first damage stays.
+fn mark(path: &Path, what: &str) {
+    tracing::error!(index = %path.display(), what, "the index is damaged: the next start makes it anew");
+    let marked = File::create_new(mark_path(path)).and_then(|mut file| file.write_all(what.as_bytes()));
+    match marked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            tracing::warn!(%error, "the index is damaged, and cannot be marked as such");
+        }
+        _ => {}
+    }
+}
+
+/// The damage that a file is marked with.
+fn marked(path: &Path) -> Option<EngineError> {
+    let at = path.display().to_string();
+    let mark = match std::fs::read(mark_path(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        read => String::from_utf8_lossy(&read.unwrap_or_default()).into_owned(),
+    };
+    match mark.strip_prefix(ROTTEN).and_then(|key| hex::decode(key).ok()) {
+        Some(key) => Some(EngineError::Rotten { at, key }),
+        None => Some(EngineError::Damaged { at, what: format!("it was found to be before: {mark}") }),
+    }
+}
+
+/// A row's value as the file holds it.
+fn summed(key: &[u8], value: &[u8]) -> Vec<u8> {
+    [value, &sum(key, value)].concat()
+}
+
+/// A row's value from what the file holds; `at` is that file.
+fn checked(mut bytes: Vec<u8>, key: &[u8], at: impl Fn() -> PathBuf) -> Result<Vec<u8>, EngineError> {
+    if let Some((value, found)) = bytes.split_last_chunk::<SUM_LEN>()
+        && *found == sum(key, value)
+    {
+        bytes.truncate(bytes.len() - SUM_LEN);
+        return Ok(bytes);
+    }
+    mark(&at(), &format!("{ROTTEN}{}", hex::encode(key)));
+    Err(EngineError::Rotten { at: at().display().to_string(), key: key.to_vec() })
+}
+
+fn checked_rows(rows: Vec<Row>, at: impl Fn() -> PathBuf) -> Result<Vec<Row>, EngineError> {
+    rows.into_iter().map(|(key, bytes)| checked(bytes, &key, &at).map(|value| (key, value))).collect()
+}
+
+fn sum(key: &[u8], value: &[u8]) -> [u8; SUM_LEN] {
+    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+    digest.update(key);
+    digest.update(value);
+    // Of 64 bits, CRC-32 fills the lower half.
+    (digest.finalize() as u32).to_be_bytes()
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -302,12 +378,14 @@ fn failed(path: &Path, what: &dyn std::fmt::Display) -> EngineError {
 
 fn tell(path: &Path, error: rusqlite::Error) -> EngineError {
     let at = path.display().to_string();
-    let damaged = matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch)
-    );
-    if damaged && let Err(error) = File::create(mark_path(path)) {
-        tracing::warn!(%error, "the index is damaged, and cannot be marked as such");
+    // Also where a bit of a row's header makes its value one of another type.
+    let damaged = matches!(error, rusqlite::Error::InvalidColumnType(..))
+        || matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch)
+        );
+    if damaged {
+        mark(path, &error.to_string());
     }
     match error.sqlite_error_code() {
         _ if damaged => EngineError::Damaged { at, what: error.to_string() },

@@ -21,6 +21,17 @@ pub enum EngineError {
         /// What is wrong.
         what: String,
     },
+    /// A row is not what was written: bits have flipped. The index can be rebuilt from the journal.
+    #[error(
+        "the index {at} is damaged: the row {} does not match its checksum; stop and start again: it is made anew from the journal",
+        hex::encode(key)
+    )]
+    Rotten {
+        /// File or table.
+        at: String,
+        /// The row's key, as it is found.
+        key: Vec<u8>,
+    },
     /// There is no space; once there is, the same may be tried again.
     #[error("the disk of the index {at} is full")]
     Full {
@@ -81,6 +92,11 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// As the engine reports.
     fn snapshot(&self) -> Result<Box<dyn EngineSnapshot>, EngineError>;
+
+    /// The damage that was met first, `Damaged` or `Rotten`, until the index is made anew.
+    fn damage(&self) -> Option<EngineError> {
+        None
+    }
 
     /// Removes everything, the checkpoint included.
     ///

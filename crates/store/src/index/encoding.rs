@@ -268,6 +268,42 @@ pub(crate) fn encode_key(key: &RecordKey) -> Vec<u8> {
     [&[b'r', kind], parts[0], parts[1]].concat()
 }
 
+/// What a row of the index is, by its key; names in it are left out.
+pub(crate) fn row_name(key: &[u8]) -> String {
+    const KINDS: [&str; 19] = [
+        "realm",
+        "object",
+        "material",
+        "key",
+        "key name",
+        "principal",
+        "principal's name",
+        "credential",
+        "server data",
+        "key tree's head",
+        "node",
+        "replaced nodes",
+        "leaves",
+        "erasure",
+        "certificate",
+        "place",
+        "counters",
+        "uses",
+        "material's digest",
+    ];
+    match key {
+        [b'r', kind, rest @ ..] => {
+            let has_id = !matches!(kind, 9 | 10 | 12 | 16);
+            let name =
+                KINDS.get(usize::from(*kind).wrapping_sub(1)).copied().unwrap_or("a record of no known kind");
+            let id = rest.first_chunk().filter(|_| has_id).map(|id| uuid::Uuid::from_bytes(*id).to_string());
+            [name, &id.unwrap_or_default()].join(" ").trim_end().to_owned()
+        }
+        [b'i', ..] => format!("row {} of the secondary indexes", hex::encode(key)),
+        key => format!("row {}", hex::encode(key)),
+    }
+}
+
 pub(crate) fn encode_into(value: &impl Serialize, bytes: &mut Vec<u8>) -> Result<()> {
     ciborium::into_writer(value, bytes).map_err(|error| Error::internal(format!("cannot encode: {error}")))
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use keyreeve_core::{
-    Error, Result,
+    Error, ErrorKind, Result,
     model::{Counts, Lsn, ManagedObject, ObjectId, Uses},
     ports::store::{IndexHit, IndexRange},
     record::{Change, Record, RecordKey},
@@ -32,6 +32,9 @@ use crate::{
 /// How long a snapshot waits for the engine: so many times so long.
 const SNAPSHOT_WAITS_MAX: u32 = 300;
 const SNAPSHOT_WAIT: Duration = Duration::from_millis(100);
+
+/// Rows of secondary indexes that are read at once.
+const SECONDARY_ROWS: usize = 2048;
 
 type Found = Option<Arc<Record>>;
 
@@ -89,6 +92,11 @@ impl Index {
             self.applied.wait_for(&mut progress, SNAPSHOT_WAIT);
         }
         Err(unavailable("the index lags behind the journal too far: try again"))
+    }
+
+    /// What is damaged in it, until it is made anew.
+    pub(crate) fn damage(&self) -> Option<String> {
+        self.engine.damage().as_ref().map(damage)
     }
 
     /// The record as of now.
@@ -260,6 +268,18 @@ impl Index {
     }
 }
 
+/// Reads all rows of the secondary indexes, which no backup holds, so that rot in them is met.
+///
+/// # Errors
+/// The engine's.
+pub(crate) fn read_secondary(rows: &dyn EngineSnapshot) -> Result<()> {
+    let (mut from, to) = (vec![b'i'], [b'i' + 1]);
+    while let Some((last, _)) = rows.scan(&from, &to, SECONDARY_ROWS).map_err(told)?.pop() {
+        from = [last.as_slice(), &[0]].concat();
+    }
+    Ok(())
+}
+
 /// About how many bytes a cached record takes.
 #[derive(Clone)]
 struct Weigh;
@@ -299,6 +319,28 @@ fn variable_bytes(object: &ManagedObject) -> usize {
     names + groups + links + further + 128 * object.parameters.len()
 }
 
+/// An engine's error, by what the row is that it names.
 pub(crate) fn told(error: EngineError) -> Error {
-    Error::internal(error)
+    let public = "the server's index is damaged, and its log says where: start the server again, which makes the index anew \
+                  from the journal";
+    match &error {
+        EngineError::Rotten { .. } | EngineError::Damaged { .. } => {
+            Error::new(ErrorKind::Internal, public).because(damage(&error))
+        }
+        EngineError::Full { .. } => {
+            Error::new(ErrorKind::Unavailable, "the disk of the server's index is full").because(error)
+        }
+        EngineError::Failed { .. } => Error::internal(error),
+    }
+}
+
+/// Damage of an index, in words.
+fn damage(error: &EngineError) -> String {
+    match error {
+        EngineError::Rotten { at, key } => {
+            let row = encoding::row_name(key);
+            format!("the index {at} is damaged at {row}, which does not match its checksum")
+        }
+        error => error.to_string(),
+    }
 }

@@ -13,7 +13,7 @@ use super::archive::{Archive, Way, full_name};
 use crate::{
     backup::{BackupError, piece::PieceName},
     journal::Lsn,
-    options::StoreError,
+    options::{StoreError, said},
 };
 
 /// Something at a target that could not be used. Holds no secret.
@@ -116,7 +116,7 @@ fn damage(way: &Way, error: &StoreError) -> Option<Damage> {
             Some(Damage { object: object.clone(), what: what.clone() })
         }
         StoreError::Restore(error) | StoreError::Backup(BackupError::Other(error)) if of_record(error) => {
-            Some(Damage { object: way.begin(), what: error.to_string() })
+            Some(Damage { object: way.begin(), what: said(error) })
         }
         _ => None,
     }

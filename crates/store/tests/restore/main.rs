@@ -6,6 +6,7 @@ mod day;
 mod history;
 mod machines;
 mod records;
+mod rot;
 mod scale;
 mod speed;
 

@@ -26,18 +26,27 @@ impl Drill {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let from = self.from.as_deref().map(address).transpose()?;
         let drilled = session.client()?.post("/v1/backups/drill", &json!({ "from": from }))?;
+        let drills = drilled.get("drills").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         if session.format == Format::Json {
             output::json(&drilled)?;
         } else {
-            let fields =
-                ["target", "lsn", "replayed", "generation", "records", "opened", "compared", "differences"];
-            let drills = drilled.get("drills").and_then(Value::as_array).into_iter().flatten();
-            let rows: Vec<_> = drills.map(|drill| fields.map(|field| text(drill, field)).to_vec()).collect();
-            output::table(&fields, &rows)?;
+            let fields = ["target", "lsn", "replayed", "generation", "records", "opened", "compared"];
+            let rows = drills.iter().map(|drill| fields.map(|field| text(drill, field)).to_vec());
+            output::table(&fields, &rows.collect::<Vec<_>>())?;
+            let differences =
+                drills.iter().filter_map(|drill| drill.get("differences")?.as_array()).flatten();
+            for difference in differences.filter_map(Value::as_str) {
+                output::message(&format!("differs: {difference}"));
+            }
         }
         match drilled.get("good").and_then(Value::as_bool) {
             Some(true) => Ok(()),
-            _ => Err(Failure::new(Kind::Verification, "what was restored is not what the server has")),
+            _ => {
+                let text = "what was restored is not what the server has. Look at the target (`keyreeve backup verify --deep`); \
+                            where it is whole, stop the server, run `keyreeve index rebuild`, start it again, and make a full \
+                            backup";
+                Err(Failure::new(Kind::Verification, text))
+            }
         }
     }
 }

@@ -87,7 +87,13 @@ impl Folder {
         if dir != self.root {
             self.make_folders(made, parent(dir))?;
         }
-        self.disk.create_dir(dir)?;
+        self.disk.create_dir(dir).map_err(|error| match error.kind() {
+            ErrorKind::NotFound if dir == self.root => {
+                let above = parent(dir).display();
+                io::Error::new(error.kind(), format!("{above} does not exist: mount it, or make it first"))
+            }
+            _ => error,
+        })?;
         self.disk.sync_dir(parent(dir))?;
         made.insert(dir.to_owned());
         Ok(())

@@ -1,0 +1,134 @@
+//! Bits that flip in the index on a real disk: met by whoever reads the row, told by name, kept out of backups, and mended by
+//! the next start.
+
+use keyreeve_store::{
+    backup::{BackupKind, BackupOptions},
+    disk::RealDisk,
+    engines::{Engine as _, embedded::EmbeddedEngine},
+};
+use rusqlite::{Connection, params};
+
+use super::*;
+
+const KEYS: u128 = 5;
+
+/// A store with an embedded index and one target.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// With keys and a full backup.
+    fn filled() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        Store::create(&place.options(), [key_file()]).unwrap();
+        let store = place.open();
+        store.register_target(&place.target_path(), true, false).unwrap();
+        fill(&store, 1..=KEYS);
+        keep(&store);
+        store.backup(&place.target(), BackupKind::Full, BackupOptions::default()).unwrap();
+        store.close().unwrap();
+        drop(store);
+        place
+    }
+
+    fn options(&self) -> StoreOptions {
+        let mut options =
+            StoreOptions::new(self.folder.path().join("data"), crypto(), Arc::new(HandClock::default()));
+        options.background = false;
+        options
+    }
+
+    fn open(&self) -> Store {
+        Store::open(&self.options(), &key_file()).unwrap()
+    }
+
+    fn target_path(&self) -> String {
+        self.folder.path().join("target").display().to_string()
+    }
+
+    fn target(&self) -> Arc<dyn Target> {
+        KnownTargets::new(Arc::new(RealDisk), crypto()).open(&self.target_path()).unwrap()
+    }
+
+    fn index(&self) -> PathBuf {
+        self.folder.path().join("data/index/index.sqlite")
+    }
+
+    /// Flips one bit in the second row behind `from`: in its value or, where it has none, at the end of its key.
+    fn rot(&self, from: &[u8]) {
+        let file = Connection::open(self.index()).unwrap();
+        let select = "SELECT key, value FROM rows WHERE key > ?1 ORDER BY key LIMIT 1 OFFSET 1";
+        let (key, mut value): (Vec<u8>, Vec<u8>) =
+            file.query_row(select, [from], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let mut rotten = key.clone();
+        match value.len() {
+            0..16 => *rotten.last_mut().unwrap() ^= 4,
+            len => value[len / 2] ^= 4,
+        }
+        let changed = "UPDATE rows SET key = ?1, value = ?2 WHERE key = ?3";
+        assert_eq!(file.execute(changed, params![rotten, value, key]).unwrap(), 1);
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_told_comes_into_no_backup_and_is_mended_by_the_next_start() {
+    let place = Place::filled();
+    for (from, name) in [(b"r\x04", "key 0"), (b"r\x03", "material 0"), (b"i\x00", "secondary indexes")] {
+        place.rot(from);
+        let store = place.open();
+        assert_eq!(store.index_damage(), None, "not met yet");
+        let before = place.target().list("t1/full/").unwrap();
+        let refused =
+            store.backup(&place.target(), BackupKind::Full, BackupOptions::default()).map(drop).unwrap_err();
+        assert!(refused.to_string().contains(name), "{refused}");
+        assert!(refused.refusal().public().contains("start the server again"));
+        assert_eq!(place.target().list("t1/full/").unwrap(), before);
+        let told = store.index_damage().unwrap();
+        assert!(told.contains(name) && told.contains("checksum"), "{told}");
+        let refused = store.drill(&*place.target(), Arc::new(MemoryEngine::default())).map(drop);
+        assert_eq!(
+            refused.is_err(),
+            from[0] == b'r',
+            "the second row is read, and no other tells what it was"
+        );
+        match from {
+            b"r\x04" => assert!(store.get(&RecordKey::Key(records::key_id(2))).is_err()),
+            b"r\x03" => assert!(store.get(&RecordKey::Material(records::object_id(2))).is_err()),
+            _ => {}
+        }
+        store.close().unwrap();
+        drop(store);
+
+        let store = place.open();
+        assert_eq!(store.index_damage(), None);
+        (1..=KEYS).for_each(|id| records::assert_opens(&store, id));
+        keep(&store);
+        store.backup(&place.target(), BackupKind::Full, BackupOptions::default()).unwrap();
+        let drill = store.drill(&*place.target(), Arc::new(MemoryEngine::default())).unwrap();
+        assert_eq!(drill.differences, [] as [String; 0]);
+        store.close().unwrap();
+        drop(store);
+    }
+}
+
+#[test]
+fn a_rotten_checkpoint_and_an_index_of_a_former_format_are_made_anew() {
+    let place = Place::filled();
+    let rows = || EmbeddedEngine::open(&place.index()).unwrap().scan(b"r\x03", b"r\x06", usize::MAX).unwrap();
+    let before = rows();
+    for change in [
+        "UPDATE meta SET value = CAST(substr(value, 1, 20) || x'00' || substr(value, 22) AS BLOB)",
+        // The type of a value is told by one bit.
+        "UPDATE meta SET value = CAST(value AS TEXT)",
+        "PRAGMA user_version = 1",
+    ] {
+        Connection::open(place.index()).unwrap().execute_batch(change).unwrap();
+        assert!(
+            EmbeddedEngine::open(&place.index()).and_then(|engine| engine.checkpoint()).is_err(),
+            "{change}"
+        );
+        place.open().close().unwrap();
+        assert_eq!(rows(), before, "{change}");
+    }
+}
