@@ -391,16 +391,10 @@ fn damage_at_a_target_is_found_and_pruning_leaves_what_restores() {
     assert!(removed(&could).iter().all(|path| removed(&pruned).contains(path)), "{could} {pruned}");
     assert!(removed(&could).len() > 2, "{could}");
     server.keyreeve(&["backup", "drill", "--from", &target]);
+    key_with_ciphertext(&places, &server, "doomed");
+    server.keyreeve(&["key", "destroy", "doomed", "--yes", "--wait"]);
     assert_eq!(server.stop(), Some(0));
     places.offline_json(&["backup", "verify", "--from", &target]);
-    // Only the data is lost, and the machine's cell is still there.
-    fs::remove_dir_all(places.path("first")).unwrap();
-    places.offline_json(&["restore", "--from", &target, "--into", &places.text("first")]);
-    let server = places.dev("first", &[]).unwrap();
-    assert!(["one", "two", "three"].iter().all(|name| decrypts(&places, &server, name)));
-    server.keyreeve(&["key", "destroy", "one", "--yes", "--wait"]);
-    assert_eq!(server.stop(), Some(0));
-
     // All keys open, behind a destruction too; without a cell that is told to be unknown, not good.
     let deep = ["backup", "verify", "--from", &target, "--deep"];
     let verified = places.offline_json(&deep);
@@ -412,8 +406,15 @@ fn damage_at_a_target_is_found_and_pruning_leaves_what_restores() {
     assert_eq!(unknown.status.code(), Some(5), "{}", said(&unknown));
     let told: Value = serde_json::from_slice(&unknown.stdout).unwrap();
     assert!(told["good"] == false && told["deep"] == false && told["opened"].is_null(), "{told}");
-    let away = places.text("away");
-    assert_eq!(places.offline_json(&[&deep[..], &["--cell", &away]].concat())["deep"], true);
+    let elsewhere = places.text("away");
+    assert_eq!(places.offline_json(&[&deep[..], &["--cell", &elsewhere]].concat())["deep"], true);
+    fs::rename(&away, &cell).unwrap();
+    // Only the data is lost, and the machine's cell is still there.
+    fs::remove_dir_all(places.path("first")).unwrap();
+    places.offline_json(&["restore", "--from", &target, "--into", &places.text("first")]);
+    let server = places.dev("first", &[]).unwrap();
+    assert!(["one", "two", "three"].iter().all(|name| decrypts(&places, &server, name)));
+    assert_eq!(server.stop(), Some(0));
 
     let piece =
         fs::read_dir(places.path("target").join("t1/pieces")).unwrap().next().unwrap().unwrap().path();
