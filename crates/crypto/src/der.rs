@@ -30,14 +30,26 @@ pub(crate) const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.10
 /// Parameter sets of post-quantum algorithms with their object identifiers.
 ///
 /// # Standard
-/// RFC 9935 section 3 and RFC 9881 section 2.
-const POST_QUANTUM: [(Algorithm, ObjectIdentifier); 6] = [
+/// RFC 9935 section 3, RFC 9881 section 2 and RFC 9909 section 3.
+const POST_QUANTUM: [(Algorithm, ObjectIdentifier); 18] = [
     (Algorithm::MlKem512, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.1")),
     (Algorithm::MlKem768, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.2")),
     (Algorithm::MlKem1024, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.3")),
     (Algorithm::MlDsa44, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17")),
     (Algorithm::MlDsa65, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18")),
     (Algorithm::MlDsa87, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19")),
+    (Algorithm::SlhDsaSha2_128s, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.20")),
+    (Algorithm::SlhDsaSha2_128f, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.21")),
+    (Algorithm::SlhDsaSha2_192s, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.22")),
+    (Algorithm::SlhDsaSha2_192f, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.23")),
+    (Algorithm::SlhDsaSha2_256s, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.24")),
+    (Algorithm::SlhDsaSha2_256f, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.25")),
+    (Algorithm::SlhDsaShake128s, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.26")),
+    (Algorithm::SlhDsaShake128f, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.27")),
+    (Algorithm::SlhDsaShake192s, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.28")),
+    (Algorithm::SlhDsaShake192f, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.29")),
+    (Algorithm::SlhDsaShake256s, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.30")),
+    (Algorithm::SlhDsaShake256f, ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.31")),
 ];
 
 /// The algorithm that an encoding of a private or public key tells.

@@ -12,7 +12,7 @@ use keyreeve_core::{
 };
 
 use crate::{
-    algorithms::{aes, chacha20, ec, ed25519, hmac, ml_dsa, ml_kem, rsa, triple_des},
+    algorithms::{aes, chacha20, ec, ed25519, hmac, ml_dsa, ml_kem, rsa, slh_dsa, triple_des},
     error::unsupported,
 };
 
@@ -108,6 +108,18 @@ table! {
     MlDsa44 => ml_dsa;
     MlDsa65 => ml_dsa;
     MlDsa87 => ml_dsa;
+    SlhDsaSha2_128s => slh_dsa;
+    SlhDsaSha2_128f => slh_dsa;
+    SlhDsaSha2_192s => slh_dsa;
+    SlhDsaSha2_192f => slh_dsa;
+    SlhDsaSha2_256s => slh_dsa;
+    SlhDsaSha2_256f => slh_dsa;
+    SlhDsaShake128s => slh_dsa;
+    SlhDsaShake128f => slh_dsa;
+    SlhDsaShake192s => slh_dsa;
+    SlhDsaShake192f => slh_dsa;
+    SlhDsaShake256s => slh_dsa;
+    SlhDsaShake256f => slh_dsa;
 }
 
 /// The descriptor of an algorithm.

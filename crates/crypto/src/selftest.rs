@@ -12,10 +12,10 @@ use keyreeve_core::{
     ports::crypto::{Crypto, EnvelopeKey, Generated, ParsedKey, ToSign},
 };
 
-use crate::{SoftwareCrypto, der};
+use crate::der;
 
 /// A family's name and its check: true where the answer is the known one.
-type Check = (&'static str, fn(&SoftwareCrypto) -> Result<bool>);
+type Check = (&'static str, fn(&dyn Crypto) -> Result<bool>);
 
 const CHECKS: &[Check] = &[
     ("hashes", hashes),
@@ -34,11 +34,13 @@ const CHECKS: &[Check] = &[
     ("X25519 and HPKE", x25519),
     ("ML-KEM", ml_kem),
     ("ML-DSA", ml_dsa),
+    ("SLH-DSA with SHA-2", slh_dsa_sha2),
+    ("SLH-DSA with SHAKE", slh_dsa_shake),
     ("key derivation", derivation),
     ("data envelope", envelope),
 ];
 
-pub(crate) fn run(crypto: &SoftwareCrypto) -> Result<()> {
+pub(crate) fn run(crypto: &dyn Crypto) -> Result<()> {
     for (family, check) in CHECKS {
         match check(crypto) {
             Ok(true) => {}
@@ -50,7 +52,7 @@ pub(crate) fn run(crypto: &SoftwareCrypto) -> Result<()> {
 }
 
 /// FIPS 180-4 example "abc"; RFC 5869 appendix A.1, first 32 bytes.
-fn hashes(crypto: &SoftwareCrypto) -> Result<bool> {
+fn hashes(crypto: &dyn Crypto) -> Result<bool> {
     let sha256 = *b"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23\
                     \xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad";
     let hkdf = *b"\x3c\xb2\x5f\x25\xfa\xac\xd5\x7a\x90\x43\x4f\x64\xd0\x36\x2f\x2a\
@@ -62,7 +64,7 @@ fn hashes(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// RFC 4231 section 4.3.
-fn hmac(crypto: &SoftwareCrypto) -> Result<bool> {
+fn hmac(crypto: &dyn Crypto) -> Result<bool> {
     let expected = *b"\x5b\xdc\xc1\x46\xbf\x60\x75\x4e\x6a\x04\x24\x26\x08\x95\x75\xc7\
                       \x5a\x00\x3f\x08\x9d\x27\x39\x83\x9d\xec\x58\xb9\x64\xec\x38\x43";
     let key = symmetric(crypto, Algorithm::HmacSha256, b"Jefe")?;
@@ -71,7 +73,7 @@ fn hmac(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// FIPS 197 appendix C.1, and test case 2 of the GCM specification.
-fn aes(crypto: &SoftwareCrypto) -> Result<bool> {
+fn aes(crypto: &dyn Crypto) -> Result<bool> {
     let key: Vec<u8> = (0..16).collect();
     let block: Vec<u8> = (0..16).map(|i| i * 0x11).collect();
     let ecb = CryptoParameters { mode: Some(BlockCipherMode::Ecb), ..CryptoParameters::default() };
@@ -84,7 +86,7 @@ fn aes(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// RFC 8452 appendix C.1: the tag of an empty message.
-fn aes_gcm_siv(crypto: &SoftwareCrypto) -> Result<bool> {
+fn aes_gcm_siv(crypto: &dyn Crypto) -> Result<bool> {
     let key = symmetric(crypto, Algorithm::Aes, b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")?;
     let nonce = b"\x03\0\0\0\0\0\0\0\0\0\0\0";
     let sealed = key.encrypt(&mode(BlockCipherMode::GcmSiv), Some(nonce), &[], &[])?;
@@ -92,7 +94,7 @@ fn aes_gcm_siv(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// RFC 5297 appendix A.1.
-fn aes_siv(crypto: &SoftwareCrypto) -> Result<bool> {
+fn aes_siv(crypto: &dyn Crypto) -> Result<bool> {
     let key: Vec<u8> = (0xf0..=0xff).rev().chain(0xf0..=0xff).collect();
     let aad: Vec<u8> = (0x10..=0x27).collect();
     let text = b"\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee";
@@ -103,7 +105,7 @@ fn aes_siv(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// IEEE 1619 annex B, vector 2.
-fn aes_xts(crypto: &SoftwareCrypto) -> Result<bool> {
+fn aes_xts(crypto: &dyn Crypto) -> Result<bool> {
     let key = symmetric(crypto, Algorithm::Aes, &[[0x11; 16], [0x22; 16]].concat())?;
     let mut tweak = [0; 16];
     tweak[..5].fill(0x33);
@@ -115,7 +117,7 @@ fn aes_xts(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// RFC 4493 section 4, example 2.
-fn aes_cmac(crypto: &SoftwareCrypto) -> Result<bool> {
+fn aes_cmac(crypto: &dyn Crypto) -> Result<bool> {
     let key = b"\x2b\x7e\x15\x16\x28\xae\xd2\xa6\xab\xf7\x15\x88\x09\xcf\x4f\x3c";
     let text = b"\x6b\xc1\xbe\xe2\x2e\x40\x9f\x96\xe9\x3d\x7e\x11\x73\x93\x17\x2a";
     let mac = symmetric(crypto, Algorithm::Aes, key)?.mac(&CryptoParameters::default(), text)?;
@@ -123,7 +125,7 @@ fn aes_cmac(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// RFC 3394 section 4.1.
-fn key_wrap(crypto: &SoftwareCrypto) -> Result<bool> {
+fn key_wrap(crypto: &dyn Crypto) -> Result<bool> {
     let key = symmetric(crypto, Algorithm::Aes, &(0..16).collect::<Vec<u8>>())?;
     let secret = SecretBytes::new((0..16).map(|i| i * 0x11).collect());
     let wrapped = key.wrap(&CryptoParameters::default(), &secret)?;
@@ -133,7 +135,7 @@ fn key_wrap(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// The tag of RFC 8439 section 2.8.2.
-fn chacha20_poly1305(crypto: &SoftwareCrypto) -> Result<bool> {
+fn chacha20_poly1305(crypto: &dyn Crypto) -> Result<bool> {
     let key = symmetric(crypto, Algorithm::ChaCha20Poly1305, &(0x80..0xa0).collect::<Vec<u8>>())?;
     let nonce = b"\x07\x00\x00\x00\x40\x41\x42\x43\x44\x45\x46\x47";
     let aad = b"\x50\x51\x52\x53\xc0\xc1\xc2\xc3\xc4\xc5\xc6\xc7";
@@ -145,7 +147,7 @@ fn chacha20_poly1305(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// A PKCS#1 v1.5 signature over "abc" made by OpenSSL, made again; PSS and OAEP there and back.
-fn rsa(crypto: &SoftwareCrypto) -> Result<bool> {
+fn rsa(crypto: &dyn Crypto) -> Result<bool> {
     let key = private(crypto, include_bytes!("selftest/rsa.pkcs8"))?;
     let pkcs1v15 = CryptoParameters { padding: Some(PaddingMethod::Pkcs1v15), ..CryptoParameters::default() };
     let known = key.sign(&pkcs1v15, ToSign::Data(b"abc"))? == include_bytes!("selftest/rsa.signature");
@@ -159,7 +161,7 @@ fn rsa(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// An ECDSA signature over "abc" made by OpenSSL; both sides of an agreement.
-fn ec(crypto: &SoftwareCrypto) -> Result<bool> {
+fn ec(crypto: &dyn Crypto) -> Result<bool> {
     let key = private(crypto, include_bytes!("selftest/p256.pkcs8"))?;
     let defaults = CryptoParameters::default();
     let known = include_bytes!("selftest/p256.signature");
@@ -173,7 +175,7 @@ fn ec(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// Wycheproof, ECDSA on secp256k1 with SHA-256, case 2; both sides of an agreement.
-fn secp256k1(crypto: &SoftwareCrypto) -> Result<bool> {
+fn secp256k1(crypto: &dyn Crypto) -> Result<bool> {
     let spki = b"\x30\x56\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x0a\x03\x42\x00\x04\
                  \x78\x2c\x8e\xd1\x7e\x3b\x2a\x78\x3b\x54\x64\xf3\x3b\x09\x65\x2a\x71\xc6\x78\xe0\x5e\xc5\x1e\x84\
                  \xe2\xbc\xfc\x66\x3a\x3d\xe9\x63\xaf\x9a\xcb\x42\x80\xb8\xc7\xf7\xc4\x2f\x4e\xf9\xab\xa6\x24\x5e\
@@ -192,7 +194,7 @@ fn secp256k1(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// Wycheproof, X25519, case 1; a message that Python's `cryptography` sealed by HPKE to the key 00 01 .. 1f.
-fn x25519(crypto: &SoftwareCrypto) -> Result<bool> {
+fn x25519(crypto: &dyn Crypto) -> Result<bool> {
     let mine = b"\xc8\xa9\xd5\xa9\x10\x91\xad\x85\x1c\x66\x8b\x07\x36\xc1\xc9\xa0\
                   \x29\x36\xc0\xd3\xad\x62\x67\x08\x58\x08\x80\x47\xba\x05\x74\x75";
     let peer = b"\x50\x4a\x36\x99\x9f\x48\x9c\xd2\xfd\xbc\x08\xba\xff\x3d\x88\xfa\
@@ -207,14 +209,14 @@ fn x25519(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// A message that Python's `cryptography` sealed by HPKE to ML-KEM-768 with the seed 00 01 .. 3f.
-fn ml_kem(crypto: &SoftwareCrypto) -> Result<bool> {
+fn ml_kem(crypto: &dyn Crypto) -> Result<bool> {
     let seed: Vec<u8> = [0x80, 64].into_iter().chain(0..64).collect();
     let pkcs8 = der::post_quantum_pkcs8(Algorithm::MlKem768, &seed)?;
     opens(&*private(crypto, pkcs8.expose())?, include_bytes!("selftest/ml-kem-768.sealed"))
 }
 
 /// Wycheproof, ML-DSA-65 with a seed, case 1; signed again and verified.
-fn ml_dsa(crypto: &SoftwareCrypto) -> Result<bool> {
+fn ml_dsa(crypto: &dyn Crypto) -> Result<bool> {
     let seed: Vec<u8> = [0x80, 32].into_iter().chain([0x2a; 32]).collect();
     let key = private(crypto, der::post_quantum_pkcs8(Algorithm::MlDsa65, &seed)?.expose())?;
     let defaults = CryptoParameters::default();
@@ -225,8 +227,33 @@ fn ml_dsa(crypto: &SoftwareCrypto) -> Result<bool> {
         && key.verify(&defaults, ToSign::Data(b"abc"), &signature)?)
 }
 
+/// A private key of ACVP, whose root is computed anew; a signature by it that Python's `slh-dsa` made; signed again and
+/// verified.
+fn slh_dsa_sha2(crypto: &dyn Crypto) -> Result<bool> {
+    let key = slh_dsa(crypto, Algorithm::SlhDsaSha2_128f, include_bytes!("selftest/slh-dsa-sha2-128f.key"))?;
+    let defaults = CryptoParameters::default();
+    let known = include_bytes!("selftest/slh-dsa-sha2-128f.signature");
+    let signature = key.sign(&defaults, ToSign::Data(b"abd"))?;
+    Ok(key.verify(&defaults, ToSign::Data(b"abc"), known)?
+        && !key.verify(&defaults, ToSign::Data(b"abd"), known)?
+        && key.verify(&defaults, ToSign::Data(b"abd"), &signature)?)
+}
+
+/// The same, but for signing, which is slow with SHAKE and goes the same way.
+fn slh_dsa_shake(crypto: &dyn Crypto) -> Result<bool> {
+    let key = slh_dsa(crypto, Algorithm::SlhDsaShake128f, include_bytes!("selftest/slh-dsa-shake-128f.key"))?;
+    let defaults = CryptoParameters::default();
+    let known = include_bytes!("selftest/slh-dsa-shake-128f.signature");
+    Ok(key.verify(&defaults, ToSign::Data(b"abc"), known)?
+        && !key.verify(&defaults, ToSign::Data(b"abd"), known)?)
+}
+
+fn slh_dsa(crypto: &dyn Crypto, algorithm: Algorithm, key: &[u8]) -> Result<Arc<dyn ParsedKey>> {
+    private(crypto, der::post_quantum_pkcs8(algorithm, key)?.expose())
+}
+
 /// RFC 7914 section 11; and what SP 800-108 computes for one block, by hand.
-fn derivation(crypto: &SoftwareCrypto) -> Result<bool> {
+fn derivation(crypto: &dyn Crypto) -> Result<bool> {
     let hash = HashAlgorithm::Sha256;
     let pbkdf2 = Kdf::Pbkdf2 { hash, salt: b"salt".to_vec(), iterations: 1 };
     let known = b"\x55\xac\x04\x6e\x56\xe3\x08\x9f\xec\x16\x91\xc2\x25\x44\xb6\x05";
@@ -239,7 +266,7 @@ fn derivation(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// RFC 8032 section 7.1, test 1.
-fn ed25519(crypto: &SoftwareCrypto) -> Result<bool> {
+fn ed25519(crypto: &dyn Crypto) -> Result<bool> {
     // RFC 8410 section 7: PKCS#8 around the seed.
     let key = private(
         crypto,
@@ -255,7 +282,7 @@ fn ed25519(crypto: &SoftwareCrypto) -> Result<bool> {
 }
 
 /// There and back, and not with another context.
-fn envelope(crypto: &SoftwareCrypto) -> Result<bool> {
+fn envelope(crypto: &dyn Crypto) -> Result<bool> {
     let key = symmetric(crypto, Algorithm::Aes, &[7; 32])?;
     let owner = EnvelopeKey { key: KeyId::from_parts(0, &[1; 10]), version: 3 };
     let sealed = key.seal_envelope(owner, b"context", b"abc")?;
@@ -275,20 +302,23 @@ fn mode(mode: BlockCipherMode) -> CryptoParameters {
     CryptoParameters { mode: Some(mode), ..CryptoParameters::default() }
 }
 
-fn new_private(crypto: &SoftwareCrypto, spec: &KeySpec) -> Result<Arc<dyn ParsedKey>> {
+fn new_private(crypto: &dyn Crypto, spec: &KeySpec) -> Result<Arc<dyn ParsedKey>> {
     match crypto.generate(spec)? {
         Generated::Pair { private, .. } => crypto.parse(ObjectType::PrivateKey, Some(spec), &private),
         Generated::Symmetric(_) => Err(Error::internal("a key without halves")),
     }
 }
 
-fn symmetric(crypto: &SoftwareCrypto, algorithm: Algorithm, bytes: &[u8]) -> Result<Arc<dyn ParsedKey>> {
+fn symmetric(crypto: &dyn Crypto, algorithm: Algorithm, bytes: &[u8]) -> Result<Arc<dyn ParsedKey>> {
     let spec = KeySpec { algorithm, length_bits: bytes.len() as u32 * 8, curve: None };
     let material = KeyMaterial { format: KeyFormat::Raw, bytes: SecretBytes::copy_from(bytes) };
     crypto.parse(ObjectType::SymmetricKey, Some(&spec), &material)
 }
 
-fn private(crypto: &SoftwareCrypto, pkcs8: &[u8]) -> Result<Arc<dyn ParsedKey>> {
+fn private(crypto: &dyn Crypto, pkcs8: &[u8]) -> Result<Arc<dyn ParsedKey>> {
     let material = KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(pkcs8) };
     crypto.parse(ObjectType::PrivateKey, None, &material)
 }
+
+#[cfg(test)]
+mod tests;

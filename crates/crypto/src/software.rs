@@ -85,8 +85,10 @@ impl Crypto for SoftwareCrypto {
         if let Some(made) = self.made_ahead(spec) {
             return Ok(made);
         }
-        let generated = (registry::descriptor(spec.algorithm)?.generate)(spec, self.rng.as_ref())?;
-        pairwise::check(self, &generated)?;
+        let descriptor = registry::descriptor(spec.algorithm)?;
+        let make = || (descriptor.generate)(spec, self.rng.as_ref());
+        let generated = make()?;
+        pairwise::check(self, &generated, &make)?;
         Ok(generated)
     }
 

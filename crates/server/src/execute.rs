@@ -101,12 +101,12 @@ fn is_slow<O: Operation>(engine: &Engine, caller: &Caller, operation: &O) -> boo
     }
 }
 
-/// The larger curves, on which everything takes some hundred microseconds.
+/// The larger curves, on which everything takes some hundred microseconds, and SLH-DSA, where it takes a millisecond.
 fn is_slow_in_public(spec: &KeySpec) -> bool {
-    matches!(spec.curve, Some(Curve::P384 | Curve::P521))
+    matches!(spec.curve, Some(Curve::P384 | Curve::P521)) || spec.algorithm.is_slh_dsa()
 }
 
-/// Also RSA, and ML-DSA, which tries anew until a signature fits.
+/// Also RSA; ML-DSA, which tries anew until a signature fits; and SLH-DSA, which hashes up to millions of times.
 fn is_slow_in_private(spec: &KeySpec) -> bool {
     use Algorithm::{MlDsa44, MlDsa65, MlDsa87, Rsa};
     matches!(spec.algorithm, Rsa | MlDsa44 | MlDsa65 | MlDsa87) || is_slow_in_public(spec)

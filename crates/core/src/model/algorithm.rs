@@ -44,6 +44,30 @@ pub enum Algorithm {
     MlDsa65,
     /// ML-DSA-87, FIPS 204.
     MlDsa87,
+    /// SLH-DSA-SHA2-128s, FIPS 205.
+    SlhDsaSha2_128s,
+    /// SLH-DSA-SHA2-128f, FIPS 205.
+    SlhDsaSha2_128f,
+    /// SLH-DSA-SHA2-192s, FIPS 205.
+    SlhDsaSha2_192s,
+    /// SLH-DSA-SHA2-192f, FIPS 205.
+    SlhDsaSha2_192f,
+    /// SLH-DSA-SHA2-256s, FIPS 205.
+    SlhDsaSha2_256s,
+    /// SLH-DSA-SHA2-256f, FIPS 205.
+    SlhDsaSha2_256f,
+    /// SLH-DSA-SHAKE-128s, FIPS 205.
+    SlhDsaShake128s,
+    /// SLH-DSA-SHAKE-128f, FIPS 205.
+    SlhDsaShake128f,
+    /// SLH-DSA-SHAKE-192s, FIPS 205.
+    SlhDsaShake192s,
+    /// SLH-DSA-SHAKE-192f, FIPS 205.
+    SlhDsaShake192f,
+    /// SLH-DSA-SHAKE-256s, FIPS 205.
+    SlhDsaShake256s,
+    /// SLH-DSA-SHAKE-256f, FIPS 205.
+    SlhDsaShake256f,
     /// Any other code of KMIP's Cryptographic Algorithm list: kept and handed out, never computed with.
     Other(u32),
 }
@@ -122,6 +146,18 @@ const NAMED: &[(&str, Algorithm, u32, Option<Curve>)] = &[
     ("ml-dsa-44", Algorithm::MlDsa44, 10_496, None),
     ("ml-dsa-65", Algorithm::MlDsa65, 15_616, None),
     ("ml-dsa-87", Algorithm::MlDsa87, 20_736, None),
+    ("slh-dsa-sha2-128s", Algorithm::SlhDsaSha2_128s, 256, None),
+    ("slh-dsa-sha2-128f", Algorithm::SlhDsaSha2_128f, 256, None),
+    ("slh-dsa-sha2-192s", Algorithm::SlhDsaSha2_192s, 384, None),
+    ("slh-dsa-sha2-192f", Algorithm::SlhDsaSha2_192f, 384, None),
+    ("slh-dsa-sha2-256s", Algorithm::SlhDsaSha2_256s, 512, None),
+    ("slh-dsa-sha2-256f", Algorithm::SlhDsaSha2_256f, 512, None),
+    ("slh-dsa-shake-128s", Algorithm::SlhDsaShake128s, 256, None),
+    ("slh-dsa-shake-128f", Algorithm::SlhDsaShake128f, 256, None),
+    ("slh-dsa-shake-192s", Algorithm::SlhDsaShake192s, 384, None),
+    ("slh-dsa-shake-192f", Algorithm::SlhDsaShake192f, 384, None),
+    ("slh-dsa-shake-256s", Algorithm::SlhDsaShake256s, 512, None),
+    ("slh-dsa-shake-256f", Algorithm::SlhDsaShake256f, 512, None),
     ("ml-kem-512", Algorithm::MlKem512, 6_400, None),
     ("ml-kem-768", Algorithm::MlKem768, 9_472, None),
     ("ml-kem-1024", Algorithm::MlKem1024, 12_544, None),
@@ -167,13 +203,12 @@ impl Algorithm {
             Self::Ed25519 => "ed25519".into(),
             Self::ChaCha20 => "chacha20".into(),
             Self::ChaCha20Poly1305 => "chacha20-poly1305".into(),
-            Self::MlKem512 => "ml-kem-512".into(),
-            Self::MlKem768 => "ml-kem-768".into(),
-            Self::MlKem1024 => "ml-kem-1024".into(),
-            Self::MlDsa44 => "ml-dsa-44".into(),
-            Self::MlDsa65 => "ml-dsa-65".into(),
-            Self::MlDsa87 => "ml-dsa-87".into(),
             Self::Other(code) => format!("kmip-{code:#x}"),
+            // Those of one kind have its name.
+            post_quantum => NAMED
+                .iter()
+                .find(|(_, known, ..)| *known == post_quantum)
+                .map_or_else(|| format!("kmip-{:#x}", post_quantum.code()), |(name, ..)| (*name).to_owned()),
         }
     }
 
@@ -189,7 +224,27 @@ impl Algorithm {
     /// NIST IR 8547 section 2.
     pub fn is_post_quantum(self) -> bool {
         use Algorithm::{MlDsa44, MlDsa65, MlDsa87, MlKem512, MlKem768, MlKem1024};
-        matches!(self, MlKem512 | MlKem768 | MlKem1024 | MlDsa44 | MlDsa65 | MlDsa87)
+        matches!(self, MlKem512 | MlKem768 | MlKem1024 | MlDsa44 | MlDsa65 | MlDsa87) || self.is_slh_dsa()
+    }
+
+    /// True for SLH-DSA, in any of its parameter sets.
+    pub fn is_slh_dsa(self) -> bool {
+        use Algorithm as A;
+        matches!(
+            self,
+            A::SlhDsaSha2_128s
+                | A::SlhDsaSha2_128f
+                | A::SlhDsaSha2_192s
+                | A::SlhDsaSha2_192f
+                | A::SlhDsaSha2_256s
+                | A::SlhDsaSha2_256f
+                | A::SlhDsaShake128s
+                | A::SlhDsaShake128f
+                | A::SlhDsaShake192s
+                | A::SlhDsaShake192f
+                | A::SlhDsaShake256s
+                | A::SlhDsaShake256f
+        )
     }
 
     /// True for algorithms whose keys come as a private and a public one.

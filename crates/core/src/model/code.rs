@@ -37,6 +37,10 @@ open! {
         HmacSha384 = 0x0A, HmacSha512 = 0x0B, Ec = 0x1A, ChaCha20 = 0x1C, ChaCha20Poly1305 = 0x1E, Ed25519 = 0x37,
         MlKem512 = 0x8B52_0001, MlKem768 = 0x8B52_0002, MlKem1024 = 0x8B52_0003, MlDsa44 = 0x8B52_0011,
         MlDsa65 = 0x8B52_0012, MlDsa87 = 0x8B52_0013,
+        SlhDsaSha2_128s = 0x8B52_0021, SlhDsaSha2_128f = 0x8B52_0022, SlhDsaSha2_192s = 0x8B52_0023,
+        SlhDsaSha2_192f = 0x8B52_0024, SlhDsaSha2_256s = 0x8B52_0025, SlhDsaSha2_256f = 0x8B52_0026,
+        SlhDsaShake128s = 0x8B52_0027, SlhDsaShake128f = 0x8B52_0028, SlhDsaShake192s = 0x8B52_0029,
+        SlhDsaShake192f = 0x8B52_002A, SlhDsaShake256s = 0x8B52_002B, SlhDsaShake256f = 0x8B52_002C,
     }
     Curve { P256 = 0x07, P384 = 0x0A, P521 = 0x0D, Secp256k1 = 0x19, Curve25519 = 0x45, }
     HashAlgorithm {

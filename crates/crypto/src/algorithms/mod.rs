@@ -8,6 +8,7 @@ pub(crate) mod hmac;
 pub(crate) mod ml_dsa;
 pub(crate) mod ml_kem;
 pub(crate) mod rsa;
+pub(crate) mod slh_dsa;
 pub(crate) mod triple_des;
 mod x25519;
 

@@ -68,6 +68,18 @@ fn algorithm(algorithm: Algorithm) -> u32 {
         Algorithm::MlDsa44 => 0x8B52_0011,
         Algorithm::MlDsa65 => 0x8B52_0012,
         Algorithm::MlDsa87 => 0x8B52_0013,
+        Algorithm::SlhDsaSha2_128s => 0x8B52_0021,
+        Algorithm::SlhDsaSha2_128f => 0x8B52_0022,
+        Algorithm::SlhDsaSha2_192s => 0x8B52_0023,
+        Algorithm::SlhDsaSha2_192f => 0x8B52_0024,
+        Algorithm::SlhDsaSha2_256s => 0x8B52_0025,
+        Algorithm::SlhDsaSha2_256f => 0x8B52_0026,
+        Algorithm::SlhDsaShake128s => 0x8B52_0027,
+        Algorithm::SlhDsaShake128f => 0x8B52_0028,
+        Algorithm::SlhDsaShake192s => 0x8B52_0029,
+        Algorithm::SlhDsaShake192f => 0x8B52_002A,
+        Algorithm::SlhDsaShake256s => 0x8B52_002B,
+        Algorithm::SlhDsaShake256f => 0x8B52_002C,
         Algorithm::Other(code) => code,
     }
 }

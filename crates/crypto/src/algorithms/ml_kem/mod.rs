@@ -20,6 +20,7 @@ use crate::{
     error::{crypto_failed, invalid, library, unsupported},
     hpke::{self, Aead, Bound, Kem},
     registry::{Half, Source, Uses},
+    rng::drawn_anew,
 };
 use encoding::{expanded, expanded_key};
 
@@ -66,7 +67,7 @@ pub(crate) fn usage(_: &KeySpec) -> Uses {
     Uses::new(UsageMask::DECRYPT, UsageMask::ENCRYPT)
 }
 
-/// The library's own generator is used; it gives out no seed, so the private key is kept expanded.
+/// The library's own generator is used, which begins anew; it gives out no seed, so the private key is kept expanded.
 ///
 /// # Standard
 /// FIPS 203 section 7.1.
@@ -76,7 +77,7 @@ pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
         return Err(invalid(format!("keys for {} have {} bits", set.spec.name(), set.spec.length_bits)));
     }
     let refused = |_| library("make an ML-KEM key");
-    let private = DecapsulationKey::generate(set.algorithm).map_err(refused)?;
+    let private = drawn_anew(|| DecapsulationKey::generate(set.algorithm))?.map_err(refused)?;
     let public = private.encapsulation_key().and_then(|key| key.key_bytes()).map_err(refused)?;
     let private = private.key_bytes().map_err(refused)?;
     let spki = der::post_quantum_spki(spec.algorithm, public.as_ref())?;
@@ -118,7 +119,8 @@ impl PublicKey {
     }
 
     fn seal(&self, aead: Aead, bound: Bound<'_>, plaintext: &[u8]) -> Result<Vec<u8>> {
-        let (enc, secret) = self.key.encapsulate().map_err(|_| library("encapsulate"))?;
+        let encapsulated = drawn_anew(|| self.key.encapsulate())?;
+        let (enc, secret) = encapsulated.map_err(|_| library("encapsulate"))?;
         hpke::seal(&self.set.kem, aead, (secret.as_ref(), enc.as_ref()), bound, plaintext)
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     der,
     error::{invalid, library, unsupported, wrong_usage},
     registry::{Half, Source, Uses},
+    rng::drawn_anew,
 };
 use encryption::{Decrypting, Encrypting};
 
@@ -39,7 +40,7 @@ pub(crate) fn usage(_: &KeySpec) -> Uses {
     )
 }
 
-/// Makes a pair; tens of milliseconds and more, so not on an I/O thread. The library's own generator is used.
+/// Makes a pair; tens of milliseconds and more, so not on an I/O thread. The library's own generator is used, which begins anew.
 ///
 /// # Standard
 /// FIPS 186-5 appendix A.1.
@@ -54,7 +55,7 @@ pub(crate) fn generate(spec: &KeySpec, _: &dyn Rng) -> Result<Generated> {
             )));
         }
     };
-    let pair = KeyPair::generate(size).map_err(|_| library("make an RSA key"))?;
+    let pair = drawn_anew(|| KeyPair::generate(size))?.map_err(|_| library("make an RSA key"))?;
     let pkcs8: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| library("encode an RSA key"))?;
     let pkcs8 = KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(pkcs8.as_ref()) };
     let private = der::rsa_private(&pkcs8)?;

@@ -147,7 +147,7 @@ fn check_quantum_safe(described: &Described) -> Result<(), Failure> {
         .algorithm
         .is_some_and(|algorithm| algorithm.is_post_quantum() || !algorithm.is_asymmetric() && long);
     if wanted && !safe {
-        let message = "Quantum Safe is asked for, and no key of this algorithm and length is: use AES-256, ML-KEM or ML-DSA";
+        let message = "Quantum Safe is asked for, and no key of this algorithm and length is: use AES-256, ML-KEM, ML-DSA or SLH-DSA";
         return Err(Failure::new(ResultReason::GeneralFailure, message));
     }
     Ok(())
