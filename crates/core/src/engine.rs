@@ -27,7 +27,7 @@ use crate::{
         store::{Commit, Committed, Store},
     },
     record::{EntryDraft, Outcome, Record, RecordKey},
-    request::{Context, Resolved, binding, canonical, shortened},
+    request::{Context, Finished, Resolved, binding, canonical, shortened},
 };
 
 /// How often a stale operation is run again before the caller is told of a conflict.
@@ -62,6 +62,8 @@ pub struct Prepared<R> {
     reply: Result<R>,
     purge: Vec<ObjectId>,
     loaded: Vec<ObjectId>,
+    /// Parsed keys of the objects that it makes.
+    taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
     /// Whether the entry is bound to what was read.
     binding: bool,
     /// One of a flood of failures: counted, and not on record itself.
@@ -217,7 +219,8 @@ impl Engine {
         };
         let mut commit = Commit { as_of: done.as_of, reads, valid_until, entry };
         let only_counted = reply.is_err() && caller.principal().is_some() && self.is_flood(&mut commit.entry);
-        Prepared { commit, reply, purge: done.purge, loaded: done.loaded, binding, only_counted }
+        let Finished { purge, loaded, taken, .. } = done;
+        Prepared { commit, reply, purge, loaded, taken, binding, only_counted }
     }
 
     /// Whether a failure is beyond what goes on record. The next one that does tells how many before it did not.
@@ -263,7 +266,7 @@ impl Engine {
         prepared: Prepared<R>,
         done: impl FnOnce(Ended<R>) + Send + 'static,
     ) {
-        let Prepared { commit, reply, purge, loaded, binding, only_counted } = prepared;
+        let Prepared { commit, reply, purge, loaded, taken, binding, only_counted } = prepared;
         if only_counted {
             purge.iter().chain(&loaded).for_each(|object| {
                 self.parsed.remove(object);
@@ -278,6 +281,10 @@ impl Engine {
             let proved = binding && matches!(committed, Ok(Committed::Done(_)));
             for object in purge.iter().chain(loaded.iter().filter(|_| !proved)) {
                 parsed.remove(object);
+            }
+            // What an import has validated is not parsed again. A later entry that destroys the object comes after this.
+            if proved {
+                taken.into_iter().for_each(|(object, key)| parsed.insert(object, key));
             }
             done(match committed {
                 Ok(Committed::Done(lsn)) => Ended::Done(lsn, reply),

@@ -77,6 +77,7 @@ pub struct Context<'e> {
     detail: Option<String>,
     purge: Vec<ObjectId>,
     loaded: Vec<ObjectId>,
+    taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
 }
 
 /// What is left of a request once it ran.
@@ -93,6 +94,7 @@ pub(crate) struct Finished {
     pub(crate) detail: Option<String>,
     pub(crate) purge: Vec<ObjectId>,
     pub(crate) loaded: Vec<ObjectId>,
+    pub(crate) taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
 }
 
 impl<'e> Context<'e> {
@@ -112,6 +114,7 @@ impl<'e> Context<'e> {
             detail: None,
             purge: Vec::new(),
             loaded: Vec::new(),
+            taken: Vec::new(),
         }
     }
 
@@ -134,6 +137,7 @@ impl<'e> Context<'e> {
             detail: self.detail,
             purge: self.purge,
             loaded: self.loaded,
+            taken: self.taken,
         }
     }
 
@@ -366,6 +370,11 @@ impl<'e> Context<'e> {
             self.loaded.push(object.id);
         }
         Ok(key)
+    }
+
+    /// Keeps the parsed key of an object that this request makes: ready for use once the object is on record.
+    pub(crate) fn keep_parsed(&mut self, object: ObjectId, key: Arc<dyn ParsedKey>) {
+        self.taken.push((object, key));
     }
 
     /// The object's plain material as it was given or made. The caller has checked that it may be seen.

@@ -11,6 +11,7 @@ use crate::{
     engine::damaged,
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, KeyPolicy, KeySpec, MaterialDigest, ObjectId, ObjectType},
+    ports::crypto::ParsedKey,
     record::{Record, RecordKey},
     request::{Context, digest_is_public, is_key},
     secret::SecretBytes,
@@ -29,6 +30,7 @@ pub(super) fn digest(
     context: &mut Context<'_>,
     (object_type, spec): (ObjectType, Option<KeySpec>),
     material: &KeyMaterial,
+    parsed: Option<&dyn ParsedKey>,
 ) -> Result<Option<MaterialDigest>> {
     if !digest_is_public(object_type, material.bytes.len()) {
         return Ok(None);
@@ -36,8 +38,11 @@ pub(super) fn digest(
     let (crypto, realm) = (context.crypto(), context.realm());
     let is_half =
         spec.is_some_and(|spec| spec.algorithm.is_asymmetric()) && is_key(object_type, material.format);
-    let public =
-        is_half.then(|| crypto.parse(object_type, spec.as_ref(), material).ok()?.public_key().ok()).flatten();
+    let public_key = || match parsed {
+        Some(parsed) => parsed.public_key().ok(),
+        None => crypto.parse(object_type, spec.as_ref(), material).ok()?.public_key().ok(),
+    };
+    let public = is_half.then(public_key).flatten();
     let key = digest_key(context)?;
     let bytes = public.as_deref().unwrap_or(material.bytes.expose());
     let parts: [&[u8]; 3] = [realm.as_bytes(), &[object_type as u8], bytes];

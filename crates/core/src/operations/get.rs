@@ -188,7 +188,7 @@ fn is_public(object_type: ObjectType) -> bool {
 /// From now on somebody may bring its material back as that of another.
 fn first_given_out(context: &mut Context<'_>, object: &ManagedObject) -> Result<Arc<ManagedObject>> {
     let material = context.material(object)?;
-    let digest = duplicates::digest(context, (object.object_type, object.spec), &material)?;
+    let digest = duplicates::digest(context, (object.object_type, object.spec), &material, None)?;
     duplicates::note(context, digest, object.id)?;
     context.put_changed(ManagedObject { fresh: false, ..object.clone() })
 }

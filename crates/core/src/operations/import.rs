@@ -20,7 +20,7 @@ use crate::{
         CryptoParameters, Key, KeyFormat, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, MaterialDigest,
         ObjectType, UsageMask,
     },
-    ports::crypto::Generated,
+    ports::crypto::{Generated, ParsedKey},
     record::Record,
     request::{Context, Reference, Resolved, is_key},
     secret::SecretBytes,
@@ -205,12 +205,12 @@ impl Import {
     }
 }
 
-/// Material with what it turned out to be. Holds secrets.
+/// Material with what it turned out to be: validated here, and kept ready for use. Holds secrets.
 enum Made {
-    /// A secret, or a pair.
-    Key(KeySpec, Generated),
+    /// A secret, or a pair: parsed, the secret or private half.
+    Key(Arc<dyn ParsedKey>, Generated),
     /// A public key alone.
-    Public(KeySpec, KeyMaterial),
+    Public(Arc<dyn ParsedKey>, KeyMaterial),
     /// What nothing is computed with.
     Data(ObjectType, KeyMaterial),
 }
@@ -222,21 +222,20 @@ impl Made {
             return Ok(Self::Data(object_type, material));
         }
         let parsed = context.crypto().parse(object_type, spec.as_ref(), &material)?;
-        let spec = *parsed.spec();
         Ok(match object_type {
             ObjectType::PrivateKey => {
                 let bytes = SecretBytes::new(parsed.public_key()?);
                 let public = KeyMaterial { format: KeyFormat::Spki, bytes };
-                Self::Key(spec, Generated::Pair { private: material, public })
+                Self::Key(parsed, Generated::Pair { private: material, public })
             }
-            ObjectType::PublicKey => Self::Public(spec, material),
-            _ => Self::Key(spec, Generated::Symmetric(material)),
+            ObjectType::PublicKey => Self::Public(parsed, material),
+            _ => Self::Key(parsed, Generated::Symmetric(material)),
         })
     }
 
     fn spec(&self) -> Option<KeySpec> {
         match self {
-            Self::Key(spec, _) | Self::Public(spec, _) => Some(*spec),
+            Self::Key(parsed, _) | Self::Public(parsed, _) => Some(*parsed.spec()),
             Self::Data(..) => None,
         }
     }
@@ -254,17 +253,17 @@ impl Made {
 
     /// Of the secret or private half, or of the only one.
     fn digest(&self, context: &mut Context<'_>) -> Result<Option<MaterialDigest>> {
-        let (kind, material) = match self {
-            Self::Key(spec, Generated::Symmetric(material)) => {
-                ((ObjectType::SymmetricKey, Some(*spec)), material)
+        let (object_type, material, parsed) = match self {
+            Self::Key(parsed, Generated::Symmetric(material)) => {
+                (ObjectType::SymmetricKey, material, Some(parsed))
             }
-            Self::Key(spec, Generated::Pair { private, .. }) => {
-                ((ObjectType::PrivateKey, Some(*spec)), private)
+            Self::Key(parsed, Generated::Pair { private, .. }) => {
+                (ObjectType::PrivateKey, private, Some(parsed))
             }
-            Self::Public(spec, material) => ((ObjectType::PublicKey, Some(*spec)), material),
-            Self::Data(object_type, material) => ((*object_type, None), material),
+            Self::Public(parsed, material) => (ObjectType::PublicKey, material, Some(parsed)),
+            Self::Data(object_type, material) => (*object_type, material, None),
         };
-        duplicates::digest(context, kind, material)
+        duplicates::digest(context, (object_type, self.spec()), material, parsed.map(|parsed| &**parsed))
     }
 
     fn put(
@@ -273,13 +272,17 @@ impl Made {
         (key, version): (KeyId, u32),
         templates: [&Template; 2],
     ) -> Result<KeyVersion> {
-        let (spec, object_type, material) = match self {
-            Self::Key(spec, made) => {
-                return put_made(context, &Series { key, version, spec }, made, templates);
+        let (parsed, object_type, material) = match self {
+            Self::Key(parsed, made) => {
+                let series = Series { key, version, spec: *parsed.spec() };
+                let version = put_made(context, &series, made, templates)?;
+                context.keep_parsed(version.primary, parsed);
+                return Ok(version);
             }
-            Self::Public(spec, material) => (Some(spec), ObjectType::PublicKey, material),
+            Self::Public(parsed, material) => (Some(parsed), ObjectType::PublicKey, material),
             Self::Data(object_type, material) => (None, object_type, material),
         };
+        let spec = parsed.as_ref().map(|parsed| *parsed.spec());
         let id = context.new_object_id()?;
         // A password is what keys are derived from.
         let of_data = if object_type == ObjectType::SecretData { UsageMask::DERIVE } else { UsageMask::NONE };
@@ -291,6 +294,9 @@ impl Made {
             (object.extractable, object.never_extractable) = (true, false);
         }
         context.put_new(object, &material)?;
+        if let Some(parsed) = parsed {
+            context.keep_parsed(id, parsed);
+        }
         Ok(KeyVersion { number: version, primary: id, public: None })
     }
 }

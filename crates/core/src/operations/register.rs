@@ -12,6 +12,7 @@ use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
     model::{Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ObjectType, UsageMask, is_valueless},
+    ports::crypto::ParsedKey,
     record::Record,
     request::{Context, Resolved, is_key},
 };
@@ -51,7 +52,7 @@ impl Operation for Register {
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
         self.check_size()?;
         check_tags(&self.tags)?;
-        let (spec, fitting) = self.recognise(context)?;
+        let Recognised { spec, fitting, parsed } = self.recognise(context)?;
         let key = KeyId(context.new_object_id()?.0);
         let id = context.new_object_id()?;
         let place = Place { id, realm: permit.realm(), key, version: 1, object_type: self.object_type, spec };
@@ -62,9 +63,13 @@ impl Operation for Register {
         let duplicate_of = if object.is_valueless() {
             None
         } else {
-            let digest = duplicates::digest(context, (self.object_type, spec), &self.material)?;
+            let kind = (self.object_type, spec);
+            let digest = duplicates::digest(context, kind, &self.material, parsed.as_deref())?;
             duplicates::note_import(context, digest, id, &self.policy)?
         };
+        if let Some(parsed) = parsed {
+            context.keep_parsed(id, parsed);
+        }
         let version = KeyVersion { number: 1, primary: id, public: None };
         let name = claim_names(
             context,
@@ -92,6 +97,14 @@ impl Operation for Register {
     }
 }
 
+/// What material turned out to be, and what fits it.
+struct Recognised {
+    spec: Option<KeySpec>,
+    fitting: UsageMask,
+    /// Where this server can compute with it.
+    parsed: Option<Arc<dyn ParsedKey>>,
+}
+
 impl Register {
     fn check_size(&self) -> Result<()> {
         if self.material.bytes.len() <= MATERIAL_BYTES_MAX {
@@ -101,24 +114,25 @@ impl Register {
         Err(Error::new(ErrorKind::TooLarge, public))
     }
 
-    /// What the material is, and the uses that fit it. Keys that this server can compute with are validated; those of
+    /// Keys that this server can compute with are validated; those of
     /// algorithms that it does not know are kept as they came.
-    fn recognise(&self, context: &Context<'_>) -> Result<(Option<KeySpec>, UsageMask)> {
+    fn recognise(&self, context: &Context<'_>) -> Result<Recognised> {
+        let kept = Recognised { spec: self.spec, fitting: UsageMask::NONE, parsed: None };
         let valueless = is_valueless(&self.template.further);
         if valueless && !self.material.bytes.is_empty() {
             return Err(Error::internal("a key without a value came with one"));
         }
         if valueless || !is_key(self.object_type, self.material.format) {
-            return Ok((self.spec, UsageMask::NONE));
+            return Ok(kept);
         }
         match context.crypto().parse(self.object_type, self.spec.as_ref(), &self.material) {
             Ok(parsed) => {
                 let spec = *parsed.spec();
                 let (private, public) = context.crypto().default_usage(&spec);
                 let fitting = if self.object_type == ObjectType::PublicKey { public } else { private };
-                Ok((Some(spec), fitting))
+                Ok(Recognised { spec: Some(spec), fitting, parsed: Some(parsed) })
             }
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok((self.spec, UsageMask::NONE)),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(kept),
             Err(error) => Err(error),
         }
     }
