@@ -1,8 +1,12 @@
-//! Grant: a key's owner lets others use or manage it.
+//! Grant: a key's owner lets others use or manage it; and what grants there are.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Operation, Subject, principals::principal_named, subject};
+use super::{
+    Operation, Subject,
+    principals::{name_of, principal_named},
+    subject,
+};
 use crate::{
     access::{Action, ActionGroup, Permit},
     error::{Error, ErrorKind, Result},
@@ -54,6 +58,33 @@ impl Operation for Grant {
         let key = Arc::new(key);
         context.put(Record::Key(Arc::clone(&key)));
         Ok(key)
+    }
+}
+
+/// Lists the grants of a key, for whoever may see it.
+pub struct Grants {
+    /// The key.
+    pub key: Reference,
+}
+
+impl Operation for Grants {
+    /// Each principal by name, with what it may.
+    type Reply = Vec<(String, BTreeSet<Action>)>;
+
+    fn action(&self) -> Action {
+        Action::GetAttributes
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
+        let key = subject(resolved)?.key;
+        key.grants
+            .iter()
+            .map(|given| Ok((name_of(context, given.principal)?, given.actions.clone())))
+            .collect()
     }
 }
 

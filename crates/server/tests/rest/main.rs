@@ -4,6 +4,7 @@
 mod authorization;
 mod bad_input;
 mod batch;
+mod changes;
 mod conditional;
 mod dev;
 mod feed;

@@ -21,6 +21,7 @@ use keyreeve_core::{
         aliases::{RemoveAlias, SetAlias},
         apply_dates::ApplyDates,
         as_of::AsOf,
+        change_key::ChangeKey,
         create::Create,
         destroy::Destroy,
         disable::{Disable, Enable},
@@ -30,7 +31,6 @@ use keyreeve_core::{
         restore_key::RestoreKey,
         revoke::Revoke,
         show::{Show, Shown},
-        tag::Tag,
     },
     ports::store::Store as _,
     request::Reference,
@@ -228,7 +228,8 @@ impl Lives {
             Step::Encrypt(number) => self.encrypt(number),
             Step::Tag { key: number, word, value } => {
                 let value = value.map(|value| WORDS[value].to_owned());
-                self.ask(Tag { key: key(number), tags: [(WORDS[word].to_owned(), value.clone())].into() })?;
+                let tags = [(WORDS[word].to_owned(), value.clone())].into();
+                self.ask(ChangeKey::tags(key(number), tags))?;
                 let tags = self.model.tags.entry(number).or_default();
                 match value {
                     Some(value) => tags.insert(WORDS[word].to_owned(), value),

@@ -7,6 +7,7 @@ mod bench;
 mod counting;
 mod crashes;
 mod destruction;
+mod imports;
 mod lives;
 mod places;
 mod simulation;

@@ -21,6 +21,8 @@ Algorithms:
   ed25519                              sign, verify
   x25519                               encrypt, decrypt, agree
   ml-dsa-44 ml-dsa-65 ml-dsa-87        sign, verify
+  slh-dsa-HASH-SET                     sign, verify; HASH is sha2 or shake; SET is 128s, 128f, 192s, 192f, 256s or
+                                       256f; signatures of 8 to 50 KB, and the s sets sign in seconds
   ml-kem-512 ml-kem-768 ml-kem-1024    encrypt, decrypt
 
 Examples:

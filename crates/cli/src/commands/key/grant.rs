@@ -1,28 +1,29 @@
 //! `keyreeve key grant`.
 
 use clap::{ArgGroup, Args};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::path;
-use crate::client::segment;
+use crate::client::{Client, segment};
 use crate::commands::{Session, text};
 use crate::errors::Result;
 use crate::output::{self, Format};
 
 const EXAMPLES: &str = "\
 Examples:
+  keyreeve key grant demo
   keyreeve key grant demo --to billing --actions encrypt,decrypt
   keyreeve key grant demo --to billing --none";
 
-/// Let another client use or manage a key; this replaces what it might do before.
+/// Let another client use or manage a key; this replaces what it might do before. Without --to, list who may.
 #[derive(Args)]
-#[command(after_help = EXAMPLES, group(ArgGroup::new("what").required(true)))]
+#[command(after_help = EXAMPLES, group(ArgGroup::new("what").requires("to")))]
 pub(crate) struct Grant {
     /// The key
     name: String,
     /// Name of the client
-    #[arg(long, value_name = "CLIENT")]
-    to: String,
+    #[arg(long, value_name = "CLIENT", requires = "what")]
+    to: Option<String>,
     /// What it may do: encrypt, decrypt, sign, verify, mac, mac-verify, wrap, unwrap, get, get-public, get-attributes,
     /// modify-attributes, check, rekey, activate, revoke, destroy, grant
     #[arg(long, value_delimiter = ',', value_name = "ACTION,...", group = "what")]
@@ -38,11 +39,18 @@ impl Grant {
     /// # Errors
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let path = path(&self.name, &format!("/grants/{}", segment(&self.to)));
         let mut client = session.client()?;
+        let Some(to) = self.to else {
+            let grants = all(&mut client, &self.name)?;
+            return match session.format {
+                Format::Json => output::json(&json!({ "grants": grants })),
+                Format::Table => print(&grants),
+            };
+        };
+        let path = path(&self.name, &format!("/grants/{}", segment(&to)));
         let grant = if self.none {
             client.delete(&path)?;
-            json!({ "principal": self.to, "actions": [] })
+            json!({ "principal": to, "actions": [] })
         } else {
             client.put(&path, &json!({ "actions": self.actions }))?
         };
@@ -53,4 +61,25 @@ impl Grant {
             }
         }
     }
+}
+
+/// The grants of a key.
+///
+/// # Errors
+/// As every request.
+pub(super) fn all(client: &mut Client, key: &str) -> Result<Vec<Value>> {
+    let mut answer = client.get(&path(key, "/grants"))?;
+    Ok(match answer["grants"].take() {
+        Value::Array(grants) => grants,
+        _ => Vec::new(),
+    })
+}
+
+/// Prints grants, a line each.
+///
+/// # Errors
+/// Stdout cannot be written.
+pub(super) fn print(grants: &[Value]) -> Result<()> {
+    let row = |grant: &Value| ["principal", "actions"].map(|field| text(grant, field)).to_vec();
+    output::table(&["granted to", "actions"], &grants.iter().map(row).collect::<Vec<_>>())
 }

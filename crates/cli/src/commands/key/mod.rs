@@ -13,6 +13,7 @@ mod list;
 mod restore;
 mod revoke;
 mod rotate;
+mod set;
 mod show;
 mod tag;
 
@@ -31,6 +32,7 @@ pub(crate) enum Key {
     Import(import::Import),
     List(list::List),
     Show(show::Show),
+    Set(set::Set),
     Rotate(rotate::Rotate),
     Activate(activate::Activate),
     Disable(disable::Disable),
@@ -56,6 +58,7 @@ impl Key {
             Self::Import(command) => command.run(session),
             Self::List(command) => command.run(session),
             Self::Show(command) => command.run(session),
+            Self::Set(command) => command.run(session),
             Self::Rotate(command) => command.run(session),
             Self::Activate(command) => command.run(session),
             Self::Disable(command) => command.run(session),

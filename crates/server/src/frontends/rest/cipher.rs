@@ -34,9 +34,10 @@ pub(super) struct BesideCipher {
 }
 
 /// A hash function.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Hash {
+    #[default]
     Sha256,
     Sha384,
     Sha512,

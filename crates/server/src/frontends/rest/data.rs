@@ -1,4 +1,4 @@
-//! Using keys over REST: encrypt, decrypt, sign, verify, MAC, wrap, unwrap, data keys; and random bytes.
+//! Using keys over REST: encrypt, decrypt, sign, verify, MAC, wrap, unwrap, data keys; hashes and random bytes.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use keyreeve_core::model::{Algorithm, BlockCipherMode, CryptoParameters, Padding
 use keyreeve_core::operations::data_key::DataKey;
 use keyreeve_core::operations::decrypt::Decrypt;
 use keyreeve_core::operations::encrypt::Encrypt;
+use keyreeve_core::operations::hash::Hash as HashData;
 use keyreeve_core::operations::mac::{Mac, MacVerify};
 use keyreeve_core::operations::random::Random;
 use keyreeve_core::operations::sign::{Input, Sign};
@@ -325,6 +326,32 @@ pub(super) async fn datakey(
         answer["plaintext"] = json!(Base64(Zeroizing::new(plaintext.expose().to_vec())));
     }
     Ok(Json(answer))
+}
+
+/// Beside what is hashed.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BesideHashed {
+    #[serde(default)]
+    hash: Hash,
+}
+
+impl BesideData for BesideHashed {
+    const DATA: &'static str = "data";
+}
+
+/// `POST /v1/hash`: no key is needed.
+pub(super) async fn hash(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Data { bytes, beside, raw }: Data<BesideHashed>,
+) -> Result<Response> {
+    let hash = HashData { hash: beside.hash.into(), data: bytes.to_vec() };
+    let digest = api.execute(&caller, hash).await?;
+    if raw {
+        return Ok(([(header::CONTENT_TYPE, OCTET_STREAM)], digest).into_response());
+    }
+    Ok(Json(json!({ "digest": Base64(Zeroizing::new(digest)) })).into_response())
 }
 
 /// Body of `random`.

@@ -17,7 +17,7 @@ use keyreeve_core::operations::activate::Activate;
 use keyreeve_core::operations::as_of::ShowAsOf;
 use keyreeve_core::operations::create::Create;
 use keyreeve_core::operations::disable::{Disable, Enable};
-use keyreeve_core::operations::grant::Grant;
+use keyreeve_core::operations::grant::{Grant, Grants};
 use keyreeve_core::operations::import::Import;
 use keyreeve_core::operations::list_keys::ListKeys;
 use keyreeve_core::operations::rekey::Rekey;
@@ -373,6 +373,20 @@ pub(super) async fn grant(
     Ok(Json(json!({ "principal": principal, "actions": words })))
 }
 
+/// `GET /v1/keys/{name}/grants`: all of them.
+pub(super) async fn grants(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    NamedKey(key): NamedKey,
+) -> Result<Json<Value>> {
+    let grants = api.execute(&caller, Grants { key }).await?;
+    let grant = |(principal, actions): &(String, BTreeSet<Action>)| {
+        let actions: Vec<_> = actions.iter().map(|action| action.word()).collect();
+        json!({ "principal": principal, "actions": actions })
+    };
+    Ok(Json(json!({ "grants": grants.iter().map(grant).collect::<Vec<_>>() })))
+}
+
 /// `DELETE /v1/keys/{name}/grants/{principal}`.
 pub(super) async fn withdraw(
     change: Change,
@@ -411,6 +425,8 @@ pub(super) fn key(shown: &Shown) -> Value {
             "created": object.dates.initial.to_string(),
             "activated": object.dates.activation.filter(|_| *state != ObjectState::PreActive).map(|time| time.to_string()),
             "deactivated": object.dates.deactivation.filter(|_| was_deactivated(*state)).map(|time| time.to_string()),
+            "activation": object.dates.activation.map(|time| time.to_string()),
+            "deactivation": object.dates.deactivation.map(|time| time.to_string()),
             "destruction": object.dates.destruction.map(|time| time.to_string()),
             "destroyed": object.dates.destroy.map(|time| time.to_string()),
             "erasure": object.erasure.map(|id| id.to_string()),

@@ -172,7 +172,11 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
+        let json = is_json(request.headers());
         let body = read(request, &api.reloader.limits(), 0).await?;
+        if !json && !body.is_empty() {
+            return Err(Problem::new(Code::UnsupportedMediaType, "send application/json"));
+        }
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
         serde_json::from_slice(text).map(Self).map_err(|error| malformed(&error))
     }
@@ -231,6 +235,11 @@ fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
 pub(super) fn media_type(headers: &HeaderMap) -> Option<&str> {
     let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(kind.split(';').next().unwrap_or(kind).trim())
+}
+
+/// Whether the body is JSON, or nobody says what it is.
+fn is_json(headers: &HeaderMap) -> bool {
+    !headers.contains_key(header::CONTENT_TYPE) || is_of_type(headers, "application/json")
 }
 
 fn from_json<P: BesideData>(body: &[u8]) -> Result<Data<P>> {

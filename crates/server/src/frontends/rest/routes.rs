@@ -16,8 +16,8 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, backups, batch, clients, data, derive, destruction, journal, keys, kmip, labels, material, objects,
-    openapi, places, reload, root, status, stream, tokens,
+    Api, aliases, allowance, backups, batch, change, clients, data, derive, destruction, journal, keys, kmip,
+    material, objects, openapi, places, reload, root, status, stream, tokens,
 };
 
 /// One method of one path.
@@ -112,7 +112,7 @@ fn keys() -> Vec<Route> {
         route(POST, "/v1/keys", keys::create, "Makes a key", "201 Key"),
         route(GET, "/v1/keys", keys::list, "Lists keys", "200 Keys"),
         route(GET, "/v1/keys/{name}", keys::show, "Shows a key", "200 Key, 304"),
-        route(PATCH, "/v1/keys/{name}", labels::change, "Changes tags", "200 Key"),
+        route(PATCH, "/v1/keys/{name}", change::change, "Changes a key", "200 Key"),
         route(POST, "/v1/keys/{name}/disable", keys::disable, "Sets a key aside", "200 Key"),
         route(POST, "/v1/keys/{name}/enable", keys::enable, "Takes a key into use again", "200 Key"),
         route(POST, "/v1/keys/{name}/rotate", keys::rotate, "Makes a new version", "200 Key"),
@@ -123,11 +123,12 @@ fn keys() -> Vec<Route> {
         route(GET, "/v1/keys/{name}/public", material::public, "The public key", "200 pem|bytes|Jwk"),
         route(POST, "/v1/keys/{name}/export", material::export, "Exports a version", "200 Export"),
         route(GET, "/v1/wrapping-key", material::wrapping_key, "Wraps what is imported", "200 WrappingKey"),
+        route(GET, "/v1/keys/{name}/grants", keys::grants, "Lists grants", "200 Grants"),
         route(PUT, "/v1/keys/{name}/grants/{principal}", keys::grant, "Grants actions", "200 Grant"),
         route(DELETE, "/v1/keys/{name}/grants/{principal}", keys::withdraw, "Takes a grant back", "204"),
-        route(GET, "/v1/aliases", labels::aliases, "Lists aliases", "200 Aliases"),
-        route(PUT, "/v1/aliases/{alias}", labels::set_alias, "Leads an alias to a key", "200 Alias"),
-        route(DELETE, "/v1/aliases/{alias}", labels::remove_alias, "Takes an alias away", "204"),
+        route(GET, "/v1/aliases", aliases::list, "Lists aliases", "200 Aliases"),
+        route(PUT, "/v1/aliases/{alias}", aliases::set, "Leads an alias to a key", "200 Alias"),
+        route(DELETE, "/v1/aliases/{alias}", aliases::remove, "Takes an alias away", "204"),
     ]
 }
 
@@ -145,6 +146,10 @@ fn use_of_keys() -> Vec<Route> {
         route(POST, "/v1/keys/{name}/unwrap", data::unwrap, "Unwraps a secret", "200 Plaintext|bytes"),
         route(POST, "/v1/keys/{name}/datakey", data::datakey, "Makes a data key", "200 DataKey"),
         route(POST, "/v1/keys/{name}/derive", derive::derive, "Derives a new key", "201 Key"),
+        route(POST, "/v1/keys/{name}/check", allowance::check, "Whether a use is allowed", "200 Checked"),
+        route(POST, "/v1/keys/{name}/lease", allowance::lease, "How long a copy may serve", "200 Lease"),
+        route(POST, "/v1/keys/{name}/allocate", allowance::allocate, "Takes of its limits", "200 Allocated"),
+        route(POST, "/v1/hash", data::hash, "Hashes data", "200 Digest|bytes"),
         route(POST, "/v1/batch", batch::run, "Uses many keys", "200 Batch"),
         route(POST, "/v1/random", data::random, "Random bytes", "200 Random|bytes"),
     ]

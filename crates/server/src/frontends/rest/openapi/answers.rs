@@ -17,7 +17,7 @@ const ANSWERS: &[(&str, &str)] = &[
     (
         "KeyVersion",
         "version integer, state string, object_id uuid, public_object_id uuid|null, created time, \
-         activated time|null, deactivated time|null, destruction time|null, destroyed time|null, \
+         activated time|null, deactivated time|null, activation time|null, deactivation time|null, destruction time|null, destroyed time|null, \
          erasure uuid|null, uses Uses, first_used time|null, last_used time|null, exports integer|null, \
          usage_limits UsageLimits|null",
     ),
@@ -44,6 +44,11 @@ const ANSWERS: &[(&str, &str)] = &[
     ("Batch", "answers [BatchAnswer]"),
     ("BatchAnswer", "result? object, problem? Problem"),
     ("Grant", "principal string, actions [string]"),
+    ("Grants", "grants [Grant]"),
+    ("Checked", "object_id uuid"),
+    ("Lease", "object_id uuid, lease_seconds integer, last_change time"),
+    ("Allocated", "object_id uuid, units integer"),
+    ("Digest", "digest base64"),
     ("Ciphertext", "version integer, object_id uuid, ciphertext base64, iv? base64, tag? base64"),
     ("Plaintext", "version integer, object_id uuid, plaintext base64"),
     ("Signature", "version integer, object_id uuid, signature base64"),

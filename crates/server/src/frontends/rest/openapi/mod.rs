@@ -112,11 +112,15 @@ fn responses(answers: &str) -> Value {
         }
         let description = status.parse().ok().and_then(|code| axum::http::StatusCode::from_u16(code).ok());
         let description = description.and_then(|code| code.canonical_reason()).unwrap_or_default();
-        responses[status] = if content.is_empty() {
-            json!({ "description": description })
-        } else {
-            json!({ "description": description, "content": content })
-        };
+        let mut response = json!({ "description": description });
+        if !content.is_empty() {
+            response["content"] = content.into();
+        }
+        // What is or was a key has a tag, by which a later request is conditional.
+        if forms.split('|').any(|form| form == "Key") || status == "304" {
+            response["headers"] = json!({ "ETag": { "required": true, "schema": { "type": "string" } } });
+        }
+        responses[status] = response;
     }
     responses
 }

@@ -1,5 +1,4 @@
-//! Labels of keys over REST: tags, and aliases, which are further names. Not here: the names that keys are made with
-//! (keys).
+//! Aliases of keys over REST: further names. Not here: the names that keys are made with (keys) and get later (change).
 
 use std::sync::Arc;
 
@@ -8,7 +7,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use keyreeve_core::model::Key;
 use keyreeve_core::operations::aliases::{ListAliases, RemoveAlias, SetAlias};
-use keyreeve_core::operations::tag::Tag;
 use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,32 +14,10 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
-use super::bounded::Map;
-use super::conditional::{Change, KeyAnswer};
 use super::errors::Result;
-use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
+use super::request::{self, Arguments, Authenticated, Body, Segments};
 
-/// Tags that one request changes: all that a key may have go, and as many come.
-const TAGS_CHANGED_MAX: usize = 128;
-
-/// Body of `change`.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ChangeRequest {
-    /// The value that each tag shall have; null: the tag shall be gone. Those that are not named stay.
-    tags: Map<Option<String>, TAGS_CHANGED_MAX>,
-}
-
-/// `PATCH /v1/keys/{name}`.
-pub(super) async fn change(
-    change: Change,
-    NamedKey(key): NamedKey,
-    Body(request): Body<ChangeRequest>,
-) -> Result<KeyAnswer> {
-    change.key(Tag { key, tags: request.tags.0 }).await
-}
-
-/// Query of `aliases`.
+/// Query of `list`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AliasesArguments {
@@ -52,7 +28,7 @@ pub(super) struct AliasesArguments {
 }
 
 /// `GET /v1/aliases?key=&after=&limit=`: those of keys that the caller may see.
-pub(super) async fn aliases(
+pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     Arguments(AliasesArguments { key, after, limit }): Arguments<AliasesArguments>,
@@ -67,7 +43,7 @@ pub(super) async fn aliases(
     Ok(answer::page("aliases", page.aliases.iter().map(|(alias, key)| shown(alias, key)).collect(), next))
 }
 
-/// Body of `set_alias`.
+/// Body of `set`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AliasRequest {
@@ -76,7 +52,7 @@ pub(super) struct AliasRequest {
 }
 
 /// `PUT /v1/aliases/{alias}`: leads to this key from now on, also where it led to another.
-pub(super) async fn set_alias(
+pub(super) async fn set(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     Segments(alias): Segments<String>,
@@ -88,7 +64,7 @@ pub(super) async fn set_alias(
 }
 
 /// `DELETE /v1/aliases/{alias}`.
-pub(super) async fn remove_alias(
+pub(super) async fn remove(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     Segments(alias): Segments<String>,

@@ -1,0 +1,135 @@
+//! What can be changed of a key, and what it allows to clients that keep a copy.
+
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Proof, Server, base64};
+
+async fn asked(server: &Server, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    server.json(Proof::Token(&server.admin_token()), method, path, body).await
+}
+
+async fn refused(server: &Server, path: &str, body: Value, expected: (u16, &str)) {
+    let (status, answer) = asked(server, "PATCH", path, body.clone()).await;
+    assert_eq!((status.as_u16(), answer["code"].as_str().unwrap()), expected, "{body}: {answer}");
+}
+
+#[tokio::test]
+async fn a_key_changes_as_a_whole_or_not_at_all() {
+    let server = Server::start();
+    let key = json!({ "name": "orders", "algorithm": "ec-p256", "active": false, "tags": { "a": "1" } });
+    server.admin("POST", "/v1/keys", key).await;
+    server.admin("POST", "/v1/keys", json!({ "name": "taken", "algorithm": "aes-256" })).await;
+
+    let change = json!({
+        "name": "orders-2", "tags": { "a": null, "b": "2" }, "activation": "2990-01-01T00:00:00Z",
+        "deactivation": "2999-01-01T00:00:00.000Z", "usage_limits": { "total": 5, "unit": "uses" },
+        "lease_seconds": 60, "destroy_waiting_days": 7, "destroy_at_once": false, "reject_duplicates": true,
+    });
+    let key = server.admin("PATCH", "/v1/keys/orders", change).await;
+    assert_eq!((&key["name"], &key["tags"]), (&json!("orders-2"), &json!({ "b": "2" })));
+    let policy = ["lease_seconds", "destroy_waiting_days", "destroy_at_once", "reject_duplicates"];
+    assert_eq!(policy.map(|field| key[field].clone()), [json!(60), json!(7), json!(false), json!(true)]);
+    let version = &key["versions"][0];
+    assert_eq!(version["activation"], "2990-01-01T00:00:00.000Z");
+    assert_eq!(version["deactivation"], "2999-01-01T00:00:00.000Z");
+    assert_eq!((&version["activated"], &version["deactivated"]), (&Value::Null, &Value::Null));
+    assert_eq!(version["usage_limits"], json!({ "total": 5, "left": 5, "unit": "uses" }));
+
+    // The old name is free, the new one leads there, and a name that is taken stays with its key.
+    assert_eq!(asked(&server, "GET", "/v1/keys/orders", Value::Null).await.0, StatusCode::NOT_FOUND);
+    server.admin("POST", "/v1/keys", json!({ "name": "orders", "algorithm": "aes-128" })).await;
+    let path = "/v1/keys/orders-2";
+    refused(&server, path, json!({ "name": "taken", "lease_seconds": 9 }), (409, "already_exists")).await;
+    assert_eq!(server.admin("GET", path, Value::Null).await["lease_seconds"], 60, "half of it was done");
+
+    // What protects from destruction only grows, and what is reached or spent is fixed.
+    refused(&server, path, json!({ "destroy_at_once": true }), (403, "denied")).await;
+    refused(&server, path, json!({ "destroy_waiting_days": 6 }), (403, "denied")).await;
+    server.admin("PATCH", path, json!({ "destroy_waiting_days": 8 })).await;
+    server.admin("POST", &format!("{path}/activate"), Value::Null).await;
+    refused(&server, path, json!({ "activation": "2991-01-01T00:00:00Z" }), (409, "wrong_state")).await;
+    server.admin("PATCH", path, json!({ "usage_limits": { "total": 2, "unit": "uses" } })).await;
+    server.admin("POST", &format!("{path}/sign"), json!({ "data": base64(b"text") })).await;
+    let more = json!({ "usage_limits": { "total": 9, "unit": "uses" } });
+    let (status, _) = asked(&server, "PATCH", path, more).await;
+    assert!(status.is_client_error(), "limits that are spent from were changed");
+    for nonsense in [json!({}), json!({ "activation": "tomorrow" }), json!({ "lease_seconds": 0 })] {
+        let (status, _) = asked(&server, "PATCH", path, nonsense.clone()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{nonsense}");
+    }
+}
+
+/// The right to label a key is not the right to rename it, nor the other way round.
+#[tokio::test]
+async fn each_change_needs_its_right() {
+    let server = Server::start();
+    let added = server.admin("POST", "/v1/clients", json!({ "name": "app", "token": true })).await;
+    let app = added["token"].as_str().unwrap();
+    server.admin("POST", "/v1/keys", json!({ "name": "key", "algorithm": "aes-256" })).await;
+    let (tag, lease) = (json!({ "tags": { "a": "b" } }), json!({ "lease_seconds": 60 }));
+    let both = json!({ "tags": { "a": "b" }, "lease_seconds": 60 });
+    for (granted, allowed) in [("tag", [true, false, false]), ("modify-attributes", [false, true, false])] {
+        server.admin("PUT", "/v1/keys/key/grants/app", json!({ "actions": [granted] })).await;
+        let grants = server.admin("GET", "/v1/keys/key/grants", Value::Null).await;
+        assert_eq!(grants, json!({ "grants": [{ "principal": "app", "actions": [granted] }] }));
+        for (body, allowed) in [&tag, &lease, &both].into_iter().zip(allowed) {
+            let (status, answer) =
+                server.json(Proof::Token(app), "PATCH", "/v1/keys/key", body.clone()).await;
+            assert_eq!(status.is_success(), allowed, "{granted} {body}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_with_copies_ask_what_is_allowed() {
+    let server = Server::start();
+    let limits = json!({ "total": 10, "unit": "uses" });
+    let key = json!({ "name": "copy", "algorithm": "aes-256", "usage_limits": limits, "lease_seconds": 90 });
+    server.admin("POST", "/v1/keys", key).await;
+    let lease = server.admin("POST", "/v1/keys/copy/lease", Value::Null).await;
+    assert_eq!(lease["lease_seconds"], 90);
+    assert_eq!(server.admin("POST", "/v1/keys/copy/allocate", json!({ "units": 7 })).await["units"], 7);
+    let left = server.admin("GET", "/v1/keys/copy", Value::Null).await;
+    assert_eq!(left["versions"][0]["usage_limits"]["left"], 3);
+    let check = |body: Value| asked(&server, "POST", "/v1/keys/copy/check", body);
+    assert_eq!(
+        check(json!({ "usage": ["encrypt"], "units": 3, "lease_seconds": 90 })).await.0,
+        StatusCode::OK
+    );
+    for no in [json!({ "usage": ["sign"] }), json!({ "units": 4 }), json!({ "lease_seconds": 91 })] {
+        let (status, answer) = check(no.clone()).await;
+        assert!(status.is_client_error(), "{no}: {answer}");
+    }
+    let (status, _) = asked(&server, "POST", "/v1/keys/copy/allocate", json!({ "units": 4 })).await;
+    assert!(status.is_client_error(), "more than was left");
+    let hashed = server.admin("POST", "/v1/hash", json!({ "data": base64(b"abc") })).await;
+    assert_eq!(hashed["digest"], "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+}
+
+#[tokio::test]
+async fn a_json_body_says_that_it_is_one() {
+    let server = Server::start();
+    let token = server.admin_token();
+    for (kind, expected) in
+        [("text/plain", 415), ("application/octet-stream", 415), ("application/JSON; charset=utf-8", 201)]
+    {
+        let request = Request::post("/v1/keys").header("content-type", kind);
+        let body = Bytes::from_static(br#"{ "name": "key", "algorithm": "aes-256" }"#);
+        let answer = server.send(Proof::Token(&token), request.body(body).unwrap()).await;
+        assert_eq!(answer.status.as_u16(), expected, "{kind}: {}", answer.json());
+    }
+}
+
+#[tokio::test]
+async fn slh_dsa_keys_sign_and_have_no_json_form() {
+    let server = Server::start();
+    server.admin("POST", "/v1/keys", json!({ "name": "slow", "algorithm": "slh-dsa-sha2-128f" })).await;
+    let signed = server.admin("POST", "/v1/keys/slow/sign", json!({ "data": base64(b"text") })).await;
+    let verify = json!({ "data": base64(b"text"), "signature": signed["signature"] });
+    assert_eq!(server.admin("POST", "/v1/keys/slow/verify", verify).await["valid"], true);
+    let (status, answer) = asked(&server, "GET", "/v1/keys/slow/public?format=jwk", Value::Null).await;
+    assert_eq!((status.as_u16(), answer["code"].as_str()), (422, Some("unsupported")), "{answer}");
+    assert!(answer["detail"].as_str().unwrap().contains("JSON Web Keys have no name"), "{answer}");
+}
