@@ -20,6 +20,9 @@ use crate::{
     registry::{Half, Source, Uses},
 };
 
+/// Tells by the public key, of a message, whether a signature is right; `None`: the key is none.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Option<bool>;
+
 /// A parameter set with the library's functions for it.
 ///
 /// # Standard
@@ -30,7 +33,7 @@ struct Set {
     generate: fn(&[u8]) -> Option<SecretBytes>,
     /// Recomputes the root, and refuses a private key whose own is another.
     private: fn(&[u8]) -> Option<Box<dyn Signs>>,
-    verify: fn(&[u8], &[u8], &[u8]) -> Option<bool>,
+    verify: Verify,
 }
 
 impl Set {

@@ -41,6 +41,7 @@ fn facts(targets: usize, threshold: u8) -> Facts {
         targets: addresses.iter().map(target).collect(),
         misplaced: Vec::new(),
         troubles: Vec::new(),
+        index_damage: None,
         rollback: RollbackCheck::Passed,
         unlocks: vec![UnlockKind::KeyFile],
         retired: Vec::new(),
