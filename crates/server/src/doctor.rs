@@ -161,16 +161,23 @@ fn losses(facts: &Facts, report: &mut Report) {
 fn survived(threshold: u8, whole: &[&TargetStatus]) -> Finding {
     let (count, needed) = (whole.len(), usize::from(threshold.max(1)));
     let (is_warning, text) = match (needed, count) {
-        (_, 0) => {
-            (true, "Losing this machine and its cell loses every key: no target off it has a cell.".to_owned())
-        }
+        (_, 0) => (
+            true,
+            "Losing this machine and its cell loses every key: no target off it has a cell.".to_owned(),
+        ),
         (1, 1) => {
             let address = &whole[0].address;
-            (false, format!("Survives the loss of this machine (from {address}) or of that target, not of both."))
+            (
+                false,
+                format!("Survives the loss of this machine (from {address}) or of that target, not of both."),
+            )
         }
         (1, _) => {
             let with = count - 1;
-            (false, format!("Survives the loss of this machine together with any {with} of its {count} targets."))
+            (
+                false,
+                format!("Survives the loss of this machine together with any {with} of its {count} targets."),
+            )
         }
         // The machine has a share as each target has.
         _ if needed > count => {

@@ -239,6 +239,8 @@ fn a_machine_that_went_on_is_taken_over_only_where_that_is_asked_for() {
     let told = places.dev("second", &[]).err().expect("it took a living machine's target");
     assert!(told.contains("alive") && told.contains("take over"), "{told}");
     let second = places.dev("second", &["--take-over"]).unwrap();
+    // It comes to a shared place once it has something to bring there; until then it knows of nothing.
+    run(&first, &["key", "create", "too-late", "--algorithm", "aes-256"]);
     first.wait_for_line("fenced");
     assert_eq!(first.wait(), Some(2));
     assert_eq!(run(&second, &["key", "show", "made-since"]).0, 4);

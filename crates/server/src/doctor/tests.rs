@@ -65,9 +65,19 @@ fn says(facts: &Facts, text: &str) -> Option<bool> {
 fn the_losses_that_are_survived_are_counted_by_shares() {
     for (targets, threshold, warning, text) in [
         (0, 1, true, "No backup target: losing this machine's disk loses every key"),
-        (1, 1, false, "Survives the loss of this machine (from s3://bucket-1) or of that target, not of both"),
+        (
+            1,
+            1,
+            false,
+            "Survives the loss of this machine (from s3://bucket-1) or of that target, not of both",
+        ),
         (3, 1, false, "Survives the loss of this machine together with any 2 of its 3 targets"),
-        (1, 2, true, "Losing this machine loses every key: an epoch key takes 2 shares, and its targets have 1"),
+        (
+            1,
+            2,
+            true,
+            "Losing this machine loses every key: an epoch key takes 2 shares, and its targets have 1",
+        ),
         (2, 2, false, "Survives the loss of any 1 of this machine and its 2 targets"),
         (4, 3, false, "Survives the loss of any 2 of this machine and its 4 targets"),
     ] {
