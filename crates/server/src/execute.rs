@@ -77,7 +77,7 @@ async fn commit<R: Send + 'static>(engine: &Arc<Engine>, prepared: Prepared<R>) 
 }
 
 fn is_slow<O: Operation>(engine: &Engine, caller: &Caller, operation: &O) -> bool {
-    if operation.reads_the_past() {
+    if operation.takes_long() {
         return true;
     }
     let heavy = |uses: fn(&KeySpec) -> bool| match operation.subject() {

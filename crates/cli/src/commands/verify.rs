@@ -13,8 +13,8 @@ use crate::errors::{Failure, Kind, Result};
 use crate::input;
 use crate::output::{self, Format};
 
-/// Bytes of a signature at most: far more than any algorithm's, far less than a query may hold.
-const SIGNATURE_BYTES_MAX: usize = 8192;
+/// Bytes of a signature at most: what a query can hold, and every algorithm's but the longest of SLH-DSA's (`256f`).
+const SIGNATURE_BYTES_MAX: usize = 40 * 1024;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +49,10 @@ impl Verify {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let signature = input::data(Some(&self.signature))?;
         if signature.len() > SIGNATURE_BYTES_MAX {
-            let text = format!("{} is too long for a signature", self.signature.display());
+            let text = format!(
+                "{} is too long for a signature; those of slh-dsa-*-256f are verified over REST, in a JSON body",
+                self.signature.display()
+            );
             return Err(Failure::new(Kind::Verification, text));
         }
         let mut query = self.scheme.query();

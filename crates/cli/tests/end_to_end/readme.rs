@@ -1,5 +1,5 @@
 //! The commands of README.md, as a reader would type them: every `console` block, in order, in one shell, then every
-//! `python` block; and the commands of docs/rest.md.
+//! `python` block; and the commands of the documents, each on a server of its own.
 
 use std::fs;
 
@@ -41,6 +41,25 @@ fn the_commands_of_the_readme_work() {
         let output = server.command(&python).args(["-c", &program]).output().unwrap();
         assert!(output.status.success(), "{program}\n{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+#[test]
+fn the_commands_of_the_documents_work() {
+    let mut shown = 0;
+    for document in fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()) {
+        // The commands of rest.md have a test of their own, below.
+        if document.extension().is_none_or(|kind| kind != "md") || document.ends_with("rest.md") {
+            continue;
+        }
+        let text = fs::read_to_string(&document).unwrap();
+        let steps: Vec<Step> = blocks_of(&text, "console").iter().flat_map(|block| parse(block)).collect();
+        if !steps.is_empty() {
+            shown += steps.len();
+            let (data, place) = (folder(), folder());
+            run(&Server::dev(data.path()), place.path(), &steps);
+        }
+    }
+    assert!(shown > 40, "the documents show hardly any command: {shown}");
 }
 
 #[test]

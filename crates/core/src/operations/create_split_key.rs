@@ -16,6 +16,9 @@ use crate::{
     request::{Context, Reference, Resolved},
 };
 
+/// Steps of a split at most, each some nanoseconds: a 32-byte key goes into 255 parts, an RSA key into 80.
+const STEPS_MAX: u64 = 1 << 24;
+
 /// Splits a key.
 pub struct CreateSplitKey {
     /// The key, which stays as it is.
@@ -37,6 +40,11 @@ impl Operation for CreateSplitKey {
         Subject::Key(&self.key)
     }
 
+    /// It works through the secret once for each part and each that is needed.
+    fn takes_long(&self) -> bool {
+        true
+    }
+
     /// The parts, in the order of their numbers, from 1.
     fn run(
         &self,
@@ -53,18 +61,29 @@ impl Operation for CreateSplitKey {
         ) {
             return Err(Error::new(ErrorKind::WrongUsage, "only a secret is split: a key or secret data"));
         }
+        let steps = material.bytes.expose().len() as u64
+            * u64::from(self.split.parts)
+            * u64::from(self.split.threshold);
+        if steps > STEPS_MAX {
+            let public = format!(
+                "the secret is too long to be split like this: its bytes times the parts times those that are needed are \
+                 {steps}, at most {STEPS_MAX}"
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        }
         let shares = context.crypto().split(material.bytes.expose(), &self.split)?;
         let mut parts = Vec::with_capacity(shares.len());
         for (share, identifier) in shares.into_iter().zip(1..) {
             let mut template = self.template.clone();
             template.further.extend(self.split.attributes(identifier)?);
+            let template_may_leave = template.extractable != Some(false);
             let part = Register {
                 name: None,
                 object_type: ObjectType::SplitKey,
                 spec: object.spec,
                 material: KeyMaterial { format: material.format, bytes: share },
                 template,
-                policy: KeyPolicy::default(),
+                policy: KeyPolicy { exportable: template_may_leave, ..KeyPolicy::default() },
                 tags: BTreeMap::new(),
             };
             parts.push(part.run(&register, context, None)?.primary);

@@ -12,6 +12,10 @@ use crate::{
     request::{Context, Reference, Resolved},
 };
 
+/// Parts that a key has at most, and bytes of those that are joined.
+const PARTS_MAX: usize = 255;
+const BYTES_MAX: usize = 4 << 20;
+
 /// Joins parts.
 pub struct JoinSplitKey {
     /// A part.
@@ -39,13 +43,27 @@ impl Operation for JoinSplitKey {
         Subject::Key(&self.first)
     }
 
+    fn takes_long(&self) -> bool {
+        true
+    }
+
     fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
+        if self.others.len() >= PARTS_MAX {
+            let public = format!("a key has at most {PARTS_MAX} parts");
+            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        }
         let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
         let mut parts = vec![whole(self.first.clone()).run(permit, context, resolved)?];
         for other in &self.others {
             let resolved = context.resolve_other(other)?;
             let permit = authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
             parts.push(whole(other.clone()).run(&permit, context, Some(resolved))?);
+            // At once: nothing is gathered that makes no key.
+            told(&parts)?;
+            if parts.iter().map(|part| part.material.bytes.expose().len()).sum::<usize>() > BYTES_MAX {
+                let public = format!("the parts have more than {BYTES_MAX} bytes together");
+                return Err(Error::new(ErrorKind::LimitExceeded, public));
+            }
         }
         let (split, identifiers) = told(&parts)?;
         if parts.len() < split.threshold as usize {

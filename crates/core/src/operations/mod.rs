@@ -89,6 +89,11 @@ pub trait Operation: Send + Sync {
         false
     }
 
+    /// True where it may compute for long, whatever the action and the key say.
+    fn takes_long(&self) -> bool {
+        self.reads_the_past()
+    }
+
     /// Runs. `resolved` is there where the subject is a key.
     ///
     /// # Errors

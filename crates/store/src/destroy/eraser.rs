@@ -22,7 +22,10 @@ use keyreeve_core::{
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{places::Places, retry::Retry};
+use super::{
+    places::{Places, without_record},
+    retry::Retry,
+};
 use crate::{
     index::Index,
     scribe::Scribe,
@@ -194,11 +197,10 @@ impl Eraser {
         loop {
             let hits = self.index.find(&range, after.as_ref(), PAGE)?;
             for hit in &hits {
-                let record = self.index.get(&RecordKey::Erasure(ErasureId(hit.id)))?;
-                if let Some(Record::Erasure(erasure)) = record.as_deref()
-                    && !visit(erasure.clone())?
-                {
-                    return Ok(());
+                match self.index.get(&RecordKey::Erasure(ErasureId(hit.id)))?.as_deref() {
+                    Some(Record::Erasure(erasure)) if visit(erasure.clone())? => {}
+                    Some(Record::Erasure(_)) => return Ok(()),
+                    _ => return Err(without_record("erasure")),
                 }
             }
             after = hits.last().cloned();

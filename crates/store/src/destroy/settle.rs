@@ -23,7 +23,7 @@ use super::{
     certificate::{self, Facts},
     epoch::ReadBack,
     eraser::Eraser,
-    places::{Replica, unreachable},
+    places::{Replica, unreachable, without_record},
 };
 use crate::{
     faults::{Fault, breaks},
@@ -202,10 +202,9 @@ impl Eraser {
             let generation = hit.value.try_into().map(u64::from_be_bytes);
             let generation =
                 generation.map_err(|_| Error::internal("a generation in the index is malformed"))?;
-            if let Some(Record::Replaced(found)) =
-                self.index.get(&RecordKey::Replaced(generation))?.as_deref()
-            {
-                all.push(found.clone());
+            match self.index.get(&RecordKey::Replaced(generation))?.as_deref() {
+                Some(Record::Replaced(found)) => all.push(found.clone()),
+                _ => return Err(without_record("set of replaced nodes")),
             }
         }
         Ok(all)

@@ -136,11 +136,9 @@ impl Drop for Lent<'_> {
 
 impl Engine for EmbeddedEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        let value = self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT value FROM rows WHERE key = ?1")?;
-            statement.query_row([key], |row| row.get(0)).optional()
-        })?;
-        value.map(|value| checked(value, key, || self.at())).transpose()
+        let met = self.read(|connection| get(connection, key))?;
+        let rows = checked_rows(met, || self.at())?;
+        Ok(rows.into_iter().next().map(|(_, value)| value))
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
@@ -304,8 +302,11 @@ fn checked(mut bytes: Vec<u8>, key: &[u8], at: impl Fn() -> PathBuf) -> Result<V
     Err(EngineError::Rotten { at: at().display().to_string(), key: key.to_vec() })
 }
 
-fn checked_rows(rows: Vec<Row>, at: impl Fn() -> PathBuf) -> Result<Vec<Row>, EngineError> {
-    rows.into_iter().map(|(key, bytes)| checked(bytes, &key, &at).map(|value| (key, value))).collect()
+fn checked_rows(met: Met, at: impl Fn() -> PathBuf) -> Result<Vec<Row>, EngineError> {
+    for (key, bytes) in met.around {
+        checked(bytes, &key, &at)?;
+    }
+    met.rows.into_iter().map(|(key, bytes)| checked(bytes, &key, &at).map(|value| (key, value))).collect()
 }
 
 fn sum(key: &[u8], value: &[u8]) -> [u8; SUM_LEN] {
@@ -337,12 +338,60 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(reader)
 }
 
-fn scan(connection: &Connection, from: &[u8], to: &[u8], limit: usize) -> rusqlite::Result<Vec<Row>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut statement = connection
-        .prepare_cached("SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3")?;
-    let rows = statement.query_map(params![from, to, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    rows.collect()
+/// What a search met, not checked yet.
+#[derive(Default)]
+struct Met {
+    /// What was searched.
+    rows: Vec<Row>,
+    /// The rows where it began and ended.
+    ///
+    /// INVARIANT: they are checked as well. A key that has rotted stays where it was: it leads a search past the rows on one
+    /// side of it, or ends one before them, and is then the neighbour of what was found. Nobody would miss those rows.
+    around: Vec<Row>,
+}
+
+fn get(connection: &Connection, key: &[u8]) -> rusqlite::Result<Met> {
+    let mut behind =
+        connection.prepare_cached("SELECT key, value FROM rows WHERE key >= ?1 ORDER BY key LIMIT 1")?;
+    let mut met = Met::default();
+    match behind.query_row([key], row).optional()? {
+        Some(found) if found.0 == key => met.rows.push(found),
+        other => met.around.extend(other.into_iter().chain(before(connection, key)?)),
+    }
+    Ok(met)
+}
+
+fn scan(connection: &Connection, from: &[u8], to: &[u8], limit: usize) -> rusqlite::Result<Met> {
+    let mut met = Met::default();
+    if from >= to {
+        return Ok(met);
+    }
+    met.around.extend(before(connection, from)?);
+    let mut statement =
+        connection.prepare_cached("SELECT key, value FROM rows WHERE key >= ?1 ORDER BY key")?;
+    for found in statement.query_map([from], row)? {
+        let found = found?;
+        if found.0.as_slice() >= to {
+            met.around.push(found);
+            break;
+        }
+        if met.rows.len() == limit {
+            break;
+        }
+        met.rows.push(found);
+    }
+    Ok(met)
+}
+
+/// The last row before this key.
+fn before(connection: &Connection, key: &[u8]) -> rusqlite::Result<Option<Row>> {
+    let mut statement =
+        connection.prepare_cached("SELECT key, value FROM rows WHERE key < ?1 ORDER BY key DESC LIMIT 1")?;
+    statement.query_row([key], row).optional()
+}
+
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {

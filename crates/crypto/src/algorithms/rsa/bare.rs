@@ -28,7 +28,7 @@ struct Ring {
 pub(super) fn public(pkcs1: &[u8], number: &[u8]) -> Result<SecretBytes> {
     let key = RsaPublicKeyRef::try_from(pkcs1).map_err(|_| library("read an RSA key"))?;
     let ring = Ring::new(&key.modulus)?;
-    let power = ring.number(number)?.pow(&ring.exponent(&key.public_exponent)?);
+    let power = ring.number(number)?.pow(&public_exponent(&key.public_exponent)?);
     Ok(ring.bytes(&power))
 }
 
@@ -39,10 +39,11 @@ pub(super) fn public(pkcs1: &[u8], number: &[u8]) -> Result<SecretBytes> {
 pub(super) fn private(pkcs1: &SecretBytes, number: &[u8], rng: &dyn Rng) -> Result<SecretBytes> {
     let key = RsaPrivateKeyRef::try_from(pkcs1.expose()).map_err(|_| library("read an RSA key"))?;
     let ring = Ring::new(&key.modulus)?;
-    let public = ring.exponent(&key.public_exponent)?;
-    let mut private = ring.exponent(&key.private_exponent)?;
+    // All that may fail comes first: the private exponent is wiped whatever was asked.
     let number = ring.number(number)?;
     let (blind, unblind) = ring.blinding(rng)?;
+    let public = public_exponent(&key.public_exponent)?;
+    let mut private = ring.exponent(&key.private_exponent)?;
     let blinded = number.mul(&blind.pow(&public)).pow(&private);
     private.zeroize();
     let power = blinded.mul(&unblind);
@@ -99,6 +100,12 @@ impl Ring {
         bytes.zeroize();
         kept
     }
+}
+
+/// A public exponent, as long as it is: what it takes tells nothing that is not known.
+fn public_exponent(exponent: &UintRef<'_>) -> Result<BoxedUint> {
+    BoxedUint::from_be_slice(exponent.as_bytes(), bits(exponent.as_bytes().len()))
+        .map_err(|_| library("compute with an RSA exponent"))
 }
 
 /// Bits of whole limbs that so many bytes need.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use keyreeve_core::model::{PrincipalId, RealmId, Time};
 use keyreeve_core::operations::parts::Part;
+use keyreeve_kmip::attributes::CryptographicParameters;
 use keyreeve_kmip::enums::ResultReason;
 use keyreeve_kmip::payloads::Request;
 use keyreeve_kmip::payloads::decrypt::DecryptRequest;
@@ -16,6 +17,7 @@ use keyreeve_kmip::payloads::mac::MacRequest;
 use keyreeve_kmip::payloads::mac_verify::MacVerifyRequest;
 use keyreeve_kmip::payloads::sign::SignRequest;
 use keyreeve_kmip::payloads::signature_verify::SignatureVerifyRequest;
+use keyreeve_kmip::values::UniqueIdentifier;
 use parking_lot::Mutex;
 
 use super::batch::Batch;
@@ -38,10 +40,7 @@ pub(super) struct Streams(Mutex<Open>);
 #[derive(Default)]
 struct Open {
     streams: HashMap<u64, Stream>,
-    /// Numbers of streams that came to their end. Those of others are not used again: a late part must not meet another
-    /// stream.
-    ended: Vec<u64>,
-    /// Numbers that were given out.
+    /// Numbers that were given out: none twice, since a late part must not meet another stream.
     numbers: u64,
     /// Tells the numbers of this run of the server from those of others.
     run: Option<[u8; 8]>,
@@ -67,7 +66,7 @@ pub(super) trait Streamed: Sized + Into<Request> {
     /// Its correlation value, whether it says that it is the first part, and whether the last.
     fn indicators(&mut self) -> (Option<Vec<u8>>, bool, bool);
 
-    /// Bytes of its data.
+    /// Bytes of its data, and of what else may be long.
     fn bytes(&self) -> usize;
 
     /// With a later part at its end. How the key is used is told once: what a later part says of it must be the same.
@@ -105,10 +104,7 @@ pub(super) fn begin<R: Streamed>(batch: &Batch<'_>, mut request: R) -> Result<(R
     let (number, stream) = batch.kmip.streams.take(batch, &correlation_value)?;
     let earlier = R::from_request(stream.request).ok_or_else(unknown)?;
     let request = earlier.joined(request)?;
-    if request.bytes() > STREAM_BYTES_MAX {
-        let message = format!("the parts of one operation have at most {STREAM_BYTES_MAX} bytes together");
-        return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
-    }
+    check_bytes(&request)?;
     Ok((request, Place { number: Some(number), part: Part { given: stream.given, is_last } }))
 }
 
@@ -121,13 +117,21 @@ pub(super) fn end<R: Streamed>(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let Place { number, part: Part { given, is_last } } = *place;
     if is_last {
-        number.into_iter().for_each(|number| batch.kmip.streams.0.lock().ended.push(number));
         return Ok(None);
     }
     batch.refuse_stream_in_rehearsal()?;
+    check_bytes(&request)?;
     let given = given + given_now;
     let stream = Stream { owner: owner(batch), latest: now(batch), request: request.into(), given };
     batch.kmip.streams.keep(batch, number, stream).map(Some)
+}
+
+fn check_bytes(request: &impl Streamed) -> Result<(), Failure> {
+    if request.bytes() <= STREAM_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the parts of one operation have at most {STREAM_BYTES_MAX} bytes together");
+    Err(Failure::new(ResultReason::ServerLimitExceeded, message))
 }
 
 impl Streams {
@@ -149,7 +153,7 @@ impl Streams {
             let message = "too many operations in parts are open: end some of them with the Final Indicator";
             return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
         }
-        let number = number.or_else(|| open.ended.pop()).unwrap_or_else(|| {
+        let number = number.unwrap_or_else(|| {
             open.numbers += 1;
             open.numbers
         });
@@ -195,7 +199,8 @@ macro_rules! streamed {
             }
 
             fn bytes(&self) -> usize {
-                self.data.as_ref().map_or(0, |data| data.len())
+                let data = self.data.as_ref().map_or(0, Held::held);
+                data $(+ self.$fixed.as_ref().map_or(0, Held::held))* $(+ self.$any.as_ref().map_or(0, Held::held))*
             }
 
             fn joined(mut self, mut later: Self) -> Result<Self, Failure> {
@@ -240,6 +245,39 @@ streamed! {
 fn differs(field: &str) -> Failure {
     let message = format!("{field} of a later part is not what the first part said");
     Failure::new(ResultReason::InvalidField, message)
+}
+
+/// What a part keeps in memory.
+trait Held {
+    /// Bytes of it, where these may be many.
+    fn held(&self) -> usize;
+}
+
+impl Held for Vec<u8> {
+    fn held(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Held for keyreeve_kmip::SecretBytes {
+    fn held(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Held for UniqueIdentifier {
+    fn held(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl Held for CryptographicParameters {
+    fn held(&self) -> usize {
+        0
+    }
 }
 
 /// Data that grows without leaving copies of itself behind.
