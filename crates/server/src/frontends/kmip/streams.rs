@@ -40,7 +40,10 @@ pub(super) struct Streams(Mutex<Open>);
 #[derive(Default)]
 struct Open {
     streams: HashMap<u64, Stream>,
-    /// Numbers that were given out: none twice, since a late part must not meet another stream.
+    /// Numbers of streams that came to their end. They are given out again, as the published cases of streams want it: a
+    /// client that repeats its last part may meet its own next stream, never one of another client's, which is not found.
+    ended: Vec<u64>,
+    /// Numbers that were given out.
     numbers: u64,
     /// Tells the numbers of this run of the server from those of others.
     run: Option<[u8; 8]>,
@@ -117,6 +120,7 @@ pub(super) fn end<R: Streamed>(
 ) -> Result<Option<Vec<u8>>, Failure> {
     let Place { number, part: Part { given, is_last } } = *place;
     if is_last {
+        number.into_iter().for_each(|number| batch.kmip.streams.0.lock().ended.push(number));
         return Ok(None);
     }
     batch.refuse_stream_in_rehearsal()?;
@@ -153,7 +157,7 @@ impl Streams {
             let message = "too many operations in parts are open: end some of them with the Final Indicator";
             return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
         }
-        let number = number.unwrap_or_else(|| {
+        let number = number.or_else(|| open.ended.pop()).unwrap_or_else(|| {
             open.numbers += 1;
             open.numbers
         });
