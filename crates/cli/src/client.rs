@@ -42,6 +42,9 @@ const BACKUP: Duration = Duration::from_secs(24 * 3600);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Time without a byte of a stream: the server gives a sign of life more often.
 const SILENCE: Duration = Duration::from_secs(60);
+/// Turns of the runtime after which a connection that the server closed counts as closed: one to hear of it, one to read it,
+/// one to end it.
+const TURNS: usize = 3;
 /// Bytes of one answer at most.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -268,7 +271,7 @@ impl Client {
         }
         let request = request(server, method, path, &body)?;
         let (head, body) = runtime.block_on(async {
-            let mut open = match connection.take().filter(|open| !open.is_closed()) {
+            let mut open = match reusable(connection.take()).await {
                 Some(open) => open,
                 None => connect(server).await?,
             };
@@ -323,6 +326,16 @@ fn printed<T>(
 ) -> Result<T> {
     crate::output::line(&curl::line(server, method, path, body, accept))?;
     Err(Failure::new(Kind::Printed, "printed and not sent"))
+}
+
+/// The connection of the last request, where the server has not closed it since. Nothing was read from it in between: the
+/// runtime stands still between requests, and gets its turns here.
+async fn reusable(last: Option<SendRequest<Full<Bytes>>>) -> Option<SendRequest<Full<Bytes>>> {
+    let last = last?;
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
+    Some(last).filter(|open| !open.is_closed())
 }
 
 /// Says, after a while, that it is being waited for.
@@ -515,7 +528,10 @@ pub(crate) fn with_query(path: &str, pairs: &[(&str, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
+    use crate::settings::Identity;
 
     #[test]
     fn a_name_stays_one_segment() {
@@ -526,6 +542,33 @@ mod tests {
             "/v1/keys?limit=5&a%20b=%26"
         );
         assert_eq!(with_query("/v1/keys", &[]), "/v1/keys");
+    }
+
+    #[test]
+    fn a_connection_that_was_closed_meanwhile_is_made_anew() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (taken, is_taken) = std::sync::mpsc::channel();
+        let (closed, is_closed) = std::sync::mpsc::channel();
+        let server = std::thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+                is_taken.recv().unwrap();
+                drop(stream);
+                closed.send(()).unwrap();
+            }
+        });
+        let address = Address { host: "127.0.0.1".into(), port, tls: false };
+        let identity = Identity::default();
+        let mut client = Client::new(Server { address, kmip: None, ca: None, identity }).unwrap();
+        for _ in 0..2 {
+            assert_eq!(client.get("/v1/status").unwrap(), serde_json::json!({}));
+            taken.send(()).unwrap();
+            is_closed.recv().unwrap();
+        }
+        server.join().unwrap();
     }
 
     #[test]
