@@ -9,7 +9,6 @@ first that fails ends the run with exit code 1. Not here: what PyKMIP's client d
 ReKeyKeyPair, RNGRetrieve, MACVerify, batches).
 """
 
-import contextlib
 import hashlib
 import hmac
 import logging
@@ -18,6 +17,7 @@ import ssl
 import sys
 import uuid
 
+from checks import Failed, check, refused
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -45,30 +45,6 @@ Algorithm = enums.CryptographicAlgorithm
 Mask = enums.CryptographicUsageMask
 Reason = enums.RevocationReasonCode
 ResultReason = enums.ResultReason
-
-
-class Failed(Exception):
-    """A check that did not hold."""
-
-
-def check(holds, what, *seen):
-    """Prints what held; otherwise says what was seen instead."""
-    if not holds:
-        raise Failed(what + "".join(f"; saw {item!r}" for item in seen))
-    print(f"ok  {what}")
-
-
-@contextlib.contextmanager
-def refused(what, *reasons):
-    """The block must be refused by the server, for one of these reasons where any are given."""
-    try:
-        yield
-    except Exception as failure:
-        if not hasattr(failure, "reason"):
-            raise
-        check(not reasons or failure.reason in reasons, f"refused: {what}", failure)
-    else:
-        raise Failed(f"the server did not refuse: {what}")
 
 
 class Life:

@@ -99,10 +99,9 @@ fn install_python_clients(root: &Path, steps: &mut Steps) -> Result<(), String> 
     }
     steps.command("make a Python environment", &["python3", "-m", "venv", "--clear", PYTHON_FOLDER])?;
     let pip = format!("{PYTHON_FOLDER}/bin/pip");
-    steps.command(
-        "install Python clients",
-        &[&pip, "install", "--quiet", "--disable-pip-version-check", "--requirement", REQUIREMENTS],
-    )?;
+    let install = [&pip, "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+    let install = [&install[..], &["--requirement", REQUIREMENTS]].concat();
+    steps.command("install Python clients", &install)?;
     fs::write(&stamp, pins).map_err(|e| format!("{}: {e}", stamp.display()))
 }
 
