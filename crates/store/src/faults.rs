@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     ForgetLost,
     /// A destroy draws the slots behind the last one that it destroys anew, as if none of them were in use.
     DropUnused,
+    /// A leaf node is let go of without looking whether anything is sealed under its leaves. What proves a new epoch finds it.
+    DropLive,
     /// A node that is made anew keeps its node key.
     KeepNodeKey,
     /// A leaf node that was met before is found again by its address, whichever key leads to it now.
@@ -55,7 +57,7 @@ pub(crate) const fn breaks(_: Fault) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) use broken::{Harm, assert_noticed, breaks};
+pub(crate) use broken::{Harm, assert_noticed, breaks, while_broken};
 
 #[cfg(test)]
 mod broken {
@@ -86,9 +88,14 @@ mod broken {
     /// Makes sure that `check` finds nothing with the rule, and this harm without it.
     pub(crate) fn assert_noticed(fault: Fault, harm: Harm, check: impl Fn() -> Option<Harm>) {
         assert_eq!(check(), None, "with the rule");
+        assert_eq!(while_broken(fault, check), Some(harm), "without the rule: {fault:?}");
+    }
+
+    /// Does something while a rule is broken.
+    pub(crate) fn while_broken<T>(fault: Fault, act: impl FnOnce() -> T) -> T {
         BROKEN.set(Some(fault));
-        let found = check();
+        let done = act();
         BROKEN.set(None);
-        assert_eq!(found, Some(harm), "without the rule: {fault:?}");
+        done
     }
 }

@@ -74,7 +74,7 @@ pub struct Place {
     pub kind: PlaceKind,
     /// Whether it has, or had, a cell. A place without one never holds an epoch key.
     pub has_cell: bool,
-    /// Which share of a split epoch key its cell holds, from 1: no other place ever has the same; 0 without a cell.
+    /// Which share of a split epoch key its cell holds, from 1: no other place that is in use has the same.
     pub share: u8,
     /// How many shares give the epoch keys that its cell may hold, the fewest of them; 1: it holds whole ones.
     pub threshold: u8,

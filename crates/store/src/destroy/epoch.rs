@@ -18,14 +18,18 @@ use keyreeve_core::{
     record::{Change, IndexKind, Record, RecordKey},
 };
 
-use super::{eraser::Eraser, places::Replica, retry::Trouble};
+use super::{
+    eraser::Eraser,
+    places::{Replica, apart, is_in_use},
+    retry::Trouble,
+};
 use crate::{
     faults::{Fault, breaks},
     scribe::Note,
     sealing::{
         Leaves as _,
         cells::cell_entry,
-        tree::{NodeSource, Plan, Rewrite, SLOTS, verify},
+        tree::{Address, NodeSource, Plan, Rewrite, SLOTS, verify},
     },
 };
 
@@ -42,6 +46,8 @@ type Reached = (Arc<Place>, Arc<dyn Replica>);
 /// Where the new epoch key goes before it is in force.
 struct Route {
     threshold: u8,
+    /// Places that get another share than they had, as one before them has the same.
+    parted: Vec<Arc<Place>>,
     here: Arc<Place>,
     /// Targets that can be reached and hold the epoch key in force.
     targets: Vec<Reached>,
@@ -94,6 +100,7 @@ impl Eraser {
         let (first, last) = self.prepare(&rewrite, erasures)?;
         let proven = self
             .prove(&*self.index, &rewrite.epoch_key, &rewrite.touched, &destroyed)
+            .and_then(|()| self.prove_gone(&rewrite.gone))
             .and_then(|()| self.replicate(&route, &rewrite, &destroyed, (first, last), troubles))
             .and_then(|targets| self.put(&route, &targets, &rewrite, head.generation, troubles));
         match proven {
@@ -145,28 +152,36 @@ impl Eraser {
         }
     }
 
-    /// Whether an epoch change would give the number of shares that is wanted, and there are places for it.
-    pub(super) fn wants_threshold(&self) -> Result<bool> {
+    /// Whether an epoch change would give the number of shares that is wanted, and there are places for it, or bring apart
+    /// places that have the same one: two of them give no more of a key than one.
+    pub(super) fn wants_other_shares(&self) -> Result<bool> {
         let in_force = self.threshold.load(Ordering::Acquire);
-        Ok(self.tree.head().is_some()
-            && self.threshold_wanted != in_force
-            && self.places_threshold(&self.places.all()?) != in_force)
+        if self.tree.head().is_none() || (self.threshold_wanted, in_force) == (1, 1) {
+            return Ok(false);
+        }
+        let places = self.places.all()?;
+        let threshold = self.places_threshold(&places);
+        Ok(threshold != in_force || threshold > 1 && !apart(places)?.is_empty())
     }
 
     /// The shares that are wanted; where a place more than that is missing, the whole key goes to each.
     fn places_threshold(&self, places: &[Arc<Place>]) -> u8 {
-        let cells = places.iter().filter(|place| place.has_cell && place.lost.is_none()).count();
+        let cells = places.iter().filter(|place| is_in_use(place)).count();
         if cells > usize::from(self.threshold_wanted) { self.threshold_wanted } else { 1 }
     }
 
     /// Where a new epoch key goes: every place is asked here whether it takes one, before any node is made, since each try
     /// that makes some lets the journal grow.
     fn route(&self, in_force: u64, troubles: &mut Vec<Trouble>) -> Result<Route> {
-        let all = self.places.all()?;
+        let mut all = self.places.all()?;
         let threshold = self.places_threshold(&all);
+        let parted = apart(all.clone())?;
+        for new in &parted {
+            all.iter_mut().filter(|place| place.name == new.name).for_each(|place| *place = new.clone());
+        }
         let mut cells = 0;
         let (mut here, mut targets, mut needs_target) = (None, Vec::new(), false);
-        for place in all.into_iter().filter(|place| place.has_cell && place.lost.is_none()) {
+        for place in all.into_iter().filter(|place| is_in_use(place)) {
             cells += 1;
             needs_target |= place.kind == PlaceKind::Target;
             if self.places.is_here(&place) {
@@ -185,7 +200,7 @@ impl Eraser {
         self.unless_trouble(troubles, &here, self.forget_others(&here, in_force))
             .ok_or_else(Route::too_few)?;
         let cells_min = cells.min(usize::from(threshold) + 1);
-        let route = Route { threshold, here, targets, cells_min, needs_target };
+        let route = Route { threshold, parted, here, targets, cells_min, needs_target };
         if route.is_enough(route.targets.len()) { Ok(route) } else { Err(Route::too_few()) }
     }
 
@@ -252,6 +267,18 @@ impl Eraser {
                 self.each_live(*number, &mut live)?;
             }
             verify(crypto, store, source, epoch_key, live, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nothing is sealed under the leaves below these nodes, looked at once all of them are on record.
+    ///
+    /// INVARIANT: before the epoch key that still opens them goes.
+    fn prove_gone(&self, nodes: &[Address]) -> Result<()> {
+        for node in nodes {
+            if !self.live_leaves(node.leaves(), None, 1)?.is_empty() {
+                return Err(Error::internal(format!("{node} was to be let go with a live leaf below it")));
+            }
         }
         Ok(())
     }
@@ -361,11 +388,16 @@ impl Eraser {
         changes.extend(erasures.iter().map(|erasure| {
             Change::Put(Record::Erasure(Arc::new(Erasure { switched, switched_at, ..(**erasure).clone() })))
         }));
-        // A place counts as holding whole keys from the first one on, before it can be read back.
-        let split = self.places.all()?.into_iter().filter(|place| place.threshold > route.threshold);
-        changes.extend(split.map(|place| {
-            Change::Put(Record::Place(Arc::new(Place { threshold: route.threshold, ..(*place).clone() })))
-        }));
+        for place in self.places.all()? {
+            // A place counts as holding whole keys from the first one on, before it can be read back.
+            let threshold = place.threshold.min(route.threshold);
+            let parted = route.parted.iter().find(|parted| parted.name == place.name);
+            let share = parted.map_or(place.share, |parted| parted.share);
+            if (threshold, share) != (place.threshold, place.share) {
+                let place = Place { threshold, share, ..(*place).clone() };
+                changes.push(Change::Put(Record::Place(Arc::new(place))));
+            }
+        }
         self.tree.write_head(Action::SwitchEpoch, |head| {
             (head.generation, head.epoch) = (generation, None);
             let detail = format!("generation {generation} is in force, {} erasures with it", erasures.len());

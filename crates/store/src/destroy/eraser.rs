@@ -129,7 +129,7 @@ impl Eraser {
             // Before an epoch change would put a new key where the old one is missed.
             self.settle()?;
             let asked = self.asked()?;
-            let is_wanted = !asked.is_empty() || self.wants_threshold()?;
+            let is_wanted = !asked.is_empty() || self.wants_other_shares()?;
             if is_wanted && self.may_change_epoch() && self.attempt(&asked, false)? {
                 self.settle()?;
             }

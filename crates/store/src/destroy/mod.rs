@@ -20,5 +20,5 @@ mod store;
 mod tests;
 
 pub(crate) use eraser::{Eraser, Parts, start};
-pub(crate) use places::{NewPlace, Places, Replica, places_on_record};
+pub(crate) use places::{NewPlace, Places, Replica, free_share, places_on_record};
 pub use retry::Trouble;

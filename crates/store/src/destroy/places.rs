@@ -3,7 +3,7 @@
 //! INVARIANT: a place is on record before its cell holds a key that opens anything: nothing holds one that a destruction
 //! would not ask for.
 
-use std::{ops::Bound, sync::Arc};
+use std::{collections::HashSet, ops::Bound, sync::Arc};
 
 use keyreeve_core::{
     Error, ErrorKind, Result,
@@ -26,8 +26,6 @@ use crate::{
     },
 };
 
-/// Places that a store may ever have: each has a share of its own.
-const PLACES_MAX: usize = u8::MAX as usize;
 /// Records of places read in one step.
 const PAGE: usize = 256;
 /// Bytes of a place's name.
@@ -137,11 +135,7 @@ impl Places {
             );
             return Err(Error::new(ErrorKind::Conflict, public));
         }
-        // Also before its first epoch key puts this machine on record, the first share is its own.
-        let shares = self.all()?.iter().map(|place| place.share).fold(FIRST_SHARE, u8::max);
-        let share = shares.checked_add(1).ok_or_else(|| {
-            Error::new(ErrorKind::LimitExceeded, format!("a store may ever have {PLACES_MAX} places"))
-        })?;
+        let share = free_share(&self.all()?)?;
         let confirmed_at = (confirmed > 0).then(|| self.scribe.clock.now());
         let (lost, attested, threshold) = (None, None, 1);
         let place = Place {
@@ -412,6 +406,44 @@ pub(crate) fn places_on_record(index: &Index) -> Result<Vec<Arc<Place>>> {
             return Ok(places);
         }
     }
+}
+
+/// The share of a place that comes on record: one that no other has, or else had, those that were lost last at the very
+/// end. This machine's first one is nobody else's, also before its first epoch key puts it on record.
+///
+/// # Errors
+/// `LimitExceeded` where all are in use.
+pub(crate) fn free_share(places: &[Arc<Place>]) -> Result<u8> {
+    let in_use = Some(i64::MAX);
+    let last_used = |share: &u8| {
+        let those = places.iter().filter(|place| place.share == *share);
+        those.map(|place| place.lost.map_or(i64::MAX, |time| time.0)).max()
+    };
+    let free = (FIRST_SHARE + 1..=u8::MAX).min_by_key(last_used).filter(|share| last_used(share) != in_use);
+    let public = || format!("a store may have at most {} places at a time", u8::MAX);
+    free.ok_or_else(|| Error::new(ErrorKind::LimitExceeded, public()))
+}
+
+/// The places in use with a share that one before them has too, each with another one.
+///
+/// # Errors
+/// Those of [`free_share`].
+pub(super) fn apart(mut places: Vec<Arc<Place>>) -> Result<Vec<Arc<Place>>> {
+    let (mut taken, mut parted) = (HashSet::new(), Vec::new());
+    for at in 0..places.len() {
+        let place = places[at].clone();
+        if is_in_use(&place) && !taken.insert(place.share) {
+            places[at] = Arc::new(Place { share: free_share(&places)?, ..(*place).clone() });
+            taken.insert(places[at].share);
+            parted.push(places[at].clone());
+        }
+    }
+    Ok(parted)
+}
+
+/// Whether an epoch key comes here.
+pub(super) fn is_in_use(place: &Place) -> bool {
+    place.has_cell && place.lost.is_none()
 }
 
 /// A row of the secondary index without its record. INVARIANT: never passed over, since nobody would wait for what it names.

@@ -23,7 +23,7 @@ use super::{
     certificate::{self, Facts},
     epoch::ReadBack,
     eraser::Eraser,
-    places::{Replica, unreachable, without_record},
+    places::{Replica, is_in_use, unreachable, without_record},
 };
 use crate::{
     faults::{Fault, breaks},
@@ -48,7 +48,7 @@ impl Eraser {
     pub(super) fn settle(&self) -> Result<()> {
         let Some((generation, key)) = self.tree.epoch_key() else { return Ok(()) };
         let mut troubles = Vec::new();
-        for place in self.places.all()?.iter().filter(|place| place.has_cell && place.lost.is_none()) {
+        for place in self.places.all()?.iter().filter(|place| is_in_use(place)) {
             let settled = self.settle_place(place, generation, &key);
             if self.unless_trouble(&mut troubles, place, settled).is_none() {
                 self.scribe.failure.check()?;
@@ -184,10 +184,7 @@ impl Eraser {
     /// # Errors
     /// Those of the index.
     pub(crate) fn read_back_from(&self, address: &str) -> Result<Option<Lsn>> {
-        let Some(place) = self.places.get(address)?.filter(|place| place.has_cell && place.lost.is_none())
-        else {
-            return Ok(None);
-        };
+        let Some(place) = self.places.get(address)?.filter(|place| is_in_use(place)) else { return Ok(None) };
         let replaced = self.replaced()?;
         let missed = replaced.iter().filter(|one| one.generation > place.confirmed);
         Ok(missed.map(|one| one.prepared).min())
@@ -213,7 +210,7 @@ impl Eraser {
     /// Deletes nodes of older epochs once no place can need them any more.
     fn drop_unneeded(&self) -> Result<()> {
         let places = self.places.all()?;
-        let in_use = places.iter().filter(|place| place.has_cell && place.lost.is_none());
+        let in_use = places.iter().filter(|place| is_in_use(place));
         let Some(oldest) = in_use.map(|place| place.confirmed).min() else { return Ok(()) };
         let mut changes = Vec::new();
         for replaced in self.replaced()?.iter().take_while(|replaced| replaced.generation <= oldest) {

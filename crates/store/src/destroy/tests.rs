@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    ops::Deref,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -15,7 +16,7 @@ use keyreeve_core::{
     access::Action,
     model::{
         Algorithm, Attestation, ErasedObject, Erasure, ErasureId, KeyFormat, KeyId, KeySpec, Lsn, NodeId,
-        ObjectId, ObjectType, PlaceKind, PrincipalId, RealmId, SealedNode, Time, TreeHead,
+        ObjectId, ObjectType, Place, PlaceKind, PrincipalId, RealmId, SealedNode, Time, TreeHead,
     },
     ports::{
         cell::{Cell, CellEntry},
@@ -31,14 +32,17 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{NewPlace, Replica};
+use super::{NewPlace, Replica, free_share};
 use crate::{
     EngineChoice, Store, StoreOptions, Unlock,
     backup::Acknowledge,
     engines::memory::MemoryEngine,
     failure::unavailable,
     scribe::Note,
-    sealing::tree::{NodeSource, verify},
+    sealing::{
+        cells::epoch_key,
+        tree::{NodeSource, verify},
+    },
 };
 
 mod broken;
@@ -56,8 +60,19 @@ struct Bench {
     _dir: tempfile::TempDir,
     clock: Arc<StandingClock>,
     options: StoreOptions,
-    store: Arc<Store>,
+    store: Running,
     targets: Vec<Arc<Depot>>,
+}
+
+/// A store, absent only while it starts again.
+struct Running(Option<Arc<Store>>);
+
+impl Deref for Running {
+    type Target = Arc<Store>;
+
+    fn deref(&self) -> &Arc<Store> {
+        self.0.as_ref().expect("a store that runs")
+    }
 }
 
 impl Bench {
@@ -78,6 +93,13 @@ impl Bench {
 
     /// A store whose key tree has not begun.
     fn without_a_key(change: impl FnOnce(&mut StoreOptions)) -> Self {
+        let bench = Self::unsigned(change);
+        bench.store.start_signing(signer());
+        bench
+    }
+
+    /// The same, without a key that signs certificates.
+    fn unsigned(change: impl FnOnce(&mut StoreOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(StandingClock(AtomicI64::new(1_700_000_000_000)));
         let mut options = StoreOptions::new(dir.path().join("data"), crypto(), clock.clone());
@@ -85,9 +107,16 @@ impl Bench {
         options.background = false;
         change(&mut options);
         Store::create(&options, [key_file()]).unwrap();
-        let store = Arc::new(Store::open(&options, &key_file()).unwrap());
-        store.start_signing(signer());
-        Self { _dir: dir, clock, options, store, targets: Vec::new() }
+        let store = Some(Arc::new(Store::open(&options, &key_file()).unwrap()));
+        Self { _dir: dir, clock, options, store: Running(store), targets: Vec::new() }
+    }
+
+    /// The machine starts again, and reaches no target.
+    fn reopen(&mut self) {
+        self.targets.clear();
+        self.store.0 = None;
+        self.store.0 = Some(Arc::new(Store::open(&self.options, &key_file()).unwrap()));
+        self.store.start_signing(signer());
     }
 
     fn add_target(&mut self, address: &str) {
@@ -1044,20 +1073,14 @@ fn destroys_that_wait_are_served_by_one_epoch_change() {
 
 #[test]
 fn no_certificate_is_given_without_a_key_to_sign_it() {
-    let bench = Bench::new(0);
+    let bench = Bench::unsigned(|_| ());
     bench.keep_key(2);
-    let reopened = {
-        let Bench { _dir, clock, options, store, .. } = bench;
-        drop(store);
-        let store = Arc::new(Store::open(&options, &key_file()).unwrap());
-        Bench { _dir, clock, options, store, targets: Vec::new() }
-    };
-    let id = reopened.destroy(&[2]);
-    assert!(reopened.store.keep().unwrap());
-    assert_eq!(reopened.head().generation, 2, "it is erased all the same");
-    reopened.store.start_signing(signer());
-    assert!(!reopened.store.keep().unwrap());
-    assert!(reopened.certificate(id).is_some());
+    let id = bench.destroy(&[2]);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(bench.head().generation, 2, "it is erased all the same");
+    bench.store.start_signing(signer());
+    assert!(!bench.store.keep().unwrap());
+    assert!(bench.certificate(id).is_some());
 }
 
 #[test]
@@ -1080,18 +1103,80 @@ fn no_two_places_have_the_same_share_also_where_a_target_was_there_before_the_fi
     bench.add_target("file:///target-1");
     let kept = bench.keep_key(2);
     bench.store.keep().unwrap();
-    let shares: BTreeSet<u8> = bench.store.places().unwrap().iter().map(|place| place.share).collect();
-    assert_eq!(shares, BTreeSet::from([1, 2, 3]));
-    // Any two of the three give the key.
-    let cells = bench.cells();
-    for left_out in 0..cells.len() {
+    assert_eq!(shares(&bench), [1, 2, 3]);
+    assert!(any_two_give(&bench, &kept));
+}
+
+/// Shares on record, in order.
+fn shares(bench: &Bench) -> Vec<u8> {
+    let mut shares: Vec<u8> = bench.store.places().unwrap().iter().map(|place| place.share).collect();
+    shares.sort_unstable();
+    shares
+}
+
+/// Whether any two of three cells give the epoch key in force.
+fn any_two_give(bench: &Bench, kept: &SealedMaterial) -> bool {
+    let (cells, nodes) = (bench.cells(), bench.all_nodes());
+    assert_eq!(cells.len(), 3);
+    (0..cells.len()).all(|left_out| {
         let held = cells.iter().enumerate().filter(|(at, _)| *at != left_out);
         let held: Vec<CellEntry> = held.flat_map(|(_, cell)| cell.read().unwrap()).collect();
-        let generation = bench.head().generation;
-        let (key, _) = crate::sealing::cells::epoch_key(bench.store.id(), generation, &held).unwrap();
-        let leaf = (kept.leaf_index, kept.leaf_check);
-        verify(&*crypto(), bench.store.id(), &bench.all_nodes(), &key, [leaf], &[]).unwrap();
+        epoch_key(bench.store.id(), bench.head().generation, &held).is_some_and(|(key, _)| {
+            let leaf = (kept.leaf_index, kept.leaf_check);
+            verify(&*crypto(), bench.store.id(), &nodes, &key, [leaf], &[]).is_ok()
+        })
+    })
+}
+
+#[test]
+fn places_of_an_older_store_that_have_the_same_share_are_brought_apart() {
+    let bench = Bench::with(2, |options| options.cells_threshold = 2);
+    let kept = bench.keep_key(2);
+    assert!(any_two_give(&bench, &kept));
+    // As it was once, where the target was there before the first key.
+    let target = bench.store.eraser.places.get("file:///target-0").unwrap().unwrap();
+    let same = Place { share: 1, ..(*target).clone() };
+    bench.write(vec![Change::Put(Record::Place(Arc::new(same)))]);
+    let held = bench.machine_cell().read().unwrap();
+    let held = held.first().expect("a share");
+    let slot = (held.generation, held.threshold, held.share, held.key.expose().to_vec());
+    *bench.targets[0].cell.slots.lock() = [Some(slot), None];
+    assert!(!any_two_give(&bench, &kept));
+    // Without anybody's destroy, and once.
+    for _ in 0..2 {
+        assert!(!bench.store.keep().unwrap());
+        assert_eq!((shares(&bench), bench.head().generation), (vec![1, 2, 3], held.generation + 1));
+        assert!(any_two_give(&bench, &kept));
     }
+}
+
+#[test]
+fn a_share_is_given_out_again_only_where_none_is_left_and_first_that_of_who_was_lost_first() {
+    let place = |share: u8, lost: Option<i64>| {
+        Arc::new(Place {
+            name: format!("place {share}"),
+            kind: PlaceKind::Target,
+            has_cell: true,
+            share,
+            threshold: 2,
+            confirmed: 1,
+            confirmed_at: None,
+            lost: lost.map(Time),
+            attested: None,
+            domain: None,
+            put: 0,
+        })
+    };
+    let mut places = vec![place(1, None), place(2, Some(5)), place(4, None)];
+    assert_eq!(free_share(&places).unwrap(), 3);
+    places.extend((3..=255).map(|share| place(share, Some(100 - i64::from(share)).filter(|_| share > 200))));
+    // Two machines, the first one lost when the second comes.
+    let first = free_share(&places).unwrap();
+    assert_eq!(first, 255);
+    places.push(place(first, Some(200)));
+    assert_eq!(free_share(&places).unwrap(), 254);
+    places.extend((1..=255).map(|share| place(share, None)));
+    assert_eq!(free_share(&places).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }
 
 #[test]
@@ -1120,7 +1205,7 @@ fn split_epoch_keys_leave_too_few_shares_in_a_place_that_is_not_cleared() {
     assert!(bench.certificate(id).is_none());
     let shares: Vec<CellEntry> = bench.cells().iter().flat_map(|cell| cell.read().unwrap()).collect();
     let in_force = bench.head().generation;
-    let (key, _) = crate::sealing::cells::epoch_key(bench.store.id(), in_force, &shares).unwrap();
+    let (key, _) = epoch_key(bench.store.id(), in_force, &shares).unwrap();
     let nodes = bench.all_nodes();
     let derives = |sealed: &SealedMaterial| {
         let leaf = (sealed.leaf_index, sealed.leaf_check);

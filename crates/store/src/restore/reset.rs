@@ -11,6 +11,7 @@ use keyreeve_core::{
 
 use super::state::{Epoch, State};
 use crate::{
+    destroy::free_share,
     faults::{Fault, breaks},
     sealing::{cells::machine_name, tree::SLOTS},
 };
@@ -105,27 +106,27 @@ fn erasures(state: &State, head: &TreeHead, epoch: &Epoch, changes: &mut Vec<Cha
 
 fn places(state: &State, epoch: &Epoch, machine: &Machine, changes: &mut Vec<Change>) -> Result<()> {
     let Machine { timeline, now, domain } = machine;
-    let mut share = 0;
+    let mut all = Vec::new();
     state.each(IndexKind::Place, |hit| {
         let name = String::from_utf8_lossy(&hit.value).into_owned();
         let Some(Record::Place(place)) = state.get(&RecordKey::Place(name))?.as_deref().cloned() else {
             return Ok(());
         };
-        share = share.max(place.share);
         // Nobody knows what became of the old machine: its cell is pending until somebody says so.
         let lost = place.lost.or((place.kind == PlaceKind::Machine).then_some(*now));
         let (confirmed, put) = (place.confirmed.min(epoch.generation), place.put.min(epoch.generation));
+        let reset = Arc::new(Place { lost, confirmed, put, ..Place::clone(&place) });
         if (lost, confirmed, put) != (place.lost, place.confirmed, place.put) {
-            let place = Place { lost, confirmed, put, ..Place::clone(&place) };
-            changes.push(Change::Put(Record::Place(Arc::new(place))));
+            changes.push(Change::Put(Record::Place(reset.clone())));
         }
+        all.push(reset);
         Ok(())
     })?;
     changes.push(Change::Put(Record::Place(Arc::new(Place {
         name: machine_name(*timeline),
         kind: PlaceKind::Machine,
         has_cell: true,
-        share: share.saturating_add(1),
+        share: free_share(&all)?,
         threshold: epoch.threshold,
         confirmed: epoch.generation,
         confirmed_at: Some(*now),

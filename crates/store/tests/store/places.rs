@@ -398,6 +398,8 @@ fn a_machine_whose_cell_is_not_mounted_has_lost_nothing_and_writes_its_key_nowhe
     bench.options.background = false;
     bench.options.cell = cell.into();
     bench.disk.mount(usb);
+    // With another one about, the disk tells file systems apart when this one is away, too.
+    bench.disk.mount(Path::new("/mnt/other"));
     Store::create(&bench.options, key_file()).unwrap();
     let store = bench.open();
     store.start_signing(signer());
@@ -412,10 +414,14 @@ fn a_machine_whose_cell_is_not_mounted_has_lost_nothing_and_writes_its_key_nowhe
     assert!(bench.disk.open(cell, OpenMode::Read).is_err(), "no key in the folder that it was mounted on");
     assert!(certificate(&store).is_none());
     // What lies in that folder meanwhile is not taken for it, though it is a cell of this store.
-    let other = of_another_generation(held);
+    let other = of_another_generation(held.clone());
     bench.disk.open(cell, OpenMode::CreateNew).unwrap().write_at(0, &other).unwrap();
     store.keep().unwrap();
     assert!(bench.disk.bytes(cell) == other && certificate(&store).is_none());
+    // Nor is a copy of the cell itself.
+    bench.disk.open(cell, OpenMode::Write).unwrap().write_at(0, &held).unwrap();
+    store.keep().unwrap();
+    assert!(bench.disk.bytes(cell) == held && certificate(&store).is_none());
     // Mounted again it bears another number, and is known by what it holds.
     bench.disk.mount(usb);
     store.keep().unwrap();

@@ -1,10 +1,7 @@
 //! Rules of destroying, each broken on purpose: the check that holds with the rule finds the harm without it.
 
 use super::*;
-use crate::{
-    faults::{Fault, Harm, assert_noticed},
-    sealing::cells::epoch_key,
-};
+use crate::faults::{Fault, Harm, assert_noticed, while_broken};
 
 /// Whether a leaf derives from nodes that were ever on record, with one of these whole epoch keys. A node that was written
 /// twice under one id counts in both forms.
@@ -135,6 +132,21 @@ fn a_create_that_races_with_a_destroy_needs_the_unused_slots() {
         bench.store.keep().unwrap();
         lost(bench.store.sealer().open(&binding(3), &racing).is_ok())
     });
+}
+
+#[test]
+fn a_leaf_node_that_is_let_go_with_a_live_leaf_is_noticed_before_the_old_key_goes() {
+    let mut bench = Bench::new(0);
+    let kept = bench.keep_key(2);
+    bench.keep_key(3);
+    bench.reopen();
+    let id = bench.destroy(&[3]);
+    assert!(while_broken(Fault::DropLive, || bench.store.keep().unwrap()));
+    assert_eq!(bench.actions().last(), Some(&Action::AbandonEpoch));
+    assert!(bench.certificate(id).is_none() && opens(&bench.all_nodes(), &*bench.machine_cell(), &kept));
+    bench.wait(1);
+    assert!(!bench.store.keep().unwrap());
+    assert!(bench.certificate(id).is_some() && opens(&bench.all_nodes(), &*bench.machine_cell(), &kept));
 }
 
 #[test]

@@ -40,9 +40,27 @@ pub(crate) struct FileCell {
 
 /// The place where a cell stays, and by what it is known again: a file system that is mounted anew may bear another number.
 struct Home {
-    file_system: String,
+    mount: Mount,
     /// The store and the newest generation that were last found there.
     held: Option<(Uuid, u64)>,
+}
+
+/// A file system, and the folder where it is mounted.
+#[derive(PartialEq, Eq)]
+struct Mount {
+    file_system: String,
+    point: PathBuf,
+}
+
+impl Mount {
+    /// Where this path lies, where that is known.
+    fn of(disk: &dyn Disk, path: &Path) -> Option<Self> {
+        let dir = disk.resolve(parent(path));
+        let file_system = disk.file_system(&dir)?;
+        let is_same = |above: &&Path| disk.file_system(above).as_ref() == Some(&file_system);
+        let point = dir.ancestors().take_while(is_same).last()?.to_owned();
+        Some(Self { file_system, point })
+    }
 }
 
 impl FileCell {
@@ -70,7 +88,7 @@ impl FileCell {
             );
             return Err(Error::new(ErrorKind::Invalid, public));
         }
-        let home = disk.file_system(parent(&path)).map(|file_system| Home { file_system, held: None });
+        let home = Mount::of(&*disk, &path).map(|mount| Home { mount, held: None });
         Ok(Self { home: Mutex::new(home), ..Self::new(disk, crypto, path) })
     }
 
@@ -90,19 +108,23 @@ impl FileCell {
         }
     }
 
-    /// Makes sure that the cell is where it was: on the same file system, or on one that holds what was last found there.
+    /// Makes sure that the cell is where it was: on the same file system, or on one that is mounted in the same folder and
+    /// holds what was last found there.
+    ///
+    /// INVARIANT: what lies in the folder that the cell's file system was mounted on is never taken for the cell, be it a copy.
     fn check_home(&self, file: Option<&dyn DiskFile>) -> Result<()> {
         let mut home = self.home.lock();
         let Some(home) = &mut *home else { return Ok(()) };
-        let now = self.disk.file_system(parent(&self.path));
-        if now.as_ref() == Some(&home.file_system) {
+        let now = Mount::of(&*self.disk, &self.path);
+        if now.as_ref() == Some(&home.mount) {
             return Ok(());
         }
         if let (Some(now), Some(file), Some(_)) = (now, file, home.held)
+            && now.point == home.mount.point
             && self.read_slots(file)?.iter().flatten().any(|entry| Some(known_by(entry)) == home.held)
         {
             tracing::info!(cell = %self.path.display(), "the cell's file system was mounted anew: it holds what it held");
-            home.file_system = now;
+            home.mount = now;
             return Ok(());
         }
         let public = format!(

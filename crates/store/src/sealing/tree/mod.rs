@@ -27,13 +27,13 @@ use quick_cache::sync::Cache;
 
 pub(crate) use self::{
     growth::AtTarget,
-    node::SLOTS,
+    node::{Address, SLOTS},
     rewrite::{Plan, Rewrite},
     verify::verify,
 };
 use self::{
     growth::Growth,
-    node::{Address, Node, node_id},
+    node::{Node, node_id},
 };
 use super::{Leaf, Leaves, Place};
 use crate::{

@@ -74,7 +74,7 @@ impl Address {
     }
 
     /// The leaf indexes below it.
-    pub(super) fn leaves(self) -> Range<u64> {
+    pub(crate) fn leaves(self) -> Range<u64> {
         let width = 8 * (u32::from(self.level) + 1);
         self.number << width..(self.number + 1) << width
     }

@@ -46,8 +46,9 @@ pub(crate) struct Rewrite {
     /// Leaf nodes among those that it makes, by number, in order: their leaves are 256 * number and on.
     pub(crate) touched: Vec<u64>,
     pub(super) top: Arc<Node>,
+    /// Nodes that it lets go of with all below them, made or not: nothing may be sealed under their leaves.
+    pub(crate) gone: Vec<Address>,
     pub(super) inner: Vec<(Address, Arc<Node>)>,
-    pub(super) gone: Vec<Address>,
     /// Keeps the tree from growing, where it must not.
     _frozen: Option<Arc<()>>,
 }
@@ -119,7 +120,8 @@ impl KeyTree {
     fn rewritten(&self, run: &mut Run<'_>, address: Address, key: &[u8], destroyed: &[u64]) -> Result<Fate> {
         let id = node_id(&*self.crypto, key);
         let is_open = || self.growth.has_made(address.number);
-        if address.level == 0 && !is_open() && !(run.plan.live)(address.leaves())? {
+        let lives = || Ok::<_, Error>(!breaks(Fault::DropLive) && (run.plan.live)(address.leaves())?);
+        if address.level == 0 && !is_open() && !lives()? {
             run.replaced.push(id);
             run.gone.push(address);
             return Ok(Fate::Gone);
@@ -170,6 +172,7 @@ impl KeyTree {
             };
             if here.is_empty() && !self.is_made(run, below, key)? {
                 copy.refill(&*self.crypto, slot)?;
+                run.gone.push(below);
                 changed = true;
             } else if below.level > 0 || !here.is_empty() {
                 match self.rewritten(run, below, key, here)? {
