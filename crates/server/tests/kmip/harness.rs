@@ -19,7 +19,7 @@ use keyreeve_server::listen::{ShutdownTrigger, shutdown_signal};
 use keyreeve_server::start::{StartError, StopOn, init, serve};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ pub(crate) struct Server {
 }
 
 /// One connection of the administrator.
-pub(crate) struct Client(StreamOwned<ClientConnection, TcpStream>);
+pub(crate) struct Client(pub(crate) StreamOwned<ClientConnection, TcpStream>);
 
 impl Server {
     /// A new server that allows what published cases need, as `dev` does.
@@ -84,21 +84,35 @@ impl Server {
 
     /// Connects with this certificate and key in PEM.
     pub(crate) fn connect_to(&self, address: SocketAddr, certificate: &[u8], key: &[u8]) -> Client {
+        self.connect_with(address, &Arc::new(self.tls(certificate, key, rustls::DEFAULT_VERSIONS)))
+    }
+
+    /// How a client with this certificate and key in PEM speaks TLS.
+    pub(crate) fn tls(
+        &self,
+        certificate: &[u8],
+        key: &[u8],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.files.join("ca.pem")).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let chain = vec![CertificateDer::from_pem_slice(certificate).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(key).unwrap();
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+        ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Connects as a client that has connected so before, or not.
+    pub(crate) fn connect_with(&self, address: SocketAddr, tls: &Arc<ClientConfig>) -> Client {
         let name = ServerName::try_from("localhost").unwrap();
         let socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        Client(StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), socket))
+        Client(StreamOwned::new(ClientConnection::new(Arc::clone(tls), name).unwrap(), socket))
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod bad_input;
 mod batches;
+mod field;
 mod harness;
+mod kmip_protocol;
 mod life;
 mod parts;
 mod pipeline;

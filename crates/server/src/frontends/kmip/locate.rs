@@ -11,7 +11,8 @@ use super::errors::Failure;
 
 pub(super) async fn locate(batch: &mut Batch<'_>, request: LocateRequest) -> Result<LocateResponse, Failure> {
     let criteria = request.attributes.iter().flat_map(|attributes| &attributes.0);
-    let criteria = criteria.map(attributes::incoming).collect::<Result<Vec<_>, _>>()?;
+    let mut criteria = criteria.map(attributes::incoming).collect::<Result<Vec<_>, _>>()?;
+    criteria.extend(attributes::template(request.template_attribute.as_ref())?);
     let mask = request.storage_status_mask.unwrap_or(StorageStatusMask::ONLINE_STORAGE);
     let group_member = match request.object_group_member {
         None => None,
