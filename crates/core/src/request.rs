@@ -224,6 +224,16 @@ impl<'e> Context<'e> {
         self.engine.store().find(range, after, limit)
     }
 
+    /// As `find`, from the last row to the first.
+    pub fn find_back(
+        &self,
+        range: &IndexRange,
+        before: Option<&IndexHit>,
+        limit: usize,
+    ) -> Result<Vec<IndexHit>> {
+        self.engine.store().find_back(range, before, limit)
+    }
+
     /// The object of this id in the caller's realm.
     ///
     /// # Errors
@@ -421,18 +431,25 @@ impl<'e> Context<'e> {
     }
 
     /// Makes a new object: seals its material, computes digest and MAC.
-    pub fn put_new(
+    pub fn put_new(&mut self, object: ManagedObject, material: &KeyMaterial) -> Result<Arc<ManagedObject>> {
+        self.put_new_digested(object, material, None)
+    }
+
+    /// As `put_new`; the digest tells of `digested`, where that is given: the same material in another encoding.
+    pub fn put_new_digested(
         &mut self,
         mut object: ManagedObject,
         material: &KeyMaterial,
+        digested: Option<&KeyMaterial>,
     ) -> Result<Arc<ManagedObject>> {
         object.revision = 1;
         object.format = material.format;
         check_attributes(&object)?;
         if digest_is_public(object.object_type, material.bytes.len()) && !object.is_valueless() {
-            let value = self.crypto().hash(HashAlgorithm::Sha256, &[material.bytes.expose()])?;
+            let digested = digested.unwrap_or(material);
+            let value = self.crypto().hash(HashAlgorithm::Sha256, &[digested.bytes.expose()])?;
             object.digests =
-                vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: material.format }];
+                vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: digested.format }];
         }
         let sealer = self.engine.sealer();
         let sealed = sealer.seal(&new_binding(&object), &material.bytes)?;

@@ -137,7 +137,7 @@ mod tests {
     use crate::rng::SystemRng;
 
     fn way(method: SplitMethod, parts: u32, threshold: u32) -> Split {
-        Split { method, parts, threshold, prime_field: None }
+        Split { method, parts, threshold, prime_field: None, origin: None }
     }
 
     #[test]

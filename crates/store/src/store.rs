@@ -221,6 +221,16 @@ impl port::Store for Store {
         self.index.find(range, after, limit)
     }
 
+    fn find_back(
+        &self,
+        range: &IndexRange,
+        before: Option<&IndexHit>,
+        limit: usize,
+    ) -> Result<Vec<IndexHit>> {
+        self.failure.check()?;
+        self.index.find_back(range, before, limit)
+    }
+
     fn commit(&self, commit: Commit, done: Completion) {
         // What the server does by itself is answered to nobody.
         let is_own = commit.entry.principal == PrincipalId::SYSTEM;

@@ -136,6 +136,14 @@ fn follows_a_map(engine: &dyn Engine, seed: u64) {
             expected,
             "seed {seed}"
         );
+        let expected: Vec<_> =
+            model.iter().rev().filter(|(key, _)| **key >= from && **key < to).take(limit).collect();
+        let found = engine.scan_back(&from, &to, limit).unwrap();
+        assert_eq!(
+            found.iter().map(|(key, value)| (key, value)).collect::<Vec<_>>(),
+            expected,
+            "seed {seed}, from the last"
+        );
         let one = key(random);
         assert_eq!(engine.get(&one).unwrap().as_ref(), model.get(&one), "seed {seed}");
     }

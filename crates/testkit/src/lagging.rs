@@ -66,6 +66,10 @@ impl Engine for LaggingEngine {
         Engine::scan(&self.rows, from, to, limit)
     }
 
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        Engine::scan(&self.rows, from, to, limit)
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         self.done().push(Done::Applied(Arc::new(batch.clone())));
         self.rows.apply(batch)

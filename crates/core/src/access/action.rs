@@ -60,6 +60,8 @@ actions! {
     ImportVersion "import-version" Share;
     Get "get" Use;
     GetPublic "get-public" Read;
+    CreateSplitKey "create-split-key" Use;
+    JoinSplitKey "join-split-key" Use;
     GetAttributes "get-attributes" Read;
     ModifyAttributes "modify-attributes" Manage;
     Locate "locate" Open;
@@ -155,12 +157,18 @@ impl Action {
         )
     }
 
+    /// True for what hands out material, whole or in parts, and computes nothing with it.
+    pub fn hands_out(self) -> bool {
+        matches!(self, Self::Get | Self::CreateSplitKey | Self::JoinSplitKey)
+    }
+
     /// What a use of a key by this action does with it; `None` where it is none. Handing material out is counted as an
     /// export, an allocation against usage limits.
     pub fn use_kind(self) -> Option<UseKind> {
         match self {
             Self::Decrypt | Self::Verify | Self::MacVerify | Self::Unwrap => Some(UseKind::Process),
-            Self::Get | Self::GetUsageAllocation => None,
+            Self::GetUsageAllocation => None,
+            action if action.hands_out() => None,
             action => (action.group() == ActionGroup::Use).then_some(UseKind::Protect),
         }
     }

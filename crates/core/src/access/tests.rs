@@ -47,7 +47,7 @@ fn row(action: Action) -> Row {
     match action {
         Create | CreateKeyPair | Register => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Derive | Get => USE,
-        GetUsageAllocation | DataKey | DataKeyWithoutPlaintext => USE,
+        GetUsageAllocation | DataKey | DataKeyWithoutPlaintext | CreateSplitKey | JoinSplitKey => USE,
         GetPublic | GetAttributes | Check | ObtainLease | ReadHistory => READ,
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
         Disable | Enable | Tag | SetAlias | RemoveAlias => MANAGE,

@@ -27,6 +27,8 @@ pub struct Split {
     pub threshold: u32,
     /// The prime of a prime field, big-endian.
     pub prime_field: Option<Vec<u8>>,
+    /// Tells the parts that one split made from those of any other; `None` for parts that were registered.
+    pub origin: Option<Vec<u8>>,
 }
 
 /// Parts of one secret at most: their identifiers are elements of the smaller field.
@@ -37,6 +39,7 @@ const IDENTIFIER: &str = "Key Part Identifier";
 const THRESHOLD: &str = "Split Key Threshold";
 const METHOD: &str = "Split Key Method";
 const PRIME_FIELD: &str = "Prime Field Size";
+const ORIGIN: &str = "Split Key Origin";
 
 impl SplitMethod {
     /// The method of KMIP's code.
@@ -98,7 +101,15 @@ impl Split {
         if let Some(prime) = &self.prime_field {
             attributes.push((own(PRIME_FIELD), vec![Value::BigInteger(prime.clone())]));
         }
+        if let Some(origin) = &self.origin {
+            attributes.push((own(ORIGIN), vec![Value::Bytes(origin.clone())]));
+        }
         Ok(attributes)
+    }
+
+    /// Whether the parts of both fit one another, as far as their numbers tell.
+    pub fn is_shaped_like(&self, other: &Self) -> bool {
+        Self { origin: None, ..self.clone() } == Self { origin: None, ..other.clone() }
     }
 
     /// How the secret was split that this is a part of, and which part; `None` for any other object.
@@ -116,7 +127,12 @@ impl Split {
             Some(Value::BigInteger(prime)) => Some(prime.clone()),
             _ => None,
         };
-        let split = Self { method, parts: number(PARTS)?, threshold: number(THRESHOLD)?, prime_field };
+        let origin = match value(ORIGIN) {
+            Some(Value::Bytes(origin)) => Some(origin.clone()),
+            _ => None,
+        };
+        let (parts, threshold) = (number(PARTS)?, number(THRESHOLD)?);
+        let split = Self { method, parts, threshold, prime_field, origin };
         (object.object_type == ObjectType::SplitKey).then_some((split, number(IDENTIFIER)?))
     }
 }

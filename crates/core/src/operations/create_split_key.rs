@@ -33,7 +33,7 @@ impl Operation for CreateSplitKey {
     type Reply = Vec<ObjectId>;
 
     fn action(&self) -> Action {
-        Action::Get
+        Action::CreateSplitKey
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -72,10 +72,11 @@ impl Operation for CreateSplitKey {
             return Err(Error::new(ErrorKind::LimitExceeded, public));
         }
         let shares = context.crypto().split(material.bytes.expose(), &self.split)?;
+        let split = Split { origin: Some(context.random_id()?.to_vec()), ..self.split.clone() };
         let mut parts = Vec::with_capacity(shares.len());
         for (share, identifier) in shares.into_iter().zip(1..) {
             let mut template = self.template.clone();
-            template.further.extend(self.split.attributes(identifier)?);
+            template.further.extend(split.attributes(identifier)?);
             let template_may_leave = template.extractable != Some(false);
             let part = Register {
                 name: None,
@@ -83,6 +84,7 @@ impl Operation for CreateSplitKey {
                 spec: object.spec,
                 material: KeyMaterial { format: material.format, bytes: share },
                 template,
+                digested: None,
                 policy: KeyPolicy { exportable: template_may_leave, ..KeyPolicy::default() },
                 tags: BTreeMap::new(),
             };

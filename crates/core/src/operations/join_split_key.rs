@@ -36,7 +36,7 @@ impl Operation for JoinSplitKey {
     type Reply = Created;
 
     fn action(&self) -> Action {
-        Action::Get
+        Action::JoinSplitKey
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -56,7 +56,7 @@ impl Operation for JoinSplitKey {
         let mut parts = vec![whole(self.first.clone()).run(permit, context, resolved)?];
         for other in &self.others {
             let resolved = context.resolve_other(other)?;
-            let permit = authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
+            let permit = authorize(context.caller(), Action::JoinSplitKey, Target::Key(&resolved.key))?;
             parts.push(whole(other.clone()).run(&permit, context, Some(resolved))?);
             // At once: nothing is gathered that makes no key.
             told(&parts)?;
@@ -83,6 +83,7 @@ impl Operation for JoinSplitKey {
             spec: self.spec.or(object.spec),
             material: KeyMaterial { format: material.format, bytes },
             template: self.template.clone(),
+            digested: None,
             policy: self.policy.clone(),
             tags: BTreeMap::new(),
         }
@@ -100,7 +101,14 @@ fn told(parts: &[Gotten]) -> Result<(Split, Vec<u32>)> {
     let told = told.ok_or_else(|| invalid("only parts of a split key can be joined"))?;
     let split = told.first().map(|(split, _)| split.clone());
     let split = split.ok_or_else(|| invalid("no part of a split key is named"))?;
-    if told.iter().any(|(other, _)| *other != split) {
+    if told.iter().any(|(other, _)| !other.is_shaped_like(&split)) {
+        return Err(invalid("these are parts of different keys"));
+    }
+    // Of a part that was registered nobody knows which key it is of.
+    let mut origins = told.iter().filter_map(|(split, _)| split.origin.as_ref());
+    if let Some(origin) = origins.next()
+        && origins.any(|other| other != origin)
+    {
         return Err(invalid("these are parts of different keys"));
     }
     let identifiers: Vec<u32> = told.into_iter().map(|(_, identifier)| identifier).collect();

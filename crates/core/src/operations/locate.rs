@@ -22,6 +22,9 @@ pub const LOCATED_MAX: usize = 10_000;
 /// Index rows that are read at a time.
 const PAGE_ROWS: usize = 256;
 
+/// Index rows that are looked at beyond a full page, to tell how many objects match in all.
+const COUNTED_ROWS_MAX: usize = 1000;
+
 const NAME: AttributeName = AttributeName::Standard(AttributeKind::Name);
 
 /// Longest value of an index, in bytes; longer ones are cut and the object decides.
@@ -32,7 +35,7 @@ const INDEX_BYTES_MAX: usize = 512;
 pub enum GroupMember {
     /// Those that were never handed out.
     Fresh,
-    /// One: the oldest.
+    /// One: the oldest of those that were never handed out, and once there are none the oldest.
     Default,
 }
 
@@ -64,9 +67,9 @@ pub struct Locate {
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
-    /// The objects, oldest first within one value of the index.
+    /// The objects, newest first within one value of the index. Of names an alias leads first.
     pub objects: Vec<ObjectId>,
-    /// How many match in all, where the search came to its end.
+    /// How many match in all, where the search came to its end, or near enough to it to count the others.
     pub total: Option<usize>,
 }
 
@@ -82,6 +85,17 @@ impl Operation for Locate {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Located> {
+        let located = self.search(permit, context, self.group_member.is_some())?;
+        if self.group_member == Some(GroupMember::Default) && located.objects.is_empty() {
+            return self.search(permit, context, false);
+        }
+        Ok(located)
+    }
+}
+
+impl Locate {
+    /// `is_fresh`: only objects that were never handed out.
+    fn search(&self, permit: &Permit, context: &mut Context<'_>, is_fresh: bool) -> Result<Located> {
         let limit = if self.group_member == Some(GroupMember::Default) { 1 } else { LOCATED_MAX };
         let limit = self.items_max.unwrap_or(limit).min(limit);
         let ranges = self.ranges(permit, context.now());
@@ -90,27 +104,30 @@ impl Operation for Locate {
             && matches!(ranges.as_slice(), [Search::Index(_)])
             && self.criteria.iter().all(|(name, _)| *name != NAME);
         let from = match in_pages && self.offset > 0 {
-            true => context.pages().end(&self.digest(context)?, self.offset, context.now()),
+            true => context.pages().end(&self.digest(context, is_fresh)?, self.offset, context.now()),
             false => None,
         };
         let matched = if from.is_some() { self.offset } else { 0 };
         let seen = (!in_pages).then(HashSet::new);
         let (objects, offset, last) = (Vec::new(), self.offset, from);
-        let mut found = Found { objects, matched, seen, offset, limit, last, alias: None };
+        let mut found =
+            Found { objects, matched, seen, offset, limit, last, counted_rows: 0, is_fresh, alias: None };
         self.consider_aliased(context, &mut found)?;
         for range in ranges {
             match range {
                 Search::Object(id) => self.consider(context, id, &mut found)?,
                 Search::Index(range) => self.walk(context, &range, &mut found)?,
             }
-            if found.is_full() {
+            if found.is_cut() {
                 break;
             }
         }
         context.note_detail(format!("{} found", found.objects.len()));
-        let total = (!found.is_full()).then_some(found.matched);
-        if let Some(last) = found.last.filter(|_| in_pages && total.is_none()) {
-            context.pages().keep(self.digest(context)?, found.matched, last, context.now());
+        let total = (!found.is_cut()).then_some(found.matched);
+        let is_full = found.is_full();
+        if let Some(last) = found.last.filter(|_| in_pages && is_full) {
+            let matched = self.offset + found.objects.len();
+            context.pages().keep(self.digest(context, is_fresh)?, matched, last, context.now());
         }
         Ok(Located { objects: found.objects, total })
     }
@@ -130,15 +147,24 @@ struct Found {
     seen: Option<HashSet<ObjectId>>,
     offset: usize,
     limit: usize,
+    /// Only objects count that were never handed out.
+    is_fresh: bool,
     /// An alias that was asked for by name: it counts as a name of the objects of its key.
     alias: Option<String>,
-    /// The row that the walk has come to.
+    /// The row where a walk goes on, and after it the one that filled the page.
     last: Option<IndexHit>,
+    /// Rows that were looked at since then, only to be counted.
+    counted_rows: usize,
 }
 
 impl Found {
     fn is_full(&self) -> bool {
         self.objects.len() >= self.limit
+    }
+
+    /// No further row is looked at.
+    fn is_cut(&self) -> bool {
+        self.counted_rows > COUNTED_ROWS_MAX
     }
 
     fn has_seen(&self, id: ObjectId) -> bool {
@@ -150,7 +176,7 @@ impl Found {
             seen.insert(id);
         }
         self.matched += 1;
-        if self.matched > self.offset {
+        if self.matched > self.offset && !self.is_full() {
             self.objects.push(id);
         }
     }
@@ -171,9 +197,7 @@ impl Locate {
             for id in
                 key.latest().into_iter().flat_map(|latest| [Some(latest.primary), latest.public]).flatten()
             {
-                if !found.is_full() {
-                    self.consider(context, id, found)?;
-                }
+                self.consider(context, id, found)?;
             }
             found.alias = None;
         }
@@ -184,15 +208,23 @@ impl Locate {
         // Of several ranges each is walked from its beginning.
         let mut after = found.last.take();
         loop {
-            let hits = context.find(range, after.as_ref(), PAGE_ROWS)?;
+            let hits = match self.group_member {
+                // Members of a group are given out in the order in which they came.
+                Some(_) => context.find(range, after.as_ref(), PAGE_ROWS)?,
+                None => context.find_back(range, after.as_ref(), PAGE_ROWS)?,
+            };
             let is_last = hits.len() < PAGE_ROWS;
             for hit in hits {
-                self.consider(context, ObjectId(hit.id), found)?;
-                after = Some(hit);
-                if found.is_full() {
-                    found.last = after;
+                let was_full = found.is_full();
+                found.counted_rows += usize::from(was_full);
+                if found.is_cut() {
                     return Ok(());
                 }
+                self.consider(context, ObjectId(hit.id), found)?;
+                if found.is_full() && !was_full {
+                    found.last = Some(hit.clone());
+                }
+                after = Some(hit);
             }
             if is_last {
                 return Ok(());
@@ -201,11 +233,10 @@ impl Locate {
     }
 
     /// What two pages of one search have in common: who asks, and for what.
-    fn digest(&self, context: &Context<'_>) -> Result<[u8; 32]> {
+    fn digest(&self, context: &Context<'_>, is_fresh: bool) -> Result<[u8; 32]> {
         let StorageStatus { online, archived, destroyed } = self.storage;
-        let fresh = self.group_member == Some(GroupMember::Fresh);
         let mut search = Vec::new();
-        let whole = (context.caller().id(), &self.criteria, [online, archived, destroyed, fresh]);
+        let whole = (context.caller().id(), &self.criteria, [online, archived, destroyed, is_fresh]);
         ciborium::into_writer(&whole, &mut search).map_err(Error::internal)?;
         Ok(context.crypto().sha256(&[&search]))
     }
@@ -216,7 +247,7 @@ impl Locate {
         let Some(Record::Object(object)) = record.as_deref() else { return Ok(()) };
         if object.realm == context.realm()
             && !found.has_seen(id)
-            && self.matches(context, object, found.alias.as_deref())?
+            && self.matches(context, object, found)?
             && may_read(context, object)?
         {
             found.add(id);
@@ -224,12 +255,8 @@ impl Locate {
         Ok(())
     }
 
-    fn matches(
-        &self,
-        context: &Context<'_>,
-        object: &Arc<ManagedObject>,
-        alias: Option<&str>,
-    ) -> Result<bool> {
+    fn matches(&self, context: &Context<'_>, object: &Arc<ManagedObject>, found: &Found) -> Result<bool> {
+        let alias = found.alias.as_deref();
         let destroyed = object.state.is_destroyed();
         let archived = object.dates.archive.is_some();
         let searched = match (destroyed, archived) {
@@ -237,8 +264,7 @@ impl Locate {
             (false, true) => self.storage.archived,
             (false, false) => self.storage.online,
         };
-        let fresh = self.group_member != Some(GroupMember::Fresh) || object.fresh;
-        if !searched || !fresh {
+        if !searched || found.is_fresh && !object.fresh {
             return Ok(false);
         }
         let view = View {

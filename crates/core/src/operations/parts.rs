@@ -1,4 +1,4 @@
-//! Encrypt and Decrypt of a message that comes in parts. The caller brings all that came so far with each part, and gets
+//! Operations on a message that comes in parts. Of Encrypt and Decrypt the caller brings all that came so far with each part, and gets
 //! what is new: nothing of a running cipher is kept between requests, and every part is a use of the key, on record.
 //!
 //! Of a mode that authenticates, plaintext leaves with the last part only, once all of it has proven right.
@@ -13,7 +13,9 @@ use super::{
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
-    model::{Algorithm, BlockCipherMode, CryptoParameters, ManagedObject, PaddingMethod, UsageMask},
+    model::{
+        Algorithm, BlockCipherMode, CryptoParameters, ManagedObject, ObjectId, PaddingMethod, UsageMask,
+    },
     ports::crypto::Ciphertext,
     request::{Context, Reference, Resolved},
     secret::SecretBytes,
@@ -52,6 +54,54 @@ pub struct DecryptPart {
     pub tag: Option<Vec<u8>>,
     /// Which part.
     pub part: Part,
+}
+
+/// What a message in parts is for, where nothing is computed before its last part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum PartOf {
+    Sign,
+    Verify,
+    Mac,
+    MacVerify,
+}
+
+/// Takes a part that is not the last: nothing is computed, but only who may use the key so gets that far.
+pub struct TakePart {
+    /// Key or object.
+    pub key: Reference,
+    /// What for.
+    pub of: PartOf,
+}
+
+impl Operation for TakePart {
+    /// The object that the last part will use.
+    type Reply = ObjectId;
+
+    fn action(&self) -> Action {
+        match self.of {
+            PartOf::Sign => Action::Sign,
+            PartOf::Verify => Action::Verify,
+            PartOf::Mac => Action::Mac,
+            PartOf::MacVerify => Action::MacVerify,
+        }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Key(&self.key)
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<ObjectId> {
+        let wanted = match self.of {
+            PartOf::Sign => (Purpose::Protect, Half::Private, UsageMask::SIGN),
+            PartOf::Verify => (Purpose::Process, Half::Public, UsageMask::VERIFY),
+            PartOf::Mac => (Purpose::Protect, Half::Private, UsageMask::MAC),
+            PartOf::MacVerify => (Purpose::Process, Half::Private, UsageMask::MAC_VERIFY),
+        };
+        let object = usable(context, &subject(resolved)?, None, wanted)?;
+        context.note_detail("a part: nothing is computed before the last one");
+        Ok(object.id)
+    }
 }
 
 impl Operation for EncryptPart {

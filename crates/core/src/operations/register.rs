@@ -30,6 +30,8 @@ pub struct Register {
     pub spec: Option<KeySpec>,
     /// The material. Holds secrets.
     pub material: KeyMaterial,
+    /// The material in the encoding that its digest is to tell of; `None`: as it is kept. Holds secrets.
+    pub digested: Option<KeyMaterial>,
     /// Attributes.
     pub template: Template,
     /// How the key lives.
@@ -59,7 +61,7 @@ impl Operation for Register {
         // KMIP's Always Sensitive and Never Extractable tell of the attributes since registration, not of what was
         // before: they follow the template as for a created key.
         let object = self.template.object(place, fitting, context.now())?;
-        let object = context.put_new(object, &self.material)?;
+        let object = context.put_new_digested(object, &self.material, self.digested.as_ref())?;
         let duplicate_of = if object.is_valueless() {
             None
         } else {

@@ -86,6 +86,13 @@ pub trait Store: Send + Sync {
     /// As `get`.
     fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>>;
 
+    /// Up to `limit` rows of an index before the row `before`, from the last to the first.
+    ///
+    /// # Errors
+    /// As `get`.
+    fn find_back(&self, range: &IndexRange, before: Option<&IndexHit>, limit: usize)
+    -> Result<Vec<IndexHit>>;
+
     /// Hands an entry to the committer. `done` is called when it is synced to disk and visible to reads.
     /// Never blocks: where too many wait, `done` gets `Unavailable` at once, in the calling thread.
     fn commit(&self, commit: Commit, done: Completion);

@@ -162,6 +162,8 @@ fn rows() -> Vec<Row> {
 /// Actions that no row above asks for, each with the reason. What the server does by itself needs none.
 const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::Locate, "KMIP's search by attributes: over REST keys are listed, with filters"),
+    (Action::CreateSplitKey, "keys are split over KMIP"),
+    (Action::JoinSplitKey, "keys are joined over KMIP"),
     (Action::Query, "what a KMIP server can do: over REST the OpenAPI document tells it"),
     (Action::Backup, "POST /v1/backups writes folders: upkeep.rs tries who may"),
     (Action::RegisterTarget, "the first backup to a place does it"),

@@ -145,6 +145,10 @@ impl Engine for EmbeddedEngine {
         checked_rows(self.read(|connection| scan(connection, from, to, limit))?, || self.at())
     }
 
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        checked_rows(self.read(|connection| scan_back(connection, from, to, limit))?, || self.at())
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         let mut writer = self.writer.lock();
         // Damage to what is loaded says nothing of the index.
@@ -351,10 +355,8 @@ struct Met {
 }
 
 fn get(connection: &Connection, key: &[u8]) -> rusqlite::Result<Met> {
-    let mut behind =
-        connection.prepare_cached("SELECT key, value FROM rows WHERE key >= ?1 ORDER BY key LIMIT 1")?;
     let mut met = Met::default();
-    match behind.query_row([key], row).optional()? {
+    match behind(connection, key)? {
         Some(found) if found.0 == key => met.rows.push(found),
         other => met.around.extend(other.into_iter().chain(before(connection, key)?)),
     }
@@ -381,6 +383,35 @@ fn scan(connection: &Connection, from: &[u8], to: &[u8], limit: usize) -> rusqli
         met.rows.push(found);
     }
     Ok(met)
+}
+
+fn scan_back(connection: &Connection, from: &[u8], to: &[u8], limit: usize) -> rusqlite::Result<Met> {
+    let mut met = Met::default();
+    if from >= to {
+        return Ok(met);
+    }
+    met.around.extend(behind(connection, to)?);
+    let mut statement =
+        connection.prepare_cached("SELECT key, value FROM rows WHERE key < ?1 ORDER BY key DESC")?;
+    for found in statement.query_map([to], row)? {
+        let found = found?;
+        if found.0.as_slice() < from {
+            met.around.push(found);
+            break;
+        }
+        if met.rows.len() == limit {
+            break;
+        }
+        met.rows.push(found);
+    }
+    Ok(met)
+}
+
+/// The first row that is not before this key.
+fn behind(connection: &Connection, key: &[u8]) -> rusqlite::Result<Option<Row>> {
+    let mut statement =
+        connection.prepare_cached("SELECT key, value FROM rows WHERE key >= ?1 ORDER BY key LIMIT 1")?;
+    statement.query_row([key], row).optional()
 }
 
 /// The last row before this key.

@@ -28,6 +28,15 @@ impl Engine for MemoryEngine {
         self.content.read().scan(from, to, limit)
     }
 
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let content = self.content.read();
+        let range = content.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
+        Ok(range.rev().take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         let mut content = self.content.write();
         let content = Arc::make_mut(&mut *content);

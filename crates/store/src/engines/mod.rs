@@ -73,6 +73,12 @@ pub trait Engine: Send + Sync {
     /// As the engine reports.
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError>;
 
+    /// The same rows from the last to the first, up to `limit`.
+    ///
+    /// # Errors
+    /// As the engine reports.
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError>;
+
     /// Applies a batch and its checkpoint, all or nothing; reads that begin later see it.
     ///
     /// # Errors

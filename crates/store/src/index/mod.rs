@@ -140,14 +140,7 @@ impl Index {
         if from >= to {
             return Ok(Vec::new());
         }
-        let mut pending: BTreeMap<Vec<u8>, bool> = {
-            let overlay = self.overlay.read();
-            overlay
-                .rows
-                .range(from.clone()..to.clone())
-                .map(|(row, (_, there))| (row.clone(), *there))
-                .collect()
-        };
+        let mut pending = self.pending(&from, &to);
         let mut hits = Vec::new();
         while hits.len() < limit {
             let wanted = (limit - hits.len()).saturating_add(1);
@@ -162,12 +155,7 @@ impl Index {
             let mut page: BTreeMap<Vec<u8>, bool> = stored.into_iter().map(|(key, _)| (key, true)).collect();
             page.append(&mut pending);
             for (row, _) in page.into_iter().filter(|(_, there)| *there) {
-                let wrong = || {
-                    Error::internal(
-                        "the index is damaged: a row's key is malformed; stop, run `keyreeve index rebuild`, and start again",
-                    )
-                };
-                hits.push(secondary::hit(&row).ok_or_else(wrong)?);
+                hits.push(secondary::hit(&row).ok_or_else(malformed)?);
             }
             if is_last {
                 break;
@@ -176,6 +164,50 @@ impl Index {
         }
         hits.truncate(limit);
         Ok(hits)
+    }
+
+    /// Up to `limit` rows before `before`, from the last to the first.
+    pub(crate) fn find_back(
+        &self,
+        range: &IndexRange,
+        before: Option<&IndexHit>,
+        limit: usize,
+    ) -> Result<Vec<IndexHit>> {
+        let (from, mut to) = secondary::bounds_before(range, before);
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let mut pending = self.pending(&from, &to);
+        let mut hits = Vec::new();
+        while hits.len() < limit {
+            let wanted = (limit - hits.len()).saturating_add(1);
+            let stored = self.engine.scan_back(&from, &to, wanted).map_err(told)?;
+            let is_last = stored.len() < wanted;
+            let begin = match stored.last() {
+                Some((key, _)) if !is_last => key.clone(),
+                _ => from.clone(),
+            };
+            let mut page = pending.split_off(&begin);
+            for (key, _) in stored {
+                page.entry(key).or_insert(true);
+            }
+            for (row, _) in page.into_iter().rev().filter(|(_, there)| *there) {
+                hits.push(secondary::hit(&row).ok_or_else(malformed)?);
+            }
+            if is_last {
+                break;
+            }
+            to = begin;
+        }
+        hits.truncate(limit);
+        Ok(hits)
+    }
+
+    /// Rows in these bounds that the engine does not have yet, or still has: whether they are there.
+    fn pending(&self, from: &[u8], to: &[u8]) -> BTreeMap<Vec<u8>, bool> {
+        let overlay = self.overlay.read();
+        let rows = overlay.rows.range(from.to_vec()..to.to_vec());
+        rows.map(|(row, (_, there))| (row.clone(), *there)).collect()
     }
 
     /// Lets readers see the changes of a durable entry; the result goes to the applier.
@@ -317,6 +349,12 @@ fn variable_bytes(object: &ManagedObject) -> usize {
     let links: usize = object.links.iter().map(|link| 64 + link.target.len()).sum();
     let further: usize = object.further.values().flatten().map(|value| 128 + value.bytes()).sum();
     names + groups + links + further + 128 * object.parameters.len()
+}
+
+fn malformed() -> Error {
+    Error::internal(
+        "the index is damaged: a row's key is malformed; stop, run `keyreeve index rebuild`, and start again",
+    )
 }
 
 /// An engine's error, by what the row is that it names.

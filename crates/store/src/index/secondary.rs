@@ -71,6 +71,16 @@ pub(crate) fn bounds(range: &IndexRange, after: Option<&IndexHit>) -> (Vec<u8>, 
     (from, to)
 }
 
+/// The keys of a range that lie before a row; of the whole range where there is none.
+pub(crate) fn bounds_before(range: &IndexRange, before: Option<&IndexHit>) -> (Vec<u8>, Vec<u8>) {
+    let (from, mut to) = bounds(range, None);
+    if let Some(before) = before {
+        let prefix = prefix(range.realm, range.kind);
+        to = to.min([&prefix, escaped(&before.value).as_slice(), &END, before.id.as_bytes()].concat());
+    }
+    (from, to)
+}
+
 /// The value and id that a row's key holds; `None` for a key that no row has.
 pub(crate) fn hit(key: &[u8]) -> Option<IndexHit> {
     let (rest, id) = key.split_last_chunk::<ID_LEN>()?;

@@ -60,6 +60,10 @@ impl Engine for HeldEngine {
         self.inner.scan(from, to, limit)
     }
 
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        self.inner.scan_back(from, to, limit)
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         self.check()?;
         if *self.full.lock() {

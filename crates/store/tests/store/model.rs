@@ -113,6 +113,17 @@ fn check(random: &mut Random, store: &Store, model: &Model) {
             }
         }
         assert_eq!(found, expected, "{range:?}, pages of {page_len}");
+        let mut back: Vec<IndexHit> = Vec::new();
+        loop {
+            let page = store.find_back(&range, back.last(), page_len).unwrap();
+            let is_last = page.len() < page_len;
+            back.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        back.reverse();
+        assert_eq!(back, expected, "{range:?}, from the last, pages of {page_len}");
     }
 }
 

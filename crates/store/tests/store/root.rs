@@ -106,6 +106,7 @@ fn register(engine: &Engine, name: &str) {
         spec: None,
         material: KeyMaterial { format: KeyFormat::Opaque, bytes: material(name) },
         template: Template::default(),
+        digested: None,
         policy: KeyPolicy { exportable: true, ..KeyPolicy::default() },
         tags: BTreeMap::new(),
     };

@@ -424,6 +424,7 @@ fn a_history_of_large_entries_comes_in_pages_of_bounded_cost() {
                 bytes: SecretBytes::new(vec![number as u8; MIB]),
             },
             template: Template::default(),
+            digested: None,
             policy: KeyPolicy::default(),
             tags: BTreeMap::new(),
         };

@@ -209,6 +209,7 @@ fn register(name: &str, object_type: ObjectType, bytes: &[u8], reject: bool) -> 
             .filter(|_| object_type == ObjectType::SymmetricKey),
         material: KeyMaterial { format: KeyFormat::Raw, bytes: SecretBytes::copy_from(bytes) },
         template: Template::default(),
+        digested: None,
         policy: KeyPolicy { exportable: true, reject_duplicates: reject, ..KeyPolicy::default() },
         tags: BTreeMap::new(),
     }

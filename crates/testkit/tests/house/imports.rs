@@ -143,6 +143,7 @@ fn what_an_import_validated_is_not_parsed_again() {
         spec: KeySpec::from_name("aes-256"),
         material: KeyMaterial { format: KeyFormat::Raw, bytes: SecretBytes::new(vec![7; 32]) },
         template: template(),
+        digested: None,
         policy: KeyPolicy::default(),
         tags: BTreeMap::new(),
     };

@@ -275,9 +275,7 @@ impl<'a> Batch<'a> {
         };
         self.latest = Some((operation.action(), subject));
         match &mut self.rehearsal {
-            Some(_)
-                if operation.action() != Action::Get && operation.action().group() == ActionGroup::Use =>
-            {
+            Some(_) if !operation.action().hands_out() && operation.action().group() == ActionGroup::Use => {
                 let message =
                     "a use of a key cannot be undone: send it outside of batches with the option Undo";
                 Err(Failure::new(ResultReason::FeatureNotSupported, message))
@@ -371,12 +369,4 @@ fn unsupported(operation: Operation) -> Failure {
 /// An identifier in the text form that every version has.
 pub(super) fn identifier(object: ObjectId) -> UniqueIdentifier {
     UniqueIdentifier::Text(object.to_string())
-}
-
-/// The identifier of an object that nothing was done with yet.
-pub(super) fn named(object: &Reference) -> Result<UniqueIdentifier, Failure> {
-    match object {
-        Reference::Object(id) => Ok(identifier(*id)),
-        Reference::Text(_) | Reference::Nothing(_) => Err(keyreeve_core::Error::no_such_key().into()),
-    }
 }

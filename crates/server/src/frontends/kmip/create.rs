@@ -62,6 +62,7 @@ async fn create_secret(batch: &mut Batch<'_>, described: Described) -> Result<Cr
             object_type: keyreeve_core::model::ObjectType::SecretData,
             spec: None,
             material: KeyMaterial { format: KeyFormat::Opaque, bytes },
+            digested: None,
             policy: policy(&described.template),
             template: generated_here(described.template),
             tags: BTreeMap::new(),

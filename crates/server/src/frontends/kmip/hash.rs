@@ -12,11 +12,14 @@ pub(super) async fn hash(batch: &mut Batch<'_>, request: HashRequest) -> Result<
     let (request, place) = streams::begin(batch, request)?;
     let hash =
         request.cryptographic_parameters.hashing_algorithm.ok_or_else(|| missing("HashingAlgorithm"))?;
+    let hash = HashAlgorithm::from_code(hash.into());
     if !place.part.is_last {
+        // Whoever may not hash, or not so, is told before anything is kept.
+        batch.run(Hash { hash, data: Vec::new() }).await?;
         return Ok(HashResponse { data: None, correlation_value: streams::end(batch, request, &place, 0)? });
     }
     let data = request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec();
-    let digest = batch.run(Hash { hash: HashAlgorithm::from_code(hash.into()), data }).await?;
+    let digest = batch.run(Hash { hash, data }).await?;
     let correlation_value = streams::end(batch, request, &place, 0)?;
     Ok(HashResponse { data: Some(digest), correlation_value })
 }

@@ -1,10 +1,11 @@
 //! MAC and MACVerify.
 
 use keyreeve_core::operations::mac::{Mac, MacVerify};
+use keyreeve_core::operations::parts::{PartOf, TakePart};
 use keyreeve_kmip::payloads::mac::{MacRequest, MacResponse};
 use keyreeve_kmip::payloads::mac_verify::{MacVerifyRequest, MacVerifyResponse};
 
-use super::batch::{Batch, identifier, named};
+use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing};
 use super::sign::validity;
 use super::{parameters, streams};
@@ -13,7 +14,7 @@ pub(super) async fn mac(batch: &mut Batch<'_>, request: MacRequest) -> Result<Ma
     let (mut request, place) = streams::begin(batch, request)?;
     let key = batch.object(request.unique_identifier.as_ref())?;
     if !place.part.is_last {
-        let unique_identifier = named(&key)?;
+        let unique_identifier = identifier(batch.run(TakePart { key, of: PartOf::Mac }).await?);
         request.unique_identifier = Some(unique_identifier.clone());
         let correlation_value = streams::end(batch, request, &place, 0)?;
         return Ok(MacResponse { unique_identifier, mac_data: None, correlation_value });
@@ -37,7 +38,7 @@ pub(super) async fn mac_verify(
     let (mut request, place) = streams::begin(batch, request)?;
     let key = batch.object(request.unique_identifier.as_ref())?;
     if !place.part.is_last {
-        let unique_identifier = named(&key)?;
+        let unique_identifier = identifier(batch.run(TakePart { key, of: PartOf::MacVerify }).await?);
         request.unique_identifier = Some(unique_identifier.clone());
         let correlation_value = streams::end(batch, request, &place, 0)?;
         return Ok(MacVerifyResponse { unique_identifier, validity_indicator: None, correlation_value });

@@ -10,6 +10,7 @@ use keyreeve_kmip::objects::{
     Certificate, CertificateRequest, KeyBlock, KeyValue, KeyWrappingData, ManagedObject, OpaqueObject,
     PgpKey, PlainKeyValue, PrivateKey, PublicKey, SecretData, SplitKey, SymmetricKey,
 };
+use keyreeve_kmip::ttlv::binary::HEADER_BYTES;
 use keyreeve_kmip::values::BigInteger;
 use keyreeve_kmip::{Limits, Version};
 
@@ -24,8 +25,8 @@ pub(super) struct Incoming {
     pub(super) subtype: Option<u32>,
     /// Empty where there is none: the value is kept elsewhere.
     pub(super) material: KeyMaterial,
-    /// The format that the client gave, where the material is kept in another.
-    pub(super) given_format: Option<KeyFormatType>,
+    /// The material as the client encoded it, where that is a structure: what the digest tells of.
+    pub(super) digested: Option<KeyMaterial>,
     /// The standard's code of the algorithm, where the key block tells it.
     pub(super) algorithm: Option<u32>,
     pub(super) length_bits: Option<u32>,
@@ -62,7 +63,7 @@ pub(super) fn incoming(object: ManagedObject, version: Version) -> Result<Incomi
         object_type,
         subtype: Some(subtype),
         material: KeyMaterial { format, bytes: SecretBytes::new(bytes) },
-        given_format: None,
+        digested: None,
         algorithm: None,
         length_bits: None,
         split: None,
@@ -119,7 +120,7 @@ fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Res
             Failure::new(ResultReason::InvalidField, "CryptographicLength must not be negative")
         })?),
     };
-    let (material, given_format) = match value {
+    let (material, digested) = match value {
         Some(value) => material(wire_format, value, version)?,
         None => {
             let format = KeyFormat::from_code(wire_format.into());
@@ -130,31 +131,35 @@ fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Res
         object_type,
         subtype: None,
         material,
-        given_format,
+        digested,
         algorithm: block.cryptographic_algorithm.map(Into::into),
         length_bits,
         split: None,
     })
 }
 
-/// The material, and the client's format where it is not the one that the material is kept in.
+/// The material, and a structure as the client encoded it.
+///
+/// # Standard
+/// KMIP 1.4 section 3.17 (Digest): of a structure it is that of the encoded Key Material.
 fn material(
     format: KeyFormatType,
     value: PlainKeyValue,
     version: Version,
-) -> Result<(KeyMaterial, Option<KeyFormatType>), Failure> {
+) -> Result<(KeyMaterial, Option<KeyMaterial>), Failure> {
     use keyreeve_kmip::objects::KeyMaterial as Wire;
     let known = KeyFormat::from_code(format.into());
-    if let Wire::Transparent(numbers) = &value.key_material
-        && let Some(material) = transparent::to_material(format, numbers)
-    {
-        return Ok((material, Some(format)));
-    }
+    let computed = match &value.key_material {
+        Wire::Transparent(numbers) => transparent::to_material(format, numbers),
+        Wire::Bytes(_) => None,
+    };
     match (known, value.key_material) {
         (KeyFormat::Other(_), key_material) => {
-            // Kept as the client encoded it: nothing is computed with such a key.
-            let bytes = PlainKeyValue { key_material, attributes: None }.to_ttlv(version)?.into_vec();
-            Ok((KeyMaterial { format: known, bytes: SecretBytes::new(bytes) }, None))
+            let encoded = PlainKeyValue { key_material, attributes: None }.to_ttlv(version)?.into_vec();
+            let structure = SecretBytes::copy_from(encoded.get(HEADER_BYTES..).unwrap_or_default());
+            // Where nothing can be computed with such a key, it is kept as the client encoded it.
+            let kept = KeyMaterial { format: known, bytes: SecretBytes::new(encoded) };
+            Ok((computed.unwrap_or(kept), Some(KeyMaterial { format: known, bytes: structure })))
         }
         (_, Wire::Bytes(bytes)) => {
             Ok((KeyMaterial { format: known, bytes: SecretBytes::new(bytes.into_vec()) }, None))

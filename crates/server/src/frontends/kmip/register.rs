@@ -39,9 +39,9 @@ pub(super) async fn register(
     if incoming.object_type == ObjectType::Certificate {
         described.template.further.extend(certificates::attributes(incoming.material.bytes.expose()));
     }
-    if let Some(format) = incoming.given_format {
+    if let Some(digested) = incoming.digested.as_ref().filter(|it| it.format != incoming.material.format) {
         let name = AttributeName::Standard(AttributeKind::KeyFormatType);
-        described.template.further.insert(name, vec![Value::Enumeration(format.into())]);
+        described.template.further.insert(name, vec![Value::Enumeration(digested.format.code())]);
     }
     if let Some((split, number)) = &incoming.split {
         described.template.further.extend(split.attributes(*number)?);
@@ -54,6 +54,7 @@ pub(super) async fn register(
             object_type: incoming.object_type,
             spec,
             material: incoming.material,
+            digested: incoming.digested,
             template: described.template,
             policy: KeyPolicy { exportable, ..KeyPolicy::default() },
             tags: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! Sign and SignatureVerify.
 
+use keyreeve_core::operations::parts::{PartOf, TakePart};
 use keyreeve_core::operations::sign::{Input, Sign};
 use keyreeve_core::operations::verify::Verify;
 use keyreeve_kmip::SecretBytes;
@@ -7,7 +8,7 @@ use keyreeve_kmip::enums::{ResultReason, ValidityIndicator};
 use keyreeve_kmip::payloads::sign::{SignRequest, SignResponse};
 use keyreeve_kmip::payloads::signature_verify::{SignatureVerifyRequest, SignatureVerifyResponse};
 
-use super::batch::{Batch, identifier, named};
+use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing};
 use super::{parameters, streams};
 
@@ -15,7 +16,7 @@ pub(super) async fn sign(batch: &mut Batch<'_>, request: SignRequest) -> Result<
     let (mut request, place) = streams::begin(batch, request)?;
     let key = batch.object(request.unique_identifier.as_ref())?;
     if !place.part.is_last {
-        let unique_identifier = named(&key)?;
+        let unique_identifier = identifier(batch.run(TakePart { key, of: PartOf::Sign }).await?);
         request.unique_identifier = Some(unique_identifier.clone());
         let correlation_value = streams::end(batch, request, &place, 0)?;
         return Ok(SignResponse { unique_identifier, signature_data: None, correlation_value });
@@ -49,7 +50,7 @@ pub(super) async fn signature_verify(
         let verified = batch.run(operation).await?;
         (identifier(verified.object), Some(validity(verified.valid)))
     } else {
-        (named(&key)?, None)
+        (identifier(batch.run(TakePart { key, of: PartOf::Verify }).await?), None)
     };
     request.unique_identifier = Some(unique_identifier.clone());
     let correlation_value = streams::end(batch, request, &place, 0)?;

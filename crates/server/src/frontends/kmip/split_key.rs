@@ -83,5 +83,6 @@ pub(super) fn split(
         parts: count(parts)?,
         threshold: count(threshold)?,
         prime_field: prime_field_size.map(|prime| prime.0.expose().to_vec()),
+        origin: None,
     })
 }
