@@ -431,6 +431,46 @@ fn damage_at_a_target_is_found_and_pruning_leaves_what_restores() {
 }
 
 #[test]
+fn a_piece_that_is_gone_refuses_a_restore_until_what_lies_behind_is_given_up() {
+    let places = Places::new(Vec::new());
+    let target = places.text("target");
+    let server = places.dev("first", &[]).unwrap();
+    places.keep_root_key_of("first");
+    server.keyreeve(&["backup", "create", "--to", &target]);
+    let pieces = || {
+        let there = fs::read_dir(places.path("target").join("t1/pieces")).unwrap();
+        let mut there: Vec<_> = there.map(|piece| piece.unwrap().path()).collect();
+        there.sort();
+        there
+    };
+    key_with_ciphertext(&places, &server, "before");
+    server.keyreeve(&["backup", "create", "--to", &target]);
+    let before = pieces();
+    for name in ["gone", "behind"] {
+        key_with_ciphertext(&places, &server, name);
+        server.keyreeve(&["backup", "create", "--to", &target]);
+    }
+    assert_eq!(server.stop(), Some(0));
+    fs::remove_file(&pieces()[before.len()]).unwrap();
+
+    let into = places.text("second");
+    let restore = ["restore", "--from", &target, "--into", &into];
+    let refused = places.offline(&restore);
+    let told = said(&refused);
+    assert_eq!(refused.status.code(), Some(5), "{told}");
+    assert!(told.contains("are missing") && told.contains("of timeline 1"), "{told}");
+    let reached = told.split("--to ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().to_owned();
+    let list = places.offline_json(&["backup", "list", "--from", &target]);
+    assert!(list["problems"].to_string().contains("are missing"), "{list}");
+    assert_eq!(places.offline(&["backup", "verify", "--from", &target]).status.code(), Some(5));
+    let restored = places.offline_json(&[&restore[..], &["--to", &reached]].concat());
+    assert_eq!(restored["head"].to_string(), reached, "{restored}");
+    let server = places.dev("second", &["--take-over"]).unwrap();
+    assert!(decrypts(&places, &server, "before") && !decrypts(&places, &server, "behind"));
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
 fn doctor_warns_where_no_target_is_and_says_what_one_saves() {
     let places = Places::new(Vec::new());
     let server = places.dev("first", &[]).unwrap();

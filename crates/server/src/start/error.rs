@@ -141,6 +141,7 @@ impl StartError {
                 | StoreError::Backup(
                     BackupError::Damaged { .. }
                     | BackupError::NoWay { .. }
+                    | BackupError::Gap { .. }
                     | BackupError::Unlock(UnlockError::Damaged(_)),
                 ),
             ) => Blame::Damage,

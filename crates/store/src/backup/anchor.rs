@@ -16,6 +16,7 @@ use keyreeve_core::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::{BackupError, targets::Target};
 use crate::{
     journal::{Digest, Lsn},
     signed,
@@ -62,6 +63,18 @@ impl Anchor {
         let anchor = serde_json::from_value(verified.value)
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("this is no anchor: {error}")))?;
         Ok((anchor, verified.signer))
+    }
+
+    /// Reads the anchor at a target, of whatever store, with its signer; none where there is none.
+    ///
+    /// # Errors
+    /// `Damaged` where it is malformed or its signature is wrong; `Target`.
+    pub(crate) fn read(
+        target: &dyn Target,
+        crypto: &dyn Crypto,
+    ) -> Result<Option<(Self, Vec<u8>)>, BackupError> {
+        let Some((bytes, _)) = target.get(ANCHOR_PATH)? else { return Ok(None) };
+        Self::open(crypto, &bytes).map(Some).map_err(|error| BackupError::damaged(ANCHOR_PATH, error))
     }
 
     /// Whether a journal that ends with `last` can be the one that was anchored. `hash_at` gives the hash of the frame that

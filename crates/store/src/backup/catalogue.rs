@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     BackupError,
-    anchor::ANCHOR_PATH,
+    anchor::{ANCHOR_PATH, Anchor},
     claim::{self, CLAIM_PATH},
     full::manifest_at,
     manifest::{Manifest, chunk_path, is_chunk, is_manifest},
@@ -100,6 +100,8 @@ impl Catalogue {
     pub fn read(target: &dyn Target, crypto: &Arc<dyn Crypto>) -> Result<Self, BackupError> {
         let mut catalogue = Self::default();
         let mut chunks = HashMap::new();
+        // INVARIANT: before the pieces, which come to a target before the anchor that tells of them.
+        let anchor = Anchor::read(target, &**crypto);
         for listed in target.list("")? {
             if is_chunk(&listed.path) {
                 chunks.insert(listed.path.clone(), listed);
@@ -112,6 +114,10 @@ impl Catalogue {
         catalogue.match_chunks(chunks);
         catalogue.find_gaps();
         catalogue.find_strangers();
+        match anchor {
+            Ok(anchor) => anchor.iter().for_each(|(anchor, _)| catalogue.find_lost(anchor)),
+            Err(error) => catalogue.problem(ANCHOR_PATH, is_of_object(error)?),
+        }
         Ok(catalogue)
     }
 
@@ -198,6 +204,10 @@ impl Catalogue {
         for piece in &self.pieces {
             let before = Lsn(piece.first.0.saturating_sub(1));
             let begin = reached.get(&piece.timeline).copied().or_else(|| self.begin(piece.timeline));
+            if begin.is_none() {
+                let what = format!("the full backup that timeline {} begins with is missing", piece.timeline);
+                problems.push(Problem { path: piece.path.clone(), what });
+            }
             if let Some(end) = begin.filter(|end| *end < before) {
                 let what =
                     format!("entries {} to {before} of timeline {} are missing", end.plus(1), piece.timeline);
@@ -217,6 +227,24 @@ impl Catalogue {
     fn begin(&self, timeline: u32) -> Option<Lsn> {
         let mut fulls = self.fulls.iter().filter(|full| full.manifest.point.timeline == timeline);
         fulls.next().map(|full| full.manifest.point.lsn).or((timeline == 1).then_some(Lsn(0)))
+    }
+
+    /// Compares what is here with how far the store had come.
+    fn find_lost(&mut self, anchor: &Anchor) {
+        if self.store().is_some_and(|store| store != anchor.store) {
+            return self.problem(ANCHOR_PATH, format!("it belongs to store {}", anchor.store));
+        }
+        let fulls = self.fulls.iter().map(|full| (full.manifest.point.timeline, full.manifest.point.lsn));
+        let here = fulls.chain(self.pieces.iter().map(|piece| (piece.timeline, piece.last)));
+        let ours = here.filter(|(timeline, _)| *timeline == anchor.timeline);
+        let last = ours.map(|(_, lsn)| lsn).max().unwrap_or(Lsn(0));
+        if last.0 < anchor.lsn {
+            let Anchor { timeline, lsn, .. } = anchor;
+            let what = format!(
+                "timeline {timeline} had come to entry {lsn}, and what is left of it here ends with entry {last}"
+            );
+            self.problem(ANCHOR_PATH, what);
+        }
     }
 
     /// Names what belongs to another store.

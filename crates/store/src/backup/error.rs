@@ -30,6 +30,19 @@ pub enum BackupError {
         /// All that was found to be damaged, each with its path.
         what: String,
     },
+    /// What lies behind the newest state that can be put together, or behind the wanted one, is gone from the target.
+    #[error(
+        "{target} has lost what was there: {what}. Restore from another target; or give up all behind entry {reached} by \
+         --to {reached}, or an earlier entry or time"
+    )]
+    Gap {
+        /// The target's address.
+        target: String,
+        /// What is missing, and how that is known.
+        what: String,
+        /// The last entry before it.
+        reached: u64,
+    },
     /// The archive does not hold what is needed, or holds another store's or machine's history.
     #[error("the archive at {target} does not fit: {what}")]
     Mismatch {
@@ -72,6 +85,7 @@ impl BackupError {
             | Self::Journal(_)
             | Self::Damaged { .. }
             | Self::NoWay { .. }
+            | Self::Gap { .. }
             | Self::Unlock(_) => ErrorKind::CryptoFailed,
             Self::Other(_) => ErrorKind::Internal,
         };

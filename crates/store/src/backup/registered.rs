@@ -93,13 +93,10 @@ fn read_anchor(
     signer: &[u8],
 ) -> Result<Option<(Anchor, Option<String>)>, BackupError> {
     let target = opener.open(address)?;
-    let Some((bytes, _)) = target.get(ANCHOR_PATH)? else {
-        return Ok(None);
-    };
-    let (anchor, by) = Anchor::open(crypto, &bytes)?;
-    match by == signer {
-        true => Ok(Some((anchor, target.domain()))),
-        false => Err(BackupError::damaged(ANCHOR_PATH, "it is signed by somebody else")),
+    match Anchor::read(&*target, crypto)? {
+        None => Ok(None),
+        Some((anchor, by)) if by == signer => Ok(Some((anchor, target.domain()))),
+        Some(_) => Err(BackupError::damaged(ANCHOR_PATH, "it is signed by somebody else")),
     }
 }
 

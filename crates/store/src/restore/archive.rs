@@ -17,15 +17,17 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{
-    detour::Avoided,
+    detour::{Avoided, Damage},
+    gap::Gap,
     load::{Loading, fill},
 };
 use crate::{
     ahead::in_order,
     backup::{
         BackupError, FullPoint,
+        anchor::{ANCHOR_PATH, Anchor},
         full::Fulls,
-        piece::{HEADER_LEN, PieceHeader, PieceName, Pieces, store_of},
+        piece::{ArchivedLink, HEADER_LEN, PieceHeader, PieceName, Pieces, store_of, verify_outside},
         sealed::ArchiveKeys,
         targets::Target,
     },
@@ -58,6 +60,8 @@ pub(super) struct Archive<'a> {
     crypto: Arc<dyn Crypto>,
     keys: Arc<dyn ArchiveKeys>,
     timelines: BTreeMap<u32, Timeline>,
+    /// How far the store had come, as its anchor at the target tells. Who can write there can write another one.
+    pub(super) anchor: Option<Anchor>,
     pub(super) avoided: Mutex<Avoided>,
 }
 
@@ -89,6 +93,8 @@ pub(super) struct End {
     pub(super) time: Time,
     /// Entries that were replayed: those that change the state.
     pub(super) replayed: u64,
+    /// The piece that it lies in; none where it is a full backup's.
+    piece: Option<PieceName>,
 }
 
 /// What a piece gives while it is replayed.
@@ -102,14 +108,9 @@ enum Replayed {
 
 impl End {
     /// Goes on to the end of a piece, or to the entry that is wanted.
-    fn go_on(&mut self, piece: &PieceName, header: &PieceHeader, until: Lsn) -> Result<(), BackupError> {
-        if piece.first == self.lsn.plus(1) && self.lsn > Lsn(0) && header.previous != self.hash {
-            let what = format!("the entries from {} on do not continue those before", piece.first);
-            return Err(BackupError::damaged(&piece.path(), what));
-        }
+    fn go_on(&mut self, piece: &PieceName, header: &PieceHeader, until: Lsn) {
         (self.lsn, self.hash) = (piece.last.min(until), header.hash);
-        self.time = time(header.last_time_ms);
-        Ok(())
+        (self.time, self.piece) = (time(header.last_time_ms), Some(*piece));
     }
 }
 
@@ -117,13 +118,39 @@ impl End {
 pub(super) type Tell<'a> = &'a mut dyn FnMut(u64, u64);
 
 impl<'a> Archive<'a> {
-    /// Looks at what the target has.
+    /// Looks at what the target has; twice where something is missing, since the machine that ships there may have
+    /// brought a piece after those behind it were listed.
     pub(super) fn read(
         target: &'a dyn Target,
         store: Uuid,
         crypto: Arc<dyn Crypto>,
         keys: Arc<dyn ArchiveKeys>,
     ) -> Result<Self, BackupError> {
+        let archive = Self::look(target, store, crypto.clone(), keys.clone())?;
+        match archive.head().is_ok_and(|head| archive.missing_behind(&head).is_some()) {
+            true => Self::look(target, store, crypto, keys),
+            false => Ok(archive),
+        }
+    }
+
+    fn look(
+        target: &'a dyn Target,
+        store: Uuid,
+        crypto: Arc<dyn Crypto>,
+        keys: Arc<dyn ArchiveKeys>,
+    ) -> Result<Self, BackupError> {
+        // INVARIANT: before the pieces, which come to a target before the anchor that tells of them.
+        let anchor = match Anchor::read(target, &*crypto) {
+            Ok(Some((anchor, _))) if anchor.store == store => Ok(Some(anchor)),
+            Ok(Some((anchor, _))) => Err(format!("it anchors another store, {}", anchor.store)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        };
+        let mut avoided = Avoided::default();
+        if let Err(error) = &anchor {
+            let what = format!("{error}: whether the newest entries are here is not known by it");
+            avoided.note(Damage { object: ANCHOR_PATH.into(), what });
+        }
         let mut timelines = BTreeMap::<u32, Timeline>::new();
         for listed in target.list("t")? {
             if let Some(piece) = PieceName::parse(&listed.path) {
@@ -133,7 +160,8 @@ impl<'a> Archive<'a> {
             }
         }
         timelines.values_mut().for_each(|timeline| timeline.pieces.sort_unstable());
-        Ok(Self { target, store, crypto, keys, timelines, avoided: Mutex::default() })
+        let (anchor, avoided) = (anchor.unwrap_or_default(), Mutex::new(avoided));
+        Ok(Self { target, store, crypto, keys, timelines, anchor, avoided })
     }
 
     /// The highest timeline that has left anything here.
@@ -156,31 +184,35 @@ impl<'a> Archive<'a> {
 
     /// The way to the state of then, which is one of the head's own history.
     pub(super) fn at(&self, head: &Way, to: PointInTime) -> Result<Way, BackupError> {
+        let missing = || self.missing_behind(head);
         match to {
-            PointInTime::Latest => Ok(head.clone()),
-            PointInTime::Lsn(lsn) if lsn.0 > head.lsn.0 => {
-                Err(self.mismatch(format!("its last entry is {}, there is no entry {lsn}", head.lsn)))
-            }
+            PointInTime::Latest => match missing() {
+                Some(gap) => Err(gap.refusal(self.target)),
+                None => Ok(head.clone()),
+            },
+            PointInTime::Lsn(lsn) if lsn.0 > head.lsn.0 => Err(match missing() {
+                Some(gap) => gap.refusal(self.target),
+                None => self.mismatch(format!("its last entry is {}, there is no entry {lsn}", head.lsn)),
+            }),
             PointInTime::Lsn(lsn) => {
                 let mut end = head.clone();
-                while let Some(begin) = self.begin(&end)? {
-                    if begin.lsn.0 <= lsn.0 {
-                        break;
-                    }
-                    end = self.parent(&begin)?;
+                while let Some(begin) = self.begin(&end).filter(|begin| begin.0 > lsn.0) {
+                    end = self.parent(end.timeline, begin)?;
                 }
                 self.before(&end, Lsn(lsn.0))
             }
             PointInTime::Time(time) => {
                 let mut end = head.clone();
-                while let Some(begin) = self.begin(&end)? {
-                    if begin.time <= time {
-                        break;
-                    }
-                    end = self.parent(&begin)?;
+                while let Some(begin) = self.begin(&end)
+                    && self.begins_after(&end, time)?
+                {
+                    end = self.parent(end.timeline, begin)?;
                 }
-                let lsn = self.last_before(&end, time)?;
-                self.before(&end, lsn)
+                match (self.last_before(&end, time)?, missing()) {
+                    // What is missing may be as old.
+                    (lsn, Some(gap)) if end == *head && lsn == head.lsn => Err(gap.refusal(self.target)),
+                    (lsn, _) => self.before(&end, lsn),
+                }
             }
         }
     }
@@ -202,7 +234,7 @@ impl<'a> Archive<'a> {
     /// Gives the records of the state at the end of a way.
     pub(super) fn give(&self, way: &Way, loading: &mut Loading, tell: Tell<'_>) -> Result<End, BackupError> {
         tell(0, way.lsn.0);
-        let mut end = End { lsn: Lsn(0), hash: [0; 32], time: Time(0), replayed: 0 };
+        let mut end = End { lsn: Lsn(0), hash: [0; 32], time: Time(0), replayed: 0, piece: None };
         if let Some(lsn) = way.full {
             let fulls = self.fulls();
             let path = full_path(way.timeline, lsn);
@@ -212,7 +244,7 @@ impl<'a> Archive<'a> {
             let manifest = manifest.map_err(|error| self.unreadable(&path, error))?;
             self.check_store(manifest.point.store)?;
             let FullPoint { hash, time, .. } = manifest.point;
-            end = End { lsn, hash, time, replayed: 0 };
+            end = End { lsn, hash, time, ..end };
         }
         // What each piece goes on behind.
         let behind = std::iter::once(end.lsn).chain(way.pieces.iter().map(|piece| piece.last));
@@ -223,7 +255,9 @@ impl<'a> Archive<'a> {
         in_order(pieces, replay, |replayed| match replayed {
             Replayed::Begin(piece, header) => {
                 tell(end.lsn.0, way.lsn.0);
-                end.go_on(&piece, &header, way.lsn)
+                self.check_link(&end, &piece, &header)?;
+                end.go_on(&piece, &header, way.lsn);
+                Ok(())
             }
             Replayed::Entries(count, changes) => {
                 end.replayed += count;
@@ -232,6 +266,51 @@ impl<'a> Archive<'a> {
         })?;
         tell(end.lsn.0, way.lsn.0);
         Ok(end)
+    }
+
+    /// Checks that a piece continues what was loaded.
+    fn check_link(&self, end: &End, piece: &PieceName, header: &PieceHeader) -> Result<(), BackupError> {
+        if end.lsn == Lsn(0) {
+            return Ok(());
+        }
+        let hash = match piece.first == end.lsn.plus(1) {
+            true => Some(header.previous),
+            // It holds entries that are loaded already. A restore needs nothing else of its frames.
+            false => match self.hash_in(piece, end.lsn) {
+                Err(BackupError::Damaged { object, what }) => {
+                    let what = format!("whether it continues what lies before cannot be told: {what}");
+                    self.avoided.lock().note(Damage { object, what });
+                    return Ok(());
+                }
+                hash => hash?,
+            },
+        };
+        if hash == Some(end.hash) {
+            return Ok(());
+        }
+        if let Some(before) = end.piece {
+            self.avoided.lock().suspect(before, *piece);
+        }
+        let what = format!("its entries do not continue those before, up to entry {}", end.lsn);
+        Err(BackupError::damaged(&piece.path(), what))
+    }
+
+    /// The hash of the frame in a piece that ends with an entry.
+    fn hash_in(&self, piece: &PieceName, lsn: Lsn) -> Result<Option<Digest>, BackupError> {
+        let path = piece.path();
+        let (bytes, _) =
+            self.target.get(&path)?.ok_or_else(|| BackupError::damaged(&path, "it is not there"))?;
+        let header = verify_outside(&path, &bytes, &self.pieces().sha256())?;
+        let (changes, rest) = bytes[HEADER_LEN..].split_at(header.changes.bytes as usize);
+        for link in self.pieces().links(&path, &header, changes, rest)? {
+            match link? {
+                ArchivedLink::Frame(_, facts) if facts.first.plus(facts.count.into()) == lsn.plus(1) => {
+                    return Ok(Some(facts.hash));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the entries of a piece from `behind` one to another.
@@ -269,55 +348,110 @@ impl<'a> Archive<'a> {
 
     /// The way to an entry that lies on another one.
     fn before(&self, way: &Way, lsn: Lsn) -> Result<Way, BackupError> {
-        let gone = || self.mismatch(format!("entry {lsn} lies before the oldest full backup: it was pruned"));
-        let line = self.timelines.get(&way.timeline).ok_or_else(gone)?;
-        let found = line.way(way.timeline, Some(lsn.min(way.lsn)));
-        // The empty store before the first entry is a state too.
-        (found.lsn >= lsn.min(way.lsn)).then_some(found).ok_or_else(gone)
-    }
-
-    /// The full backup that a way's timeline began with; `None` for the first one.
-    fn begin(&self, way: &Way) -> Result<Option<FullPoint>, BackupError> {
-        let line = self.timelines.get(&way.timeline);
-        match line.and_then(|line| line.begin(way.timeline)) {
-            Some(Some(lsn)) => Ok(Some(self.fulls().manifest(&full_path(way.timeline, lsn))?.0.point)),
-            _ => Ok(None),
+        let wanted = lsn.min(way.lsn);
+        let pruned =
+            || self.mismatch(format!("entry {lsn} lies before the oldest full backup: it was pruned"));
+        let line = self.timelines.get(&way.timeline).ok_or_else(pruned)?;
+        let found = line.way(way.timeline, Some(wanted));
+        let is_behind = |begin: Option<Lsn>| begin.is_none_or(|begin| begin <= wanted);
+        match line.begin(way.timeline) {
+            // The empty store before the first entry is a state too.
+            _ if found.lsn >= wanted => Ok(found),
+            Some(begin) if is_behind(begin) => Err(self.missing_after(&found).refusal(self.target)),
+            _ => Err(pruned()),
         }
     }
 
+    /// What is missing behind a way that ends too early, up to the next piece or full backup.
+    fn missing_after(&self, way: &Way) -> Gap {
+        let line = self.timelines.get(&way.timeline);
+        let piece = self.piece_behind(way.timeline, way.lsn).map(|piece| (piece.first, piece.path()));
+        let full = line.and_then(|line| line.fulls.range(way.lsn.plus(1)..).next());
+        let full = full.map(|lsn| (lsn.plus(1), full_path(way.timeline, *lsn)));
+        let behind = piece.into_iter().chain(full).min();
+        let (next, known) = behind.unwrap_or((way.lsn.plus(2), String::new()));
+        let known = format!("{known} lies behind them");
+        Gap::between(way.timeline, (way.lsn.plus(1), Lsn(next.0 - 1)), &known)
+    }
+
+    /// The first piece that lies behind an entry with others between.
+    pub(super) fn piece_behind(&self, timeline: u32, lsn: Lsn) -> Option<&PieceName> {
+        let line = self.timelines.get(&timeline)?;
+        line.pieces.iter().find(|piece| piece.first > lsn.plus(1))
+    }
+
+    /// The entry of the full backup that a way's timeline began with; `None` for the first one.
+    fn begin(&self, way: &Way) -> Option<Lsn> {
+        self.timelines.get(&way.timeline).and_then(|line| line.begin(way.timeline)).flatten()
+    }
+
+    /// Whether a way's timeline began after this time. Where the full backup that it began with is damaged, one behind it
+    /// may tell that it did not.
+    fn begins_after(&self, way: &Way, at: Time) -> Result<bool, BackupError> {
+        let fulls = self.timelines.get(&way.timeline).map(|line| &line.fulls);
+        let time = |lsn: &Lsn| {
+            let manifest = self.fulls().manifest(&full_path(way.timeline, *lsn));
+            manifest.map(|(manifest, _)| manifest.point.time)
+        };
+        let avoided = |lsn: &Lsn| self.avoided.lock().has_full(way.timeline, Some(*lsn));
+        let mut fulls = fulls.into_iter().flatten();
+        let Some(first) = fulls.next() else { return Ok(false) };
+        if avoided(first)
+            && let Some(later) = fulls.find(|lsn| **lsn <= way.lsn && !avoided(lsn))
+            && time(later)? <= at
+        {
+            return Ok(false);
+        }
+        Ok(time(first)? > at)
+    }
+
     /// The way to where another timeline branched off: on the newest earlier one that came so far.
-    fn parent(&self, begin: &FullPoint) -> Result<Way, BackupError> {
-        let mut earlier = self.timelines.range(..begin.timeline).rev();
+    fn parent(&self, timeline: u32, begin: Lsn) -> Result<Way, BackupError> {
+        let first = self.timelines.get(&timeline).and_then(|line| line.pieces.first());
+        if first.is_some_and(|piece| piece.first <= begin) {
+            let what = format!("the full backup that timeline {timeline} begins with is gone");
+            return Err(self.mismatch(format!("{what}, and so is the way to what was before")));
+        }
+        let mut earlier = self.timelines.range(..timeline).rev();
         let way = earlier.find_map(|(number, line)| {
-            let way = line.way(*number, Some(begin.lsn));
-            (way.lsn == begin.lsn).then_some(way)
+            let way = line.way(*number, Some(begin));
+            (way.lsn == begin).then_some(way)
         });
         way.ok_or_else(|| {
-            let what = format!("what lies before timeline {} is not kept here any more", begin.timeline);
-            self.mismatch(what)
+            self.mismatch(format!("what lies before timeline {timeline} is not kept here any more"))
         })
     }
 
     /// The last entry with changes on the way that was written no later than this.
     fn last_before(&self, way: &Way, at: Time) -> Result<Lsn, BackupError> {
-        let line = self.timelines.get(&way.timeline);
-        // All pieces, and not those behind the newest full backup alone.
-        let whole = line.map(|line| {
-            let begin = line.begin(way.timeline).flatten().unwrap_or(Lsn(0));
-            let avoided = self.avoided.lock();
-            match line.cover(begin, way.lsn, &avoided) {
-                cover if cover.last().is_some_and(|piece| piece.last >= way.lsn) => cover,
-                // Damage that nothing leads round is met again below, and told.
-                _ => line.cover(begin, way.lsn, &Avoided::default()),
-            }
-        });
-        for piece in whole.unwrap_or_default().iter().rev() {
+        let too_old = || self.mismatch("it holds nothing that old".into());
+        let line = self.timelines.get(&way.timeline).ok_or_else(too_old)?;
+        let stretches = {
+            let whole = line.stretches(way, &Avoided::default());
+            let around = line.stretches(way, &self.avoided.lock());
+            // Damage that nothing leads round is met again below, and told.
+            if around.len() > whole.len() { whole } else { around }
+        };
+        for (at_stretch, stretch) in stretches.iter().enumerate().rev() {
+            let Some(lsn) = self.last_on(stretch, at)? else { continue };
+            // Where what is missing behind it may be as old, nobody knows.
+            return match at_stretch + 1 < stretches.len() && lsn == stretch.lsn {
+                true => Err(self.missing_after(stretch).refusal(self.target)),
+                false => Ok(lsn),
+            };
+        }
+        Err(too_old())
+    }
+
+    /// The last entry with changes on a way without a gap that was written no later than this; none where all are later.
+    fn last_on(&self, way: &Way, at: Time) -> Result<Option<Lsn>, BackupError> {
+        for piece in way.pieces.iter().rev() {
             let header = self.header(piece)?;
             if time(header.first_time_ms) > at {
                 continue;
             }
             if time(header.last_time_ms) <= at {
-                return Ok(piece.last.min(way.lsn));
+                return Ok(Some(piece.last.min(way.lsn)));
             }
             let path = piece.path();
             let (header, sealed) = self.open(piece, &path)?;
@@ -328,10 +462,11 @@ impl<'a> Archive<'a> {
                     last = entry.lsn;
                 }
             }
-            return Ok(last);
+            return Ok(Some(last));
         }
-        let begin = line.and_then(|line| line.begin(way.timeline)).flatten();
-        begin.ok_or_else(|| self.mismatch("it holds nothing that old".into()))
+        let Some(full) = way.full else { return Ok(None) };
+        let (manifest, _) = self.fulls().manifest(&full_path(way.timeline, full))?;
+        Ok((manifest.point.time <= at).then_some(full))
     }
 
     fn header(&self, piece: &PieceName) -> Result<PieceHeader, BackupError> {
@@ -406,6 +541,19 @@ impl Timeline {
     fn begin(&self, number: u32) -> Option<Option<Lsn>> {
         let from_nothing = number == 1 && self.pieces.iter().any(|piece| piece.first == Lsn::FIRST);
         if from_nothing { Some(None) } else { self.fulls.first().map(|lsn| Some(*lsn)) }
+    }
+
+    /// The ways without a gap to all entries that lie on another way, and that can be reached, in order.
+    fn stretches(&self, way: &Way, avoided: &Avoided) -> Vec<Way> {
+        let (number, mut stretches) = (way.timeline, Vec::<Way>::new());
+        let from_nothing = (self.begin(number) == Some(None)).then_some(None);
+        let fulls = self.fulls.range(..=way.lsn).map(|lsn| Some(*lsn));
+        for full in from_nothing.into_iter().chain(fulls).filter(|full| !avoided.has_full(number, *full)) {
+            if stretches.last().is_none_or(|last| full.is_some_and(|full| full > last.lsn)) {
+                stretches.push(self.way_behind(number, full, way.lsn, avoided));
+            }
+        }
+        stretches
     }
 
     /// The way to the newest state that is no newer than `until`.

@@ -31,6 +31,8 @@ pub(super) struct Avoided {
     /// By timeline; `None` for the empty store.
     fulls: BTreeSet<(u32, Option<Lsn>)>,
     pieces: BTreeSet<PieceName>,
+    /// Pieces that are avoided since they do not continue another one, with that one, which may be the wrong one of both.
+    suspects: Vec<(PieceName, PieceName)>,
     damages: Vec<Damage>,
 }
 
@@ -51,10 +53,31 @@ impl Avoided {
             // A chunk, or a record that came with the full backup.
             (None, None) => self.fulls.insert((way.timeline, way.full)),
         };
-        if !self.damages.contains(damage) {
-            self.damages.push(damage.clone());
-        }
+        self.note(damage.clone());
         is_new
+    }
+
+    /// A piece does not continue the one before.
+    pub(super) fn suspect(&mut self, before: PieceName, piece: PieceName) {
+        self.suspects.push((before, piece));
+    }
+
+    /// Where no way leads round a piece that does not continue another one: avoids that one instead. False where there is
+    /// no such piece.
+    fn suspect_another(&mut self) -> bool {
+        let Some((before, piece)) = self.suspects.pop() else { return false };
+        self.pieces.remove(&piece);
+        self.damages.retain(|damage| damage.object != piece.path());
+        self.pieces.insert(before);
+        self.note(Damage { object: before.path(), what: format!("{} does not continue it", piece.path()) });
+        true
+    }
+
+    /// Has it told.
+    pub(super) fn note(&mut self, damage: Damage) {
+        if !self.damages.contains(&damage) {
+            self.damages.push(damage);
+        }
     }
 }
 
@@ -70,7 +93,12 @@ impl Archive<'_> {
         mut attempt: impl FnMut(&Way) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut last = None;
-        while let Some(way) = self.around(wanted) {
+        loop {
+            let way = match self.around(wanted) {
+                Some(way) => way,
+                None if self.avoided.lock().suspect_another() => continue,
+                None => break,
+            };
             let error = match attempt(&way) {
                 Ok(done) => return Ok(done),
                 Err(error) => error,

@@ -54,7 +54,7 @@ pub struct DrillReport {
     /// Records that were compared with the running store.
     pub compared: u64,
     /// Records that are not what the running store holds, and have not changed meanwhile, by their names; then what is
-    /// damaged at the target and was gone round.
+    /// missing at the target, and what is damaged and was gone round.
     pub differences: Vec<String>,
 }
 
@@ -85,6 +85,7 @@ impl Store {
         })?;
         let (compared, mut differences) = self.compare(&state)?;
         let damages = archive.damages();
+        differences.extend(archive.missing_behind(&head).map(|gap| gap.to_string()));
         differences
             .extend(damages.iter().map(|damage| format!("{} is damaged: {}", damage.object, damage.what)));
         let (lsn, replayed, target) = (state.lsn, end.replayed, target.address().to_owned());

@@ -1,6 +1,6 @@
 //! Restoring a store from a backup target into a new data folder, as it was last or at a point in time.
 //!
-//! `archive` finds the way to a state, `detour` leads round what is damaged on it, and `load` fills an engine with it;
+//! `archive` finds the way to a state, `gap` what is missing behind it, `detour` leads round what is damaged, and `load` fills an engine with it;
 //! `state` lets the cell choose the key tree; `merging` goes over two states by the rules of `point_in_time`; `reset` begins the new timeline; `check` opens
 //! everything. `folder` is the data folder meanwhile, `first_start` what happens before the store serves anybody.
 //!
@@ -14,6 +14,7 @@ mod detour;
 mod drill;
 mod first_start;
 mod folder;
+mod gap;
 mod load;
 mod merging;
 mod point_in_time;
@@ -256,7 +257,8 @@ impl<'a> Source<'a> {
             self.whole(options, plan, (way, &wanted), write, &mut durations)
         })?;
         let Whole { state, full, end, entries, epoch, then, preview, verified } = whole;
-        let seen = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max()]);
+        let anchored = self.archive.anchor.as_ref().map_or(0, |anchor| anchor.timeline);
+        let seen = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max(), anchored]);
         let timeline = timeline::next(options, plan.from, &state, (self.head.timeline, seen))?;
         if write {
             let seen = entries.iter().map(|entry| entry.generation).max().unwrap_or(0);

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod day;
+mod gap;
 mod history;
 mod machines;
 mod records;
