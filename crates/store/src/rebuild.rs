@@ -81,10 +81,12 @@ impl Store {
     pub fn rebuild_index_offline(options: &StoreOptions, unlock: &Unlock) -> Result<Rebuilt, StoreError> {
         let (_lock, file, root) = recovery::open_root(options, unlock)?;
         let engine = recovery::open_engine(options)?;
-        let known = recovery::checkpoint(&*engine, file.identity())?;
-        let (journal, writer) = recovery::open_journal(options, &file, known.map(|known| known.position))?;
+        let checkpoint = recovery::checkpoint(&*engine, file.identity())?;
+        let known = recovery::known(options, checkpoint.as_ref(), &file);
+        let (journal, writer) = recovery::open_journal(options, &file, known)?;
         let end = writer.position();
-        Rebuild { options, file: &file, root: root.root(), journal: &journal, end }.run(&*engine)
+        let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
+        rebuild.run(&*engine).inspect_err(|_| recovery::say_what_is_kept(options))
     }
 }
 

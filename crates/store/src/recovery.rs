@@ -1,7 +1,11 @@
 //! Making a store's folder, and opening one after whatever happened: files, lock, engine, and catching the index up
 //! from the journal. How a torn journal is told from a damaged one is `crate::journal`'s business.
 
-use std::{io::ErrorKind, path::Path, sync::Arc};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use keyreeve_core::{
     model::{Lsn, PlaceKind, Time},
@@ -194,7 +198,7 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
     let engine = open_engine(options)?;
     let checkpoint = checkpoint(&*engine, file.identity())?;
     let position = |checkpoint: &Checkpoint| checkpoint.position;
-    let (journal, writer) = open_journal(options, &file, checkpoint.as_ref().map(position))?;
+    let (journal, writer) = open_journal(options, &file, known(options, checkpoint.as_ref(), &file))?;
     let (base, end) = (file.base(), writer.position());
     let checkpoint = match checkpoint {
         None if end.last() == journal::Lsn(0) => {
@@ -202,7 +206,8 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
             None
         }
         None => {
-            Rebuild { options, file: &file, root: root.root(), journal: &journal, end }.run(&*engine)?;
+            let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
+            rebuild.run(&*engine).inspect_err(|_| say_what_is_kept(options))?;
             Some(Checkpoint { identity: file.identity(), position: end })
         }
         known => known,
@@ -291,17 +296,47 @@ pub(crate) fn open_engine(options: &StoreOptions) -> Result<Arc<dyn Engine>, Sto
 fn open_embedded(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> {
     let dir = options.dir.join("index");
     options.disk.create_dir(&dir).map_err(StoreError::io("create", &dir))?;
-    let path = dir.join("index.sqlite");
+    let path = embedded_path(options);
     // Where even that cannot be read, nothing can.
     let readable = |engine: EmbeddedEngine| engine.checkpoint().map(|_| engine);
     match EmbeddedEngine::open(&path).and_then(readable) {
         Err(error @ (EngineError::Damaged { .. } | EngineError::Rotten { .. })) => {
-            tracing::warn!(%error, "the index is made anew from the journal");
-            EmbeddedEngine::remove(&path)?;
+            let kept = EmbeddedEngine::aside(&path);
+            tracing::warn!(%error, kept = %kept.display(), "the index is made anew from the journal; it is kept until that is done");
+            EmbeddedEngine::set_aside(&path)?;
             Ok(Arc::new(EmbeddedEngine::open(&path)?))
         }
         opened => Ok(Arc::new(opened?)),
     }
+}
+
+fn embedded_path(options: &StoreOptions) -> PathBuf {
+    options.dir.join("index").join("index.sqlite")
+}
+
+/// Says, where an index cannot be made anew, that the damaged one is still there.
+pub(crate) fn say_what_is_kept(options: &StoreOptions) {
+    let kept = EmbeddedEngine::aside(&embedded_path(options));
+    if kept.exists() {
+        let kept = kept.display();
+        tracing::error!(%kept, "the damaged index is kept: keep it, too, until the journal is whole again");
+    }
+}
+
+/// How far the journal is known to have come: as the index tells, or a damaged one that waits to be made anew.
+pub(crate) fn known(
+    options: &StoreOptions,
+    checkpoint: Option<&Checkpoint>,
+    file: &StoreFile,
+) -> Option<Position> {
+    let aside = || match options.engine {
+        EngineChoice::Given(_) => None,
+        EngineChoice::Embedded => {
+            let aside = EmbeddedEngine::checkpoint_aside(&embedded_path(options))?;
+            Checkpoint::decode(&aside).filter(|aside| aside.identity == file.identity())
+        }
+    };
+    checkpoint.map(|known| known.position).or_else(|| aside().map(|known| known.position))
 }
 
 /// How far the index has come in the journal of this store; none where it is another's.

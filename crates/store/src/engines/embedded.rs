@@ -10,6 +10,7 @@
 //! one need not make it malformed. This finds rot, not whoever alters rows.
 //!
 //! A file that was found to be damaged gets a mark beside it, which tells the damage, so that the next start makes it anew.
+//! Until that is done it is kept as `index.sqlite-old`: it may be the last copy of what it holds.
 
 use std::{
     fs::File,
@@ -72,6 +73,40 @@ impl EmbeddedEngine {
         readers.fill(path).map_err(told)?;
         let (path, writer, loading) = (path.to_owned(), Mutex::new(writer), AtomicBool::new(false));
         Ok(Self { path, readers, writer, loading })
+    }
+
+    /// Puts a damaged file aside, out of the way of the one that is to be made: the end of a load removes it. Where there is
+    /// one already, no load has ended since, and what lies at `path` is nothing yet.
+    ///
+    /// # Errors
+    /// `Failed` where the operating system refuses.
+    pub fn set_aside(path: &Path) -> Result<(), EngineError> {
+        let old = Self::aside(path);
+        if old.exists() {
+            return Self::remove(path);
+        }
+        // The file last: until then the next try finds it where it was, and its mark stays until the end.
+        for suffix in ["-wal", ""] {
+            match std::fs::rename(beside(path, suffix), beside(&old, suffix)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(path, &error)),
+                _ => {}
+            }
+        }
+        Self::remove(path)
+    }
+
+    /// Where a damaged file at `path` is put.
+    pub fn aside(path: &Path) -> PathBuf {
+        beside(path, "-old")
+    }
+
+    /// How far the file came that was put aside; none where there is none, or it cannot tell any more.
+    pub fn checkpoint_aside(path: &Path) -> Option<Vec<u8>> {
+        let old = Self::aside(path);
+        let connection = old.exists().then(|| open_reader(&old))?.ok()?;
+        let value = checkpoint(&connection).ok()??;
+        let (value, found) = value.split_last_chunk::<SUM_LEN>()?;
+        (*found == sum(CHECKPOINT, value)).then(|| value.to_vec())
     }
 
     /// Removes the file at `path` with what SQLite keeps beside it.
@@ -197,7 +232,8 @@ impl Engine for EmbeddedEngine {
 
     fn clear(&self) -> Result<(), EngineError> {
         let cleared = self.writer.lock().execute_batch("BEGIN; DELETE FROM rows; DELETE FROM meta; COMMIT");
-        cleared.map_err(|error| tell(&self.path, error))
+        cleared.map_err(|error| tell(&self.path, error))?;
+        Self::remove(&Self::aside(&self.path))
     }
 
     fn begin_load(&self) -> Result<(), EngineError> {
@@ -228,6 +264,7 @@ impl Engine for EmbeddedEngine {
         sync(dir)?;
         std::fs::rename(&loading, &self.path).map_err(io)?;
         sync(dir)?;
+        Self::remove(&Self::aside(&self.path))?;
         *writer = open_writer(&self.path)?;
         self.readers.fill(&self.path).map_err(|error| tell(&self.path, error))?;
         self.loading.store(false, Ordering::Release);

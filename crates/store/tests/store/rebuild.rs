@@ -48,6 +48,15 @@ impl Place {
         self.folder.path().join(format!("data/index/index.sqlite{suffix}"))
     }
 
+    /// The files of the journal, the oldest first.
+    fn segments(&self) -> Vec<PathBuf> {
+        let journal = self.folder.path().join("data/journal");
+        let mut files: Vec<_> =
+            std::fs::read_dir(journal).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
     fn open(&self) -> Result<Store, StoreError> {
         Store::open(&self.options(), &key_file())
     }
@@ -99,7 +108,7 @@ fn filled() -> (Place, Vec<Row>) {
     used(2, vec![Change::Spent { object: ObjectId(Uuid::from_u128(2)), units: 5, of: 100 }]);
     store.close().unwrap();
     drop(store);
-    assert!(std::fs::read_dir(place.folder.path().join("data/journal")).unwrap().count() > 2, "one segment");
+    assert!(place.segments().len() > 2, "one segment");
     let rows = place.rows();
     assert!(rows.len() > 2 * KEYS as usize);
     (place, rows)
@@ -113,7 +122,7 @@ fn lose(place: &Place) {
 fn check(place: &Place, rows: &[Row]) {
     place.open().unwrap().close().unwrap();
     assert_eq!(place.rows(), rows);
-    for suffix in [".loading", "-damaged"] {
+    for suffix in [".loading", "-damaged", "-old", "-old-wal", "-old-shm"] {
         assert!(!place.index(suffix).exists(), "{suffix}");
     }
 }
@@ -150,6 +159,27 @@ fn damage_that_is_met_later_is_mended_by_the_next_start() {
     check(&place, &rows);
 }
 
+/// It may be the last copy of what the journal lost.
+#[test]
+fn a_damaged_index_is_kept_until_another_took_its_place() {
+    let (place, rows) = filled();
+    let mut index = std::fs::read(place.index("")).unwrap();
+    index[0..64].fill(0xA5);
+    std::fs::write(place.index(""), &index).unwrap();
+    let oldest = place.segments().remove(0);
+    let journal = std::fs::read(&oldest).unwrap();
+    let mut rotten = journal.clone();
+    rotten[journal.len() / 2] ^= 1;
+    std::fs::write(&oldest, rotten).unwrap();
+    for _ in 0..2 {
+        let refused = place.open().map(drop).unwrap_err();
+        assert!(matches!(refused, StoreError::Journal(JournalError::Damaged { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(place.index("-old")).unwrap(), index);
+    }
+    std::fs::write(&oldest, journal).unwrap();
+    check(&place, &rows);
+}
+
 #[test]
 fn a_rebuild_that_was_cut_off_is_begun_anew() {
     let (place, rows) = filled();
@@ -181,8 +211,7 @@ fn an_index_stays_until_the_one_that_is_made_offline_is_whole() {
 #[test]
 fn what_the_index_knows_to_be_durable_is_not_given_up_by_a_rebuild() {
     let (place, rows) = filled();
-    let journal = place.folder.path().join("data/journal");
-    let newest = std::fs::read_dir(journal).unwrap().map(|file| file.unwrap().path()).max().unwrap();
+    let newest = place.segments().pop().unwrap();
     // The stop's marker and the end of the last entries, as if they had never reached the disk.
     let bytes = std::fs::read(&newest).unwrap();
     let torn = &bytes[..bytes.len() - FRAME_WITHOUT_ENTRIES - 20];
@@ -197,6 +226,13 @@ fn what_the_index_knows_to_be_durable_is_not_given_up_by_a_rebuild() {
     }
     assert_eq!(place.rows(), rows);
     assert_eq!(std::fs::read(&newest).unwrap(), torn);
+    // Nor where a row of it has rotted: it still tells how far it had come.
+    std::fs::write(place.index("-damaged"), "a row").unwrap();
+    for _ in 0..2 {
+        let refused = place.open().map(drop).unwrap_err();
+        assert!(matches!(refused, StoreError::Journal(JournalError::Damaged { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(&newest).unwrap(), torn);
+    }
     // Who gives it up says so.
     std::fs::remove_dir_all(index).unwrap();
     let rebuilt = Store::rebuild_index_offline(&place.options(), &key_file()).unwrap();
