@@ -355,6 +355,8 @@ fn verify_older_segments(journal: &Journal, last: Lsn, failure: Arc<Failure>) ->
     let journal = journal.clone();
     let verify = move || match journal.verify_older(journal::Lsn(last.0)) {
         Ok(()) => {}
+        // Nothing is known to be damaged: the next start reads it again.
+        Err(error @ JournalError::Io { .. }) => tracing::error!(%error, "older segments cannot be verified"),
         Err(error) => failure.report(format!("{error}; restore the journal from a backup")),
     };
     std::thread::Builder::new().name("verify".into()).spawn(verify).map(drop)
@@ -384,6 +386,10 @@ pub(crate) fn refused(error: CommitError) -> Error {
         CommitError::Full => {
             unavailable("the disk is full: only what destroys or revokes goes on; free space")
         }
-        CommitError::Failed(_) => unavailable("the server's journal has failed").because(error),
+        CommitError::Failed(_) => unavailable(
+            "the server's journal has failed; whether this is on record shows once the server runs again: look before you \
+             do it again",
+        )
+        .because(error),
     }
 }

@@ -63,7 +63,7 @@ impl Acknowledger {
         waiting.answers.insert((lsn.0, number), (self.clock.now(), done));
     }
 
-    /// A target has all entries up to this one.
+    /// A target has all entries up to this one. Tells, too, who has waited too long, or was waiting when the clock was set back.
     pub(crate) fn reached(&self, lsn: Lsn) {
         let (answered, late) = {
             let mut guard = self.waiting.lock();
@@ -72,7 +72,8 @@ impl Acknowledger {
             let later = waiting.answers.split_off(&(waiting.reached.saturating_add(1), 0));
             let answered = std::mem::replace(&mut waiting.answers, later);
             let now = self.clock.now();
-            let is_late = |asked: Time| now.0.saturating_sub(asked.0) >= WAIT.as_millis() as i64;
+            let in_time = 0..WAIT.as_millis() as i64;
+            let is_late = |asked: Time| !in_time.contains(&now.0.saturating_sub(asked.0));
             let late: Vec<_> = waiting.answers.extract_if(.., |_, (asked, _)| is_late(*asked)).collect();
             (answered, late)
         };
@@ -98,4 +99,35 @@ fn behind() -> Result<Committed> {
         "this is on record here but not at a backup target yet, as the setting asks for: see to the targets, and look \
          before you do it again",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        atomic::{AtomicI64, Ordering},
+        mpsc::channel,
+    };
+
+    use super::*;
+
+    struct Hands(AtomicI64);
+
+    impl Clock for Hands {
+        fn now(&self) -> Time {
+            Time(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_told_nor_for_a_clock_that_was_set_back() {
+        for (passed, told) in [(0, 0), (29_999, 0), (30_000, 1), (-1, 1)] {
+            let clock = Arc::new(Hands(AtomicI64::new(1_000_000)));
+            let acknowledger = Acknowledger::new(clock.clone());
+            let (sender, answers) = channel();
+            acknowledger.wait(Lsn(7), Box::new(move |answer| sender.send(answer.is_err()).unwrap()));
+            clock.0.fetch_add(passed, Ordering::SeqCst);
+            acknowledger.reached(Lsn(0));
+            assert_eq!(answers.try_iter().filter(|is_error| *is_error).count(), told, "{passed} ms");
+        }
+    }
 }

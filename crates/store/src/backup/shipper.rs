@@ -348,9 +348,10 @@ impl Shipper {
     /// Tells those who wait, and the status, how far the target has come; ends the store where it is fenced.
     fn note(&self, work: &mut Work, error: Option<&BackupError>) {
         let mut seen = self.seen.lock();
+        // Where it cannot be reached as well: who has waited too long is told.
+        self.shared.acknowledger.reached(work.archive.as_ref().map_or(Lsn(0), Archive::last));
         if let Some(archive) = &work.archive {
             self.shipped.store(archive.last().0, Ordering::Release);
-            self.shared.acknowledger.reached(archive.last());
             (seen.first, seen.pieces) = (archive.first().0, archive.size());
         }
         let trouble = error.map(ToString::to_string);

@@ -22,7 +22,7 @@ use std::{
 use crc_fast::{CrcAlgorithm, Digest};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ffi, params};
 
 use super::{Batch, Engine, EngineError, EngineSnapshot, Row};
 
@@ -504,9 +504,27 @@ fn tell(path: &Path, error: rusqlite::Error) -> EngineError {
     if damaged {
         mark(path, &error.to_string());
     }
+    // SQLite tells a full disk apart from nothing else that keeps it from writing, a quota that is used up among it.
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    let refused = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE].contains(&extended);
     match error.sqlite_error_code() {
         _ if damaged => EngineError::Damaged { at, what: error.to_string() },
         Some(ErrorCode::DiskFull) => EngineError::Full { at },
+        _ if refused => EngineError::Full { at },
         _ => EngineError::Failed { at, what: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_takes_no_more_is_full_whatever_the_reason() {
+        let told = |code| tell(Path::new("x"), rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE] {
+            assert!(matches!(told(code), EngineError::Full { .. }), "{code}");
+        }
+        assert!(matches!(told(ffi::SQLITE_IOERR_READ), EngineError::Failed { .. }));
     }
 }

@@ -1,5 +1,7 @@
 //! The frame: the unit that is written, synced and hashed together, and its bytes. No I/O.
 
+use memchr::memmem;
+
 use super::{Lsn, Sha256};
 
 /// A SHA-256 hash value.
@@ -12,6 +14,11 @@ pub const ENTRY_BYTES_MAX: usize = 8 << 20;
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
 pub(super) const FRAME_MAGIC: [u8; 8] = *b"KRVFRAME";
+/// What a frame begins with, and its last bytes do.
+const MARK: [u8; 3] = *b"KRV";
+/// The flag of a frame whose header was durable before the rest of it was written, since its entries hold [`MARK`]. So no crash
+/// leaves bytes that a client chose as a frame's without a header that tells how far they reach.
+const HEADER_FIRST: u32 = 1;
 /// Never ends in zero, so that the last byte of a whole frame tells it from the zeros behind it.
 pub(super) const END_MARK: [u8; 4] = *b"KRVE";
 pub(super) const HEADER_LEN: usize = 80;
@@ -42,6 +49,14 @@ pub(super) struct Header {
     pub(super) synced: Lsn,
     pub(super) time_ms: u64,
     pub(super) previous: Digest,
+}
+
+/// A frame that is ready to be written.
+pub(super) struct Sealed<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) hash: Digest,
+    /// Whether its header is to be durable before the rest is written.
+    pub(super) header_first: bool,
 }
 
 /// The RFC 6962 leaf hash of an entry, for the Merkle tree over the entries.
@@ -82,16 +97,18 @@ impl Builder {
         self.bytes.len() + TRAILER_LEN
     }
 
-    /// Fills in the header (its count is the builder's) and the trailer; returns the bytes and their hash.
-    pub(super) fn seal(&mut self, header: &Header, sha256: &Sha256) -> (&[u8], Digest) {
+    /// Fills in the header (its count is the builder's) and the trailer.
+    pub(super) fn seal(&mut self, header: &Header, sha256: &Sha256) -> Sealed<'_> {
         let len = self.frame_len() as u32;
+        let header_first = memmem::find(&self.bytes[HEADER_LEN..], &MARK).is_some();
+        let flags = if header_first { HEADER_FIRST } else { 0 };
         let fields: [&[u8]; 9] = [
             &FRAME_MAGIC,
             &len.to_le_bytes(),
             &(header.kind as u32).to_le_bytes(),
             &header.first.0.to_le_bytes(),
             &self.count.to_le_bytes(),
-            &[0; 4],
+            &flags.to_le_bytes(),
             &header.synced.0.to_le_bytes(),
             &header.time_ms.to_le_bytes(),
             &header.previous,
@@ -104,8 +121,19 @@ impl Builder {
         let hash = sha256(&[&self.bytes]);
         self.bytes.extend_from_slice(&hash);
         self.bytes.extend_from_slice(&END_MARK);
-        (&self.bytes, hash)
+        Sealed { bytes: &self.bytes, hash, header_first }
     }
+}
+
+/// Where the frame ends that was to be written first behind `previous`, and of which at least the header was: where its header
+/// was to be durable first, and is whole.
+pub(super) fn header_first_len(bytes: &[u8], first: Lsn, previous: Digest) -> Option<usize> {
+    let len = claimed_len(bytes)?;
+    let is_it = u32_at(bytes, 12)? == Kind::Entries as u32
+        && u32_at(bytes, 28)? == HEADER_FIRST
+        && u64_at(bytes, 16)? == first.0
+        && array_at(bytes, 48)? == previous;
+    is_it.then_some(len)
 }
 
 /// The length that a frame's first 12 bytes claim, if they can be a frame's.

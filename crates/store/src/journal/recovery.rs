@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::frame::{self, Digest, END_MARK, FRAME_BYTES_MAX, Kind};
+use super::frame::{self, Digest, END_MARK, FRAME_BYTES_MAX, HEADER_LEN, Kind};
 use super::read::{Read, Step, Walk};
 use super::segment::SECTOR_LEN;
 use super::write::{create_segment, sync_dir};
@@ -162,11 +162,16 @@ fn torn_tail(journal: &Journal, walk: &mut Walk, synced: Lsn, what: &str) -> Res
     let Some(len) = usize::try_from(end - start + 1).ok().filter(|len| *len <= FRAME_BYTES_MAX) else {
         return Err(walk.damaged(format!("{what}, and more than one frame follows")));
     };
-    // A frame is written only once the one before it is durable, and says so: bytes inside an entry that look like a
-    // frame, put there by a client, cannot know that.
-    let torn = walk.position.next;
+    // A frame is written only once the one before it is durable, and says so. Bytes of an entry may look like that, put there
+    // by a client: then the header was durable first, which tells how far the entries reach.
+    let (torn, previous) = (walk.position.next, walk.position.hash);
     let bytes = walk.bytes(start, len)?;
-    let follower = (1..bytes.len()).find(|at| {
+    let header_first = frame::header_first_len(bytes, torn, previous);
+    let behind = match header_first {
+        Some(end) => end..end.saturating_add(1).min(bytes.len()),
+        None => 1..bytes.len(),
+    };
+    let follower = behind.into_iter().find(|at| {
         let candidate = &bytes[*at..];
         let whole = frame::claimed_len(candidate).and_then(|len| candidate.get(..len));
         let parsed = whole.and_then(|whole| frame::parse(whole, &journal.sha256).ok());
@@ -175,21 +180,23 @@ fn torn_tail(journal: &Journal, walk: &mut Walk, synced: Lsn, what: &str) -> Res
     if let Some(at) = follower {
         return Err(walk.damaged(format!("{what}, and a whole frame follows {at} bytes on")));
     }
-    if !lacks_a_piece(bytes, start) {
+    if !lacks_a_piece(bytes, start, header_first) {
         return Err(walk.damaged(format!("{what}, yet no piece of it is missing as after a crash")));
     }
     Ok(Cut { file: walk.path.clone(), offset: start, bytes: len as u64 })
 }
 
-/// Whether bytes up to the last nonzero one can be a frame of which a crash kept only some sectors or a prefix.
+/// Whether bytes up to the last nonzero one can be a frame of which a crash kept only some sectors or a prefix; its length is
+/// known where its header was durable before.
 ///
 /// What is not kept reads as zero, since all behind the tail is zero before a frame is written. So either the end
 /// of the frame is missing, or what lies of it in some sector is all zero.
-fn lacks_a_piece(bytes: &[u8], start: u64) -> bool {
+fn lacks_a_piece(bytes: &[u8], start: u64, header_first: Option<usize>) -> bool {
     let whole_len = frame::claimed_len(bytes).is_some_and(|claimed| bytes.len() >= claimed);
-    let ended = whole_len || bytes.ends_with(&END_MARK);
-    let begin_len = (SECTOR_LEN - start as usize % SECTOR_LEN).min(bytes.len());
-    let (begin, rest) = bytes.split_at(begin_len);
+    let ended = whole_len || header_first.is_none() && bytes.ends_with(&END_MARK);
+    let durable = header_first.map_or(0, |_| HEADER_LEN.min(bytes.len()));
+    let begin_len = SECTOR_LEN - (start as usize + durable) % SECTOR_LEN;
+    let (begin, rest) = bytes[durable..].split_at(begin_len.min(bytes.len() - durable));
     let mut sectors = std::iter::once(begin).chain(rest.chunks(SECTOR_LEN));
     !ended || sectors.any(|sector| sector.iter().all(|byte| *byte == 0))
 }

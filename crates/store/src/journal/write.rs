@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::frame::{self, Builder, Digest, FRAME_BYTES_MIN, Kind};
+use super::frame::{self, Builder, Digest, FRAME_BYTES_MIN, HEADER_LEN, Kind, Sealed};
 use super::{Identity, Journal, JournalError, Lsn, Options, Position, segment};
 use crate::disk::{DiskFile, OpenMode};
 
@@ -25,6 +25,8 @@ pub struct Writer {
     position: Position,
     /// Whether more could not be allocated when it was last tried.
     full: bool,
+    /// Where a segment over its limit tries again to roll, once there was no space for another.
+    roll_from: u64,
 }
 
 impl Writer {
@@ -37,7 +39,8 @@ impl Writer {
     ) -> Result<Self, JournalError> {
         let path = segment::path(&journal, position.segment);
         let allocated = file.len().map_err(JournalError::io("measure", &path))?;
-        let mut writer = Writer { journal, options, identity, file, path, allocated, position, full: false };
+        let mut writer =
+            Writer { journal, options, identity, file, path, allocated, position, full: false, roll_from: 0 };
         writer.make_room(0)?;
         Ok(writer)
     }
@@ -112,12 +115,14 @@ impl Writer {
         time_ms: u64,
     ) -> Result<Position, JournalError> {
         let len = builder.frame_len() as u64;
-        let over = self.position.offset + len > self.options.segment_bytes_max;
+        let over = self.position.offset + len > self.options.segment_bytes_max.max(self.roll_from);
         // A segment without entries would bear its successor's name.
         if over && kind == Kind::Entries && !self.full && self.position.next > self.position.segment {
             match self.roll(len, time_ms) {
-                // There is room in this one: it grows over its limit.
-                Err(JournalError::Full { .. }) => {}
+                // There is room in this one: it grows over its limit. A try fills the disk for a moment, so not each time.
+                Err(JournalError::Full { .. }) => {
+                    self.roll_from = self.position.offset + self.options.preallocate_bytes;
+                }
                 rolled => rolled?,
             }
         }
@@ -130,14 +135,22 @@ impl Writer {
             previous: self.position.hash,
         };
         let count = builder.count();
-        let (bytes, hash) = builder.seal(&header, &self.journal.sha256);
-        self.file.write_at(self.position.offset, bytes).map_err(JournalError::io("write", &self.path))?;
-        self.file.sync().map_err(JournalError::io("sync", &self.path))?;
+        let Sealed { bytes, hash, header_first } = builder.seal(&header, &self.journal.sha256);
+        if header_first {
+            self.write(&bytes[..HEADER_LEN])?;
+        }
+        self.write(bytes)?;
         self.position.offset += len;
         self.position.next = self.position.next.plus(count.into());
         self.position.hash = hash;
         self.allocated = self.allocated.max(self.position.offset);
         Ok(self.position)
+    }
+
+    /// Writes at the tail, durably.
+    fn write(&self, bytes: &[u8]) -> Result<(), JournalError> {
+        self.file.write_at(self.position.offset, bytes).map_err(JournalError::io("write", &self.path))?;
+        self.file.sync().map_err(JournalError::io("sync", &self.path))
     }
 
     /// Writes a frame without entries, where there is room for one.
@@ -181,7 +194,8 @@ impl Writer {
     fn make_room(&mut self, len: u64) -> Result<(), JournalError> {
         let needed = self.position.offset + len + self.options.reserve_bytes;
         if needed > self.allocated {
-            self.allocated = allocate(&*self.file, &self.path, needed, self.options.preallocate_bytes)?;
+            self.allocated =
+                allocate(&*self.file, &self.path, (self.allocated, needed), self.options.preallocate_bytes)?;
         }
         Ok(())
     }
@@ -191,7 +205,8 @@ impl Writer {
         let new =
             create_segment(&self.journal, self.identity, self.position.next, self.position.hash, time_ms)?;
         let needed = new.position.offset + len + self.options.reserve_bytes;
-        let allocated = match allocate(&*new.file, &new.path, needed, self.options.preallocate_bytes) {
+        let lengths = (new.position.offset, needed);
+        let allocated = match allocate(&*new.file, &new.path, lengths, self.options.preallocate_bytes) {
             Ok(allocated) => allocated,
             Err(error) => {
                 self.journal.disk.remove(&new.path).map_err(JournalError::io("remove", &new.path))?;
@@ -202,6 +217,7 @@ impl Writer {
         new.file.sync().map_err(JournalError::io("sync", &new.path))?;
         self.trim()?;
         (self.file, self.path, self.position, self.allocated) = (new.file, new.path, new.position, allocated);
+        self.roll_from = 0;
         Ok(())
     }
 }
@@ -245,16 +261,21 @@ pub(super) fn sync_dir(journal: &Journal) -> Result<(), JournalError> {
     journal.disk.sync_dir(&journal.dir).map_err(JournalError::io("sync", &journal.dir))
 }
 
-/// Extends the file to `needed` bytes, and by `ahead` more where there is space; returns the new length.
-fn allocate(file: &dyn DiskFile, path: &Path, needed: u64, ahead: u64) -> Result<u64, JournalError> {
-    for len in [needed + ahead, needed] {
-        match file.preallocate(len) {
-            Ok(()) => return Ok(len),
+/// Extends a file of `len` bytes to `needed`, and by `ahead` more where there is space; returns the new length.
+fn allocate(
+    file: &dyn DiskFile,
+    path: &Path,
+    (len, needed): (u64, u64),
+    ahead: u64,
+) -> Result<u64, JournalError> {
+    for wanted in [needed + ahead, needed] {
+        match file.preallocate(wanted) {
+            Ok(()) => return Ok(wanted),
             Err(error) if is_full(&error) => {}
             Err(error) => return Err(JournalError::io("allocate space for", path)(error)),
         }
     }
-    Err(JournalError::Full { path: path.to_owned(), bytes: needed })
+    Err(JournalError::Full { path: path.to_owned(), bytes: needed.saturating_sub(len) })
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -43,9 +43,10 @@ fn commit(running: &Running, random: &mut Random, known: &mut Known) -> Result<(
             requests.push(Request::Refuse);
             continue;
         }
-        let mut bytes = match random.below(3) {
+        let mut bytes = match random.below(4) {
             0 => random.bytes(20),
             1 => vec![0; 700],
+            2 => forged_frames(number),
             _ => random.bytes(900),
         };
         bytes.extend_from_slice(&random.next_u64().to_le_bytes());
@@ -60,6 +61,23 @@ fn commit(running: &Running, random: &mut Random, known: &mut Known) -> Result<(
         }
     }
     Ok(())
+}
+
+/// What a client may put into an entry: whole frames that claim to have been written behind it, as near as can be guessed.
+fn forged_frames(number: u64) -> Vec<u8> {
+    let forged = |first: u64| {
+        let mut frame = Vec::new();
+        frame.extend_from_slice(b"KRVFRAME");
+        frame.extend_from_slice(&116_u32.to_le_bytes());
+        frame.extend_from_slice(&1_u32.to_le_bytes());
+        frame.extend_from_slice(&first.to_le_bytes());
+        frame.extend_from_slice(&[0; 8]);
+        frame.extend_from_slice(&(first - 1).to_le_bytes());
+        frame.extend_from_slice(&[0; 40]);
+        let hash = sha256()(&[&frame]);
+        [&frame[..], &hash, b"KRVE"].concat()
+    };
+    [number + 1, number + 2, number + 3, 1 << 63].map(forged).concat().repeat(3)
 }
 
 /// Opens what the crash left, crashing again in that some times, and compares it with what is known.
