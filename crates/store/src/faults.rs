@@ -26,6 +26,13 @@ pub(crate) enum Fault {
     ForgetLost,
     /// A destroy draws the slots behind the last one that it destroys anew, as if none of them were in use.
     DropUnused,
+    /// The slot of a leaf is filled when it is taken, in the node that is in force then, instead of at the node's birth.
+    #[cfg(test)]
+    LazyLeaf,
+    /// The epoch key before is kept, sealed under the new one.
+    SealOldUnderNew,
+    /// Leaves are given out from nodes that are not on record: as lost as an entry that the power overtakes.
+    GiveUnsynced,
     /// A leaf node is let go of without looking whether anything is sealed under its leaves. What proves a new epoch finds it.
     DropLive,
     /// A node that is made anew keeps its node key.
@@ -38,6 +45,11 @@ pub(crate) enum Fault {
     RenameCell,
     /// A restore leaves later switches in force than the epoch that its cell has chosen.
     KeepLaterSwitch,
+    /// A restore takes an epoch key from a cell without looking whether it reaches what is to come back. Opening the tree
+    /// finds it.
+    TrustCell,
+    /// A start does not compare the journal with anchors.
+    SkipAnchor,
     /// A restore takes leaves from where the tree stood before its first key.
     ReuseLeaves,
     /// Point-in-time recovery takes revocations back.

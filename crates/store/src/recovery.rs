@@ -128,7 +128,9 @@ pub(crate) struct Recovered {
 /// INVARIANT: store.json comes last: a folder without one is no store yet, and may be made anew. The journal comes
 /// first: it refuses where there are entries, before the root key of these entries is overwritten.
 pub(crate) fn create(options: &StoreOptions, unlocks: &[Unlock]) -> Result<(), StoreError> {
-    let StoreOptions { dir, disk, crypto, .. } = options;
+    let StoreOptions { dir, disk, crypto, cell, .. } = options;
+    // Before there is anything: a store that does not open would be in the way of the next try.
+    FileCell::outside(disk.clone(), crypto.clone(), cell.clone(), dir).map_err(StoreError::KeyTree)?;
     disk.create_dir(dir).map_err(StoreError::io("create", dir))?;
     disk.sync_dir(parent(dir)).map_err(StoreError::io("sync", parent(dir)))?;
     let _lock = disk.lock(&dir.join("lock"))?;

@@ -28,7 +28,7 @@ impl Cell {
     }
 }
 
-/// List every place that holds, or held, an epoch key.
+/// List every place that holds, or held, an epoch key, with what is destroyed and waits for it, and why.
 #[derive(Args)]
 pub(crate) struct List {}
 
@@ -38,10 +38,14 @@ impl List {
         if session.format == Format::Json {
             return output::json(&places);
         }
-        let fields = ["name", "kind", "cell", "generation", "confirmed", "lost", "attested"];
+        let fields = ["name", "kind", "cell", "generation", "confirmed", "lost", "attested", "pending"];
+        let columns = [&fields[..], &["trouble"]].concat();
+        let row = |place: &Value| {
+            let trouble = place.get("trouble").map(|met| text(met, "what"));
+            fields.iter().map(|field| text(place, field)).chain(trouble).collect::<Vec<_>>()
+        };
         let places = places.get("places").and_then(Value::as_array).into_iter().flatten();
-        let rows: Vec<_> = places.map(|place| fields.map(|field| text(place, field)).to_vec()).collect();
-        output::table(&fields, &rows)
+        output::table(&columns, &places.map(row).collect::<Vec<_>>())
     }
 }
 

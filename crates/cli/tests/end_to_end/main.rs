@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bench;
+mod cells;
 mod clients;
 mod crash;
 mod disk;

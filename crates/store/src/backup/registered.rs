@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     destroy::{NewPlace, Places, places_on_record},
+    faults::{Fault, breaks},
     index::Index,
     journal::Lsn,
     options::StoreError,
@@ -72,6 +73,7 @@ pub(crate) fn check_rollback(
         match anchor.fits(ours, source.last(), |lsn| source.hash_at(lsn)) {
             Ok(()) if domain.is_none() || domain != here => check = RollbackCheck::Passed,
             Ok(()) => {}
+            Err(_) if breaks(Fault::SkipAnchor) => {}
             Err(what) if accepted => {
                 tracing::warn!(target = place.name, what, "a roll-back of the data folder is accepted");
                 return Ok(RollbackCheck::Accepted);

@@ -24,6 +24,7 @@ use super::{
     retry::Trouble,
 };
 use crate::{
+    failure::unavailable,
     faults::{Fault, breaks},
     scribe::Note,
     sealing::{
@@ -186,14 +187,19 @@ impl Eraser {
             needs_target |= place.kind == PlaceKind::Target;
             if self.places.is_here(&place) {
                 here = Some(place);
-            } else if place.confirmed == in_force
-                && let Some(replica) = self.places.replica(&place.name)
-            {
-                let shipped = replica.ship(self.durable());
-                let takes = shipped.and_then(|()| self.forget_others(&place, in_force));
-                if self.unless_trouble(troubles, &place, takes).is_some() {
-                    targets.push((place, replica));
-                }
+                continue;
+            }
+            let Some(replica) = self.places.replica(&place.name).filter(|_| place.confirmed == in_force)
+            else {
+                // It was logged when it was to be settled.
+                let behind = "it does not hold the epoch key in force yet, and gets no new one before";
+                troubles.push(self.trouble(&place.name, &unavailable(behind)));
+                continue;
+            };
+            let shipped = replica.ship(self.durable());
+            let takes = shipped.and_then(|()| self.forget_others(&place, in_force));
+            if self.unless_trouble(troubles, &place, takes).is_some() {
+                targets.push((place, replica));
             }
         }
         let here = here.ok_or_else(|| Error::internal("this machine is no place on record"))?;

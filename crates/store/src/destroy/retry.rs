@@ -31,6 +31,8 @@ struct State {
     wait_ms: i64,
     /// Somebody waits for it.
     asked: bool,
+    /// When the eraser was last woken for somebody who waits.
+    hastened: Option<Time>,
     settling: Vec<Trouble>,
     changing: Vec<Trouble>,
 }
@@ -41,6 +43,8 @@ impl Retry {
     const WAIT_MS_MAX: i64 = 3_600_000;
     /// The longest where somebody waits for it.
     const ASKED_WAIT_MS_MAX: i64 = 60_000;
+    /// Who comes to wait within this time of another is served by the same pass.
+    const HASTEN_MS_MIN: i64 = 5000;
 
     fn is_due(&self, now: Time) -> bool {
         let state = self.0.lock();
@@ -74,16 +78,26 @@ impl Eraser {
         *self.retry.0.lock() = State::default();
     }
 
-    /// Somebody waits for what is destroyed: where a place holds it up, that is tried again soon.
-    pub(crate) fn hasten(&self) {
-        let is_held_up = {
+    /// Somebody waits for what is destroyed: where a place holds it up, that is tried again soon. False where it is tried
+    /// for somebody else already, or nothing holds it up.
+    pub(crate) fn hasten(&self) -> bool {
+        let now = self.scribe.clock.now();
+        let wakes = {
             let mut state = self.retry.0.lock();
             state.asked = true;
-            !state.changing.is_empty() || !state.settling.is_empty()
+            let is_held_up = !state.changing.is_empty() || !state.settling.is_empty();
+            let since = state.hastened.map(|last| now.0.saturating_sub(last.0));
+            // A clock that was put back keeps nobody waiting.
+            let wakes = is_held_up && since.is_none_or(|ms| !(0..Retry::HASTEN_MS_MIN).contains(&ms));
+            if wakes {
+                state.hastened = Some(now);
+            }
+            wakes
         };
-        if is_held_up {
+        if wakes {
             self.wake();
         }
+        wakes
     }
 
     /// What came of a step at a place; where it failed, that is logged and among the troubles.
@@ -113,7 +127,7 @@ impl Eraser {
         self.retry.0.lock().changing = troubles;
     }
 
-    fn trouble(&self, place: &str, error: &Error) -> Trouble {
+    pub(super) fn trouble(&self, place: &str, error: &Error) -> Trouble {
         let (place, at) = (place.to_owned(), self.scribe.clock.now());
         Trouble { place, at, what: error.public().to_owned() }
     }
@@ -122,9 +136,10 @@ impl Eraser {
     pub(crate) fn troubles(&self) -> Vec<Trouble> {
         let mut troubles = {
             let state = self.retry.0.lock();
-            [&*state.changing, &*state.settling].concat()
+            // What keeps a place from being settled is also why it has no part in an epoch change: it is told first.
+            [&*state.settling, &*state.changing].concat()
         };
-        troubles.sort_by(|one, other| (&one.place, other.at).cmp(&(&other.place, one.at)));
+        troubles.sort_by(|one, other| one.place.cmp(&other.place));
         troubles.dedup_by(|later, first| later.place == first.place);
         troubles
     }

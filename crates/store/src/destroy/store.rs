@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use keyreeve_core::{
     Result,
-    model::{Attestation, ErasureId, Place, StoredCertificate},
+    model::{Attestation, Erasure, ErasureId, Place, StoredCertificate},
     ports::{crypto::ParsedKey, store::Store as _},
     record::{Record, RecordKey},
 };
@@ -85,6 +85,21 @@ impl Store {
         Ok(place)
     }
 
+    /// Erasures that are not complete, oldest first, at most `limit`. Where and how far each is pending says
+    /// [`Place::is_clear_of_older_than`] of the generation that it switched with.
+    ///
+    /// # Errors
+    /// `Internal` for a damaged index.
+    pub fn pending_erasures(&self, limit: usize) -> Result<Vec<Arc<Erasure>>> {
+        let mut erasures = Vec::new();
+        self.eraser.each_erasure(|erasure| {
+            let has_room = erasures.len() < limit;
+            erasures.extend(has_room.then_some(erasure));
+            Ok(has_room)
+        })?;
+        Ok(erasures)
+    }
+
     /// What keeps places from their part in destructions, as it was met last since the start: one for each place, by name.
     pub fn troubles(&self) -> Vec<Trouble> {
         self.eraser.troubles()
@@ -93,6 +108,7 @@ impl Store {
     /// Somebody waits for a destruction: where places have held it up, they are tried again now, and with new nodes of the
     /// tree once a minute has passed since the last time.
     pub fn hasten_destruction(&self) {
-        self.eraser.hasten();
+        // One pass serves all who wait.
+        let _ = self.eraser.hasten();
     }
 }

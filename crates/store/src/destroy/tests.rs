@@ -32,7 +32,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{NewPlace, Replica, free_share};
+use super::{NewPlace, Replica, certificate::grade, free_share};
 use crate::{
     EngineChoice, Store, StoreOptions, Unlock,
     backup::Acknowledge,
@@ -342,7 +342,7 @@ impl Replica for Depot {
         });
         let given = each.map(|node| {
             let mut node = SealedNode::clone(node);
-            node.bytes[200] ^= u8::from(lies);
+            node.bytes.iter_mut().skip(200).take(1).for_each(|byte| *byte ^= u8::from(lies));
             Arc::new(node)
         });
         Ok(given.collect())
@@ -635,6 +635,45 @@ fn a_target_that_takes_nothing_costs_no_nodes_at_any_try() {
     target.cell.dies.store(false, Ordering::Relaxed);
     assert!(!bench.store.keep().unwrap() && bench.certificate(id).is_some());
     assert_eq!(bench.troubles(), []);
+}
+
+#[test]
+fn a_target_that_has_no_part_in_an_epoch_change_is_named_as_what_holds_it_up() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    bench.store.eraser.places.detach("file:///target-0");
+    bench.destroy(&[2]);
+    assert!(bench.store.keep().unwrap());
+    let unreachable = "the place file:///target-0 cannot be reached now".to_owned();
+    assert_eq!(bench.troubles(), [("file:///target-0".to_owned(), unreachable)]);
+    bench.store.eraser.places.attach(bench.targets[0].clone());
+    assert!(!bench.store.keep().unwrap() && bench.troubles().is_empty());
+    // One that never got the key: what kept it from that is told.
+    let mut bench = Bench::with(0, |_| ());
+    bench.keep_key(2);
+    bench.add_target("file:///new");
+    bench.targets[0].cell.refuses_put.store(true, Ordering::Relaxed);
+    bench.destroy(&[2]);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(bench.troubles(), [("file:///new".to_owned(), "the cell is read-only".to_owned())]);
+}
+
+#[test]
+fn one_wake_serves_all_who_wait() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    let woken = || (0..1000).filter(|_| bench.store.eraser.hasten()).count();
+    bench.destroy(&[2]);
+    assert_eq!(woken(), 0, "nothing holds it up");
+    bench.targets[0].go(false);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(woken(), 1);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!(woken(), 0);
+    bench.wait(5);
+    assert_eq!(woken(), 1);
+    bench.wait(-9);
+    assert_eq!(woken(), 1, "a clock that is put back");
 }
 
 #[test]
@@ -1150,23 +1189,45 @@ fn places_of_an_older_store_that_have_the_same_share_are_brought_apart() {
     }
 }
 
+/// One of two shares, in a domain of its own.
+fn a_place(share: u8) -> Place {
+    Place {
+        name: format!("place {share}"),
+        kind: PlaceKind::Target,
+        has_cell: true,
+        share,
+        threshold: 2,
+        confirmed: 1,
+        confirmed_at: None,
+        lost: None,
+        attested: None,
+        domain: Some(format!("device {share}")),
+        put: 0,
+    }
+}
+
+#[test]
+fn a_grade_is_what_the_weakest_place_allows() {
+    let apart = [a_place(1), a_place(2), a_place(3)];
+    let of = |places: &[Place], generation| grade(&places.iter().collect::<Vec<_>>(), generation);
+    assert_eq!(of(&apart, 1), "threshold");
+    assert_eq!(of(&apart, 2), "logical", "none was read back since");
+    assert_eq!(of(&[], 1), "logical");
+    let weaker: [fn(&mut Place); 3] = [
+        |place| place.threshold = 1,
+        |place| place.domain = None,
+        |place| place.domain = Some("device 1".into()),
+    ];
+    for weaken in weaker {
+        let mut places = apart.clone();
+        weaken(&mut places[2]);
+        assert_eq!(of(&places, 1), "copyable");
+    }
+}
+
 #[test]
 fn a_share_is_given_out_again_only_where_none_is_left_and_first_that_of_who_was_lost_first() {
-    let place = |share: u8, lost: Option<i64>| {
-        Arc::new(Place {
-            name: format!("place {share}"),
-            kind: PlaceKind::Target,
-            has_cell: true,
-            share,
-            threshold: 2,
-            confirmed: 1,
-            confirmed_at: None,
-            lost: lost.map(Time),
-            attested: None,
-            domain: None,
-            put: 0,
-        })
-    };
+    let place = |share: u8, lost: Option<i64>| Arc::new(Place { lost: lost.map(Time), ..a_place(share) });
     let mut places = vec![place(1, None), place(2, Some(5)), place(4, None)];
     assert_eq!(free_share(&places).unwrap(), 3);
     places.extend((3..=255).map(|share| place(share, Some(100 - i64::from(share)).filter(|_| share > 200))));
@@ -1198,6 +1259,7 @@ fn split_epoch_keys_leave_too_few_shares_in_a_place_that_is_not_cleared() {
     };
     assert_eq!(told("file:///target-2"), "not cleared");
     assert_eq!(told("file:///target-1"), "erased and read back");
+    assert_eq!(certificate["grade"], "threshold");
     // Two of them are one too many.
     bench.targets[1].go(false);
     let id = bench.destroy(&[2]);

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -12,7 +12,7 @@ use std::{
 
 use keyreeve_core::{
     Error, SecretBytes,
-    access::Caller,
+    access::{Action, Caller},
     engine::Engine,
     model::{
         Algorithm, Attestation, AttributeKind, AttributeName, ErasureId, KeyPolicy, KeySpec, ObjectId,
@@ -35,7 +35,7 @@ use keyreeve_core::{
         seal::SealedMaterial,
         store::Store as _,
     },
-    record::{Record, RecordKey},
+    record::{Change, Record, RecordKey, ServerData},
     request::Reference,
 };
 use keyreeve_crypto::SoftwareCrypto;
@@ -46,7 +46,8 @@ use crate::{
     EngineChoice, Store, StoreError, StoreOptions, Unlock,
     backup::{BackupKind, BackupOptions, Retention, targets::Target},
     engines::memory::MemoryEngine,
-    faults::{Fault, Harm, assert_noticed},
+    faults::{Fault, Harm, assert_noticed, while_broken},
+    scribe::Note,
     sealing::{cells::FileCell, tree::verify},
 };
 
@@ -250,6 +251,77 @@ fn leaves_that_are_given_out_again_lose_what_has_them() {
         }
         lost(house.decrypts("kept", &ciphertext))
     });
+}
+
+/// Variant restore_lagging: a cell that is behind is refused, and a better one named. Two checks see to that.
+#[test]
+fn a_cell_that_is_behind_is_refused_also_where_it_is_trusted_at_first() {
+    let site = Site::new();
+    let house = site.house(&["near"]);
+    house.create("before", Template::default());
+    house.keep();
+    let behind = fs::read(site.path("near.cell")).unwrap();
+    drop(house);
+    // Its first start makes anew what no node was made under.
+    let house = site.restored("near", PointInTime::Latest).unwrap();
+    house.create("kept", Template::default());
+    let ciphertext = house.encrypt("kept").unwrap();
+    house.keep();
+    let better = house.options.cell.to_str().unwrap().to_owned();
+    drop(house);
+    fs::write(site.path("near.cell"), behind).unwrap();
+    let third = |cell: Option<&String>| {
+        let options = site.options("third");
+        let from = options.opener().open(site.path("near").to_str().unwrap()).unwrap();
+        let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: cell.cloned() };
+        restore(&options, &unlock(), &plan)?;
+        site.open(options)
+    };
+    let refused = third(None).err().expect("refused").to_string();
+    assert!(refused.contains("no epoch key in the cell opens all live keys"), "{refused}");
+    let refused = while_broken(Fault::TrustCell, || third(None)).err().expect("still refused").to_string();
+    assert!(refused.contains("no top node under the epoch key of generation 1"), "{refused}");
+    assert!(third(Some(&better)).unwrap().decrypts("kept", &ciphertext));
+}
+
+#[test]
+fn a_roll_back_of_the_disk_that_no_anchor_is_asked_about_undoes_what_was_said() {
+    assert_noticed(Fault::SkipAnchor, Harm::Undone, || {
+        let site = Site::new();
+        let house = site.house(&["near"]);
+        let data =
+            ServerData { name: "signer".into(), data: site.signer.public_key().unwrap(), sealed: None };
+        let changes = vec![Change::Put(Record::Server(Arc::new(data)))];
+        let note = Note { detail: "whose anchors count".into(), changes, ..Note::default() };
+        house.store.eraser.scribe.write(Action::Inspect, note).unwrap();
+        house.create("revoked", Template::default());
+        house.keep();
+        let House { options, store, engine } = house;
+        drop((store, engine));
+        copy_folder(&options.dir, &site.path("copy"));
+        let again = || StoreOptions { engine: site.options("none").engine, ..options.clone() };
+        let house = site.open(again()).unwrap();
+        let revocation = Revocation { reason: RevocationReason::KeyCompromise, message: None };
+        let key = Reference::text("revoked");
+        house.engine.execute(&system(), &Revoke { key, revocation, compromise_occurrence: None }).unwrap();
+        house.keep();
+        drop(house);
+        fs::remove_dir_all(&options.dir).unwrap();
+        fs::rename(site.path("copy"), &options.dir).unwrap();
+        let house = site.open(again()).ok()?;
+        house.encrypt("revoked").is_ok().then_some(Harm::Undone)
+    });
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_folder(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     engines::Engine,
+    faults::{Fault, breaks},
     index::{
         Index,
         applier::{Applier, Message},
@@ -119,7 +120,8 @@ impl State {
         for generation in generations.into_iter().rev() {
             let Some((key, threshold)) = epoch_key(self.store, generation, entries) else { continue };
             has_top |= self.index.node(node_id(&*self.crypto, key.expose()))?.is_some();
-            match self.reaches_all(&key) {
+            let reaches = if breaks(Fault::TrustCell) { Ok(()) } else { self.reaches_all(&key) };
+            match reaches {
                 Ok(()) => return Ok(Epoch { generation, key, threshold }),
                 Err(error) => drop(refused.get_or_insert(error)),
             }

@@ -215,6 +215,15 @@ fn a_cell_in_the_data_folder_is_refused_and_a_lost_one_tells_what_to_do() {
         |bench: &Bench| Store::open(&bench.options, &key_file()).err().expect("a refusal").to_string();
     bench.options.cell = "/data/../data/cell".into();
     assert!(error(&bench).contains("choose a place outside"), "{}", error(&bench));
+    // One that is not made yet is not begun either.
+    bench.options.dir = "/new".into();
+    bench.options.cell = "/new/cell".into();
+    let refused = Store::create(&bench.options, key_file()).unwrap_err().to_string();
+    assert!(
+        refused.contains("choose a place outside") && bench.disk.files(Path::new("/new")).is_empty(),
+        "{refused}"
+    );
+    bench.options.dir = "/data".into();
     bench.options.cell = "/elsewhere.cell".into();
     assert!(error(&bench).contains("put the file back where it was"), "{}", error(&bench));
 }

@@ -10,6 +10,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod witnesses;
 
 use std::path::Path;
 
@@ -51,6 +52,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     }
     findings.extend(layout::check_tree(root, &files)?);
     findings.extend(arrows::check(root)?);
+    findings.extend(witnesses::check(root, &files)?);
     let mut findings = exceptions::apply(root, findings)?;
     findings.sort();
     for finding in &findings {

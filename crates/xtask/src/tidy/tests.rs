@@ -223,3 +223,19 @@ fn doc_tests_are_seen() {
     assert!(!has("/// Draws.\n///\n/// ```text\n/// a -> b\n/// ```\npub fn f() {}\n"));
     assert!(!has("//! Nothing.\n"));
 }
+
+#[test]
+fn a_rule_that_is_said_to_be_tested_is() {
+    let tests = ["a_holds", "b_holds"].map(String::from).into();
+    let found = |rows: &str| {
+        let text = format!(
+            "# Rules\n\n| `other` | `gone` |\n\n## Tested\n\n| rule | tests |\n|---|---|\n{rows}\n## Not\n\n| a | `gone` |\n"
+        );
+        let findings = witnesses::check_table("docs/rules.md", "## Tested", &text, &tests);
+        findings.into_iter().map(|finding| (finding.rule, finding.line)).collect::<Vec<_>>()
+    };
+    assert_eq!(found("| a | `a_holds`, `b_holds` |\n| `b` | `b_holds` |\n"), []);
+    assert_eq!(found("| a | `a_holds` |\n| b | `c_holds` |\n"), [("witness", 10)]);
+    assert_eq!(found("| `a_holds` | none |\n"), [("witness", 9)]);
+    assert_eq!(found(""), [("witness", 0)]);
+}

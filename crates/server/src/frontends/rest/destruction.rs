@@ -237,10 +237,12 @@ fn status(status: &ErasureStatus, troubles: &[Trouble]) -> Value {
 
 /// What keeps places from their part in destructions.
 pub(super) fn troubles<'a>(troubles: impl IntoIterator<Item = &'a Trouble>) -> Value {
-    let each = troubles
-        .into_iter()
-        .map(|Trouble { place, at, what }| json!({ "place": place, "at": at.to_string(), "what": what }));
-    each.collect()
+    troubles.into_iter().map(trouble).collect()
+}
+
+/// The same of one place.
+pub(super) fn trouble(Trouble { place, at, what }: &Trouble) -> Value {
+    json!({ "place": place, "at": at.to_string(), "what": what })
 }
 
 /// The certificate as JSON: its signature is over a canonical form, which reformatting does not break.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use keyreeve_core::access::{Action, Caller};
-use keyreeve_core::model::{Attestation, Place, PlaceKind};
+use keyreeve_core::model::{Attestation, Erasure, Place, PlaceKind};
 use keyreeve_core::operations::administer::Administer;
 use keyreeve_store::Store;
 use keyreeve_store::backup::TargetStatus;
@@ -14,23 +14,46 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Api;
 use super::errors::Result;
 use super::request::{Authenticated, Body};
+use super::{Api, destruction};
 
-/// `GET /v1/places`: every place, and of targets how far they are behind.
+/// Erasures that are looked at for what is pending at each place.
+const ERASURES_COUNTED_MAX: usize = 1000;
+/// Erasures that are named for each place.
+const ERASURES_NAMED_MAX: usize = 16;
+
+/// `GET /v1/places`: every place, what is pending there, and of targets how far they are behind.
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>> {
     let store = Arc::clone(api.backups.store());
-    let look = move || Ok(((store.places()?, store.targets()), "places".to_owned()));
-    let (places, targets) = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;
-    let places: Vec<_> = places
-        .iter()
-        .map(|place| shown(place, targets.iter().find(|target| target.address == place.name)))
-        .collect();
-    Ok(Json(json!({ "places": places })))
+    let look = move || {
+        let erasures = store.pending_erasures(ERASURES_COUNTED_MAX)?;
+        Ok(((store.places()?, erasures, store.targets(), store.troubles()), "places".to_owned()))
+    };
+    let (places, erasures, targets, troubles) =
+        api.execute(&caller, Administer::new(Action::Inspect, look)).await?;
+    let told = places.iter().map(|place| {
+        let mut told = shown(place, targets.iter().find(|target| target.address == place.name));
+        if let Value::Object(fields) = &mut told {
+            fields.extend(pending(place, &erasures));
+            let met = troubles.iter().find(|trouble| trouble.place == place.name);
+            fields.insert("trouble".into(), met.map(destruction::trouble).into());
+        }
+        told
+    });
+    Ok(Json(json!({ "places": told.collect::<Vec<_>>() })))
+}
+
+/// What waits for a place.
+fn pending(place: &Place, erasures: &[Arc<Erasure>]) -> [(String, Value); 2] {
+    // Before the switch, every epoch key that there is reaches it.
+    let waits = |erasure: &&Arc<Erasure>| !place.is_clear_of_older_than(erasure.switched.unwrap_or(u64::MAX));
+    let named = erasures.iter().filter(waits).take(ERASURES_NAMED_MAX).map(|erasure| &*erasure.scope);
+    let count = erasures.iter().filter(waits).count();
+    [("pending".into(), named.collect::<Vec<_>>().into()), ("pending_count".into(), count.into())]
 }
 
 /// `GET /v1/doctor`: what the present set-up survives, and what a destruction would prove.

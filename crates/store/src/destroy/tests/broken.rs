@@ -99,6 +99,27 @@ fn a_target_that_is_not_waited_for_brings_the_destroyed_back() {
     });
 }
 
+/// Variant ignore_offline_if_younger: what it never had is no reason not to wait for it, since the slots of its nodes were
+/// filled before.
+#[test]
+fn a_target_that_is_not_waited_for_brings_back_what_is_younger_than_all_that_it_has() {
+    assert_noticed(Fault::IgnoreOffline, Harm::Back, || {
+        let bench = Bench::new(2);
+        bench.targets[1].go(false);
+        let younger = bench.keep_key(2);
+        let had = bench.targets[1].entries.lock().clone();
+        let is_younger = |entry: &Entry| !entry.draft.changes.iter().any(|change| is_material(change, 2));
+        assert!(had.iter().all(is_younger));
+        let id = bench.destroy(&[2]);
+        bench.store.keep().unwrap();
+        back(&bench, id, &held(&bench.cells()), &younger)
+    });
+}
+
+fn is_material(change: &Change, id: u128) -> bool {
+    matches!(change, Change::Put(Record::Material(sealed)) if sealed.object.0 == Uuid::from_u128(id))
+}
+
 #[test]
 fn a_lost_machine_that_is_forgotten_brings_the_destroyed_back() {
     assert_noticed(Fault::ForgetLost, Harm::Back, || {
@@ -132,6 +153,64 @@ fn a_create_that_races_with_a_destroy_needs_the_unused_slots() {
         bench.store.keep().unwrap();
         lost(bench.store.sealer().open(&binding(3), &racing).is_ok())
     });
+}
+
+#[test]
+fn a_leaf_that_is_filled_when_it_is_taken_is_lost_where_an_epoch_change_runs_meanwhile() {
+    assert_noticed(Fault::LazyLeaf, Harm::Lost, || {
+        let bench = Bench::new(1);
+        bench.keep_key(2);
+        let racing = Arc::new(Mutex::new(None));
+        let (store, sealed) = (bench.store.clone(), racing.clone());
+        let creates: Happening = Box::new(move || {
+            let secret = SecretBytes::new(vec![3; 32]);
+            *sealed.lock() = Some(store.sealer().seal(&binding(3), &secret).unwrap());
+        });
+        *bench.targets[0].cell.meanwhile.lock() = Some(creates);
+        bench.destroy(&[2]);
+        bench.store.keep().unwrap();
+        let racing = racing.lock().take().expect("sealed between the new nodes and the switch");
+        lost(bench.store.sealer().open(&binding(3), &racing).is_ok())
+    });
+}
+
+#[test]
+fn a_leaf_from_a_node_that_is_not_on_record_is_lost_with_the_power() {
+    assert_noticed(Fault::GiveUnsynced, Harm::Lost, || {
+        let mut bench = Bench::new(0);
+        // A realm gets leaf nodes of its own past 64 keys.
+        let keys: Vec<_> = (2..70).map(|id| (id, bench.keep_key(id))).collect();
+        bench.reopen();
+        let sealer = bench.store.sealer();
+        lost(keys.iter().all(|(id, sealed)| sealer.open(&binding(*id), sealed).is_ok()))
+    });
+}
+
+#[test]
+fn an_old_epoch_key_under_the_new_one_brings_the_destroyed_back() {
+    assert_noticed(Fault::SealOldUnderNew, Harm::Back, || {
+        let bench = Bench::new(1);
+        let gone = bench.keep_key(2);
+        let id = bench.destroy(&[2]);
+        bench.store.keep().unwrap();
+        let mut held = held(&bench.cells());
+        let entries = bench.store.journal(Lsn(0), usize::MAX).unwrap();
+        let found: Vec<CellEntry> = held.iter().flat_map(|new| sealed_under(new, &entries)).collect();
+        held.extend(found);
+        back(&bench, id, &held, &gone)
+    });
+}
+
+/// What opens under an epoch key itself, taken for another one.
+fn sealed_under(new: &CellEntry, entries: &[Entry]) -> Vec<CellEntry> {
+    let CellEntry { store, timeline, generation, threshold, share, .. } = *new;
+    let changes = entries.iter().flat_map(|entry| &entry.draft.changes);
+    let nodes = changes.filter_map(|change| match change {
+        Change::Put(Record::Node(node)) => Some(node),
+        _ => None,
+    });
+    let opened = nodes.flat_map(|node| crypto().aead_open(new.key.expose(), &[0; 12], &[], &node.bytes));
+    opened.map(|key| CellEntry { store, timeline, generation, threshold, share, key }).collect()
 }
 
 #[test]

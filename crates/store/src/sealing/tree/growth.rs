@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     failure::unavailable,
+    faults::{Fault, breaks},
     scribe::{Ledger, Note},
     sealing::random_key,
 };
@@ -154,7 +155,7 @@ impl Growth {
         (token, state.head.as_ref().map_or(0, |head| head.leaf_nodes_next))
     }
 
-    fn ledger(&self) -> Result<&dyn Ledger> {
+    pub(super) fn ledger(&self) -> Result<&dyn Ledger> {
         self.ledger.get().map(|ledger| &**ledger).ok_or_else(|| unavailable("the store is starting"))
     }
 
@@ -334,7 +335,10 @@ impl KeyTree {
         changes.push(Change::Put(Record::Tree(Arc::new(head.clone()))));
         let detail = format!("leaf nodes {} to {}", numbers.start, numbers.end - 1);
         let note = Note { detail, changes, ..Note::default() };
-        let lsn = self.growth.ledger()?.write(Action::GrowTree, note)?;
+        let lsn = match breaks(Fault::GiveUnsynced) && state.head.is_some() {
+            true => Lsn(0),
+            false => self.growth.ledger()?.write(Action::GrowTree, note)?,
+        };
         state.head = Some(head);
         self.put_in_force(first, nodes);
         self.growth.made.lock().extend(numbers.clone());

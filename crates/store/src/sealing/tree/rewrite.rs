@@ -102,6 +102,10 @@ impl KeyTree {
         };
         let (top, _) = self.children(&mut run, Address::TOP, &epoch.top, &destroyed)?;
         let epoch_key = random_key(&*self.crypto)?;
+        if breaks(Fault::SealOldUnderNew) {
+            let bytes = self.crypto.aead_seal(epoch_key.expose(), &[0; 12], &[], epoch.key.expose())?;
+            run.made.push(SealedNode { id: NodeId([plan.generation as u8; 16]), bytes });
+        }
         run.made.push(top.seal(
             &*self.crypto,
             self.place,

@@ -20,6 +20,35 @@ use crate::{
 const STORE: Uuid = Uuid::from_u128(1);
 const REALM: RealmId = RealmId(Uuid::from_u128(2));
 
+impl KeyTree {
+    /// With `LazyLeaf`: makes the leaf's key now, and its node anew under the key that it has.
+    pub(super) fn fill_where_late(&self, index: u64) -> Result<()> {
+        if !breaks(Fault::LazyLeaf) {
+            return Ok(());
+        }
+        let sealed = {
+            let epoch = self.epoch.read();
+            let epoch = epoch.as_ref().unwrap();
+            let (mut address, mut node) = (Address::TOP, epoch.top.clone());
+            let mut key = SecretBytes::copy_from(epoch.key.expose());
+            while address.level > 0 {
+                let slot = address.slot(index);
+                key = SecretBytes::copy_from(node.child(slot).unwrap());
+                address = address.child(slot);
+                node = self.node(epoch, address, key.expose())?;
+            }
+            let mut filled = node.copy();
+            filled.refill(&*self.crypto, address.slot(index))?;
+            let sealed = filled.seal(&*self.crypto, self.place, address, epoch.generation, key.expose())?;
+            self.remember(epoch, address, Arc::new(filled));
+            sealed
+        };
+        let changes = vec![Change::Put(Record::Node(Arc::new(sealed)))];
+        let note = Note { detail: "a leaf is filled".into(), changes, ..Note::default() };
+        self.growth.ledger()?.write(Action::GrowTree, note).map(drop)
+    }
+}
+
 /// Records in memory.
 #[derive(Default)]
 struct Shelf {

@@ -80,7 +80,7 @@ const ANSWERS: &[(&str, &str)] = &[
     (
         "Place",
         "name string, kind string, cell boolean, generation integer|null, confirmed time|null, lost time|null, \
-         attested object|null, archive? Archive",
+         attested object|null, pending? [string], pending_count? integer, trouble? Trouble|null, archive? Archive",
     ),
     (
         "Archive",
