@@ -20,6 +20,7 @@ type Check = (&'static str, fn(&dyn Crypto) -> Result<bool>);
 const CHECKS: &[Check] = &[
     ("hashes", hashes),
     ("HMAC", hmac),
+    ("sealing", sealing),
     ("AES", aes),
     ("AES-GCM-SIV", aes_gcm_siv),
     ("AES-SIV", aes_siv),
@@ -51,7 +52,7 @@ pub(crate) fn run(crypto: &dyn Crypto) -> Result<()> {
     Ok(())
 }
 
-/// FIPS 180-4 example "abc"; RFC 5869 appendix A.1, first 32 bytes.
+/// FIPS 180-4 and FIPS 202, "abc", the first 16 bytes of what is longer; RFC 5869 appendix A.1, first 32 bytes.
 fn hashes(crypto: &dyn Crypto) -> Result<bool> {
     let sha256 = *b"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23\
                     \xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad";
@@ -60,6 +61,16 @@ fn hashes(crypto: &dyn Crypto) -> Result<bool> {
     let salt: Vec<u8> = (0..13).collect();
     let info: Vec<u8> = (0xf0..0xfa).collect();
     let derived = crypto.hkdf_sha256(&salt, &[0x0b; 22], &[&info]);
+    let longer = [
+        (HashAlgorithm::Sha384, b"\xcb\x00\x75\x3f\x45\xa3\x5e\x8b\xb5\xa0\x3d\x69\x9a\xc6\x50\x07"),
+        (HashAlgorithm::Sha512, b"\xdd\xaf\x35\xa1\x93\x61\x7a\xba\xcc\x41\x73\x49\xae\x20\x41\x31"),
+        (HashAlgorithm::Sha3_256, b"\x3a\x98\x5d\xa7\x4f\xe2\x25\xb2\x04\x5c\x17\x2d\x6b\xd3\x90\xbd"),
+    ];
+    for (hash, known) in longer {
+        if !crypto.hash(hash, &[b"a", b"bc"])?.starts_with(known) {
+            return Ok(false);
+        }
+    }
     Ok(crypto.sha256(&[b"a", b"bc"]) == sha256 && derived.expose() == hkdf)
 }
 
@@ -72,7 +83,16 @@ fn hmac(crypto: &dyn Crypto) -> Result<bool> {
     Ok(mac == expected && crypto.hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"]) == expected)
 }
 
-/// FIPS 197 appendix C.1, and test case 2 of the GCM specification.
+/// AES-256-GCM, under which all lies that is kept: test case 14 of the GCM specification.
+fn sealing(crypto: &dyn Crypto) -> Result<bool> {
+    let known = *b"\xce\xa7\x40\x3d\x4d\x60\x6b\x6e\x07\x4e\xc5\xd3\xba\xf3\x9d\x18\
+                   \xd0\xd1\xc8\xa7\x99\x99\x6b\xf0\x26\x5b\x98\xb5\xd4\x8a\xb9\x19";
+    Ok(crypto.aead_seal(&[0; 32], &[0; 12], &[], &[0; 16])? == known
+        && crypto.aead_open(&[0; 32], &[0; 12], &[], &known)?.expose() == [0; 16]
+        && crypto.aead_open(&[0; 32], &[0; 12], b"other", &known).is_err())
+}
+
+/// FIPS 197 appendix C.1; test case 2 of the GCM specification; SP 800-38A F.2.1 and F.5.1, first block.
 fn aes(crypto: &dyn Crypto) -> Result<bool> {
     let key: Vec<u8> = (0..16).collect();
     let block: Vec<u8> = (0..16).map(|i| i * 0x11).collect();
@@ -80,9 +100,21 @@ fn aes(crypto: &dyn Crypto) -> Result<bool> {
     let encrypted = symmetric(crypto, Algorithm::Aes, &key)?.encrypt(&ecb, None, &[], &block)?;
     let gcm = symmetric(crypto, Algorithm::Aes, &[0; 16])?;
     let sealed = gcm.encrypt(&CryptoParameters::default(), Some(&[0; 12]), &[], &[0; 16])?;
+    let sp800_38a = symmetric(
+        crypto,
+        Algorithm::Aes,
+        b"\x2b\x7e\x15\x16\x28\xae\xd2\xa6\xab\xf7\x15\x88\x09\xcf\x4f\x3c",
+    )?;
+    let text = b"\x6b\xc1\xbe\xe2\x2e\x40\x9f\x96\xe9\x3d\x7e\x11\x73\x93\x17\x2a";
+    let cbc = CryptoParameters { padding: Some(PaddingMethod::None), ..mode(BlockCipherMode::Cbc) };
+    let cbc = sp800_38a.encrypt(&cbc, Some(&(0..16).collect::<Vec<u8>>()), &[], text)?;
+    let counter: Vec<u8> = (0xf0..=0xff).collect();
+    let ctr = sp800_38a.encrypt(&mode(BlockCipherMode::Ctr), Some(&counter), &[], text)?;
     Ok(encrypted.data == *b"\x69\xc4\xe0\xd8\x6a\x7b\x04\x30\xd8\xcd\xb7\x80\x70\xb4\xc5\x5a"
         && sealed.data == *b"\x03\x88\xda\xce\x60\xb6\xa3\x92\xf3\x28\xc2\xb9\x71\xb2\xfe\x78"
-        && sealed.tag.as_deref() == Some(b"\xab\x6e\x47\xd4\x2c\xec\x13\xbd\xf5\x3a\x67\xb2\x12\x57\xbd\xdf"))
+        && sealed.tag.as_deref() == Some(b"\xab\x6e\x47\xd4\x2c\xec\x13\xbd\xf5\x3a\x67\xb2\x12\x57\xbd\xdf")
+        && cbc.data == *b"\x76\x49\xab\xac\x81\x19\xb2\x46\xce\xe9\x8e\x9b\x12\xe9\x19\x7d"
+        && ctr.data == *b"\x87\x4d\x61\x91\xb6\x20\xe3\x26\x1b\xef\x68\x64\x99\x0d\xb6\xce")
 }
 
 /// RFC 8452 appendix C.1: the tag of an empty message.
@@ -160,17 +192,21 @@ fn rsa(crypto: &dyn Crypto) -> Result<bool> {
         && key.decrypt(&defaults, None, &[], &oaep, None)?.expose() == b"abc")
 }
 
-/// An ECDSA signature over "abc" made by OpenSSL; both sides of an agreement.
+/// An ECDSA signature over "abc" made by OpenSSL; what the key agrees on with its own public half, by Python's `cryptography`;
+/// both sides of an agreement.
 fn ec(crypto: &dyn Crypto) -> Result<bool> {
     let key = private(crypto, include_bytes!("selftest/p256.pkcs8"))?;
     let defaults = CryptoParameters::default();
     let known = include_bytes!("selftest/p256.signature");
+    let agreed = b"\xb5\x67\x1c\xfa\xc8\xdf\x21\x7d\xed\x2f\xfd\x39\x34\x21\x93\xbe\
+                   \xb9\x00\x43\x0f\x95\x0c\xeb\xa9\x92\xf4\x92\xef\x2a\x92\xe3\x54";
     let signature = key.sign(&defaults, ToSign::Data(b"abc"))?;
     let spec = KeySpec { algorithm: Algorithm::Ec, length_bits: 256, curve: Some(Curve::P256) };
     let peer = new_private(crypto, &spec)?;
     Ok(key.verify(&defaults, ToSign::Data(b"abc"), known)?
         && !key.verify(&defaults, ToSign::Data(b"abd"), known)?
         && key.verify(&defaults, ToSign::Data(b"abc"), &signature)?
+        && key.agree(&key.public_key()?)?.expose() == agreed
         && key.agree(&peer.public_key()?)?.expose() == peer.agree(&key.public_key()?)?.expose())
 }
 

@@ -357,7 +357,7 @@ fn verify_older_segments(journal: &Journal, last: Lsn, failure: Arc<Failure>) ->
         Ok(()) => {}
         // Nothing is known to be damaged: the next start reads it again.
         Err(error @ JournalError::Io { .. }) => tracing::error!(%error, "older segments cannot be verified"),
-        Err(error) => failure.report(format!("{error}; restore the journal from a backup")),
+        Err(error) => failure.report(format!("{error}; docs/runbooks/damaged-journal.md tells the way out")),
     };
     std::thread::Builder::new().name("verify".into()).spawn(verify).map(drop)
 }

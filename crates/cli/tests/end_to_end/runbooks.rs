@@ -214,6 +214,23 @@ fn a_point_in_time_comes_back() {
 }
 
 #[test]
+fn a_damaged_journal_comes_back_from_the_target() {
+    let scene = Scene::new();
+    scene.run("sh stop");
+    let segment = fs::read_dir(scene.path("data/journal")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let told = scene.run("if $START; then exit 1; fi");
+    assert!(told.contains(segment.file_name().unwrap().to_str().unwrap()), "{told}");
+    assert_eq!(fs::read(&segment).unwrap(), bytes, "nothing was changed");
+    scene.follow("damaged-journal.md");
+    scene.serves();
+    scene.destroys();
+}
+
+#[test]
 fn what_may_be_compromised_is_replaced() {
     let scene = Scene::new();
     scene.run("keyreeve client add billing");

@@ -9,25 +9,53 @@ use keyreeve_core::{
 use super::*;
 use crate::SoftwareCrypto;
 
-/// The software port, with the first byte of every answer altered, and right signatures taken for wrong ones.
-struct Spoiled(SoftwareCrypto);
+/// The software port, with the first byte of answers altered, and right signatures taken for wrong ones.
+struct Spoiled(SoftwareCrypto, Which);
 
-struct SpoiledKey(Arc<dyn ParsedKey>);
+struct SpoiledKey(Arc<dyn ParsedKey>, Which);
 
-fn spoil(mut bytes: Vec<u8>) -> Vec<u8> {
-    if let Some(first) = bytes.first_mut() {
-        *first ^= 1;
+/// Which method answers wrongly; none: all.
+#[derive(Clone, Copy)]
+struct Which(Option<&'static str>);
+
+/// Every method that the self-tests ask.
+const METHODS: &[&str] = &[
+    "hash",
+    "sha256",
+    "hmac_sha256",
+    "hkdf_sha256",
+    "derive",
+    "aead_seal",
+    "aead_open",
+    "encrypt",
+    "decrypt",
+    "open_envelope",
+    "sign",
+    "verify",
+    "mac",
+    "wrap",
+    "unwrap",
+    "agree",
+];
+
+impl Which {
+    fn is(self, method: &str) -> bool {
+        self.0.is_none_or(|only| only == method)
     }
-    bytes
-}
 
-fn spoil_secret(secret: SecretBytes) -> SecretBytes {
-    SecretBytes::new(spoil(secret.expose().to_vec()))
-}
+    fn bytes(self, method: &str, mut bytes: Vec<u8>) -> Vec<u8> {
+        bytes.first_mut().into_iter().for_each(|first| *first ^= u8::from(self.is(method)));
+        bytes
+    }
 
-fn spoil_array(mut bytes: [u8; 32]) -> [u8; 32] {
-    bytes[0] ^= 1;
-    bytes
+    fn secret(self, method: &str, secret: SecretBytes) -> SecretBytes {
+        SecretBytes::new(self.bytes(method, secret.expose().to_vec()))
+    }
+
+    fn array(self, method: &str, mut bytes: [u8; 32]) -> [u8; 32] {
+        bytes[0] ^= u8::from(self.is(method));
+        bytes
+    }
 }
 
 impl Rng for Spoiled {
@@ -47,7 +75,7 @@ impl Crypto for Spoiled {
         spec: Option<&KeySpec>,
         material: &KeyMaterial,
     ) -> Result<Arc<dyn ParsedKey>> {
-        Ok(Arc::new(SpoiledKey(self.0.parse(object_type, spec, material)?)))
+        Ok(Arc::new(SpoiledKey(self.0.parse(object_type, spec, material)?, self.1)))
     }
 
     fn fitting_usage(&self, spec: &KeySpec) -> (UsageMask, UsageMask) {
@@ -59,7 +87,7 @@ impl Crypto for Spoiled {
     }
 
     fn derive(&self, secret: &[u8], kdf: &Kdf, bytes: usize) -> Result<SecretBytes> {
-        self.0.derive(secret, kdf, bytes).map(spoil_secret)
+        self.0.derive(secret, kdf, bytes).map(|it| self.1.secret("derive", it))
     }
 
     fn split(&self, secret: &[u8], split: &Split) -> Result<Vec<SecretBytes>> {
@@ -67,31 +95,31 @@ impl Crypto for Spoiled {
     }
 
     fn join(&self, parts: &[(u32, &[u8])], split: &Split) -> Result<SecretBytes> {
-        self.0.join(parts, split).map(spoil_secret)
+        self.0.join(parts, split).map(|it| self.1.secret("join", it))
     }
 
     fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>> {
-        self.0.hash(hash, parts).map(spoil)
+        self.0.hash(hash, parts).map(|it| self.1.bytes("hash", it))
     }
 
     fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {
-        spoil_array(self.0.sha256(parts))
+        self.1.array("sha256", self.0.sha256(parts))
     }
 
     fn hmac_sha256(&self, key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-        self.0.hmac_sha256(key, parts)
+        self.1.array("hmac_sha256", self.0.hmac_sha256(key, parts))
     }
 
     fn hkdf_sha256(&self, salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> SecretBytes {
-        spoil_secret(self.0.hkdf_sha256(salt, ikm, info))
+        self.1.secret("hkdf_sha256", self.0.hkdf_sha256(salt, ikm, info))
     }
 
     fn aead_seal(&self, key: &[u8], nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
-        self.0.aead_seal(key, nonce, aad, plaintext).map(spoil)
+        self.0.aead_seal(key, nonce, aad, plaintext).map(|it| self.1.bytes("aead_seal", it))
     }
 
     fn aead_open(&self, key: &[u8], nonce: &[u8; 12], aad: &[u8], sealed: &[u8]) -> Result<SecretBytes> {
-        self.0.aead_open(key, nonce, aad, sealed).map(spoil_secret)
+        self.0.aead_open(key, nonce, aad, sealed).map(|it| self.1.secret("aead_open", it))
     }
 
     fn equal(&self, a: &[u8], b: &[u8]) -> bool {
@@ -112,7 +140,11 @@ impl ParsedKey for SpoiledKey {
         plaintext: &[u8],
     ) -> Result<Ciphertext> {
         let sealed = self.0.encrypt(parameters, iv, aad, plaintext)?;
-        Ok(Ciphertext { data: spoil(sealed.data), iv: sealed.iv, tag: sealed.tag.map(spoil) })
+        Ok(Ciphertext {
+            data: self.1.bytes("encrypt", sealed.data),
+            iv: sealed.iv,
+            tag: sealed.tag.map(|it| self.1.bytes("encrypt", it)),
+        })
     }
 
     fn decrypt(
@@ -123,7 +155,7 @@ impl ParsedKey for SpoiledKey {
         ciphertext: &[u8],
         tag: Option<&[u8]>,
     ) -> Result<SecretBytes> {
-        self.0.decrypt(parameters, iv, aad, ciphertext, tag).map(spoil_secret)
+        self.0.decrypt(parameters, iv, aad, ciphertext, tag).map(|it| self.1.secret("decrypt", it))
     }
 
     fn seal_envelope(&self, owner: EnvelopeKey, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
@@ -131,31 +163,31 @@ impl ParsedKey for SpoiledKey {
     }
 
     fn open_envelope(&self, owner: EnvelopeKey, context: &[u8], envelope: &[u8]) -> Result<SecretBytes> {
-        self.0.open_envelope(owner, context, envelope).map(spoil_secret)
+        self.0.open_envelope(owner, context, envelope).map(|it| self.1.secret("open_envelope", it))
     }
 
     fn sign(&self, parameters: &CryptoParameters, input: ToSign<'_>) -> Result<Vec<u8>> {
-        self.0.sign(parameters, input).map(spoil)
+        self.0.sign(parameters, input).map(|it| self.1.bytes("sign", it))
     }
 
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
-        self.0.verify(parameters, input, signature).map(|right| !right)
+        self.0.verify(parameters, input, signature).map(|right| right ^ self.1.is("verify"))
     }
 
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
-        self.0.mac(parameters, data).map(spoil)
+        self.0.mac(parameters, data).map(|it| self.1.bytes("mac", it))
     }
 
     fn wrap(&self, parameters: &CryptoParameters, secret: &SecretBytes) -> Result<Vec<u8>> {
-        self.0.wrap(parameters, secret).map(spoil)
+        self.0.wrap(parameters, secret).map(|it| self.1.bytes("wrap", it))
     }
 
     fn unwrap(&self, parameters: &CryptoParameters, wrapped: &[u8]) -> Result<SecretBytes> {
-        self.0.unwrap(parameters, wrapped).map(spoil_secret)
+        self.0.unwrap(parameters, wrapped).map(|it| self.1.secret("unwrap", it))
     }
 
     fn agree(&self, peer_public: &[u8]) -> Result<SecretBytes> {
-        self.0.agree(peer_public).map(spoil_secret)
+        self.0.agree(peer_public).map(|it| self.1.secret("agree", it))
     }
 
     fn public_key(&self) -> Result<Vec<u8>> {
@@ -165,16 +197,25 @@ impl ParsedKey for SpoiledKey {
 
 #[test]
 fn every_self_test_notices_a_wrong_answer() {
-    let spoiled = Spoiled(SoftwareCrypto::new());
+    let spoiled = Spoiled(SoftwareCrypto::new(), Which(None));
     for (family, check) in CHECKS {
         assert!(!matches!(check(&spoiled), Ok(true)), "{family} takes a wrong answer for the known one");
+    }
+}
+
+#[test]
+fn no_method_may_answer_wrongly_alone() {
+    run(&Spoiled(SoftwareCrypto::new(), Which(Some("none")))).expect("the port as it is");
+    for method in METHODS {
+        let spoiled = Spoiled(SoftwareCrypto::new(), Which(Some(method)));
+        assert!(run(&spoiled).is_err(), "nothing notices that {method} answers wrongly");
     }
 }
 
 /// Nothing is computed where one fails: who starts the server gets the error, and no port.
 #[test]
 fn a_wrong_answer_is_an_error_that_names_the_family() {
-    let refused = run(&Spoiled(SoftwareCrypto::new())).expect_err("a refusal");
+    let refused = run(&Spoiled(SoftwareCrypto::new(), Which(None))).expect_err("a refusal");
     assert_eq!(refused.kind(), ErrorKind::Internal);
     assert!(refused.to_string().contains("self-test: hashes"), "{refused}");
 }
