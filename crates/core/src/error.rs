@@ -13,6 +13,8 @@ pub enum ErrorKind {
     NotFound,
     /// The object existed and was destroyed.
     Destroyed,
+    /// The object is archived: it serves nobody until it is recovered.
+    Archived,
     /// The caller's identity is known and may not do this.
     Denied,
     /// No valid identity was proven.

@@ -137,11 +137,27 @@ pub fn require_process(object: &ManagedObject, now: Time) -> Result<()> {
     Ok(())
 }
 
-/// Refuses every use of an object that is disabled or waits for its destruction, whatever its state.
+/// Refuses what an archived object does not do.
 ///
 /// # Errors
-/// `WrongState` with the date and the way out.
+/// `Archived` with the date and the way out.
+pub fn require_online(object: &ManagedObject) -> Result<()> {
+    match object.dates.archive.filter(|_| !object.state.is_destroyed()) {
+        Some(since) => {
+            let public =
+                format!("object {} is archived since {since}: recover it first (KMIP Recover)", object.id);
+            Err(Error::new(ErrorKind::Archived, public))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses every use of an object that is archived, disabled or waits for its destruction, whatever its state.
+///
+/// # Errors
+/// `Archived`, or `WrongState`, with the date and the way out.
 pub fn require_serving(object: &ManagedObject) -> Result<()> {
+    require_online(object)?;
     if let Some(since) = object.dates.suspended.filter(|_| !object.state.is_destroyed()) {
         return Err(wrong(&format!(
             "it is disabled since {since}; `keyreeve key enable NAME` takes it into use again"

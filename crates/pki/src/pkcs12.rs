@@ -1,15 +1,14 @@
-//! PKCS#12 files (PFX): a client's key, its certificate and the authority's, under a password. Not here: reading
-//! them, which the house never does.
+//! PKCS#12 files (PFX): a key, its certificate and those above it, under a password. Not here: reading them, which the
+//! house never does.
 
 use aws_lc_rs::cipher::{AES_256, DecryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::{digest, hmac, pbkdf2};
-use rustls_pki_types::CertificateDer;
 use std::num::NonZeroU32;
 use yasna::models::ObjectIdentifier;
 use yasna::{DERWriter, DERWriterSeq, Tag, construct_der};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{PkiError, PrivateKey};
+use crate::PkiError;
 
 /// PBKDF2 and MAC rounds: dear for a guesser, and well under what importers refuse.
 const ITERATIONS: u32 = 100_000;
@@ -27,7 +26,8 @@ const HMAC_SHA256: &[u64] = &[1, 2, 840, 113549, 2, 9];
 const AES_256_CBC: &[u64] = &[2, 16, 840, 1, 101, 3, 4, 1, 42];
 const SHA256: &[u64] = &[2, 16, 840, 1, 101, 3, 4, 2, 1];
 
-/// Packs a key, its certificate and its authority's under a password, with a name that importers show.
+/// Packs a key (PKCS#8, DER) and its certificates (DER), its own first and then those above it, under a password, with a
+/// name that importers show. The key is copied into buffers that are wiped.
 ///
 /// PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, MAC with HMAC-SHA-256. The password protects the result.
 ///
@@ -37,18 +37,17 @@ const SHA256: &[u64] = &[2, 16, 840, 1, 101, 3, 4, 2, 1];
 /// # Standard
 /// RFC 7292 section 4 and appendix B, RFC 8018 section 6.2.
 pub fn pkcs12_bundle(
-    key: &PrivateKey,
-    certificate: &CertificateDer<'_>,
-    authority: &CertificateDer<'_>,
+    key: &[u8],
+    certificates: &[&[u8]],
     name: &str,
     password: &str,
 ) -> Result<Vec<u8>, PkiError> {
     if password.is_empty() {
         return Err(PkiError::EmptyPassword);
     }
-    let fingerprint = digest::digest(&digest::SHA256, certificate);
+    let fingerprint = digest::digest(&digest::SHA256, certificates.first().copied().unwrap_or(key));
     let attributes = Attributes { name, key_id: &fingerprint.as_ref()[..20] };
-    let shrouded = Encrypted::seal(key.pkcs8_der(), password)?;
+    let shrouded = Encrypted::seal(key, password)?;
     let key_contents = sequence(|writer| {
         write_bag(writer.next(), SHROUDED_KEY_BAG, Some(&attributes), |writer| {
             writer.write_sequence(|writer| {
@@ -58,8 +57,9 @@ pub fn pkcs12_bundle(
         });
     });
     let certificate_contents = sequence(|writer| {
-        write_certificate(writer.next(), certificate, Some(&attributes));
-        write_certificate(writer.next(), authority, None);
+        for (index, certificate) in certificates.iter().enumerate() {
+            write_certificate(writer.next(), certificate, (index == 0).then_some(&attributes));
+        }
     });
     let certificates = Encrypted::seal(&certificate_contents, password)?;
     let safe = sequence(|writer| {

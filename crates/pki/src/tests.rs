@@ -230,9 +230,8 @@ fn pkcs12_opens_in_openssl_with_its_password_only() {
     let house = house();
     let issued = house.authority.issue_client(&ALICE, validity()).unwrap();
     let password = "pässwörd-🔑";
-    let bundle =
-        pkcs12_bundle(&issued.key, &issued.certificate, house.authority.certificate(), "alice", password)
-            .unwrap();
+    let certificates: [&[u8]; 2] = [&issued.certificate, house.authority.certificate()];
+    let bundle = pkcs12_bundle(issued.key.pkcs8_der(), &certificates, "alice", password).unwrap();
     std::fs::write(house.path("a.p12"), bundle).unwrap();
     house.keep("c.pem", &issued.certificate);
     let text = house.openssl_text(&format!("pkcs12 -in a.p12 -nodes -passin pass:{password}"));
@@ -241,7 +240,7 @@ fn pkcs12_opens_in_openssl_with_its_password_only() {
     let certificates = pem::decode_certificates(text.as_bytes()).unwrap();
     assert_eq!(certificates, [issued.certificate.clone(), house.authority.certificate().clone()]);
     assert!(!house.openssl("pkcs12 -in a.p12 -nodes -passin pass:wrong").status.success());
-    let refused = pkcs12_bundle(&issued.key, &issued.certificate, house.authority.certificate(), "alice", "");
+    let refused = pkcs12_bundle(issued.key.pkcs8_der(), &[], "alice", "");
     assert!(matches!(refused, Err(PkiError::EmptyPassword)));
 }
 

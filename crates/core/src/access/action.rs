@@ -73,6 +73,8 @@ actions! {
     Revoke "revoke" Manage;
     Disable "disable" Manage;
     Enable "enable" Manage;
+    Archive "archive" Manage;
+    Recover "recover" Manage;
     Tag "tag" Manage;
     SetAlias "set-alias" Manage;
     RemoveAlias "remove-alias" Manage;

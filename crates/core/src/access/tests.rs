@@ -50,7 +50,7 @@ fn row(action: Action) -> Row {
         GetUsageAllocation | DataKey | DataKeyWithoutPlaintext | CreateSplitKey | JoinSplitKey => USE,
         GetPublic | GetAttributes | Check | ObtainLease | ReadHistory => READ,
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
-        Disable | Enable | Tag | SetAlias | RemoveAlias => MANAGE,
+        Disable | Enable | Archive | Recover | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant | ImportVersion => SHARE,
         Locate | ListKeys | ListAliases | Hash | Random | Query | Status | WrappingKey => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {

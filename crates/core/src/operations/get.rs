@@ -12,6 +12,9 @@ use crate::{
     secret::SecretBytes,
 };
 
+/// Frames material before it is wrapped. It holds no secret of its own.
+pub type Frame = Box<dyn Fn(&SecretBytes) -> SecretBytes + Send + Sync>;
+
 /// How material is protected on its way out.
 pub enum Protection {
     /// As it is.
@@ -23,7 +26,7 @@ pub enum Protection {
         /// How; `None`: AES key wrap with padding for an AES key, which takes material of any length, OAEP for RSA.
         parameters: Option<CryptoParameters>,
         /// Frames the material before it is wrapped (KMIP wraps an encoded Key Value, say); `None`: the bare bytes.
-        frame: Option<fn(&SecretBytes) -> SecretBytes>,
+        frame: Option<Frame>,
     },
 }
 

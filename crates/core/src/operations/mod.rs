@@ -11,6 +11,7 @@ pub mod activate;
 pub mod administer;
 pub mod aliases;
 pub mod apply_dates;
+pub mod archive;
 pub mod as_of;
 pub mod cancel_destroy;
 pub mod change_key;

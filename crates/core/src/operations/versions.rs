@@ -30,7 +30,12 @@ pub(super) fn change_each(
                 context.put_changed(object)?;
                 changed.push(id);
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WrongState | ErrorKind::Destroyed) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::WrongState | ErrorKind::Destroyed | ErrorKind::Archived
+                ) =>
+            {
                 refusal = Some(error);
             }
             Err(error) => return Err(error),

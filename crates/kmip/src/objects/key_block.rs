@@ -36,6 +36,31 @@ structure! {
     }
 }
 
+impl KeyBlock {
+    /// Encodes this as the TTLV item `KeyBlock`. Holds a secret.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than 4 GiB.
+    pub fn to_ttlv(&self, version: Version) -> Result<SecretBytes, EncodeError> {
+        let mut writer = Writer::new(version);
+        self.write(&mut writer, Tag::KEY_BLOCK);
+        writer.finish()
+    }
+
+    /// Decodes what [`KeyBlock::to_ttlv`] encodes.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no TTLV item `KeyBlock`.
+    pub fn from_ttlv(bytes: &[u8], version: Version, limits: &Limits) -> Result<Self, DecodeError> {
+        let mut node = binary::decode(bytes, limits)?;
+        let read = Self::read(&mut node.value, version).map_err(|error| error.within(node.tag));
+        node.scrub();
+        read
+    }
+}
+
 /// The value of a key. Holds a secret.
 ///
 /// # Standard

@@ -8,11 +8,11 @@ use crate::attributes::Attributes;
 use crate::enums::{
     CertificateRequestType, CertificateType, ObjectType, OpaqueDataType, SecretDataType, SplitKeyMethod,
 };
-use crate::error::{DecodeError, Fault};
+use crate::error::{DecodeError, EncodeError, Fault};
 use crate::schema::{Field, Fields, Version, Wire, structure};
 use crate::secret::SecretBytes;
 use crate::tags::Tag;
-use crate::ttlv::binary::Writer;
+use crate::ttlv::binary::{self, Limits, Writer};
 use crate::values::BigInteger;
 
 structure! {
@@ -152,6 +152,29 @@ structure! {
     Template {
         /// The attributes.
         attributes: Attributes = ATTRIBUTE, V1_0..V2_0;
+    }
+}
+
+impl Template {
+    /// Encodes this as the TTLV item `Template`, of a version of 1.x.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than 4 GiB.
+    pub fn to_ttlv(&self, version: Version) -> Result<SecretBytes, EncodeError> {
+        let mut writer = Writer::new(version);
+        self.write(&mut writer, Tag::TEMPLATE);
+        writer.finish()
+    }
+
+    /// Decodes what [`Template::to_ttlv`] encodes.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no TTLV item `Template`.
+    pub fn from_ttlv(bytes: &[u8], version: Version, limits: &Limits) -> Result<Self, DecodeError> {
+        let mut node = binary::decode(bytes, limits)?;
+        Self::read(&mut node.value, version).map_err(|error| error.within(node.tag))
     }
 }
 

@@ -4,6 +4,8 @@
 pub mod activate;
 pub mod add_attribute;
 pub mod adjust_attribute;
+pub mod archive;
+pub mod cancel;
 pub mod check;
 pub mod create;
 pub mod create_key_pair;
@@ -28,7 +30,11 @@ pub mod mac_verify;
 pub mod modify_attribute;
 pub mod obtain_lease;
 pub mod ping;
+pub mod poll;
+pub mod process;
 pub mod query;
+pub mod query_asynchronous_requests;
+pub mod recover;
 pub mod register;
 pub mod rekey;
 pub mod rekey_key_pair;
@@ -179,6 +185,13 @@ operations! {
     Activate(ActivateRequest, ActivateResponse) in activate;
     Revoke(RevokeRequest, RevokeResponse) in revoke;
     Destroy(DestroyRequest, DestroyResponse) in destroy;
+    Archive(ArchiveRequest, ArchiveResponse) in archive;
+    Recover(RecoverRequest, RecoverResponse) in recover;
+    Cancel(CancelRequest, CancelResponse) in cancel;
+    Poll(PollRequest, PollResponse) in poll;
+    Process(ProcessRequest, ProcessResponse) in process;
+    QueryAsynchronousRequests(QueryAsynchronousRequestsRequest, QueryAsynchronousRequestsResponse)
+        in query_asynchronous_requests;
     DiscoverVersions(DiscoverVersionsRequest, DiscoverVersionsResponse) in discover_versions;
     Encrypt(EncryptRequest, EncryptResponse) in encrypt;
     Decrypt(DecryptRequest, DecryptResponse) in decrypt;

@@ -249,6 +249,7 @@ impl Server {
             tasks.spawn(listener.run(self.rest.clone(), shutdown.clone()));
         }
         tasks.spawn(kmip.run(self.kmip.clone(), shutdown.clone()));
+        tasks.spawn(self.kmip.clone().tend(shutdown.clone()));
         Ok(addresses)
     }
 }

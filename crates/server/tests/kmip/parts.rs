@@ -18,6 +18,7 @@ use keyreeve_kmip::payloads::derive_key::{DerivationParameters, DeriveKeyRequest
 use keyreeve_kmip::payloads::encrypt::{EncryptRequest, EncryptResponse};
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::hash::HashRequest;
+use keyreeve_kmip::payloads::mac::MacRequest;
 use keyreeve_kmip::payloads::register::RegisterRequest;
 use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
 use serde_json::json;
@@ -247,4 +248,23 @@ fn a_password_becomes_a_key_at_every_version() {
 fn template<const N: usize>(values: [AttributeValue; N]) -> TemplateAttribute {
     let attributes = values.map(Attribute::from);
     TemplateAttribute::from(Attributes(attributes.into()))
+}
+
+#[test]
+fn who_may_not_use_a_key_gets_no_part_in() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let id = key(&mut client, "encrypts only");
+    let first = |id: UniqueIdentifier| MacRequest {
+        unique_identifier: Some(id),
+        cryptographic_parameters: None,
+        data: Some(b"part".to_vec().into()),
+        correlation_value: None,
+        init_indicator: Some(true),
+        final_indicator: None,
+    };
+    let refused = client.refused(VERSION, first(id));
+    assert_eq!(refused, ResultReason::IncompatibleCryptographicUsageMask.for_version(VERSION));
+    let refused = client.refused(VERSION, first("no such object".into()));
+    assert_eq!(refused, ResultReason::ObjectNotFound.for_version(VERSION));
 }

@@ -114,6 +114,9 @@ fn what_may_not_leave_is_not_split() {
     let again = parts(&mut client, split(&id, method, 4, 2));
     let mixed = join(&[&others[0], &again[1]]);
     assert_eq!(client.refused(VERSION, mixed), ResultReason::InvalidField);
+    let same_shape = parts(&mut client, split(&id, method, 3, 2));
+    let mixed = join(&[&others[0], &same_shape[1]]);
+    assert_eq!(client.refused(VERSION, mixed), ResultReason::InvalidField, "a wrong key would come out");
     let modify = ModifyAttributeRequest {
         unique_identifier: Some(id.clone()),
         current_attribute: None,

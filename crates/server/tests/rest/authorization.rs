@@ -162,6 +162,8 @@ fn rows() -> Vec<Row> {
 /// Actions that no row above asks for, each with the reason. What the server does by itself needs none.
 const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::Locate, "KMIP's search by attributes: over REST keys are listed, with filters"),
+    (Action::Archive, "keys are archived over KMIP"),
+    (Action::Recover, "keys are recovered over KMIP"),
     (Action::CreateSplitKey, "keys are split over KMIP"),
     (Action::JoinSplitKey, "keys are joined over KMIP"),
     (Action::Query, "what a KMIP server can do: over REST the OpenAPI document tells it"),

@@ -1,14 +1,12 @@
 //! Attributes between the wire's model and core's: the same names and values in other clothes.
 
 use keyreeve_core::model::{AttributeKind, AttributeName, Time, Value};
-use keyreeve_kmip::attributes::{
-    Attribute, AttributeReference, AttributeValue, Attributes, TemplateAttribute,
-};
+use keyreeve_kmip::attributes::{Attribute, AttributeReference, AttributeValue, Attributes};
 use keyreeve_kmip::enums::{CryptographicAlgorithm, ResultReason};
 use keyreeve_kmip::ttlv::{Node, Value as Tree};
 use keyreeve_kmip::{Tag, Version};
 
-use super::errors::{Failure, not_supported};
+use super::errors::Failure;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
 
 /// Core's name of an attribute that a client named.
@@ -48,15 +46,6 @@ pub(super) fn incoming(attribute: &Attribute) -> Result<(AttributeName, Value), 
         value => from_tree(&value.to_tree()?),
     };
     Ok((name, value))
-}
-
-/// All attributes of a template. Templates by name were deprecated before anybody relied on them.
-pub(super) fn template(template: Option<&TemplateAttribute>) -> Result<Vec<(AttributeName, Value)>, Failure> {
-    let Some(template) = template else { return Ok(Vec::new()) };
-    if !template.names.is_empty() {
-        return Err(not_supported("a template by name (deprecated in KMIP 1.3)"));
-    }
-    template.attributes.0.iter().map(incoming).collect()
 }
 
 /// An attribute of core as the version of the response knows it; `None` where it does not.

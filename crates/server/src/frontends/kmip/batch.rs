@@ -6,6 +6,9 @@
 //! anybody asks. Get is allowed, wrapped or not: what it gave is withheld where the batch fails, and that it would have
 //! given something tells no more than the object's attributes do.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use keyreeve_core::access::{Action, ActionGroup, Caller};
 use keyreeve_core::engine::Rehearsal;
 use keyreeve_core::model::ObjectId;
@@ -25,8 +28,8 @@ use tracing::warn;
 use super::answer::Answer;
 use super::errors::{Failure, missing, not_supported};
 use super::{
-    Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, interop, lifecycle, locate, mac,
-    modify_attributes, query, register, rekey, rng, sign, split_key,
+    Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, interop, jobs, lifecycle, locate,
+    mac, modify_attributes, query, register, rekey, rng, sign, split_key,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -68,10 +71,16 @@ pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -
         }
         option => option,
     };
-    if header.asynchronous_indicator == Some(AsynchronousIndicator::Mandatory) {
-        let failure = not_supported("asynchronous processing");
-        return refused(failure.reason, failure.message);
-    }
+    let is_asynchronous = match header.asynchronous_indicator {
+        Some(AsynchronousIndicator::Mandatory) if items.len() > 1 => {
+            let failure = not_supported("asynchronous processing of several items in one request");
+            return refused(failure.reason, failure.message);
+        }
+        Some(AsynchronousIndicator::Mandatory) => true,
+        // Before 2.0 there is one word for a client that can wait, and published cases count on its being taken at it.
+        Some(AsynchronousIndicator::Optional) => !version.has_tagged_attributes() && items.len() == 1,
+        _ => false,
+    };
     // Undo means all or nothing: the batch is rehearsed, and done only where all of it succeeds.
     if option == BatchErrorContinuationOption::Undo
         && items.len() > 1
@@ -82,8 +91,11 @@ pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -
     let mut batch = Batch::new(kmip, caller, version, None);
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
-        let answer = batch.item(item).await;
-        let failed = answer.result_status != ResultStatus::Success;
+        let answer = match is_asynchronous && jobs::may_wait(&item) {
+            true => jobs::submit(kmip, caller, version, item),
+            false => batch.item(item).await,
+        };
+        let failed = answer.result_status == ResultStatus::OperationFailed;
         let answer = Answer::new(answer, version);
         batch.answer_bytes += answer.len();
         answers.push(answer);
@@ -143,12 +155,14 @@ fn tells_only_names(payload: &Response) -> bool {
         Response::Activate(_)
             | Response::AddAttribute(_)
             | Response::AdjustAttribute(_)
+            | Response::Archive(_)
             | Response::Check(_)
             | Response::DeleteAttribute(_)
             | Response::Destroy(_)
             | Response::GetUsageAllocation(_)
             | Response::ModifyAttribute(_)
             | Response::ObtainLease(_)
+            | Response::Recover(_)
             | Response::Revoke(_)
             | Response::SetAttribute(_)
     )
@@ -186,7 +200,7 @@ impl<'a> Batch<'a> {
             (None, Err(error)) => Err(error.into()),
         };
         match outcome {
-            Ok(payload) => ResponseItem { unique_batch_item_id, ..ResponseItem::success(payload) },
+            Ok(answer) => ResponseItem { unique_batch_item_id, ..answer },
             Err(failure) => self.failed(operation, unique_batch_item_id, failure),
         }
     }
@@ -210,7 +224,25 @@ impl<'a> Batch<'a> {
         let _ = execute(&self.kmip.engine, self.caller, undone).await;
     }
 
-    async fn dispatch(&mut self, payload: Request) -> Result<Response, Failure> {
+    /// As `item`, where that is part of what it does itself.
+    pub(super) fn item_boxed<'b>(
+        &'b mut self,
+        item: RequestItem,
+    ) -> Pin<Box<dyn Future<Output = ResponseItem> + Send + 'b>> {
+        Box::pin(self.item(item))
+    }
+
+    async fn dispatch(&mut self, payload: Request) -> Result<ResponseItem, Failure> {
+        match payload {
+            Request::Poll(request) => {
+                self.refuse_in_rehearsal("Poll")?;
+                Box::pin(jobs::poll(self, &request.asynchronous_correlation_value)).await
+            }
+            payload => self.done(payload).await.map(ResponseItem::success),
+        }
+    }
+
+    async fn done(&mut self, payload: Request) -> Result<Response, Failure> {
         /// Boxed: else the task of every request, which is moved, had room for the largest.
         macro_rules! rare {
             ($answer:expr) => {
@@ -239,6 +271,19 @@ impl<'a> Batch<'a> {
             Request::Activate(request) => rare!(lifecycle::activate(self, request)),
             Request::Revoke(request) => rare!(lifecycle::revoke(self, request)),
             Request::Destroy(request) => rare!(lifecycle::destroy(self, request)),
+            Request::Archive(request) => rare!(lifecycle::archive(self, request)),
+            Request::Recover(request) => rare!(lifecycle::recover(self, request)),
+            Request::Cancel(request) => {
+                self.refuse_in_rehearsal("Cancel")?;
+                jobs::cancel(self, request).map(Response::from)
+            }
+            Request::Process(request) => {
+                self.refuse_in_rehearsal("Process")?;
+                rare!(jobs::process(self, request))
+            }
+            Request::QueryAsynchronousRequests(request) => Ok(jobs::query(self, &request).into()),
+            // `dispatch` answers it: its answer is that of another request.
+            Request::Poll(_) => Err(unsupported(Operation::Poll)),
             Request::Encrypt(request) => encrypt::encrypt(self, request).await.map(Response::from),
             Request::Decrypt(request) => encrypt::decrypt(self, request).await.map(Response::from),
             Request::Sign(request) => sign::sign(self, request).await.map(Response::from),
@@ -286,11 +331,11 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// A stream lives on after its batch, so that no part of it can be undone.
-    pub(super) fn refuse_stream_in_rehearsal(&self) -> Result<(), Failure> {
+    /// What lives on after its batch cannot be undone.
+    pub(super) fn refuse_in_rehearsal(&self, what: &str) -> Result<(), Failure> {
         match &self.rehearsal {
             None => Ok(()),
-            Some(_) => Err(not_supported("an operation in several parts, in a batch with the option Undo,")),
+            Some(_) => Err(not_supported(&format!("{what}, in a batch with the option Undo,"))),
         }
     }
 

@@ -12,12 +12,12 @@ use keyreeve_kmip::enums::{ObjectType, Operation, ResultReason};
 use keyreeve_kmip::payloads::create::{CreateRequest, CreateResponse};
 use keyreeve_kmip::payloads::create_key_pair::{CreateKeyPairRequest, CreateKeyPairResponse};
 
-use super::attributes;
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing, not_supported};
+use super::templates;
 
 pub(super) async fn create(batch: &mut Batch<'_>, request: CreateRequest) -> Result<CreateResponse, Failure> {
-    let described = describe(attributes::template(Some(&request.template_attribute))?)?;
+    let described = describe(templates::resolved(batch, Some(&request.template_attribute)).await?)?;
     match request.object_type {
         ObjectType::SymmetricKey => {}
         ObjectType::SecretData => return create_secret(batch, described).await,
@@ -80,9 +80,9 @@ pub(super) async fn create_key_pair(
     batch: &mut Batch<'_>,
     request: CreateKeyPairRequest,
 ) -> Result<CreateKeyPairResponse, Failure> {
-    let common = attributes::template(request.common_template_attribute.as_ref())?;
-    let private = attributes::template(request.private_key_template_attribute.as_ref())?;
-    let public = attributes::template(request.public_key_template_attribute.as_ref())?;
+    let common = templates::resolved(batch, request.common_template_attribute.as_ref()).await?;
+    let private = templates::resolved(batch, request.private_key_template_attribute.as_ref()).await?;
+    let public = templates::resolved(batch, request.public_key_template_attribute.as_ref()).await?;
     let private = describe(over(&common, private))?;
     let public = describe(over(&common, public))?;
     check_quantum_safe(&private)?;

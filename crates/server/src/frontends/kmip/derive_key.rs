@@ -13,13 +13,13 @@ use keyreeve_kmip::payloads::derive_key::{DerivationParameters, DeriveKeyRequest
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing, not_supported};
-use super::{attributes, parameters};
+use super::{parameters, templates};
 
 pub(super) async fn derive_key(
     batch: &mut Batch<'_>,
     request: DeriveKeyRequest,
 ) -> Result<DeriveKeyResponse, Failure> {
-    let described = describe(attributes::template(Some(&request.template_attribute))?)?;
+    let described = describe(templates::resolved(batch, Some(&request.template_attribute)).await?)?;
     let product = match request.object_type {
         ObjectType::SymmetricKey => Product::Key(described.spec()?),
         ObjectType::SecretData => match described.length_bits {

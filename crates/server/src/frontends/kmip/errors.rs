@@ -42,6 +42,7 @@ fn reason(kind: ErrorKind) -> ResultReason {
         ErrorKind::InvalidField => ResultReason::InvalidField,
         ErrorKind::NotFound => ResultReason::ObjectNotFound,
         ErrorKind::Destroyed => ResultReason::ObjectDestroyed,
+        ErrorKind::Archived => ResultReason::ObjectArchived,
         ErrorKind::Denied => ResultReason::PermissionDenied,
         ErrorKind::Unauthenticated => ResultReason::AuthenticationNotSuccessful,
         ErrorKind::WrongState => ResultReason::WrongKeyLifecycleState,

@@ -1,17 +1,20 @@
 //! Get: an object with its key value, in a format and under a wrapping that the client may choose.
 
 use keyreeve_core::model::{KeyFormat, ObjectId};
-use keyreeve_core::operations::get::{Get, Gotten, Protection};
+use keyreeve_core::operations::get::{Frame, Get, Gotten, Protection};
+use keyreeve_core::operations::get_attributes::GetAttributes;
+use keyreeve_core::request::Reference;
 use keyreeve_core::{ErrorKind, SecretBytes};
 use keyreeve_kmip::Version;
+use keyreeve_kmip::attributes::{AttributeReference, Attributes};
 use keyreeve_kmip::enums::{EncodingOption, KeyFormatType, KeyWrapType, ResultReason, WrappingMethod};
 use keyreeve_kmip::objects::{KeyMaterial, KeyWrappingData, KeyWrappingSpecification, PlainKeyValue};
 use keyreeve_kmip::payloads::get::{GetRequest, GetResponse};
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing, not_supported};
-use super::objects::{Outgoing, given_format};
-use super::{parameters, transparent};
+use super::objects::{self, Outgoing, given_format};
+use super::{attributes, parameters, pkcs12, transparent};
 
 pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<GetResponse, Failure> {
     if request.key_compression_type.is_some() {
@@ -23,12 +26,23 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
         return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
     }
     let key = batch.object(request.unique_identifier.as_ref())?;
+    let wanted = request.key_format_type;
+    if request.key_wrap_type == Some(KeyWrapType::AsRegistered)
+        && let Some(answer) = as_registered(batch, &key, wanted).await?
+    {
+        return Ok(answer);
+    }
     let specification = request.key_wrapping_specification;
+    if wanted == Some(KeyFormatType::Pkcs12) {
+        return match specification {
+            None => pkcs12::get(batch, key).await,
+            Some(_) => Err(not_supported("wrapping a PKCS#12, which is under its password,")),
+        };
+    }
     let protection = match &specification {
-        Some(specification) => protection(batch, specification)?,
+        Some(specification) => protection(batch, &key, specification).await?,
         None => Protection::Plain,
     };
-    let wanted = request.key_format_type;
     let format =
         wanted.map(|wanted| transparent::der_of(wanted).unwrap_or(KeyFormat::from_code(wanted.into())));
     let operation = Get { key, version: None, public: false, format, protection };
@@ -38,7 +52,31 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
         }
         _ => failure,
     })?;
+    if objects::is_wrapped(&gotten.object)
+        && (specification.is_some() || request.key_wrap_type == Some(KeyWrapType::NotWrapped))
+    {
+        let message =
+            "this key came wrapped, by a key that may not unwrap it here: it is given as it was registered";
+        return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
+    }
     response(batch.version, gotten, wanted, specification)
+}
+
+/// A key that came wrapped and stayed so, as it came; `None` for any other.
+async fn as_registered(
+    batch: &mut Batch<'_>,
+    key: &Reference,
+    wanted: Option<KeyFormatType>,
+) -> Result<Option<GetResponse>, Failure> {
+    let known = batch.run(GetAttributes { key: key.clone(), names: Some(Vec::new()) }).await?;
+    if !objects::is_wrapped(&known.object)
+        || wanted.is_some_and(|wanted| wanted != given_format(&known.object))
+    {
+        return Ok(None);
+    }
+    let (key, protection) = (key.clone(), Protection::Plain);
+    let gotten = batch.run(Get { key, version: None, public: false, format: None, protection }).await?;
+    response(batch.version, gotten, None, None).map(Some)
 }
 
 fn response(
@@ -62,18 +100,28 @@ fn response(
     })
 }
 
-fn protection(batch: &Batch<'_>, specification: &KeyWrappingSpecification) -> Result<Protection, Failure> {
+async fn protection(
+    batch: &mut Batch<'_>,
+    of: &Reference,
+    specification: &KeyWrappingSpecification,
+) -> Result<Protection, Failure> {
     if specification.wrapping_method != WrappingMethod::Encrypt {
         return Err(not_supported("a wrapping method other than Encrypt"));
-    }
-    if !specification.attribute_names.is_empty() {
-        return Err(not_supported("wrapping attributes along with the key"));
     }
     let information = specification.encryption_key_information.as_ref();
     let information = information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
     let frame = match specification.encoding_option.unwrap_or(EncodingOption::TtlvEncoding) {
-        EncodingOption::NoEncoding => None,
-        EncodingOption::TtlvEncoding => Some(key_value as fn(&SecretBytes) -> SecretBytes),
+        EncodingOption::NoEncoding if specification.attribute_names.is_empty() => None,
+        EncodingOption::NoEncoding => {
+            let message = "attributes are wrapped along with an encoded key only: leave EncodingOption out";
+            return Err(Failure::new(ResultReason::EncodingOptionError, message));
+        }
+        EncodingOption::TtlvEncoding => {
+            let attributes = attributes_of(batch, of, &specification.attribute_names).await?;
+            let version = batch.version;
+            Some(Box::new(move |material: &SecretBytes| key_value(material, attributes.clone(), version))
+                as Frame)
+        }
         EncodingOption::Unnamed(_) => {
             return Err(Failure::new(ResultReason::EncodingOptionError, "this EncodingOption is not known"));
         }
@@ -85,10 +133,25 @@ fn protection(batch: &Batch<'_>, specification: &KeyWrappingSpecification) -> Re
     })
 }
 
+/// The attributes of an object that are wrapped along with it; `None` where none are asked for.
+async fn attributes_of(
+    batch: &mut Batch<'_>,
+    of: &Reference,
+    names: &[String],
+) -> Result<Option<Attributes>, Failure> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let names = names.iter().map(|name| attributes::name(&AttributeReference::from_name(name)));
+    let names = Some(names.collect::<Result<Vec<_>, _>>()?);
+    let read = batch.run(GetAttributes { key: of.clone(), names }).await?;
+    Ok(Some(attributes::outgoing_all(&read.attributes, batch.version)))
+}
+
 /// The bytes of a key as the TTLV item Key Value, which is what is wrapped unless the client says otherwise.
-fn key_value(material: &SecretBytes) -> SecretBytes {
+fn key_value(material: &SecretBytes, attributes: Option<Attributes>, version: Version) -> SecretBytes {
     let key_material = KeyMaterial::Bytes(material.expose().to_vec().into());
-    let encoded = PlainKeyValue { key_material, attributes: None }.to_ttlv(Version::V2_1);
+    let encoded = PlainKeyValue { key_material, attributes }.to_ttlv(version);
     // INVARIANT: a material has at most a MiB, and TTLV can say 4 GiB.
     SecretBytes::new(encoded.map(keyreeve_kmip::SecretBytes::into_vec).unwrap_or_default())
 }
@@ -113,4 +176,5 @@ pub(super) fn of_wrapping_key(failure: Failure) -> Failure {
     failure
         .instead(ErrorKind::NotFound, ResultReason::WrappingObjectNotFound)
         .instead(ErrorKind::Destroyed, ResultReason::WrappingObjectDestroyed)
+        .instead(ErrorKind::Archived, ResultReason::WrappingObjectArchived)
 }

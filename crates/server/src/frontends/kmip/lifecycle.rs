@@ -1,12 +1,15 @@
-//! Activate, Revoke and Destroy.
+//! Activate, Revoke, Destroy, Archive and Recover.
 
 use keyreeve_core::model::{Revocation, RevocationReason, Time};
 use keyreeve_core::operations::activate::Activate;
+use keyreeve_core::operations::archive::{Archive, Recover};
 use keyreeve_core::operations::destroy::Destroy;
 use keyreeve_core::operations::revoke::Revoke;
 use keyreeve_kmip::enums::ResultReason;
 use keyreeve_kmip::payloads::activate::{ActivateRequest, ActivateResponse};
+use keyreeve_kmip::payloads::archive::{ArchiveRequest, ArchiveResponse};
 use keyreeve_kmip::payloads::destroy::{DestroyRequest, DestroyResponse};
+use keyreeve_kmip::payloads::recover::{RecoverRequest, RecoverResponse};
 use keyreeve_kmip::payloads::revoke::{RevokeRequest, RevokeResponse};
 use keyreeve_kmip::values::UniqueIdentifier;
 
@@ -42,6 +45,24 @@ pub(super) async fn destroy(
     let key = batch.object(request.unique_identifier.as_ref())?;
     let destroyed = batch.run(Destroy { key, deactivate: false, at_once: true }).await?;
     Ok(DestroyResponse { unique_identifier: only(&destroyed.objects)? })
+}
+
+pub(super) async fn archive(
+    batch: &mut Batch<'_>,
+    request: ArchiveRequest,
+) -> Result<ArchiveResponse, Failure> {
+    let key = batch.object(request.unique_identifier.as_ref())?;
+    let objects = batch.run(Archive { key }).await?;
+    Ok(ArchiveResponse { unique_identifier: only(&objects)? })
+}
+
+pub(super) async fn recover(
+    batch: &mut Batch<'_>,
+    request: RecoverRequest,
+) -> Result<RecoverResponse, Failure> {
+    let key = batch.object(request.unique_identifier.as_ref())?;
+    let objects = batch.run(Recover { key }).await?;
+    Ok(RecoverResponse { unique_identifier: only(&objects)? })
 }
 
 /// KMIP names objects, never keys with all their versions: one object is what was changed.

@@ -5,14 +5,14 @@ use keyreeve_kmip::enums::{ObjectGroupMember, Operation, ResultReason};
 use keyreeve_kmip::payloads::locate::{LocateRequest, LocateResponse};
 use keyreeve_kmip::values::StorageStatusMask;
 
-use super::attributes;
 use super::batch::{Batch, identifier};
 use super::errors::Failure;
+use super::{attributes, templates};
 
 pub(super) async fn locate(batch: &mut Batch<'_>, request: LocateRequest) -> Result<LocateResponse, Failure> {
     let criteria = request.attributes.iter().flat_map(|attributes| &attributes.0);
     let mut criteria = criteria.map(attributes::incoming).collect::<Result<Vec<_>, _>>()?;
-    criteria.extend(attributes::template(request.template_attribute.as_ref())?);
+    criteria.extend(templates::resolved(batch, request.template_attribute.as_ref()).await?);
     let mask = request.storage_status_mask.unwrap_or(StorageStatusMask::ONLINE_STORAGE);
     let group_member = match request.object_group_member {
         None => None,

@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 use tracing::warn;
 
 use crate::authn::Authenticator;
-use crate::listen::Peer;
+use crate::listen::{Peer, Shutdown};
 use crate::source::Source;
 
 mod answer;
@@ -34,6 +34,7 @@ mod get;
 mod get_attributes;
 mod hash;
 mod interop;
+mod jobs;
 mod lifecycle;
 mod locate;
 mod mac;
@@ -41,6 +42,7 @@ mod modify_attributes;
 mod objects;
 mod parameters;
 mod pipeline;
+mod pkcs12;
 mod query;
 mod register;
 mod rekey;
@@ -48,15 +50,20 @@ mod rng;
 mod sign;
 mod split_key;
 mod streams;
+mod templates;
 mod transparent;
 
 use answer::whole;
 use errors::Failure;
+use jobs::Jobs;
 use streams::Streams;
 
 /// Log lines in a second about messages of one source that could not be read, and of all sources.
 const UNREAD_TOLD_MAX: u32 = 10;
 const UNREAD_TOLD_TOTAL_MAX: u32 = 100;
+
+/// How often the server looks after what clients left behind.
+const TENDED_EVERY: Duration = Duration::from_secs(1);
 
 /// What the front-end allows.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +87,7 @@ pub struct Kmip {
     /// Messages that could not be read, as the log tells of them.
     unread: PerSecond<Source>,
     streams: Streams,
+    jobs: Jobs,
 }
 
 impl Kmip {
@@ -91,6 +99,21 @@ impl Kmip {
             settings: RwLock::new(settings),
             unread: PerSecond::new(UNREAD_TOLD_MAX, UNREAD_TOLD_TOTAL_MAX),
             streams: Streams::default(),
+            jobs: Jobs::default(),
+        }
+    }
+
+    /// Does asynchronous requests that wait, and forgets what nobody comes back for, until the server stops.
+    pub async fn tend(self: Arc<Self>, mut shutdown: Shutdown) {
+        let mut ticks = tokio::time::interval(TENDED_EVERY);
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return,
+                _ = ticks.tick() => {
+                    self.streams.forget_idle(self.engine.clock().now());
+                    jobs::tend(&self).await;
+                }
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use keyreeve_kmip::enums::{
     SecretDataType,
 };
 use keyreeve_kmip::objects::{
-    Certificate, CertificateRequest, KeyBlock, KeyValue, KeyWrappingData, ManagedObject, OpaqueObject,
-    PgpKey, PlainKeyValue, PrivateKey, PublicKey, SecretData, SplitKey, SymmetricKey,
+    Certificate, CertificateRequest, KeyBlock, KeyMaterial as Wire, KeyValue, KeyWrappingData, ManagedObject,
+    OpaqueObject, PgpKey, PlainKeyValue, PrivateKey, PublicKey, SecretData, SplitKey, SymmetricKey,
 };
 use keyreeve_kmip::ttlv::binary::HEADER_BYTES;
 use keyreeve_kmip::values::BigInteger;
@@ -16,7 +16,7 @@ use keyreeve_kmip::{Limits, Version};
 
 use super::attributes::algorithm_code;
 use super::errors::{Failure, not_supported};
-use super::{split_key, transparent};
+use super::{split_key, templates, transparent};
 
 /// An object that a client brings. Holds secrets.
 pub(super) struct Incoming {
@@ -99,15 +99,37 @@ pub(super) fn incoming(object: ManagedObject, version: Version) -> Result<Incomi
             let number = u32::try_from(key_part_identifier).unwrap_or_default();
             Incoming { split: Some((split, number)), ..key(object_type, key_block, version)? }
         }
-        ManagedObject::Template(_) => return Err(not_supported("a template (deprecated in KMIP 1.3)")),
+        ManagedObject::Template(object) => {
+            let plain = plain(0, KeyFormat::Opaque, Vec::new());
+            Incoming { subtype: None, material: templates::kept(&object)?, ..plain }
+        }
     })
+}
+
+/// A key that stays wrapped is kept as its whole key block, as this version writes it, under a format of the house's own.
+const WRAPPED: KeyFormat = KeyFormat::Other(0x8000_4B57);
+const WRAPPED_VERSION: Version = Version::V2_1;
+
+/// Whether an object is a key that came wrapped and stayed so.
+pub(super) fn is_wrapped(object: &model::ManagedObject) -> bool {
+    object.format == WRAPPED
 }
 
 fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Result<Incoming, Failure> {
     let wire_format = block.key_format_type;
+    let wrapped = match &block.key_wrapping_data {
+        None => None,
+        Some(_) => Some(KeyMaterial {
+            format: WRAPPED,
+            bytes: SecretBytes::new(block.to_ttlv(WRAPPED_VERSION)?.into_vec()),
+        }),
+    };
     let value = match block.key_value {
         Some(KeyValue::Plain(value)) => Some(value),
         None => None,
+        Some(KeyValue::Wrapped(bytes)) if wrapped.is_some() => {
+            Some(PlainKeyValue { key_material: Wire::Bytes(bytes.into()), attributes: None })
+        }
         Some(KeyValue::Wrapped(_)) => {
             let message =
                 "KeyValue is a byte string, as only a wrapped one is, and KeyWrappingData is missing";
@@ -120,9 +142,10 @@ fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Res
             Failure::new(ResultReason::InvalidField, "CryptographicLength must not be negative")
         })?),
     };
-    let (material, digested) = match value {
-        Some(value) => material(wire_format, value, version)?,
-        None => {
+    let (material, digested) = match (value, wrapped) {
+        (Some(value), Some(kept)) => (kept, Some(material(wire_format, value, version)?.0)),
+        (Some(value), None) => material(wire_format, value, version)?,
+        (None, _) => {
             let format = KeyFormat::from_code(wire_format.into());
             (KeyMaterial { format, bytes: SecretBytes::new(Vec::new()) }, None)
         }
@@ -147,7 +170,6 @@ fn material(
     value: PlainKeyValue,
     version: Version,
 ) -> Result<(KeyMaterial, Option<KeyMaterial>), Failure> {
-    use keyreeve_kmip::objects::KeyMaterial as Wire;
     let known = KeyFormat::from_code(format.into());
     let computed = match &value.key_material {
         Wire::Transparent(numbers) => transparent::to_material(format, numbers),
@@ -234,13 +256,21 @@ impl Outgoing<'_> {
                     key_block: self.key_block()?,
                 })
             }
+            model::ObjectType::Template if self.version.has_tagged_attributes() => {
+                return Err(not_supported("a template in KMIP 2.x"));
+            }
             model::ObjectType::Template => {
-                return Err(not_supported("an object of this type"));
+                ManagedObject::from(templates::outgoing(self.material.bytes.expose())?)
             }
         })
     }
 
     fn key_block(self) -> Result<KeyBlock, Failure> {
+        if is_wrapped(self.object) {
+            // INVARIANT: `key` above encoded it, from a message within its limits.
+            let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
+            return Ok(KeyBlock::from_ttlv(self.material.bytes.expose(), WRAPPED_VERSION, &limits)?);
+        }
         let spec = self.object.spec;
         let code = |algorithm: Algorithm| algorithm_code(algorithm.code(), self.version).into();
         let (algorithm, length) =
@@ -257,7 +287,6 @@ impl Outgoing<'_> {
     }
 
     fn key_value(self) -> Result<KeyValue, Failure> {
-        use keyreeve_kmip::objects::KeyMaterial as Wire;
         let bytes = self.material.bytes.expose();
         if self.wrapping.is_some() {
             return Ok(KeyValue::Wrapped(bytes.to_vec()));

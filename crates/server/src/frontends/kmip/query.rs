@@ -21,6 +21,7 @@ const OBJECT_TYPES: &[ObjectType] = &[
     ObjectType::PublicKey,
     ObjectType::PrivateKey,
     ObjectType::SplitKey,
+    ObjectType::Template,
     ObjectType::SecretData,
     ObjectType::OpaqueObject,
     ObjectType::PgpKey,
@@ -36,8 +37,11 @@ pub(super) fn query(batch: &Batch<'_>, request: &QueryRequest) -> Result<QueryRe
         match function {
             QueryFunction::QueryOperations => answer.operations = operations(batch),
             QueryFunction::QueryObjects => {
-                let known = OBJECT_TYPES.iter().filter(|kind| kind.since() <= batch.version);
-                answer.object_types = known.copied().collect();
+                let known = |kind: &&ObjectType| match kind {
+                    ObjectType::Template => !batch.version.has_tagged_attributes(),
+                    kind => kind.since() <= batch.version,
+                };
+                answer.object_types = OBJECT_TYPES.iter().filter(known).copied().collect();
             }
             QueryFunction::QueryServerInformation => {
                 answer.vendor_identification = Some("Keyreeve".to_owned());
@@ -94,7 +98,7 @@ fn generator() -> RngParameters {
 fn capabilities() -> CapabilityInformation {
     CapabilityInformation {
         streaming_capability: Some(true),
-        asynchronous_capability: Some(false),
+        asynchronous_capability: Some(true),
         attestation_capability: Some(false),
         batch_undo_capability: Some(true),
         batch_continue_capability: Some(true),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use keyreeve_core::ErrorKind;
 use keyreeve_core::attributes::{Described, describe};
 use keyreeve_core::model::{
     Algorithm, AttributeKind, AttributeName, KeyFormat, KeyPolicy, KeySpec, ObjectType, Value,
@@ -16,7 +17,7 @@ use keyreeve_kmip::payloads::register::{RegisterRequest, RegisterResponse};
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing, not_supported};
 use super::objects::{self, Incoming};
-use super::{attributes, certificates, parameters};
+use super::{certificates, parameters, templates};
 
 pub(super) async fn register(
     batch: &mut Batch<'_>,
@@ -33,7 +34,7 @@ pub(super) async fn register(
         unwrap(batch, block).await?;
     }
     let mut incoming = objects::incoming(object, batch.version)?;
-    let mut described = describe(attributes::template(Some(&template_attribute))?)?;
+    let mut described = describe(templates::resolved(batch, Some(&template_attribute)).await?)?;
     check_value(&incoming, &mut described)?;
     let spec = spec(&incoming, &mut described)?;
     if incoming.object_type == ObjectType::Certificate {
@@ -124,25 +125,27 @@ fn spec(incoming: &Incoming, described: &mut Described) -> Result<Option<KeySpec
     }
 }
 
-/// Takes the wrapping off a key block with a key of this server.
+/// Takes the wrapping off a key block with a key of this server. Where that key may wrap and not unwrap, the wrapping stays.
 async fn unwrap(batch: &mut Batch<'_>, block: &mut KeyBlock) -> Result<(), Failure> {
-    let Some(data) = block.key_wrapping_data.take() else { return Ok(()) };
+    let Some(data) = &block.key_wrapping_data else { return Ok(()) };
     if data.wrapping_method != WrappingMethod::Encrypt {
         return Err(not_supported("a wrapping method other than Encrypt"));
     }
-    let information = data.encryption_key_information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
-    let Some(KeyValue::Wrapped(wrapped)) = block.key_value.take() else {
-        let message = "KeyWrappingData is there, and KeyValue is not the byte string of a wrapped key";
-        return Err(Failure::new(ResultReason::InvalidField, message));
-    };
+    let encoding = data.encoding_option.unwrap_or(EncodingOption::TtlvEncoding);
+    let information = data.encryption_key_information.as_ref();
+    let information = information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
     let operation = Unwrap {
         key: batch.object(Some(&information.unique_identifier))?,
         version: None,
         parameters: Some(parameters::incoming(information.cryptographic_parameters.as_ref())?),
-        wrapped,
+        wrapped: wrapped(block.key_value.as_ref(), encoding)?,
     };
-    let (secret, _) = batch.run(operation).await.map_err(super::get::of_wrapping_key)?;
-    let value = match data.encoding_option.unwrap_or(EncodingOption::TtlvEncoding) {
+    let secret = match batch.run(operation).await {
+        Ok((secret, _)) => secret,
+        Err(failure) if failure.kind == Some(ErrorKind::WrongUsage) => return Ok(()),
+        Err(failure) => return Err(super::get::of_wrapping_key(failure)),
+    };
+    let value = match encoding {
         EncodingOption::NoEncoding => PlainKeyValue {
             key_material: KeyMaterial::Bytes(secret.expose().to_vec().into()),
             attributes: None,
@@ -154,6 +157,25 @@ async fn unwrap(batch: &mut Batch<'_>, block: &mut KeyBlock) -> Result<(), Failu
             return Err(Failure::new(ResultReason::EncodingOptionError, "this EncodingOption is not known"));
         }
     };
-    block.key_value = Some(KeyValue::Plain(value));
+    (block.key_wrapping_data, block.key_value) = (None, Some(KeyValue::Plain(value)));
     Ok(())
+}
+
+/// The bytes that are wrapped: a byte string, or, where nothing was encoded before, a Key Value whose Key Material they are.
+///
+/// # Standard
+/// KMIP 1.4 section 2.1.4 (Key Value) and 9.1.3.2.32 (Encoding Option).
+fn wrapped(value: Option<&KeyValue>, encoding: EncodingOption) -> Result<Vec<u8>, Failure> {
+    match value {
+        Some(KeyValue::Wrapped(wrapped)) => Ok(wrapped.clone()),
+        Some(KeyValue::Plain(PlainKeyValue { key_material: KeyMaterial::Bytes(wrapped), .. }))
+            if encoding == EncodingOption::NoEncoding =>
+        {
+            Ok(wrapped.expose().to_vec())
+        }
+        _ => {
+            let message = "KeyWrappingData is there, and KeyValue is not the byte string of a wrapped key";
+            Err(Failure::new(ResultReason::InvalidField, message))
+        }
+    }
 }

@@ -11,15 +11,15 @@ use keyreeve_kmip::payloads::rekey::{ReKeyRequest, ReKeyResponse};
 use keyreeve_kmip::payloads::rekey_key_pair::{ReKeyKeyPairRequest, ReKeyKeyPairResponse};
 use keyreeve_kmip::values::Interval;
 
-use super::attributes;
 use super::batch::{Batch, identifier};
 use super::create::{generated_here, over};
 use super::errors::Failure;
+use super::templates;
 
 pub(super) async fn rekey(batch: &mut Batch<'_>, request: ReKeyRequest) -> Result<ReKeyResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
     require(batch, &key, ObjectType::SymmetricKey).await?;
-    let template = new_template(attributes::template(request.template_attribute.as_ref())?)?;
+    let template = new_template(templates::resolved(batch, request.template_attribute.as_ref()).await?)?;
     let activation = activation(batch, request.offset);
     let created = batch.run(Rekey { key, activation, template, public: None }).await?;
     batch.answered(Operation::ReKey, &[created.primary]);
@@ -32,9 +32,9 @@ pub(super) async fn rekey_key_pair(
 ) -> Result<ReKeyKeyPairResponse, Failure> {
     let key = batch.object(request.private_key_unique_identifier.as_ref())?;
     require(batch, &key, ObjectType::PrivateKey).await?;
-    let common = attributes::template(request.common_template_attribute.as_ref())?;
-    let private = attributes::template(request.private_key_template_attribute.as_ref())?;
-    let public = attributes::template(request.public_key_template_attribute.as_ref())?;
+    let common = templates::resolved(batch, request.common_template_attribute.as_ref()).await?;
+    let private = templates::resolved(batch, request.private_key_template_attribute.as_ref()).await?;
+    let public = templates::resolved(batch, request.public_key_template_attribute.as_ref()).await?;
     let template = new_template(over(&common, private))?;
     let public = new_template(over(&common, public))?;
     let activation = activation(batch, request.offset);

@@ -11,7 +11,7 @@ use keyreeve_kmip::values::BigInteger;
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing, not_supported};
-use super::{attributes, objects};
+use super::{objects, templates};
 
 pub(super) async fn create_split_key(
     batch: &mut Batch<'_>,
@@ -29,7 +29,7 @@ pub(super) async fn create_split_key(
         (request.split_key_parts, request.split_key_threshold),
         request.prime_field_size.as_ref(),
     )?;
-    let described = describe(attributes::template(request.template_attribute.as_ref())?)?;
+    let described = describe(templates::resolved(batch, request.template_attribute.as_ref()).await?)?;
     let key = batch.object(request.unique_identifier.as_ref())?;
     let parts = batch.run(CreateSplitKey { key, split, template: described.template }).await?;
     batch.answered(Operation::CreateSplitKey, &parts);
@@ -43,7 +43,7 @@ pub(super) async fn join_split_key(
     batch: &mut Batch<'_>,
     request: JoinSplitKeyRequest,
 ) -> Result<JoinSplitKeyResponse, Failure> {
-    let described = describe(attributes::template(request.template_attribute.as_ref())?)?;
+    let described = describe(templates::resolved(batch, request.template_attribute.as_ref()).await?)?;
     let mut named = request.unique_identifiers.iter();
     let first = batch.object(Some(named.next().ok_or_else(|| missing("UniqueIdentifier"))?))?;
     let others = named.map(|named| batch.object(Some(named))).collect::<Result<Vec<_>, _>>()?;

@@ -33,6 +33,8 @@ const STREAMS_MAX: usize = 256;
 /// A stream that nobody continues for so long is forgotten.
 const IDLE_MAX_MS: i64 = 10 * 60 * 1000;
 
+const IN_PARTS: &str = "an operation in several parts";
+
 /// Open streams. Holds secrets.
 #[derive(Default)]
 pub(super) struct Streams(Mutex<Open>);
@@ -103,7 +105,7 @@ pub(super) fn begin<R: Streamed>(batch: &Batch<'_>, mut request: R) -> Result<(R
         let message = "a part with a Correlation Value continues a stream: it cannot begin one";
         return Err(Failure::new(ResultReason::InvalidField, message));
     }
-    batch.refuse_stream_in_rehearsal()?;
+    batch.refuse_in_rehearsal(IN_PARTS)?;
     let (number, stream) = batch.kmip.streams.take(batch, &correlation_value)?;
     let earlier = R::from_request(stream.request).ok_or_else(unknown)?;
     let request = earlier.joined(request)?;
@@ -123,7 +125,7 @@ pub(super) fn end<R: Streamed>(
         number.into_iter().for_each(|number| batch.kmip.streams.0.lock().ended.push(number));
         return Ok(None);
     }
-    batch.refuse_stream_in_rehearsal()?;
+    batch.refuse_in_rehearsal(IN_PARTS)?;
     check_bytes(&request)?;
     let given = given + given_now;
     let stream = Stream { owner: owner(batch), latest: now(batch), request: request.into(), given };
@@ -139,6 +141,11 @@ fn check_bytes(request: &impl Streamed) -> Result<(), Failure> {
 }
 
 impl Streams {
+    /// Forgets what nobody continued for long.
+    pub(super) fn forget_idle(&self, now: Time) {
+        self.0.lock().forget_idle(now);
+    }
+
     fn take(&self, batch: &Batch<'_>, correlation_value: &[u8]) -> Result<(u64, Stream), Failure> {
         let mut open = self.0.lock();
         open.forget_idle(now(batch));

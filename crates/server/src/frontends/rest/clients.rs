@@ -207,7 +207,7 @@ async fn pkcs12(api: &Api, enrolled: Enrolled, name: &str, password: SecretBytes
     let pack = move || {
         let password = std::str::from_utf8(password.expose()).map_err(Error::internal)?;
         let key = enrolled.key.as_ref().ok_or_else(|| Error::internal("no key to pack"))?;
-        keyreeve_pki::pkcs12_bundle(key, &enrolled.certificate, &authority, &name, password)
+        keyreeve_pki::pkcs12_bundle(key.pkcs8_der(), &[&enrolled.certificate, &authority], &name, password)
             .map_err(enrolment::refused)
     };
     Ok(tokio::task::spawn_blocking(pack).await.map_err(Error::internal)??)

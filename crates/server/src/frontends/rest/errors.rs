@@ -154,7 +154,7 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::Destroyed => Code::Destroyed,
         ErrorKind::Denied => Code::Denied,
         ErrorKind::Unauthenticated => Code::Unauthenticated,
-        ErrorKind::WrongState => Code::WrongState,
+        ErrorKind::WrongState | ErrorKind::Archived => Code::WrongState,
         ErrorKind::WrongUsage => Code::WrongUsage,
         ErrorKind::NotExtractable => Code::NotExtractable,
         ErrorKind::Sensitive => Code::Sensitive,

@@ -1,0 +1,237 @@
+//! Asynchronous requests: what waits, what was done and is not fetched yet. Not here: doing it (batch).
+//!
+//! A request waits until its client asks for it (Poll, Process), or a moment, in which it can be taken back (Cancel); then
+//! it is done by the server itself.
+
+use std::collections::HashMap;
+
+use keyreeve_core::access::Caller;
+use keyreeve_core::model::{PrincipalId, RealmId, Time};
+use keyreeve_kmip::Version;
+use keyreeve_kmip::enums::{CancellationResult, Operation, ProcessingStage, ResultReason, ResultStatus};
+use keyreeve_kmip::message::{RequestItem, ResponseItem};
+use keyreeve_kmip::payloads::cancel::{CancelRequest, CancelResponse};
+use keyreeve_kmip::payloads::process::{ProcessRequest, ProcessResponse};
+use keyreeve_kmip::payloads::query_asynchronous_requests::{
+    AsynchronousRequest, QueryAsynchronousRequestsRequest, QueryAsynchronousRequestsResponse,
+};
+use keyreeve_kmip::values::DateTimeExtended;
+use parking_lot::Mutex;
+
+use super::Kmip;
+use super::batch::Batch;
+use super::errors::Failure;
+
+/// Requests that wait or were not fetched, of one principal and of all.
+const JOBS_OF_ONE_MAX: u8 = 16;
+const JOBS_MAX: usize = 256;
+
+/// So long a request waits for a word of its client.
+const WAIT_MS: i64 = 5000;
+
+/// An answer that nobody fetches for so long is forgotten.
+const KEPT_MAX_MS: i64 = 10 * 60 * 1000;
+
+/// Asynchronous requests. Hold secrets.
+#[derive(Default)]
+pub(super) struct Jobs(Mutex<HashMap<Name, Job>>);
+
+/// Whose it is, and its number among theirs: the lowest that is free. Nobody else's can be named.
+type Name = ((RealmId, PrincipalId), u8);
+
+struct Job {
+    caller: Caller,
+    version: Version,
+    operation: Operation,
+    submitted: Time,
+    stage: Stage,
+}
+
+enum Stage {
+    Waiting(Box<RequestItem>),
+    Running,
+    Done(Box<ResponseItem>),
+}
+
+/// Whether this may be asked for asynchronously. What asks about such requests, and a part of a stream, is answered at once.
+pub(super) fn may_wait(item: &RequestItem) -> bool {
+    use Operation::{Cancel, Poll, Process, QueryAsynchronousRequests};
+    !matches!(item.operation, Poll | Cancel | Process | QueryAsynchronousRequests)
+        && item.payload.as_ref().is_ok_and(|payload| !super::streams::is_part(payload))
+}
+
+/// Takes an item in, to be done later.
+pub(super) fn submit(kmip: &Kmip, caller: &Caller, version: Version, item: RequestItem) -> ResponseItem {
+    let (operation, unique_batch_item_id) = (item.operation, item.unique_batch_item_id.clone());
+    let job = Job {
+        caller: caller.clone(),
+        version,
+        operation,
+        submitted: kmip.engine.clock().now(),
+        stage: Stage::Waiting(Box::new(item)),
+    };
+    let answer = match kmip.jobs.keep(job) {
+        Ok(number) => pending(operation, number),
+        Err(failure) => ResponseItem::failure(Some(operation), failure.reason, failure.message),
+    };
+    ResponseItem { unique_batch_item_id, ..answer }
+}
+
+/// The answer to an asynchronous request, which is done now where it was not yet.
+pub(super) async fn poll(batch: &Batch<'_>, name: &[u8]) -> Result<ResponseItem, Failure> {
+    let (kmip, name) = (batch.kmip, own(batch, name)?);
+    if let Some((job, item)) = kmip.jobs.begin(&name) {
+        do_now(kmip, &name, job, item).await;
+    }
+    let mut jobs = kmip.jobs.0.lock();
+    match jobs.remove(&name) {
+        Some(Job { stage: Stage::Done(answer), .. }) => Ok(*answer),
+        Some(job) => {
+            let operation = job.operation;
+            jobs.insert(name, job);
+            Ok(pending(operation, name.1))
+        }
+        None => Err(unknown()),
+    }
+}
+
+pub(super) async fn process(batch: &Batch<'_>, request: ProcessRequest) -> Result<ProcessResponse, Failure> {
+    let name = own(batch, &request.asynchronous_correlation_value)?;
+    if let Some((job, item)) = batch.kmip.jobs.begin(&name) {
+        do_now(batch.kmip, &name, job, item).await;
+    }
+    Ok(ProcessResponse::default())
+}
+
+pub(super) fn cancel(batch: &Batch<'_>, request: CancelRequest) -> Result<CancelResponse, Failure> {
+    let name = own(batch, &request.asynchronous_correlation_value)?;
+    let mut jobs = batch.kmip.jobs.0.lock();
+    let cancellation_result = match jobs.get(&name).map(|job| &job.stage) {
+        Some(Stage::Waiting(_)) => {
+            jobs.remove(&name);
+            CancellationResult::Canceled
+        }
+        Some(Stage::Running) => CancellationResult::UnableToCancel,
+        Some(Stage::Done(_)) => CancellationResult::Completed,
+        None => CancellationResult::Unavailable,
+    };
+    Ok(CancelResponse {
+        asynchronous_correlation_value: request.asynchronous_correlation_value,
+        cancellation_result,
+    })
+}
+
+pub(super) fn query(
+    batch: &Batch<'_>,
+    request: &QueryAsynchronousRequestsRequest,
+) -> QueryAsynchronousRequestsResponse {
+    let of = owner(batch.caller);
+    let is_asked = |(whose, number): &Name, job: &Job| {
+        let values = request.asynchronous_correlation_values.as_ref();
+        let operations = request.operations.as_ref();
+        *whose == of
+            && values.is_none_or(|asked| asked.values.iter().any(|value| value[..] == [*number]))
+            && operations.is_none_or(|asked| asked.operations.contains(&job.operation))
+    };
+    let jobs = batch.kmip.jobs.0.lock();
+    let mut told: Vec<AsynchronousRequest> = jobs
+        .iter()
+        .filter(|(name, job)| is_asked(name, job))
+        .map(|(name, job)| AsynchronousRequest {
+            asynchronous_correlation_value: vec![name.1],
+            operation: job.operation,
+            submission_date: DateTimeExtended(job.submitted.0.saturating_mul(1000)),
+            processing_stage: match job.stage {
+                Stage::Waiting(_) => ProcessingStage::Submitted,
+                Stage::Running => ProcessingStage::InProcess,
+                Stage::Done(_) => ProcessingStage::Completed,
+            },
+        })
+        .collect();
+    told.sort_by_key(|request| request.submission_date.0);
+    QueryAsynchronousRequestsResponse { asynchronous_requests: told }
+}
+
+/// Does what has waited long enough, and forgets what nobody fetched.
+pub(super) async fn tend(kmip: &Kmip) {
+    let now = kmip.engine.clock().now();
+    let due: Vec<Name> = {
+        let mut jobs = kmip.jobs.0.lock();
+        jobs.retain(|_, job| age(job, now) < KEPT_MAX_MS || matches!(job.stage, Stage::Running));
+        let waited = |job: &Job| matches!(job.stage, Stage::Waiting(_)) && age(job, now) >= WAIT_MS;
+        jobs.iter().filter(|(_, job)| waited(job)).map(|(name, _)| *name).collect()
+    };
+    for name in due {
+        if let Some((job, item)) = kmip.jobs.begin(&name) {
+            do_now(kmip, &name, job, item).await;
+        }
+    }
+}
+
+impl Jobs {
+    fn keep(&self, job: Job) -> Result<u8, Failure> {
+        let mut jobs = self.0.lock();
+        let whose = owner(&job.caller);
+        let free = (0..JOBS_OF_ONE_MAX).find(|number| !jobs.contains_key(&(whose, *number)));
+        let Some(number) = free.filter(|_| jobs.len() < JOBS_MAX) else {
+            let message = "too many asynchronous requests were not fetched: poll for them, or cancel some";
+            return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
+        };
+        jobs.insert((whose, number), job);
+        Ok(number)
+    }
+
+    /// What is to be done, for the only one who does it; `None` where it is done or somebody is at it.
+    fn begin(&self, name: &Name) -> Option<((Caller, Version), RequestItem)> {
+        let mut jobs = self.0.lock();
+        let job = jobs.get_mut(name)?;
+        match std::mem::replace(&mut job.stage, Stage::Running) {
+            Stage::Waiting(item) => Some(((job.caller.clone(), job.version), *item)),
+            other => {
+                job.stage = other;
+                None
+            }
+        }
+    }
+}
+
+async fn do_now(kmip: &Kmip, name: &Name, (caller, version): (Caller, Version), item: RequestItem) {
+    let answer = Batch::new(kmip, &caller, version, None).item_boxed(item).await;
+    if let Some(job) = kmip.jobs.0.lock().get_mut(name) {
+        job.stage = Stage::Done(Box::new(answer));
+    }
+}
+
+/// The name of a request of the caller's own.
+fn own(batch: &Batch<'_>, name: &[u8]) -> Result<Name, Failure> {
+    let [number] = *name else { return Err(unknown()) };
+    let name = (owner(batch.caller), number);
+    let is_known = batch.kmip.jobs.0.lock().contains_key(&name);
+    is_known.then_some(name).ok_or_else(unknown)
+}
+
+fn owner(caller: &Caller) -> (RealmId, PrincipalId) {
+    (caller.realm(), caller.id())
+}
+
+fn age(job: &Job, now: Time) -> i64 {
+    now.0.saturating_sub(job.submitted.0)
+}
+
+fn pending(operation: Operation, number: u8) -> ResponseItem {
+    ResponseItem {
+        operation: Some(operation),
+        unique_batch_item_id: None,
+        result_status: ResultStatus::OperationPending,
+        result_reason: None,
+        result_message: None,
+        asynchronous_correlation_value: Some(vec![number]),
+        payload: None,
+        message_extensions: Vec::new(),
+    }
+}
+
+fn unknown() -> Failure {
+    let message = "no such asynchronous request: its name is unknown, or its answer was fetched or forgotten";
+    Failure::new(ResultReason::InvalidAsynchronousCorrelationValue, message)
+}
