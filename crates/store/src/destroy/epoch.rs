@@ -2,7 +2,7 @@
 //! the entry that puts it in force. Until that entry everything can be taken back, and is, by whoever comes next.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ops::{Bound, Range},
     sync::{Arc, atomic::Ordering},
 };
@@ -330,6 +330,7 @@ impl Eraser {
         troubles: &mut Vec<Trouble>,
     ) -> Result<Vec<&'a Reached>> {
         let mut good = Vec::new();
+        *self.proven.lock() = (rewrite.generation, HashSet::new());
         for target in &route.targets {
             let (place, replica) = target;
             if breaks(Fault::PutBeforeReplicate) {
@@ -341,7 +342,9 @@ impl Eraser {
                     return Ok(());
                 }
                 let nodes = ReadBack::of(replica.read_back(first, last)?);
-                self.prove(&nodes, &rewrite.epoch_key, &rewrite.touched, destroyed)
+                self.prove(&nodes, &rewrite.epoch_key, &rewrite.touched, destroyed)?;
+                self.proven.lock().1.insert(place.name.clone());
+                Ok(())
             });
             if self.unless_trouble(troubles, place, read_back).is_some() {
                 good.push(target);

@@ -1,6 +1,7 @@
 //! The eraser: one pass after the other over what is left to destroy, in a thread of its own or by hand.
 
 use std::{
+    collections::HashSet,
     io,
     ops::Bound,
     sync::{
@@ -61,6 +62,8 @@ pub(crate) struct Eraser {
     pub(super) threshold: AtomicU8,
     pub(super) signer: OnceLock<Arc<dyn ParsedKey>>,
     pub(super) retry: Retry,
+    /// The newest generation that this process has begun, and the targets that gave its nodes back: not asked again.
+    pub(super) proven: Mutex<(u64, HashSet<String>)>,
     /// Held during a pass: one epoch change at a time.
     pass: Mutex<()>,
     signal: Mutex<Signal>,
@@ -105,6 +108,7 @@ impl Eraser {
             threshold: AtomicU8::new(threshold),
             signer: OnceLock::new(),
             retry: Retry::default(),
+            proven: Mutex::default(),
             pass: Mutex::default(),
             signal: Mutex::default(),
             changed: Condvar::new(),

@@ -59,8 +59,9 @@ impl Eraser {
     }
 
     /// INVARIANT: the epoch key comes into a target's cell, and the older one goes, only when the target holds the journal to
-    /// its end and gives back the nodes of every epoch that it has missed: read from there, not believed. Other nodes, as
-    /// those of a new target, are where the journal or a full backup has them, which drills and verifying look after.
+    /// its end and has given back the nodes of every epoch that it missed, to this process: read from there, not believed.
+    /// Other nodes, as those of a new target, are where the journal or a full backup has them, which drills and verifying
+    /// look after.
     /// INVARIANT: a place whose cell has lost its key goes on record as lost before anything is written there.
     fn settle_place(&self, place: &Place, generation: u64, key: &SecretBytes) -> Result<()> {
         let replica = self.places.replica(&place.name);
@@ -98,7 +99,13 @@ impl Eraser {
             return Ok(());
         }
         let replaced = self.replaced()?;
-        let missed: Vec<_> = replaced.iter().filter(|one| one.generation > place.confirmed).collect();
+        // A medium that was swapped since has nothing confirmed.
+        let is_proven = |generation| {
+            let proven = self.proven.lock();
+            place.confirmed > 0 && proven.0 == generation && proven.1.contains(&place.name)
+        };
+        let is_missed = |generation| generation > place.confirmed && !is_proven(generation);
+        let missed: Vec<_> = replaced.iter().filter(|one| is_missed(one.generation)).collect();
         let nodes = replica.read_back(missed.first().map_or(until, |first| first.prepared), until)?;
         if missed.is_empty() {
             return Ok(());

@@ -5,7 +5,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -268,6 +268,8 @@ struct Depot {
     loses: AtomicBool,
     /// Happens while the next entries are on their way, one after the other.
     meanwhile: Mutex<VecDeque<Happening>>,
+    /// Nodes that it gave back.
+    given_back: AtomicUsize,
 }
 
 /// Something that happens at some moment of a destruction.
@@ -286,6 +288,7 @@ impl Depot {
             full: AtomicBool::default(),
             loses: AtomicBool::default(),
             meanwhile: Mutex::default(),
+            given_back: AtomicUsize::default(),
         }
     }
 
@@ -345,7 +348,9 @@ impl Replica for Depot {
             node.bytes.iter_mut().skip(200).take(1).for_each(|byte| *byte ^= u8::from(lies));
             Arc::new(node)
         });
-        Ok(given.collect())
+        let given: Vec<_> = given.collect();
+        self.given_back.fetch_add(given.len(), Ordering::Relaxed);
+        Ok(given)
     }
 
     fn first(&self) -> Result<Lsn> {
@@ -572,6 +577,29 @@ fn nodes_are_read_back_before_the_key_is_put_and_nothing_is_erased_before_the_sw
     target.cell.refuses_erase.store(false, Ordering::Relaxed);
     bench.store.keep().unwrap();
     assert_eq!(bench.actions().last(), Some(&CompleteErasure));
+}
+
+#[test]
+fn nodes_that_a_target_gave_back_before_the_switch_are_not_asked_for_again_but_by_another_process() {
+    let bench = Bench::new(1);
+    bench.keep_key(2);
+    bench.keep_key(3);
+    let given_back = |bench: &Bench| bench.targets[0].given_back.swap(0, Ordering::Relaxed);
+    given_back(&bench);
+    bench.destroy(&[2]);
+    assert!(!bench.store.keep().unwrap());
+    assert_eq!((given_back(&bench), bench.head().generation), (4, 2), "one of each level");
+    // It goes away once it has the new key, and this process is another one by the time that it is back.
+    bench.destroy(&[3]);
+    let target = bench.targets[0].clone();
+    let goes: Happening = Box::new(move || target.go(false));
+    *bench.targets[0].cell.meanwhile.lock() = Some(goes);
+    assert!(bench.store.keep().unwrap());
+    assert_eq!((given_back(&bench), bench.head().generation), (4, 3));
+    *bench.store.eraser.proven.lock() = Default::default();
+    bench.targets[0].go(true);
+    assert!(!bench.store.keep().unwrap());
+    assert_eq!(given_back(&bench), 4);
 }
 
 #[test]
