@@ -23,8 +23,9 @@ Examples:
 /// Restore a store from a backup target into a new data folder, without a server.
 ///
 /// Where a full backup or a piece of the journal is damaged, others that lead to the same state are taken, with a warning.
-/// What was destroyed stays destroyed, and what was revoked stays revoked, also where --to names a time before. Every key
-/// is opened once before this ends. Nothing at the target changes until the restored store is started: then it claims its
+/// What is gone from the target altogether refuses the restore, until --to names an entry or a time before it. What was
+/// destroyed stays destroyed, and what was revoked stays revoked, also where --to names a time before: nothing overrides
+/// that. Every key is opened once before this ends. Nothing at the target changes until the restored store is started: then it claims its
 /// targets, and the machine before is fenced at its next write there.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]

@@ -2,6 +2,7 @@
 //! ones, as it was last or at a point in time, and its older self fenced. With the commands that the runbooks name.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -321,6 +322,123 @@ fn of_two_restores_one_starts() {
     assert!(decrypts(&places, &places.dev("fourth", &[]).unwrap(), "kept"));
 }
 
+/// Starts `server` over a folder that `init` made, with the administrator's files that came of that. `threshold`: of the
+/// shares of the epoch key.
+fn serve(admin: &str, dir: &str, unlock: &[&str], threshold: &str) -> Server {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new("sh");
+    // A server of a test gets no variable of ours but this.
+    command.args(["-c", "KEYREEVE_SEALING_CELLS_THRESHOLD=\"$0\" exec \"$@\"", threshold]);
+    command.args([KEYREEVE, "server", "--dir", dir, "--kmip", "127.0.0.1:0", "--http"]);
+    command.arg(format!("127.0.0.1:{port}")).args(unlock);
+    let mut server = Server::start(command).unwrap();
+    let admin = |name: &str| Path::new(admin).join(name);
+    let token = fs::read_to_string(admin("token")).unwrap();
+    server.variables = [
+        ("KEYREEVE_ADDR", format!("https://127.0.0.1:{port}")),
+        ("KEYREEVE_CA", admin("ca.pem").to_str().unwrap().to_owned()),
+        ("KEYREEVE_ANCHOR", admin("anchor.json").to_str().unwrap().to_owned()),
+        ("KEYREEVE_TOKEN", token.trim().to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    server
+}
+
+#[test]
+fn a_split_epoch_key_comes_back_by_enough_of_its_shares() {
+    let places = Places::new(Vec::new());
+    let [near, far, data, admin] = ["near", "far", "data", "admin"].map(|name| places.text(name));
+    let key_file = places.text("unlock.key");
+    fs::write(&key_file, "5a".repeat(32)).unwrap();
+    fs::set_permissions(&key_file, PermissionsExt::from_mode(0o600)).unwrap();
+    let unlock = ["--key-file", &key_file];
+    let made = places.offline(&[&["init", "--dir", &data, "--out-dir", &admin][..], &unlock].concat());
+    assert!(made.status.success(), "{}", said(&made));
+    let server = serve(&admin, &data, &unlock, "2");
+    for target in [&near, &far] {
+        server.keyreeve(&["backup", "create", "--to", target]);
+    }
+    key_with_ciphertext(&places, &server, "kept");
+    key_with_ciphertext(&places, &server, "doomed");
+    let destroyed = server.keyreeve(&["key", "destroy", "doomed", "--now", "--yes", "--wait"]);
+    fs::write(places.path("doomed.json"), destroyed).unwrap();
+    server.keyreeve(&["certificate", "verify", &places.text("doomed.json")]);
+    let drill = json(&server, &["backup", "drill"]);
+    assert_eq!(drill["good"], true, "{drill}");
+    for target in [&near, &far] {
+        server.keyreeve(&["backup", "create", "--to", target]);
+    }
+    assert_eq!(server.stop(), Some(0));
+    places.lose("data");
+
+    // One share is not enough.
+    let restore = [&["restore", "--from", &near, "--into", &places.text("restored")][..], &unlock].concat();
+    let (cell, away) = (places.path("far.cell"), places.path("away"));
+    fs::rename(&cell, &away).unwrap();
+    let refused = places.offline(&restore);
+    assert!(
+        !refused.status.success() && said(&refused).contains("too few of its shares"),
+        "{}",
+        said(&refused)
+    );
+    fs::rename(&away, &cell).unwrap();
+    places.offline_json(&restore);
+    let server = serve(&admin, &places.text("restored"), &unlock, "2");
+    assert!(decrypts(&places, &server, "kept") && !decrypts(&places, &server, "doomed"));
+    assert_eq!(json(&server, &["backup", "drill"])["good"], true);
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// Copies a folder of files and folders.
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, copy) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if path.is_dir() { copy_dir(&path, &copy) } else { drop(fs::copy(&path, &copy).unwrap()) }
+    }
+}
+
+#[test]
+fn an_older_copy_of_the_data_folder_starts_only_where_that_is_accepted() {
+    let places = Places::new(Vec::new());
+    let target = places.text("target");
+    let server = places.dev("first", &[]).unwrap();
+    places.keep_root_key_of("first");
+    key_with_ciphertext(&places, &server, "before");
+    server.keyreeve(&["backup", "create", "--to", &target]);
+    assert_eq!(server.stop(), Some(0));
+    copy_dir(&places.path("first"), &places.path("copy"));
+    let server = places.dev("first", &[]).unwrap();
+    key_with_ciphertext(&places, &server, "since");
+    server.keyreeve(&["backup", "create", "--to", &target]);
+    let come = json(&server, &["status"])["lsn"].as_u64().unwrap();
+    // The anchor follows within seconds of what is shipped.
+    let anchored = || {
+        let anchor: Value =
+            serde_json::from_slice(&fs::read(places.path("target/anchor.json")).unwrap()).unwrap();
+        anchor.pointer("/anchor/lsn").or(anchor.get("lsn")).and_then(Value::as_u64)
+    };
+    while anchored().is_none_or(|lsn| lsn < come) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    server.kill();
+    fs::remove_dir_all(places.path("first")).unwrap();
+    copy_dir(&places.path("copy"), &places.path("first"));
+    let told = places.dev("first", &[]).err().expect("it goes on from an older copy");
+    assert!(told.contains("rolled back") && told.contains("--accept-rollback"), "{told}");
+    let server = places.dev("first", &["--accept-rollback"]).unwrap();
+    assert!(decrypts(&places, &server, "before") && run(&server, &["key", "show", "since"]).0 == 4);
+    let tail = ["journal", "tail", "--after", "0", "--kind", "accept-rollback", "-o", "json"];
+    let told = String::from_utf8(server.keyreeve(&tail)).unwrap();
+    assert!(told.contains("older than its anchor"), "it is not on record: {told}");
+    assert_eq!(server.stop(), Some(0));
+}
+
 #[test]
 fn a_store_that_only_shares_unlock_comes_back_by_enough_of_them() {
     let places = Places::new(Vec::new());
@@ -332,24 +450,9 @@ fn a_store_that_only_shares_unlock_comes_back_by_enough_of_them() {
     let mut files: Vec<_> = Path::new(&shares).read_dir().unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     let file = |at: usize| files[at].to_str().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let serve = |dir: &str, with: [usize; 3]| {
-        let mut command = Command::new(KEYREEVE);
-        command.args(["server", "--dir", dir, "--kmip", "127.0.0.1:0", "--http"]);
-        command.arg(format!("127.0.0.1:{port}"));
-        command.args(with.iter().flat_map(|at| ["--share-file", file(*at)]));
-        let mut server = Server::start(command).unwrap();
-        let admin = |name: &str| Path::new(&admin).join(name);
-        let token = fs::read_to_string(admin("token")).unwrap();
-        server.variables = [
-            ("KEYREEVE_ADDR", format!("https://127.0.0.1:{port}")),
-            ("KEYREEVE_CA", admin("ca.pem").to_str().unwrap().to_owned()),
-            ("KEYREEVE_ANCHOR", admin("anchor.json").to_str().unwrap().to_owned()),
-            ("KEYREEVE_TOKEN", token.trim().to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        server
+        let unlock: Vec<_> = with.iter().flat_map(|at| ["--share-file", file(*at)]).collect();
+        serve(&admin, dir, &unlock, "1")
     };
     let server = serve(&data, [0, 1, 2]);
     key_with_ciphertext(&places, &server, "kept");

@@ -119,3 +119,12 @@ fn a_place_that_nobody_speaks_for_is_said_until_somebody_does() {
     lost.places[1] = Arc::new(Place { attested: Some(attested), ..Place::clone(&lost.places[1]) });
     assert_eq!(says(&lost, "not accounted for"), None);
 }
+
+#[test]
+fn a_breach_of_the_recovery_point_objective_is_a_warning() {
+    let mut facts = facts(1, 1);
+    assert_eq!(says(&facts, "is behind by 0 entries, 0 ms"), Some(false));
+    let target = &mut facts.targets[0];
+    (target.lag_entries, target.lag_ms, target.breached) = (3, 6_000, true);
+    assert_eq!(says(&facts, "is behind by 3 entries, 6000 ms, more than its objective"), Some(true));
+}

@@ -1,12 +1,13 @@
 //! Restoring a store from a backup target into a new data folder. Nothing is needed but the target and the root key:
 //! the machine that wrote it may be gone. Not here: how a state is put together (store), and the first start (start).
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use keyreeve_core::operations::as_of::AsOf;
 use keyreeve_store::backup::{BackupError, root_status};
+use keyreeve_store::disk::{Disk as _, RealDisk};
 use keyreeve_store::restore::{Plan, PointInTime, Report, preview, restore as fill};
 use keyreeve_store::{StoreError, Unlock};
 use serde_json::{Value, json};
@@ -18,6 +19,9 @@ use crate::memory::protect;
 use crate::start::StartError;
 use crate::start::files::{check_data_dir, make_dir};
 use crate::start::open::{crypto, store_options};
+
+/// What the names of scratch folders begin with. What is in them is sealed as in any data folder.
+const SCRATCH_PREFIX: &str = ".keyreeve-preview-";
 
 /// What unlocks the root key, by whatever way it is there. Names files, holds no secret.
 pub struct UnlockBy<'a> {
@@ -89,11 +93,30 @@ fn scratch_beside(into: &Path) -> Result<tempfile::TempDir, StartError> {
     scratch_in(into.parent().unwrap_or(&into))
 }
 
-/// A folder in another that only we read; removed when it is dropped.
+/// A folder in another that only we read; removed when it is dropped. What others have left that were killed goes before.
 pub(super) fn scratch_in(parent: &Path) -> Result<tempfile::TempDir, StartError> {
+    sweep(parent);
     let mut builder = tempfile::Builder::new();
-    let builder = builder.prefix(".keyreeve-preview-").permissions(Permissions::from_mode(0o700));
+    let builder = builder.prefix(SCRATCH_PREFIX).permissions(Permissions::from_mode(0o700));
     builder.tempdir_in(parent).map_err(StartError::io("make a folder in", parent))
+}
+
+/// Removes scratch folders of ours that no process has locked, as a restore does while it fills one.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let (path, lock) = (entry.path(), entry.path().join("lock"));
+        let is_scratch = entry.file_name().to_string_lossy().starts_with(SCRATCH_PREFIX)
+            && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // One without a lock is about to be filled.
+        if is_scratch
+            && check_data_dir(&path).is_ok()
+            && lock.is_file()
+            && let Ok(_held) = RealDisk.lock(&lock)
+        {
+            // What cannot be removed stays until the next time: nothing depends on it.
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
 }
 
 fn point(text: &str) -> Result<PointInTime, StartError> {
@@ -140,5 +163,29 @@ mod tests {
         for wrong in ["", "yesterday", "-1", "2026-01-01"] {
             assert!(matches!(point(wrong), Err(StartError::Value(_))), "{wrong}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_goes_and_what_another_one_fills_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let [left, filled] = [(); 2].map(|()| scratch_in(parent.path()).unwrap().keep());
+        let begun = scratch_in(parent.path()).unwrap();
+        let foreign = parent.path().join("other");
+        fs::create_dir(&foreign).unwrap();
+        for dir in [&left, &filled, &foreign] {
+            fs::write(dir.join("lock"), []).unwrap();
+            fs::create_dir(dir.join("index")).unwrap();
+        }
+        let held = RealDisk.lock(&filled.join("lock")).unwrap();
+        let scratch = scratch_in(parent.path()).unwrap();
+        assert!(!left.exists() && filled.exists() && begun.path().exists() && foreign.exists());
+        drop((held, begun));
+        drop(scratch_in(parent.path()).unwrap());
+        assert!(!filled.exists() && scratch.path().exists());
     }
 }

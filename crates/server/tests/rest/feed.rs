@@ -4,7 +4,7 @@ use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Proof, Server, Stream};
+use crate::harness::{Client, Proof, Server, Stream, base64};
 
 const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
@@ -157,4 +157,29 @@ async fn feeds_have_places_and_give_them_back() {
     // Open feeds do not hold the server up.
     server.restart();
     assert_eq!(feed(&server, &token, LINES, "").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_key_material_ever_comes_with_a_feed() {
+    let server = Server::start();
+    let token = server.admin_token();
+    let material = b"a canary of thirty-two bytes!!!!";
+    let in_hex: String = material.iter().map(|byte| format!("{byte:02x}")).collect();
+    let told = [material.to_vec(), in_hex.into_bytes(), base64(material).into_bytes()];
+    let key = json!({ "name": "canary", "algorithm": "aes-256", "material": base64(material) });
+    server.admin("POST", "/v1/keys", key).await;
+    server.raw("/v1/keys/canary/encrypt", "a secret plaintext").await;
+    server.admin("POST", "/v1/keys/canary/rotate", json!({})).await;
+    for accept in [EVENTS, LINES] {
+        let mut stream = feed(&server, &token, accept, "?after=0&follow=false").await;
+        let (mut bytes, mut seen) = (Vec::new(), 0);
+        while let Some(part) = stream.part("\n").await {
+            seen += usize::from(part.contains("canary"));
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        assert!(seen >= 2, "{}", String::from_utf8_lossy(&bytes));
+        for secret in told.iter().map(Vec::as_slice).chain([&b"a secret plaintext"[..]]) {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{accept}");
+        }
+    }
 }

@@ -104,6 +104,8 @@ impl Archive<'_> {
                 Err(error) => error,
             };
             let Some(damage) = damage(&way, &error) else { return Err(error) };
+            // Nothing is blamed for a target that is out of reach meanwhile.
+            self.target.list("t").map_err(BackupError::from)?;
             tracing::warn!(object = damage.object, what = damage.what, "damaged: another way is looked for");
             if !self.avoided.lock().add(&way, &damage) {
                 return Err(error);

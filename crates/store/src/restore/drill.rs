@@ -16,6 +16,7 @@ use super::{
     check::{Verified, verify_all},
     load::index_all,
     merging::Rows,
+    read_cell,
     state::State,
 };
 use crate::{
@@ -97,7 +98,7 @@ impl Store {
     fn opened(&self, target: &dyn Target, state: &State) -> Result<(Verified, Option<u64>)> {
         index_all(&*state.engine, &mut |_| {})?;
         let entries: Vec<CellEntry> = match target.former_cell() {
-            Ok(cell) => cell.read()?,
+            Ok(cell) => read_cell(&*cell)?,
             Err(error) => {
                 tracing::info!(%error, "the drill takes the running store's epoch key");
                 Vec::new()

@@ -8,17 +8,17 @@ use std::{collections::BTreeMap, thread};
 
 use crossbeam_channel::{Sender, bounded};
 use keyreeve_core::{
-    Error, Result,
+    Error, ErrorKind, Result,
     model::{Counts, Uses},
     record::{Record, RecordKey},
 };
 
 use crate::{
     ahead::in_order,
-    engines::{Batch, Engine, Row},
+    engines::{Batch, Engine, EngineError, Row},
     index::{
         encoding::{self, RowChange},
-        secondary, told,
+        secondary,
         uses::{self, Tally},
     },
 };
@@ -265,4 +265,10 @@ pub(crate) fn settle(engine: &dyn Engine, checkpoint: Vec<u8>) -> Result<()> {
 
 fn apply(engine: &dyn Engine, writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Result<()> {
     engine.apply(&Batch { writes, checkpoint: UNFINISHED.to_vec() }).map_err(told)
+}
+
+/// What an engine cannot write or read back is no fault of what was to be loaded into it.
+fn told(error: EngineError) -> Error {
+    let public = "what is loaded cannot be written to the disk, or read back from there";
+    Error::new(ErrorKind::Unavailable, public).because(error)
 }

@@ -25,7 +25,7 @@ mod timeline;
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use keyreeve_core::{
-    Error,
+    Error, ErrorKind,
     model::{Lsn, Time},
     ports::{
         cell::{Cell, CellEntry},
@@ -364,8 +364,8 @@ impl<'a> Source<'a> {
             None => plan.from.former_cell().map_err(BackupError::from)?,
         };
         let ours = |entry: &CellEntry| entry.store == self.store;
-        let mut entries: Vec<_> =
-            cell.read().map_err(StoreError::Restore)?.into_iter().filter(ours).collect();
+        let held = read_cell(&*cell).map_err(StoreError::Restore)?;
+        let mut entries: Vec<_> = held.into_iter().filter(ours).collect();
         if entries.iter().any(|entry| entry.threshold > 1) {
             for name in target_names(state).map_err(StoreError::Restore)? {
                 let read = options.opener().open(&name).and_then(|target| target.former_cell());
@@ -377,6 +377,14 @@ impl<'a> Source<'a> {
         }
         Ok(entries)
     }
+}
+
+/// What a cell holds. One that cannot be read is no fault of the backup that is restored.
+fn read_cell(cell: &dyn Cell) -> Result<Vec<CellEntry>, Error> {
+    cell.read().map_err(|error| match error.kind() {
+        ErrorKind::Unavailable => error,
+        _ => Error::new(ErrorKind::Unavailable, "the cell with the epoch key cannot be read").because(error),
+    })
 }
 
 /// The targets on record that may hold an epoch key.

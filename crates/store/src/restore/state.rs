@@ -110,12 +110,13 @@ impl State {
     /// INVARIANT: the cell chooses the tree, not the journal, which may be ahead of the cell or behind it.
     ///
     /// # Errors
-    /// `Unavailable` where they give no epoch key of this tree; `CryptoFailed` where one is and does not reach all, with
-    /// the reason of the highest one.
+    /// `Unavailable` where they give no epoch key of this tree, or none of its generation and none that reaches all;
+    /// `CryptoFailed` where one of its generation does not reach all, with the reason of the highest one.
     pub(super) fn choose_epoch(&self, entries: &[CellEntry]) -> Result<Epoch> {
         let mut generations: Vec<u64> = entries.iter().map(|entry| entry.generation).collect();
         generations.sort_unstable();
         generations.dedup();
+        let wanted = self.head()?.map_or(0, |head| head.generation);
         let (mut refused, mut has_top) = (None, false);
         for generation in generations.into_iter().rev() {
             let Some((key, threshold)) = epoch_key(self.store, generation, entries) else { continue };
@@ -123,11 +124,18 @@ impl State {
             let reaches = if breaks(Fault::TrustCell) { Ok(()) } else { self.reaches_all(&key) };
             match reaches {
                 Ok(()) => return Ok(Epoch { generation, key, threshold }),
-                Err(error) => drop(refused.get_or_insert(error)),
+                Err(error) => drop(refused.get_or_insert((generation, error))),
             }
         }
         let (kind, public) = match &refused {
-            Some(error) => {
+            Some((held, _)) if *held < wanted => {
+                let public = format!(
+                    "the cell lags behind: it holds the epoch key of generation {held}, and the live keys of this backup \
+                     need that of generation {wanted}: name the cell of another place"
+                );
+                (ErrorKind::Unavailable, public)
+            }
+            Some((_, error)) => {
                 let public = format!("no epoch key in the cell opens all live keys of this backup: {error}");
                 (if has_top { ErrorKind::CryptoFailed } else { ErrorKind::Unavailable }, public)
             }

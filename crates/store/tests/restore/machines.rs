@@ -512,3 +512,26 @@ fn a_cell_behind_the_journal_voids_the_switch_and_the_destruction_is_done_again(
         _ => panic!("the lost machine is not cleared"),
     }
 }
+
+#[test]
+fn a_target_that_is_behind_for_too_long_is_a_breach_until_it_has_caught_up() {
+    let machine = Machine::new();
+    machine.created().close().unwrap();
+    let mut options = machine.options();
+    options.archive.rpo_seconds_max = Some(5);
+    let store = Store::open(&options, &key_file()).unwrap();
+    keep(&store);
+    machine.targets.set_capacity(Some(0));
+    fill(&store, 1..=1);
+    for (after_ms, breached) in [(0, false), (5_000, false), (5_001, true)] {
+        machine.set_time(1_000 + after_ms);
+        let _ = store.keep();
+        let status = store.targets().remove(0);
+        assert_eq!((status.lag_ms, status.breached), (after_ms as u64, breached));
+        assert!(status.lag_entries > 0 && status.trouble.is_some());
+    }
+    machine.targets.set_capacity(None);
+    keep(&store);
+    let status = store.targets().remove(0);
+    assert_eq!((status.lag_entries, status.breached, status.trouble), (0, false, None));
+}

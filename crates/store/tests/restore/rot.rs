@@ -181,3 +181,40 @@ fn a_key_that_rots_hides_no_other_row() {
         }
     }
 }
+
+/// The cell of a target that was put back to what it held before: that is not the backup's fault.
+#[test]
+fn a_cell_that_lags_behind_is_named_and_no_backup_is_blamed() {
+    let place = Place::filled();
+    let cell = place.folder.path().join("target.cell");
+    let before = std::fs::read(&cell).unwrap();
+    let store = place.open();
+    put(&store, records::destroy(&store, 1));
+    keep(&store);
+    fill(&store, 10..=12);
+    keep(&store);
+    store.backup(&place.target(), BackupKind::Full, BackupOptions::default()).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let now = std::fs::read(&cell).unwrap();
+    assert_ne!(before, now, "a destruction changes the epoch key");
+    let restore = |into: &str| {
+        let options = StoreOptions { dir: place.folder.path().join(into), ..place.options() };
+        let from = place.target();
+        let plan = Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell: None };
+        restore(&options, &key_file(), &plan)
+    };
+    std::fs::write(&cell, before).unwrap();
+    match restore("lagging").map(drop).unwrap_err() {
+        StoreError::Restore(error) => {
+            assert!(error.public().contains("the cell lags behind"), "{error}");
+            assert_eq!(error.kind(), keyreeve_core::ErrorKind::Unavailable);
+        }
+        other => panic!("{other}"),
+    }
+    std::fs::write(&cell, b"no cell at all").unwrap();
+    let unreadable = restore("unreadable").map(drop).unwrap_err();
+    assert!(matches!(&unreadable, StoreError::Restore(_)), "{unreadable}");
+    std::fs::write(&cell, now).unwrap();
+    assert_eq!(restore("right").unwrap().damaged, []);
+}

@@ -19,7 +19,8 @@ Examples:
 /// Verify every object at a target, without a server: lengths, hashes, and that the journal's chain has no gap.
 ///
 /// With --deep also every byte that is sealed, and that all live keys open: the newest state is put together in a scratch
-/// folder (in TMPDIR; as large as the index), as a restore does it. Of other full backups every byte and record is read.
+/// folder (in TMPDIR; as large as the index, sealed like it), as a restore does it. What a killed one left there goes with the
+/// next. Of other full backups every byte and record is read.
 /// Exit code 5 where anything is wrong, or could not be looked into.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
