@@ -337,3 +337,6 @@ fn of_scratch(error: EngineError) -> Error {
 fn at_target(error: TargetError) -> Error {
     BackupError::from(error).refusal()
 }
+
+#[cfg(test)]
+mod tests;

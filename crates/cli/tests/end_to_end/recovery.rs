@@ -373,7 +373,8 @@ fn a_split_epoch_key_comes_back_by_enough_of_its_shares() {
     places.lose("data");
 
     // One share is not enough.
-    let restore = [&["restore", "--from", &near, "--into", &places.text("restored")][..], &unlock].concat();
+    let into = places.text("restored");
+    let restore = [&["restore", "--from", &near, "--into", &into][..], &unlock].concat();
     let (cell, away) = (places.path("far.cell"), places.path("away"));
     fs::rename(&cell, &away).unwrap();
     let refused = places.offline(&restore);
@@ -384,7 +385,7 @@ fn a_split_epoch_key_comes_back_by_enough_of_its_shares() {
     );
     fs::rename(&away, &cell).unwrap();
     places.offline_json(&restore);
-    let server = serve(&admin, &places.text("restored"), &unlock, "2");
+    let server = serve(&admin, &into, &unlock, "2");
     assert!(decrypts(&places, &server, "kept") && !decrypts(&places, &server, "doomed"));
     assert_eq!(json(&server, &["backup", "drill"])["good"], true);
     assert_eq!(server.stop(), Some(0));
@@ -399,7 +400,10 @@ fn copy_dir(from: &Path, to: &Path) {
             let entry = entry.unwrap();
             (entry.path(), to.join(entry.file_name()))
         };
-        if path.is_dir() { copy_dir(&path, &copy) } else { drop(fs::copy(&path, &copy).unwrap()) }
+        match path.is_dir() {
+            true => copy_dir(&path, &copy),
+            false => assert!(fs::copy(&path, &copy).is_ok()),
+        }
     }
 }
 

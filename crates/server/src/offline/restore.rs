@@ -164,11 +164,6 @@ mod tests {
             assert!(matches!(point(wrong), Err(StartError::Value(_))), "{wrong}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn what_a_killed_process_left_goes_and_what_another_one_fills_stays() {

@@ -166,7 +166,7 @@ async fn no_key_material_ever_comes_with_a_feed() {
     let material = b"a canary of thirty-two bytes!!!!";
     let in_hex: String = material.iter().map(|byte| format!("{byte:02x}")).collect();
     let told = [material.to_vec(), in_hex.into_bytes(), base64(material).into_bytes()];
-    let key = json!({ "name": "canary", "algorithm": "aes-256", "material": base64(material) });
+    let key = json!({ "name": "canary", "algorithm": "aes-256", "material": { "format": "raw", "data": base64(material) } });
     server.admin("POST", "/v1/keys", key).await;
     server.raw("/v1/keys/canary/encrypt", "a secret plaintext").await;
     server.admin("POST", "/v1/keys/canary/rotate", json!({})).await;
