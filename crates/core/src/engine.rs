@@ -217,7 +217,7 @@ impl Engine {
             detail: failure.or(done.detail).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
             changes: if reply.is_ok() { done.changes } else { Vec::new() },
         };
-        let mut commit = Commit { as_of: done.as_of, reads, valid_until, entry };
+        let mut commit = Commit { as_of: done.as_of, reads, valid_until, drawn: done.drawn, entry };
         let only_counted = reply.is_err() && caller.principal().is_some() && self.is_flood(&mut commit.entry);
         let Finished { purge, loaded, taken, .. } = done;
         Prepared { commit, reply, purge, loaded, taken, binding, only_counted }

@@ -12,7 +12,7 @@ use crate::{
         ObjectType, RealmId, Time,
     },
     pages::Pages,
-    ports::store::{IndexHit, IndexRange},
+    ports::store::{DrawnIds, IndexHit, IndexRange},
     ports::{
         crypto::{Crypto, ParsedKey},
         seal::{SealBinding, SealedMaterial},
@@ -69,6 +69,7 @@ pub struct Context<'e> {
     as_of: Lsn,
     reads: Vec<RecordKey>,
     changes: Vec<Change>,
+    drawn: DrawnIds,
     valid_until: Option<Time>,
     key: Option<KeyId>,
     object: Option<ObjectId>,
@@ -86,6 +87,7 @@ pub(crate) struct Finished {
     pub(crate) as_of: Lsn,
     pub(crate) reads: Vec<RecordKey>,
     pub(crate) changes: Vec<Change>,
+    pub(crate) drawn: DrawnIds,
     pub(crate) valid_until: Option<Time>,
     pub(crate) key: Option<KeyId>,
     pub(crate) object: Option<ObjectId>,
@@ -106,6 +108,7 @@ impl<'e> Context<'e> {
             as_of,
             reads: Vec::new(),
             changes: Vec::new(),
+            drawn: DrawnIds::default(),
             valid_until: None,
             key: None,
             object: None,
@@ -129,6 +132,7 @@ impl<'e> Context<'e> {
             as_of: self.as_of,
             reads: self.reads,
             changes: self.changes,
+            drawn: self.drawn,
             valid_until: self.valid_until,
             key: self.key,
             object: self.object,
@@ -192,8 +196,10 @@ impl<'e> Context<'e> {
     }
 
     /// A new time-ordered object id.
-    pub fn new_object_id(&self) -> Result<ObjectId> {
-        Ok(ObjectId::from_parts(self.now.0.max(0) as u64, &self.random_id()?))
+    pub fn new_object_id(&mut self) -> Result<ObjectId> {
+        let id = ObjectId::from_parts(self.now.0.max(0) as u64, &self.random_id()?);
+        self.drawn.add(id.0);
+        Ok(id)
     }
 
     /// Reads a record and remembers that the outcome depends on it.
@@ -444,17 +450,17 @@ impl<'e> Context<'e> {
     ) -> Result<Arc<ManagedObject>> {
         object.revision = 1;
         object.format = material.format;
-        check_attributes(&object)?;
         if digest_is_public(object.object_type, material.bytes.len()) && !object.is_valueless() {
             let digested = digested.unwrap_or(material);
             let value = self.crypto().hash(HashAlgorithm::Sha256, &[digested.bytes.expose()])?;
             object.digests =
                 vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: digested.format }];
         }
+        let attributes = check_attributes(&object)?;
         let sealer = self.engine.sealer();
         let sealed = sealer.seal(&new_binding(&object), &material.bytes)?;
         object.mac = sealer
-            .attributes_mac(&binding(&object, &sealed), &sealed, object.revision, &canonical(&object)?)?
+            .attributes_mac(&binding(&object, &sealed), &sealed, object.revision, &attributes)?
             .to_vec();
         let object = Arc::new(object);
         self.put(Record::Object(Arc::clone(&object)));
@@ -589,21 +595,22 @@ pub(crate) fn canonical(object: &ManagedObject) -> Result<Vec<u8>> {
 }
 
 /// Refuses attributes that a client made too large or nested too deep. Checked where clients set attributes, never
-/// where the server changes an object by itself: a full object can still be revoked.
+/// where the server changes an object by itself: a full object can still be revoked. Gives them in canonical form.
 ///
 /// # Errors
 /// `TooLarge`.
-pub(crate) fn check_attributes(object: &ManagedObject) -> Result<()> {
+pub(crate) fn check_attributes(object: &ManagedObject) -> Result<Vec<u8>> {
     if object.further.values().flatten().any(|value| value.depth() > VALUE_DEPTH_MAX) {
         let public = format!("an attribute's structure is nested at most {VALUE_DEPTH_MAX} deep");
         return Err(Error::new(ErrorKind::TooLarge, public));
     }
-    if canonical(object)?.len() > ATTRIBUTES_BYTES_MAX {
+    let attributes = canonical(object)?;
+    if attributes.len() > ATTRIBUTES_BYTES_MAX {
         let public =
             format!("the attributes of one object have at most {ATTRIBUTES_BYTES_MAX} bytes together");
         return Err(Error::new(ErrorKind::TooLarge, public));
     }
-    Ok(())
+    Ok(attributes)
 }
 
 /// Immutable attributes of a stored object, as its sealed material names them.

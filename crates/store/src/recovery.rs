@@ -9,7 +9,10 @@ use std::{
 
 use keyreeve_core::{
     model::{Lsn, PlaceKind, Time},
-    ports::cell::{Cell, CellEntry},
+    ports::{
+        cell::{Cell, CellEntry},
+        store::DrawnIds,
+    },
     record::{Record, RecordKey},
 };
 use serde::{Deserialize, Serialize};
@@ -402,7 +405,8 @@ fn catch_up(
             let (changes, used) = encoding::decode_effects(lsn, bytes).map_err(StoreError::CatchUp)?;
             index.uses.add(used.map(|used| (lsn, used)));
             if !changes.is_empty() {
-                published.push(index.publish(lsn, changes).map_err(StoreError::CatchUp)?);
+                published
+                    .push(index.publish(lsn, changes, &DrawnIds::default()).map_err(StoreError::CatchUp)?);
             }
             entries += 1;
             if entries % PROGRESS_ENTRIES == 0 {

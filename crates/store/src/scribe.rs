@@ -13,7 +13,7 @@ use keyreeve_core::{
     ports::{
         clock::Clock,
         crypto::Crypto,
-        store::{Commit, Committed},
+        store::{Commit, Committed, DrawnIds},
     },
     record::{Change, EntryDraft, Outcome, Record, RecordKey},
 };
@@ -112,7 +112,8 @@ impl Scribe {
             changes,
         };
         let (sender, receiver) = mpsc::channel();
-        let prepared = prepare(Commit { as_of, reads, valid_until: None, entry })?;
+        let prepared =
+            prepare(Commit { as_of, reads, valid_until: None, drawn: DrawnIds::default(), entry })?;
         self.committer.submit(prepared, move |result| {
             // Where the receiver is gone, nobody wants the answer.
             let _ = sender.send(result.map_err(refused));

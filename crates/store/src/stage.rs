@@ -12,7 +12,10 @@ use std::{
 use crossbeam_channel::Sender;
 use keyreeve_core::{
     model::{Lsn, ObjectId, Time},
-    ports::{clock::Clock, store::Committed},
+    ports::{
+        clock::Clock,
+        store::{Committed, DrawnIds},
+    },
     record::{Change, RecordKey},
 };
 
@@ -36,6 +39,7 @@ pub(crate) struct Prepared {
     pub(crate) as_of: Lsn,
     pub(crate) reads: Vec<RecordKey>,
     pub(crate) valid_until: Option<Time>,
+    pub(crate) drawn: DrawnIds,
     pub(crate) entry: EncodedEntry,
     pub(crate) changes: Vec<Change>,
     /// The use that the entry is, where it is one.
@@ -56,7 +60,7 @@ pub(crate) struct StoreStage {
     pub(crate) marks: Arc<Marks>,
     pub(crate) recent: Recent,
     /// Changes of entries that are written but not yet durable.
-    pub(crate) staged: Vec<(Lsn, Vec<Change>)>,
+    pub(crate) staged: Vec<(Lsn, Vec<Change>, DrawnIds)>,
     /// Uses in these entries.
     pub(crate) staged_uses: Vec<(Lsn, Use)>,
     /// Units of usage limits that these entries use up.
@@ -101,15 +105,15 @@ impl journal::Stage for StoreStage {
         if !request.changes.is_empty() {
             self.recent
                 .record(lsn, request.changes.iter().filter(|change| !change.commutes()).map(Change::key));
-            self.staged.push((lsn, request.changes));
+            self.staged.push((lsn, request.changes, request.drawn));
         }
         Ok(Committed::Done(lsn))
     }
 
     fn publish(&mut self, committed: &journal::Committed) {
         let mut published = Vec::with_capacity(self.staged.len());
-        for (lsn, changes) in self.staged.drain(..) {
-            match self.index.publish(lsn, changes) {
+        for (lsn, changes, drawn) in self.staged.drain(..) {
+            match self.index.publish(lsn, changes, &drawn) {
                 Ok(one) => published.push(one),
                 Err(error) => return self.failure.report(format!("entry {lsn} cannot be indexed: {error}")),
             }

@@ -363,7 +363,7 @@ fn verify_older_segments(journal: &Journal, last: Lsn, failure: Arc<Failure>) ->
 }
 
 pub(crate) fn prepare(commit: Commit) -> Result<Prepared> {
-    let Commit { as_of, reads, valid_until, entry: draft } = commit;
+    let Commit { as_of, reads, valid_until, drawn, entry: draft } = commit;
     let entry = encoding::EncodedEntry::new(&draft)?;
     if entry.len() > ENTRY_BYTES_MAX {
         let public =
@@ -372,7 +372,7 @@ pub(crate) fn prepare(commit: Commit) -> Result<Prepared> {
     }
     let urgent = draft.is_urgent();
     let used = draft.used().map(|(object, kind)| (object, kind, draft.time));
-    Ok(Prepared { as_of, reads, valid_until, entry, changes: draft.changes, used, urgent })
+    Ok(Prepared { as_of, reads, valid_until, drawn, entry, changes: draft.changes, used, urgent })
 }
 
 fn no_target() -> Error {

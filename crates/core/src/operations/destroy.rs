@@ -90,7 +90,7 @@ pub(super) fn waiting_days(context: &Context<'_>, policy: &KeyPolicy, at_once: b
 }
 
 /// A new id for what one request destroys.
-pub(super) fn new_erasure(context: &Context<'_>) -> Result<ErasureId> {
+pub(super) fn new_erasure(context: &mut Context<'_>) -> Result<ErasureId> {
     Ok(ErasureId(context.new_object_id()?.0))
 }
 

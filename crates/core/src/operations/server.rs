@@ -106,7 +106,7 @@ impl Operation for PutServerData {
 /// # Errors
 /// The sealer's.
 pub(super) fn server_data_of(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     name: &str,
     data: &[u8],
     secret: Option<&SecretBytes>,

@@ -22,8 +22,33 @@ pub struct Commit {
     pub reads: Vec<RecordKey>,
     /// From this time on the decision no longer holds (a date moves an object), by the store's clock.
     pub valid_until: Option<Time>,
+    /// Ids that were drawn for it.
+    pub drawn: DrawnIds,
     /// The entry.
     pub entry: EntryDraft,
+}
+
+/// Ids that a request drew from the generator: until its entry is committed no record bears them, and the store need not
+/// look for one. Empty for whatever comes from elsewhere.
+///
+/// INVARIANT: only `Context::new_object_id`, which draws them, puts ids in.
+#[derive(Clone, Debug, Default)]
+pub struct DrawnIds(Vec<Uuid>);
+
+impl DrawnIds {
+    pub(crate) fn add(&mut self, id: Uuid) {
+        self.0.push(id);
+    }
+
+    /// True where the record of this address bears one of them.
+    pub fn cover(&self, key: &RecordKey) -> bool {
+        match key {
+            RecordKey::Object(id) | RecordKey::Material(id) => self.0.contains(&id.0),
+            RecordKey::Key(id) => self.0.contains(&id.0),
+            RecordKey::Erasure(id) => self.0.contains(&id.0),
+            _ => false,
+        }
+    }
 }
 
 /// How a commit ended.

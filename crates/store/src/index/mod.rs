@@ -18,7 +18,7 @@ use std::{
 use keyreeve_core::{
     Error, ErrorKind, Result,
     model::{Counts, Lsn, ManagedObject, ObjectId, Uses},
-    ports::store::{IndexHit, IndexRange},
+    ports::store::{DrawnIds, IndexHit, IndexRange},
     record::{Change, Record, RecordKey},
 };
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -213,7 +213,7 @@ impl Index {
     /// Lets readers see the changes of a durable entry; the result goes to the applier.
     ///
     /// INVARIANT: called by one thread at a time, in the order of the entries.
-    pub(crate) fn publish(&self, lsn: Lsn, changes: Vec<Change>) -> Result<Published> {
+    pub(crate) fn publish(&self, lsn: Lsn, changes: Vec<Change>, drawn: &DrawnIds) -> Result<Published> {
         let mut published = Published { lsn, records: Vec::with_capacity(changes.len()), rows: Vec::new() };
         for change in changes {
             let (key, new) = match (change.counted(), change) {
@@ -221,7 +221,7 @@ impl Index {
                 (None, Change::Put(record)) => (record.key(), Some(Arc::new(record))),
                 (None, change) => (change.key(), None),
             };
-            let rows = self.row_changes(&key, new.as_deref())?;
+            let rows = self.row_changes(&key, new.as_deref(), drawn)?;
             let mut overlay = self.overlay.write();
             overlay.records.insert(key.clone(), (lsn, new.clone()));
             for (row, there) in &rows {
@@ -265,11 +265,21 @@ impl Index {
     }
 
     /// Index rows that go with the old record and come with the new one.
-    fn row_changes(&self, key: &RecordKey, new: Option<&Record>) -> Result<Vec<(Vec<u8>, bool)>> {
+    fn row_changes(
+        &self,
+        key: &RecordKey,
+        new: Option<&Record>,
+        drawn: &DrawnIds,
+    ) -> Result<Vec<(Vec<u8>, bool)>> {
         if !secondary::is_indexed(key) {
             return Ok(Vec::new());
         }
-        let before = secondary::rows(self.get(key)?.as_deref());
+        // Of a new id the engine has nothing; what the same entry put under it before is in the overlay.
+        let old = match drawn.cover(key) {
+            true => self.overlay.read().records.get(key).and_then(|(_, found)| found.clone()),
+            false => self.get(key)?,
+        };
+        let before = secondary::rows(old.as_deref());
         let after = secondary::rows(new);
         let gone =
             before.iter().filter(|row| after.binary_search(row).is_err()).map(|row| (row.clone(), false));

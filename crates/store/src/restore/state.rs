@@ -8,7 +8,7 @@ use keyreeve_core::{
     ports::{
         cell::CellEntry,
         crypto::Crypto,
-        store::{IndexHit, IndexRange},
+        store::{DrawnIds, IndexHit, IndexRange},
     },
     record::{Change, IndexKind, Record, RecordKey},
 };
@@ -63,7 +63,7 @@ impl State {
         let position = Position { segment: next, offset: 0, next, hash: [0; 32] };
         let checkpoint = Checkpoint { identity, position };
         let mut applier = Applier::new(self.index.clone(), checkpoint);
-        let published = vec![self.index.publish(self.lsn, changes)?];
+        let published = vec![self.index.publish(self.lsn, changes, &DrawnIds::default())?];
         applier.take(Message::new(&self.index, published, position))?;
         applier.flush()
     }

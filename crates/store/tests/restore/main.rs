@@ -27,7 +27,7 @@ use keyreeve_core::{
     ports::{
         clock::Clock,
         crypto::Crypto,
-        store::{Commit, Committed, Store as _},
+        store::{Commit, Committed, DrawnIds, Store as _},
     },
     record::{Change, EntryDraft, Record, RecordKey},
 };
@@ -131,7 +131,13 @@ fn put(store: &Store, changes: Vec<Change>) -> Lsn {
 
 /// Commits an entry that rests on nothing.
 fn commit(store: &Store, entry: EntryDraft) -> Lsn {
-    let commit = Commit { as_of: store.published(), reads: Vec::new(), valid_until: None, entry };
+    let commit = Commit {
+        as_of: store.published(),
+        reads: Vec::new(),
+        valid_until: None,
+        drawn: DrawnIds::default(),
+        entry,
+    };
     let (sender, receiver) = mpsc::channel();
     store.commit(commit, Box::new(move |result| sender.send(result).unwrap()));
     match receiver.recv().expect("every commit is answered").unwrap() {

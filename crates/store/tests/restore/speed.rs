@@ -116,7 +116,13 @@ pub(crate) fn cpu_seconds() -> f64 {
 
 /// Commits without waiting; `done` learns when it is durable.
 fn send(store: &Store, entry: EntryDraft, done: mpsc::SyncSender<Result<Committed, keyreeve_core::Error>>) {
-    let commit = Commit { as_of: store.published(), reads: Vec::new(), valid_until: None, entry };
+    let commit = Commit {
+        as_of: store.published(),
+        reads: Vec::new(),
+        valid_until: None,
+        drawn: DrawnIds::default(),
+        entry,
+    };
     store.commit(commit, Box::new(move |result| drop(done.send(result))));
 }
 

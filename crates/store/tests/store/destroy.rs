@@ -13,7 +13,7 @@ use keyreeve_core::{
     ports::{
         crypto::{Generated, ParsedKey},
         seal::SealedMaterial,
-        store::{Commit, Store as _},
+        store::{Commit, DrawnIds, Store as _},
     },
     record::{Change, Record, RecordKey},
 };
@@ -107,7 +107,13 @@ fn destroy(bench: &Bench, gone: &SealedMaterial) -> bool {
     let Ok(store) = Store::open(&bench.options, &key_file()) else { return false };
     store.start_signing(signer());
     let entry = records::draft(destruction(gone));
-    let commit = Commit { as_of: store.published(), reads: Vec::new(), valid_until: None, entry };
+    let commit = Commit {
+        as_of: store.published(),
+        reads: Vec::new(),
+        valid_until: None,
+        drawn: DrawnIds::default(),
+        entry,
+    };
     commit_whole(&store, commit).is_ok() && store.keep().is_ok()
 }
 
@@ -240,7 +246,13 @@ fn a_destroy_comes_to_its_end_on_a_full_disk() {
     assert!(store.is_full());
 
     let entry = records::draft(destruction(&gone));
-    let commit = Commit { as_of: store.published(), reads: Vec::new(), valid_until: None, entry };
+    let commit = Commit {
+        as_of: store.published(),
+        reads: Vec::new(),
+        valid_until: None,
+        drawn: DrawnIds::default(),
+        entry,
+    };
     commit_whole(&store, commit).unwrap();
     store.keep().unwrap();
     assert!(store.get(&RecordKey::Certificate(ERASURE)).unwrap().is_some());

@@ -6,7 +6,7 @@ use keyreeve_core::{
     ErrorKind,
     access::Action,
     model::{Lsn, State},
-    ports::store::{Commit, Committed, Store as _},
+    ports::store::{Commit, Committed, DrawnIds, Store as _},
     record::{Change, EntryDraft},
 };
 use keyreeve_store::{Store, StoreError, journal::JournalError};
@@ -132,8 +132,12 @@ fn on_a_full_disk_only_a_destroy_goes_on_and_with_space_all_does() {
     assert!(full_at > Lsn(10), "{full_at}");
 
     let destroy = |changes| EntryDraft { action: Action::Destroy, ..records::draft(changes) };
-    let urgent =
-        |entry| commit_whole(&store, Commit { as_of: Lsn(0), reads: vec![], valid_until: None, entry });
+    let urgent = |entry| {
+        commit_whole(
+            &store,
+            Commit { as_of: Lsn(0), reads: vec![], valid_until: None, drawn: DrawnIds::default(), entry },
+        )
+    };
     assert!(urgent(destroy(Vec::new())).is_err(), "a refused destroy takes nothing of what is held back");
     let destroyed = records::object(3, State::Destroyed, &["gone"]);
     let done = urgent(destroy(vec![Change::Put(destroyed.clone())])).expect("room is held back for it");

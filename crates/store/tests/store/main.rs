@@ -31,7 +31,7 @@ use keyreeve_core::{
     ports::{
         clock::Clock,
         crypto::Crypto,
-        store::{Commit, Committed, Store as _},
+        store::{Commit, Committed, DrawnIds, Store as _},
     },
     record::{Change, RecordKey},
 };
@@ -105,7 +105,13 @@ fn key_file() -> Unlock {
 
 /// Commits and waits for the answer.
 fn commit(store: &Store, as_of: Lsn, reads: &[RecordKey], changes: Vec<Change>) -> Result<Committed> {
-    let commit = Commit { as_of, reads: reads.to_vec(), valid_until: None, entry: records::draft(changes) };
+    let commit = Commit {
+        as_of,
+        reads: reads.to_vec(),
+        valid_until: None,
+        drawn: DrawnIds::default(),
+        entry: records::draft(changes),
+    };
     commit_whole(store, commit)
 }
 

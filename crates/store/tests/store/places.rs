@@ -9,7 +9,7 @@ use keyreeve_core::{
     model::{Attestation, Lsn, Place, PrincipalId, Time},
     ports::{
         seal::SealedMaterial,
-        store::{Commit, Store as _},
+        store::{Commit, DrawnIds, Store as _},
     },
     record::{Change, EntryDraft, Record, RecordKey},
 };
@@ -95,7 +95,8 @@ fn with_acknowledge_target_no_leaf_is_given_out_before_a_target_gives_its_node_b
         principal: PrincipalId(Uuid::from_u128(3)),
         ..records::draft(vec![Change::Put(records::realm(9, "r"))])
     };
-    let commit = Commit { as_of: Lsn(0), reads: Vec::new(), valid_until: None, entry };
+    let commit =
+        Commit { as_of: Lsn(0), reads: Vec::new(), valid_until: None, drawn: DrawnIds::default(), entry };
     assert_eq!(commit_whole(&store, commit).unwrap_err().kind(), ErrorKind::Unavailable);
 
     store.register_target(TARGET, true, false).unwrap();

@@ -11,7 +11,7 @@ use std::{
 use keyreeve_core::{
     access::Action,
     model::{Counts, ObjectId, State, Time},
-    ports::store::{Commit, Committed, Store as _},
+    ports::store::{Commit, Committed, DrawnIds, Store as _},
     record::{Change, EntryDraft, Record},
 };
 use keyreeve_store::{
@@ -74,7 +74,13 @@ impl Place {
 }
 
 fn commit(store: &Store, entry: EntryDraft) {
-    let commit = Commit { as_of: store.published(), reads: Vec::new(), valid_until: None, entry };
+    let commit = Commit {
+        as_of: store.published(),
+        reads: Vec::new(),
+        valid_until: None,
+        drawn: DrawnIds::default(),
+        entry,
+    };
     assert!(matches!(commit_whole(store, commit), Ok(Committed::Done(_))));
 }
 

@@ -8,7 +8,7 @@ use std::{
 use keyreeve_core::{
     ErrorKind,
     model::{Lsn, Time},
-    ports::store::{Commit, Committed, Store as _},
+    ports::store::{Commit, Committed, DrawnIds, Store as _},
     record::Change,
 };
 use keyreeve_store::Store;
@@ -69,6 +69,7 @@ fn a_decision_ends_at_its_time() {
         as_of: Lsn(0),
         reads: Vec::new(),
         valid_until: Some(Time(ms)),
+        drawn: DrawnIds::default(),
         entry: records::draft(Vec::new()),
     };
     assert!(!is_stale(commit_whole(&store, until(1_001))));
@@ -91,6 +92,7 @@ fn of_those_that_read_the_same_only_one_gets_through() {
                 as_of,
                 reads: vec![read.clone()],
                 valid_until: None,
+                drawn: DrawnIds::default(),
                 entry: records::draft(vec![Change::Put(records::key_name("n", writer))]),
             };
             let sender = sender.clone();

@@ -8,7 +8,7 @@ use keyreeve_core::{
     model::{Algorithm, KeySpec, Lsn, ObjectType, PrincipalId, State},
     ports::{
         crypto::{Generated, ParsedKey},
-        store::{Commit, Committed, Store as _},
+        store::{Commit, Committed, DrawnIds, Store as _},
     },
     record::{Change, EntryDraft, Record, ServerData},
 };
@@ -349,7 +349,8 @@ fn with_acknowledge_target_a_change_is_answered_when_a_target_has_it() {
         let told = answer.clone();
         let entry =
             EntryDraft { principal: PrincipalId(Uuid::from_u128(3)), ..records::draft(entry(number)) };
-        let commit = Commit { as_of: Lsn(0), reads: Vec::new(), valid_until: None, entry };
+        let commit =
+            Commit { as_of: Lsn(0), reads: Vec::new(), valid_until: None, drawn: DrawnIds::default(), entry };
         store.commit(commit, Box::new(move |result| *told.lock() = Some(result)));
         answer
     };

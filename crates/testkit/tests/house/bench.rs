@@ -24,12 +24,15 @@ use keyreeve_core::{
     ports::{
         clock::Clock,
         crypto::Crypto,
-        store::{Commit, Committed, Store as _},
+        store::{Commit, Committed, DrawnIds, Store as _},
     },
     record::{Change, EntryDraft},
 };
 use keyreeve_crypto::SoftwareCrypto;
-use keyreeve_store::{EngineChoice, Store, StoreOptions, Unlock, engines::memory::MemoryEngine};
+use keyreeve_store::{
+    EngineChoice, Store, StoreOptions, Unlock,
+    engines::{Engine as IndexEngine, memory::MemoryEngine},
+};
 use keyreeve_testkit::disk::FaultyDisk;
 use uuid::Uuid;
 
@@ -54,12 +57,17 @@ pub(crate) struct House {
 impl House {
     /// A new, initialized store on a new disk.
     pub(crate) fn new() -> Self {
+        Self::on(Arc::new(MemoryEngine::default()))
+    }
+
+    /// The same, over this index.
+    pub(crate) fn on(index: Arc<dyn IndexEngine>) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(1_000_000)));
         let disk = FaultyDisk::new();
         let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
         let mut options = StoreOptions::new(PathBuf::from("/data"), crypto, clock.clone());
         options.disk = Arc::new(disk.clone());
-        options.engine = EngineChoice::Given(Arc::new(MemoryEngine::default()));
+        options.engine = EngineChoice::Given(index);
         options.background = false;
         options.journal.preallocate_bytes = 16 * 1024;
         options.journal.reserve_bytes = 16 * 1024;
@@ -76,7 +84,13 @@ impl House {
         let note = Note { action: Action::Start, detail: "tampering".into(), denied: false };
         let entry = self.engine.prepare(&system(), &note).entry().clone();
         let entry = EntryDraft { changes, ..entry };
-        let commit = Commit { as_of: self.store.published(), reads: Vec::new(), valid_until: None, entry };
+        let commit = Commit {
+            as_of: self.store.published(),
+            reads: Vec::new(),
+            valid_until: None,
+            drawn: DrawnIds::default(),
+            entry,
+        };
         let (sender, receiver) = mpsc::channel();
         self.store.commit(commit, Box::new(move |done| sender.send(done).expect("is awaited")));
         assert!(matches!(receiver.recv().expect("answers"), Ok(Committed::Done(_))));

@@ -9,6 +9,7 @@ mod crashes;
 mod destruction;
 mod imports;
 mod lives;
+mod lookups;
 mod places;
 mod simulation;
 mod solver;

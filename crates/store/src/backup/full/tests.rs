@@ -17,7 +17,7 @@ use keyreeve_core::{
     ports::{
         cell::Cell,
         clock::Clock,
-        store::{Commit, Committed, Store as _},
+        store::{Commit, Committed, DrawnIds, Store as _},
     },
     record::{Change, EntryDraft, Outcome, ServerData},
 };
@@ -304,8 +304,13 @@ fn draft(changes: Vec<Change>) -> EntryDraft {
 
 fn commit(store: &Store, changes: Vec<Change>) -> u64 {
     let (sender, receiver) = mpsc::channel();
-    let commit =
-        Commit { as_of: store.published(), reads: Vec::new(), valid_until: None, entry: draft(changes) };
+    let commit = Commit {
+        as_of: store.published(),
+        reads: Vec::new(),
+        valid_until: None,
+        drawn: DrawnIds::default(),
+        entry: draft(changes),
+    };
     store.commit(commit, Box::new(move |result| sender.send(result).unwrap()));
     match receiver.recv().unwrap().unwrap() {
         Committed::Done(lsn) => lsn.0,
