@@ -33,6 +33,7 @@ pub struct ChangeKey {
 }
 
 /// Changes of a policy. What protects a key from being destroyed only grows: whoever may manage it could else lift it first.
+/// Since nobody can undo that, it takes the right to destroy the key as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyChange {
     /// Longest lease, in seconds, at least 1.
@@ -87,6 +88,10 @@ impl Operation for ChangeKey {
         }
         check_tags(&key.tags)?;
         self.policy.apply(&mut key.policy, context.destroy_waiting_days())?;
+        let guards = |key: &Key| (key.policy.destroy_waiting_days, key.policy.destroy_at_once);
+        if guards(&key) != guards(&before) {
+            access::authorize(context.caller(), Action::Destroy, Target::Key(&before))?;
+        }
         if let Some(name) = self.name.as_ref().filter(|name| **name != key.name) {
             rename(context, &before, name)?;
             key.name.clone_from(name);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Operation, Subject, create::claim_name, subject, usage_limits};
 use crate::{
-    access::{Action, Permit},
+    access::{self, Action, Permit, Target},
     attributes::{AttributeEdit, Changed, edit},
     error::{Error, ErrorKind, Result},
     model::{Key, ManagedObject, ObjectId},
@@ -51,6 +51,14 @@ impl Operation for ModifyAttributes {
         if before.sensitive && !after.sensitive {
             let public = "a key that is sensitive stays so; make a new key";
             return Err(Error::new(ErrorKind::Denied, public));
+        }
+        // What amounts to more than a change of attributes takes the right to that as well.
+        let amounts_to = [
+            (after.sensitive != before.sensitive, Action::Destroy),
+            (after.dates.deactivation != before.dates.deactivation, Action::Revoke),
+        ];
+        for (_, action) in amounts_to.into_iter().filter(|(changed, _)| *changed) {
+            access::authorize(context.caller(), action, Target::Key(&resolved.key))?;
         }
         if before.state.is_destroyed() && before.names != after.names {
             return Err(Error::new(ErrorKind::Destroyed, "the names of a destroyed object are history"));

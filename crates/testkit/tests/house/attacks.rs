@@ -9,13 +9,14 @@ use keyreeve_core::{
     attributes::AttributeEdit,
     engine::Engine,
     model::{
-        Algorithm, AttributeName, BlockCipherMode, CryptoParameters, Derivation, KeyFormat, KeyMaterial,
-        KeyPolicy, KeySpec, Lsn, Name, ObjectType, Revocation, RevocationReason, Role, State, UsageMask,
-        Value,
+        Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Derivation, KeyFormat,
+        KeyMaterial, KeyPolicy, KeySpec, Lsn, Name, ObjectType, Revocation, RevocationReason, Role, State,
+        Time, UsageMask, Value,
     },
     operations::{
         Activation, Template,
         activate::Activate,
+        change_key::{ChangeKey, PolicyChange},
         create::{Create, Created},
         decrypt::Decrypt,
         derive_key::{DeriveKey, Product},
@@ -324,6 +325,32 @@ fn a_grant_to_decrypt_opens_nothing_else() {
     );
     grant(engine, &alice, "shared", "mallory", &[]).expect("takes it back");
     assert_eq!(kind(engine.execute(&mallory, &decrypt())), Some(ErrorKind::NotFound));
+}
+
+#[test]
+fn a_grant_to_modify_attributes_changes_nothing_for_good() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    make(engine, &alice, &new_key("shared"));
+    let change = |policy| ChangeKey { policy, ..ChangeKey::tags(Reference::text("shared"), BTreeMap::new()) };
+    let longer = change(PolicyChange { destroy_waiting_days: Some(3650), ..PolicyChange::default() });
+    let lease = change(PolicyChange { lease_seconds: Some(60), ..PolicyChange::default() });
+    let set = |kind, value| {
+        let name = AttributeName::Standard(kind);
+        ModifyAttributes { key: Reference::text("shared"), edits: vec![AttributeEdit::Set { name, value }] }
+    };
+    let sensitive = set(AttributeKind::Sensitive, Value::Boolean(true));
+    let ended = set(AttributeKind::DeactivationDate, Value::Date(Time(2_000_000)));
+    grant(engine, &alice, "shared", "mallory", &[Action::ModifyAttributes]).expect("grants");
+    engine.execute(&mallory, &lease).expect("may be undone, so may be done");
+    assert_eq!(kind(engine.execute(&mallory, &longer)), Some(ErrorKind::Denied));
+    assert_eq!(kind(engine.execute(&mallory, &sensitive)), Some(ErrorKind::Denied));
+    assert_eq!(kind(engine.execute(&mallory, &ended)), Some(ErrorKind::Denied));
+    let more = [Action::ModifyAttributes, Action::Destroy, Action::Revoke];
+    grant(engine, &alice, "shared", "mallory", &more).expect("grants");
+    engine.execute(&mallory, &longer).expect("may destroy");
+    engine.execute(&mallory, &ended).expect("may revoke");
+    engine.execute(&alice, &sensitive).expect("owns it");
 }
 
 #[test]
