@@ -77,6 +77,21 @@ async fn tags_are_set_and_taken_away_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_change_to_null_is_refused_by_its_name() {
+    let server = Server::start();
+    let before = create(&server, "k").await;
+    let fields = ["name", "tags", "activation", "deactivation", "usage_limits", "lease_seconds"];
+    let policy = ["destroy_waiting_days", "destroy_at_once", "reject_duplicates"];
+    for field in fields.into_iter().chain(policy) {
+        let body = json!({ "tags": { "a": "b" }, "lease_seconds": 60, field: null });
+        let (status, answer) = admin_status(&server, "PATCH", "/v1/keys/k", body).await;
+        assert_eq!((status, &answer["code"]), (StatusCode::BAD_REQUEST, &json!("invalid")), "{answer}");
+        assert!(answer["detail"].as_str().unwrap().contains(&format!("{field:?} is null")), "{answer}");
+    }
+    assert_eq!(server.admin("GET", "/v1/keys/k", Value::Null).await, before);
+}
+
+#[tokio::test]
 async fn an_alias_leads_where_it_was_led_last() {
     let mut server = Server::start();
     let (one, two) = (create(&server, "one").await, create(&server, "two").await);

@@ -13,12 +13,12 @@ use super::bounded::Map;
 use super::conditional::{Change, KeyAnswer};
 use super::counted::UsageLimitsRequest;
 use super::errors::{Problem, Result};
-use super::request::{Body, NamedKey};
+use super::request::{NamedKey, Patch};
 
 /// Tags that one request changes: all that a key may have go, and as many come.
 const TAGS_CHANGED_MAX: usize = 128;
 
-/// Body of `change`. What is not named stays.
+/// Body of `change`. What is not named stays; null is the value of a tag alone.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeRequest {
@@ -44,7 +44,7 @@ pub(super) struct ChangeRequest {
 pub(super) async fn change(
     change: Change,
     NamedKey(key): NamedKey,
-    Body(request): Body<ChangeRequest>,
+    Patch(request): Patch<ChangeRequest>,
 ) -> Result<KeyAnswer> {
     let edits = request.edits()?;
     let policy = PolicyChange {

@@ -172,14 +172,37 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
-        let json = is_json(request.headers());
-        let body = read(request, &api.reloader.limits(), 0).await?;
-        if !json && !body.is_empty() {
-            return Err(Problem::new(Code::UnsupportedMediaType, "send application/json"));
-        }
-        let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-        serde_json::from_slice(text).map(Self).map_err(|error| malformed(&error))
+        let text = json_text(request, api).await?;
+        serde_json::from_slice(&text).map(Self).map_err(|error| malformed(&error))
     }
+}
+
+/// A JSON body that says what shall be otherwise: what is not named stays, and null is the value of no field. Whoever sends
+/// one wants the field cleared, and none can be.
+pub(super) struct Patch<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Patch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
+        let text = json_text(request, api).await?;
+        let fields: Fields<'_> = serde_json::from_slice(&text).map_err(|error| malformed(&error))?;
+        if let Some((name, _)) = fields.0.iter().find(|(_, value)| value.get() == "null") {
+            let detail =
+                format!("the field {} is null, and cannot be cleared: leave it out and it stays", told(name));
+            return Err(Problem::invalid(detail));
+        }
+        from_json_fields(fields).map(Self)
+    }
+}
+
+async fn json_text(request: Request, api: &Api) -> Result<Zeroizing<Vec<u8>>> {
+    let json = is_json(request.headers());
+    let body = read(request, &api.reloader.limits(), 0).await?;
+    if !json && !body.is_empty() {
+        return Err(Problem::new(Code::UnsupportedMediaType, "send application/json"));
+    }
+    Ok(if body.is_empty() { Zeroizing::new(b"{}".to_vec()) } else { body })
 }
 
 /// What stands beside the data of a request.

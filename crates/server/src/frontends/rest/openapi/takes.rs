@@ -13,7 +13,7 @@ use super::super::Api;
 use super::super::answer::OCTET_STREAM;
 use super::super::conditional::Change;
 use super::super::kmip::Message;
-use super::super::request::{Arguments, Authenticated, BesideData, Body, Data, NamedKey, Segments};
+use super::super::request::{Arguments, Authenticated, BesideData, Body, Data, NamedKey, Patch, Segments};
 use super::super::stream::Streamed;
 
 /// What a request takes besides its path.
@@ -104,6 +104,28 @@ impl<T: JsonSchema> Takes for Body<T> {
             "required": required,
             "content": { "application/json": { "schema": schema } },
         }));
+    }
+}
+
+impl<T: JsonSchema> Takes for Patch<T> {
+    fn tell(taken: &mut Taken, schemas: &mut SchemaGenerator) {
+        let mut schema = T::json_schema(schemas).to_value();
+        let fields = schema["properties"].as_object_mut();
+        fields.into_iter().flatten().for_each(|(_, field)| refuse_null(field));
+        taken.body =
+            Some(json!({ "required": true, "content": { "application/json": { "schema": schema } } }));
+    }
+}
+
+/// Takes null out of what a field may be.
+fn refuse_null(field: &mut Value) {
+    if let Some([kind, null]) = field["type"].as_array().map(Vec::as_slice)
+        && null == "null"
+    {
+        field["type"] = kind.clone();
+    }
+    if let Some(choices) = field.get_mut("anyOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
     }
 }
 
