@@ -3,6 +3,7 @@
 pub mod authn;
 pub mod backups;
 pub mod ceiling;
+pub mod cipher_mode;
 pub mod config;
 mod descriptors;
 pub mod doctor;

@@ -3,7 +3,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use keyreeve_server::cipher_mode::{CipherMode, TagPlace};
 
 use super::mac::Bytes;
 use super::{Hash, hexadecimal, unhexed, word};
@@ -15,8 +17,8 @@ use crate::output;
 #[command(next_help_heading = "Bare cipher")]
 pub(super) struct Cipher {
     /// Use a bare cipher, as other software does, in place of the data envelope; the server takes what is small
-    #[arg(long, value_enum)]
-    mode: Option<Mode>,
+    #[arg(long, value_parser = modes())]
+    mode: Option<CipherMode>,
     /// IV or nonce, in hexadecimal; without it `encrypt` has one made, and tells it
     #[arg(long, value_name = "HEX", value_parser = unhexed, requires = "mode")]
     iv: Option<Bytes>,
@@ -34,27 +36,6 @@ pub(super) struct Cipher {
     hash: Option<Hash>,
 }
 
-/// A mode of a cipher.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    /// AES, SP 800-38D; the tag is at the end of the ciphertext
-    Gcm,
-    /// AES-128 and AES-256, RFC 8452; the tag at the end
-    GcmSiv,
-    /// AES-256 and AES-512, RFC 5297; the tag at the beginning
-    Siv,
-    /// ChaCha20-Poly1305, RFC 8439; the tag at the end
-    Aead,
-    /// AES, SP 800-38A; not authenticated
-    Cbc,
-    /// AES, SP 800-38A; not authenticated
-    Ctr,
-    /// AES-512, SP 800-38E; not authenticated
-    Xts,
-    /// RSA, RFC 8017
-    Oaep,
-}
-
 /// How the last block of a message is filled up.
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum BlockPadding {
@@ -62,6 +43,13 @@ pub(super) enum BlockPadding {
     Pkcs7,
     /// Not at all: the data is whole blocks
     None,
+}
+
+/// Takes the word of a mode.
+fn modes() -> impl TypedValueParser<Value = CipherMode> {
+    let words = CipherMode::ALL.iter().map(|mode| PossibleValue::new(mode.word()).help(mode.about()));
+    let of = |word: String| CipherMode::ALL.iter().copied().find(|mode| mode.word() == word);
+    PossibleValuesParser::new(words).try_map(move |word| of(word).ok_or("there is no such mode"))
 }
 
 impl Cipher {
@@ -74,7 +62,7 @@ impl Cipher {
     pub(super) fn query(&self) -> Vec<(&'static str, String)> {
         let base64 = |bytes: &Bytes| STANDARD.encode(bytes);
         let given = [
-            ("mode", self.mode.map(word)),
+            ("mode", self.mode.map(|mode| mode.word().to_owned())),
             ("iv", self.iv.as_ref().map(base64)),
             ("aad", self.aad.as_ref().map(base64)),
             ("tag_length", self.tag_length.map(|length| length.to_string())),
@@ -87,8 +75,8 @@ impl Cipher {
     /// Puts the tag where the mode has it in a ciphertext, and tells an IV that was made.
     pub(super) fn whole(&self, mut made: Made) -> Made {
         if let Some(tag) = made.tag.take() {
-            made.bytes = match self.mode {
-                Some(Mode::Siv) => [&tag[..], &made.bytes].concat().into(),
+            made.bytes = match self.mode.map(CipherMode::tag_place) {
+                Some(TagPlace::Beginning) => [&tag[..], &made.bytes].concat().into(),
                 _ => [&made.bytes[..], &tag].concat().into(),
             };
         }

@@ -1,13 +1,14 @@
 //! How a cipher is used where a caller wants something else than the data envelope: mode, IV, additional data, and what
-//! else belongs to the mode. Not here: encrypting (data), and which key has which mode (crypto).
+//! else belongs to the mode. Not here: encrypting (data), the modes (cipher_mode), and which key has which (crypto).
 
-use keyreeve_core::model::{BlockCipherMode, CryptoParameters, HashAlgorithm, PaddingMethod};
+use keyreeve_core::model::{HashAlgorithm, PaddingMethod};
 use keyreeve_core::operations::encrypt::Form;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::errors::{Problem, Result};
 use super::request::{Base64, EncryptionContext};
+use crate::cipher_mode::CipherMode;
 use crate::frontends::encryption_context::canonical;
 
 /// What stands beside a plaintext or a ciphertext. Without a mode it is a data envelope, which needs nothing else.
@@ -18,7 +19,7 @@ pub(super) struct BesideCipher {
     pub(super) version: Option<u32>,
     #[serde(default)]
     context: EncryptionContext,
-    mode: Option<Mode>,
+    mode: Option<CipherMode>,
     /// IV or nonce; `None`: encrypting makes one, which the answer tells.
     iv: Option<Base64>,
     /// Additional authenticated data.
@@ -53,26 +54,6 @@ impl From<Hash> for HashAlgorithm {
     }
 }
 
-/// Modes that may be asked for. Not ECB, which tells what blocks are equal, nor RSA with PKCS#1 v1.5 padding, which leaks
-/// plaintexts to whoever may ask often.
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum Mode {
-    Gcm,
-    GcmSiv,
-    Siv,
-    /// ChaCha20-Poly1305.
-    Aead,
-    /// Not authenticated.
-    Cbc,
-    /// Not authenticated.
-    Ctr,
-    /// Not authenticated.
-    Xts,
-    /// RSA.
-    Oaep,
-}
-
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Padding {
@@ -86,35 +67,6 @@ impl Padding {
         match self {
             Self::Pkcs7 => PaddingMethod::Pkcs5,
             Self::None => PaddingMethod::None,
-        }
-    }
-}
-
-impl Mode {
-    /// The fields that belong to it.
-    fn fields(self) -> &'static [&'static str] {
-        match self {
-            Self::Gcm | Self::Aead => &["iv", "aad", "tag", "tag_length"],
-            Self::GcmSiv | Self::Siv => &["iv", "aad", "tag"],
-            Self::Cbc => &["iv", "padding"],
-            Self::Ctr | Self::Xts => &["iv"],
-            Self::Oaep => &["hash"],
-        }
-    }
-
-    fn parameters(self) -> CryptoParameters {
-        let mode = |mode| CryptoParameters { mode: Some(mode), ..CryptoParameters::default() };
-        match self {
-            Self::Gcm => mode(BlockCipherMode::Gcm),
-            Self::GcmSiv => mode(BlockCipherMode::GcmSiv),
-            Self::Siv => mode(BlockCipherMode::Siv),
-            Self::Aead => mode(BlockCipherMode::Aead),
-            Self::Cbc => mode(BlockCipherMode::Cbc),
-            Self::Ctr => mode(BlockCipherMode::Ctr),
-            Self::Xts => mode(BlockCipherMode::Xts),
-            Self::Oaep => {
-                CryptoParameters { padding: Some(PaddingMethod::Oaep), ..CryptoParameters::default() }
-            }
         }
     }
 }
@@ -157,7 +109,7 @@ impl BesideCipher {
         let mut parameters = mode.parameters();
         parameters.tag_length = self.tag_length;
         parameters.hash = self.hash.map(Into::into);
-        if matches!(mode, Mode::Cbc) {
+        if mode == CipherMode::Cbc {
             parameters.padding = Some(self.padding.unwrap_or(Padding::Pkcs7).method());
         }
         let bytes = |field: &Option<Base64>| field.as_ref().map(|bytes| bytes.0.to_vec());
@@ -167,6 +119,7 @@ impl BesideCipher {
 
 #[cfg(test)]
 mod tests {
+    use keyreeve_core::model::BlockCipherMode;
     use serde_json::{Value, json};
 
     use super::*;
