@@ -63,6 +63,17 @@ fn unfinished_work_is_refused_in_tests_too() {
 }
 
 #[test]
+fn random_bytes_come_from_the_one_generator() {
+    for drawn in ["rand::fill(b)", "SystemRandom::new()", "StdRng::from_os_rng()", "Uuid::new_v4()"] {
+        let text = format!("//! Ids.\nfn f(b: &mut [u8]) {{ {drawn}; }}\n");
+        assert_eq!(broken("crates/server/src/id.rs", &text), [("random", 2)], "{drawn}");
+        assert_eq!(broken("crates/crypto/src/rng.rs", &text), [], "{drawn}");
+        assert_eq!(broken("crates/server/tests/id.rs", &text), [], "{drawn}");
+    }
+    assert_eq!(broken_in_core("fn f(rng: &dyn Rng, b: &mut [u8]) { rng.fill(b); }\n"), []);
+}
+
+#[test]
 fn unwrap_and_expect_need_an_invariant() {
     assert_eq!(broken_in_core("fn f(x: Option<u8>) -> u8 { x.unwrap() }\n"), [("unwrap", 2)]);
     assert_eq!(

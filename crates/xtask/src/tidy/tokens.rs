@@ -1,5 +1,5 @@
 //! Rules on words anywhere in the code, inside macros too: `unsafe`, unfinished work, panics on what a
-//! peer or a disk says, names of test vectors. Strings and comments do not count as code.
+//! peer or a disk says, generators of random bytes, names of test vectors. Strings and comments do not count as code.
 
 use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
@@ -8,6 +8,32 @@ use super::source::SourceFile;
 
 /// The one package that may say `unsafe`.
 const UNSAFE_PACKAGE: &str = "hsm";
+
+/// Words by which code draws random bytes past the house's generator, whose state a fork or a copy of a machine may repeat.
+const GENERATORS: &[&str] = &[
+    "rand",
+    "getrandom",
+    "fastrand",
+    "SystemRandom",
+    "OsRng",
+    "StdRng",
+    "SmallRng",
+    "ThreadRng",
+    "thread_rng",
+    "ChaCha8Rng",
+    "ChaCha12Rng",
+    "ChaCha20Rng",
+    "new_v4",
+    "now_v7",
+];
+/// The generator itself, and those whose draws give nothing away where they come twice: docs/algorithms.md says which.
+const DRAWING_FILES: &[&str] = &[
+    "crates/crypto/src/rng.rs",
+    "crates/crypto/src/algorithms/rsa/signature.rs",
+    "crates/pki/src/certificate.rs",
+    "crates/pki/src/key.rs",
+    "crates/pki/src/pkcs12.rs",
+];
 
 pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
     let mut words = Words { file, findings: Vec::new() };
@@ -53,12 +79,23 @@ impl Words<'_> {
             "todo" | "unimplemented" | "dbg" if is_punct(after, '!') => {
                 self.find(line, "unfinished", format!("finish this and remove `{word}!`"));
             }
+            _ if GENERATORS.contains(&word) => self.generator(word, line),
             // A method of that name whose result is passed on by `?` is not the one that panics.
             "unwrap" | "expect" if is_punct(before, '.') && is_call && !is_punct(then, '?') => {
                 self.panicking_call(word, line);
             }
             _ => {}
         }
+    }
+
+    fn generator(&mut self, word: &str, line: usize) {
+        if self.file.is_test_line(line) || DRAWING_FILES.contains(&self.file.path()) {
+            return;
+        }
+        let message = format!(
+            "draw random bytes by core's `Rng` port, whose generator no fork and no copy repeats, not by `{word}`"
+        );
+        self.find(line, "random", message);
     }
 
     fn panicking_call(&mut self, name: &str, line: usize) {
