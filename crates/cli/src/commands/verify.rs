@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Scheme, Session};
-use crate::client::{segment, with_query};
+use crate::client::{Data, segment, with_query};
 use crate::errors::{Failure, Kind, Result};
 use crate::input;
 use crate::output::{self, Format};
 
-/// Bytes of a signature at most: what a query can hold, and every algorithm's but the longest of SLH-DSA's (`256f`).
-const SIGNATURE_BYTES_MAX: usize = 40 * 1024;
+/// Bytes of a signature at most; the longest, of SLH-DSA's `256f`, have 49,856.
+const SIGNATURE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a signature that a query can hold; a longer one goes into the body, with the data.
+const IN_QUERY_BYTES_MAX: usize = 40 * 1024;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,18 +51,11 @@ impl Verify {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let signature = input::data(Some(&self.signature))?;
         if signature.len() > SIGNATURE_BYTES_MAX {
-            let text = format!(
-                "{} is too long for a signature; those of slh-dsa-*-256f are verified over REST, in a JSON body",
-                self.signature.display()
-            );
+            let text = format!("{} is too long for a signature", self.signature.display());
             return Err(Failure::new(Kind::Verification, text));
         }
-        let mut query = self.scheme.query();
-        query.push(("signature", STANDARD.encode(&signature)));
-        query.extend(self.key_version.map(|version| ("version", version.to_string())));
-        let path = with_query(&format!("/v1/keys/{}/verify", segment(&self.name)), &query);
         let data = session.data(self.input.as_deref())?;
-        let verdict = session.client()?.post_for_json(&path, &data)?;
+        let verdict = self.ask(session, &signature, &data)?;
         let valid =
             verdict.get("valid").and_then(Value::as_bool).ok_or_else(|| Failure::answer("no verdict"))?;
         match session.format {
@@ -73,5 +68,23 @@ impl Verify {
         let text =
             format!("the signature in {} is not valid for this data and key", self.signature.display());
         Err(Failure::new(Kind::Verification, text))
+    }
+
+    fn ask(&self, session: &Session, signature: &[u8], data: &Data) -> Result<Value> {
+        let path = format!("/v1/keys/{}/verify", segment(&self.name));
+        let (mut fields, signature) = (self.scheme.query(), STANDARD.encode(signature));
+        if signature.len() / 4 * 3 <= IN_QUERY_BYTES_MAX {
+            fields.push(("signature", signature));
+            fields.extend(self.key_version.map(|version| ("version", version.to_string())));
+            return session.client()?.post_for_json(&with_query(&path, &fields), data);
+        }
+        let mut body = json!({ "data": STANDARD.encode(&data.bytes), "signature": signature });
+        for (name, value) in fields {
+            body[name] = value.into();
+        }
+        if let Some(version) = self.key_version {
+            body["version"] = version.into();
+        }
+        session.client()?.post(&path, &body)
     }
 }
