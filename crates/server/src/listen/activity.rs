@@ -19,6 +19,8 @@ pub(super) struct Activity {
     has_to_end: AtomicBool,
     #[cfg(test)]
     rested_ms: AtomicU64,
+    #[cfg(test)]
+    aged_ms: AtomicU64,
 }
 
 /// Whether somebody works on an answer: then the other end is silent because it waits.
@@ -55,6 +57,8 @@ impl Activity {
             has_to_end: false.into(),
             #[cfg(test)]
             rested_ms: AtomicU64::new(0),
+            #[cfg(test)]
+            aged_ms: AtomicU64::new(0),
         }
     }
 
@@ -74,6 +78,14 @@ impl Activity {
         #[cfg(test)]
         let quiet = quiet + Duration::from_millis(self.rested_ms.load(Ordering::Relaxed));
         quiet
+    }
+
+    /// How long it has been there.
+    pub(super) fn age(&self) -> Duration {
+        let age = self.begin.elapsed();
+        #[cfg(test)]
+        let age = age + Duration::from_millis(self.aged_ms.load(Ordering::Relaxed));
+        age
     }
 
     /// Whether it is known who sends.
@@ -102,6 +114,11 @@ impl Activity {
     /// As if it had been quiet for so long.
     pub(super) fn rest(&self, time: Duration) {
         self.rested_ms.store(time.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// As if it had been there for so long, busy all the time.
+    pub(super) fn grow_old(&self, time: Duration) {
+        self.aged_ms.store(time.as_millis() as u64, Ordering::Relaxed);
     }
 
     pub(super) fn has_to_end(&self) -> bool {

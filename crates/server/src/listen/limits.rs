@@ -130,7 +130,7 @@ impl Limits {
         }
         let (total, connections_max) = (open.total(), settings.connections_max);
         // INVARIANT: who has not finished a handshake takes the place of none who was authenticated, and of none who has
-        // finished one but of a source that has far more.
+        // finished one but of a source that has far more, or after a time in which it could have said who it is.
         if total >= connections_max && !open.make_room(of_source, false, connections_max) {
             return Err(NoPlace::Listener(total));
         }
@@ -168,7 +168,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use super::super::places::QUIET;
+    use super::super::places::{QUIET, STRANGER_AGE_MAX};
     use super::*;
 
     fn address(text: &str) -> IpAddr {
@@ -311,6 +311,32 @@ mod tests {
         places[5].activity.rest(QUIET);
         let _new = admit(9).unwrap();
         assert!(places[5].activity.has_to_end());
+    }
+
+    #[test]
+    fn many_sources_that_never_say_who_they_are_keep_nobody_away() {
+        let settings =
+            LimitSettings { connections_max: 200, connections_per_source_max: 4, ..LimitSettings::default() };
+        let limits = Limits::new(settings);
+        let admit = |number: u16| limits.admit(IpAddr::from([192, 0, (number >> 8) as u8, number as u8]));
+        let places: Vec<Place> = (0..200).map(|number| admit(number).unwrap()).collect();
+        // The first hundred are known, and the others drip bytes: none is ever quiet, and none has more than another.
+        for place in &places[..100] {
+            place.prove();
+            place.activity.known().set();
+        }
+        places[150].prove();
+        assert_eq!(admit(300).err(), Some(NoPlace::Listener(200)), "all of them came just now");
+        for place in &places {
+            place.activity.grow_old(STRANGER_AGE_MAX);
+        }
+        assert_eq!(admit(150).err(), Some(NoPlace::Listener(200)), "its source has no fewer than the others");
+        let newcomers: Vec<Place> = (300..400).map(|number| admit(number).unwrap()).collect();
+        assert!(!places[..100].iter().any(|place| place.activity.has_to_end()), "who is known stays");
+        assert!(places[100..].iter().all(|place| place.activity.has_to_end()));
+        assert_eq!(admit(500).err(), Some(NoPlace::Listener(200)), "the rest is known, or came just now");
+        drop((places, newcomers));
+        assert!(limits.shared.open.lock().is_empty());
     }
 
     #[test]

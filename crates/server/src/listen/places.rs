@@ -11,6 +11,9 @@ use crate::source::Source;
 /// A connection that was quiet for so long makes room where a listener is full.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
 
+/// A connection that was not authenticated for so long makes room where no other does.
+pub(super) const STRANGER_AGE_MAX: Duration = Duration::from_secs(5);
+
 /// Connections that are looked at for one that makes room: a flood must not cost more than it sends.
 const LOOKED_AT_MAX: usize = 64;
 
@@ -20,6 +23,8 @@ pub(super) struct Open {
     sources: HashMap<Source, OfSource>,
     /// INVARIANT: each source with a connection stands here once, with its number of them; others nowhere.
     by_weight: BTreeSet<(usize, Source)>,
+    /// Those that had no authenticated request when they were looked at last, oldest first.
+    strangers: BTreeMap<u64, Source>,
     total: usize,
     proven: usize,
     next: u64,
@@ -60,12 +65,14 @@ impl Open {
             of_source.in_handshake.insert(number, activity);
             of_source.strangers.insert(number);
         });
+        self.strangers.insert(number, source);
         self.total += 1;
         number
     }
 
     /// Takes one out, where it is still there.
     pub(super) fn remove(&mut self, source: Source, number: u64) -> Option<Arc<Activity>> {
+        self.strangers.remove(&number);
         let (in_handshake, proven) = self.change(source, |of_source| {
             of_source.strangers.remove(&number);
             (of_source.in_handshake.remove(&number), of_source.proven.remove(&number))
@@ -88,6 +95,7 @@ impl Open {
     /// Closes a connection for one of a source with so many: nobody keeps others away by being there.
     pub(super) fn make_room(&mut self, of_source: usize, proven: bool, connections_max: usize) -> bool {
         let victim = self.quiet(of_source, proven).or_else(|| self.overweight(of_source, connections_max));
+        let victim = victim.or_else(|| self.lingering(of_source));
         let Some((source, number)) = victim else { return false };
         if let Some(activity) = self.remove(source, number) {
             activity.ask_to_end();
@@ -137,6 +145,28 @@ impl Open {
         None
     }
 
+    /// The oldest stranger that has been here for long enough to say who it is, of a source that has more than the other:
+    /// many sources with a connection each keep nobody away by sending bytes.
+    fn lingering(&mut self, lighter: usize) -> Option<(Source, u64)> {
+        let (mut known, mut found) = (Vec::new(), None);
+        for (number, source) in self.strangers.iter().take(LOOKED_AT_MAX) {
+            let of_source = self.sources.get(source)?;
+            let activity = of_source.activity(*number)?;
+            if activity.known().is_set() {
+                known.push(*number);
+            } else if activity.age() < STRANGER_AGE_MAX {
+                break;
+            } else if of_source.weight() > lighter {
+                found = Some((*source, *number));
+                break;
+            }
+        }
+        for number in known {
+            self.strangers.remove(&number);
+        }
+        found
+    }
+
     fn change<T>(&mut self, source: Source, change: impl FnOnce(&mut OfSource) -> T) -> T {
         let of_source = self.sources.entry(source).or_default();
         self.by_weight.remove(&(of_source.weight(), source));
@@ -154,11 +184,14 @@ impl OfSource {
         self.in_handshake.len() + self.proven.len()
     }
 
+    fn activity(&self, number: u64) -> Option<&Activity> {
+        self.proven.get(&number).or_else(|| self.in_handshake.get(&number)).map(|activity| &**activity)
+    }
+
     /// Who was authenticated meanwhile is never looked at again.
     fn oldest_stranger(&mut self) -> Option<u64> {
         while let Some(number) = self.strangers.first().copied() {
-            let activity = self.proven.get(&number).or_else(|| self.in_handshake.get(&number));
-            if activity.is_some_and(|activity| !activity.known().is_set()) {
+            if self.activity(number).is_some_and(|activity| !activity.known().is_set()) {
                 return Some(number);
             }
             self.strangers.pop_first();
@@ -171,6 +204,10 @@ impl OfSource {
 impl Open {
     /// Whether nothing is left behind.
     pub(super) fn is_empty(&self) -> bool {
-        self.sources.is_empty() && self.by_weight.is_empty() && self.total == 0 && self.proven == 0
+        self.sources.is_empty()
+            && self.by_weight.is_empty()
+            && self.strangers.is_empty()
+            && self.total == 0
+            && self.proven == 0
     }
 }
