@@ -50,6 +50,11 @@ impl Progress {
         self.0.set_position(bytes);
     }
 
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+
     /// What is being done now.
     pub(crate) fn tell(&self, what: &str) {
         self.0.set_message(crate::output::printable(what));
@@ -58,7 +63,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.clear();
     }
 }
 

@@ -1,14 +1,18 @@
 //! `keyreeve server`, and the flags of a server's configuration.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use keyreeve_server::config::{Config, Once, Override, SETTINGS};
+use keyreeve_server::offline::index::OnProgress;
 use keyreeve_server::start::{self, Blame, Log, StartError, StopOn};
 
 use crate::errors::{Failure, Kind, Result};
 use crate::input;
 use crate::output;
+use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,13 +98,21 @@ impl Server {
         let mut config = self.server.config()?;
         self.once.apply(&mut config);
         let _log = Log::Server.start(&config.log);
+        let progress = Arc::new(OnceLock::<Progress>::new());
+        let bar = Arc::clone(&progress);
+        let told: OnProgress = Box::new(move |doing, done, total| {
+            bar.get_or_init(Progress::counted).count(doing, done, total);
+        });
+        // Where nobody would see it, the log tells.
+        let told = Some(told).filter(|_| std::io::stderr().is_terminal());
         let ready = |_: &start::Addresses| {
+            progress.get().into_iter().for_each(Progress::clear);
             // Whoever started it may have closed stdout, which is no reason not to serve.
             let _ = output::line("keyreeve ready");
             Ok(())
         };
         started(match input::asker() {
-            Some(ask) => start::serve_asking(&config, ask, StopOn::Signals, ready),
+            Some(ask) => start::serve_asking(&config, (ask, told), StopOn::Signals, ready),
             None => start::serve(&config, StopOn::Signals, ready),
         })
     }

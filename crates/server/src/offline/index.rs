@@ -33,7 +33,7 @@ pub fn rebuild(dir: &Path, by: &UnlockBy<'_>, told: OnProgress) -> Result<Value,
 }
 
 /// What the store tells, in words.
-pub(super) fn telling(told: OnProgress) -> OnRebuild {
+pub(crate) fn telling(told: OnProgress) -> OnRebuild {
     Arc::new(move |progress| {
         let doing = match progress.part {
             RebuildPart::Entries => "reading the journal",

@@ -25,6 +25,7 @@ use super::files::{check_data_dir, warn_of_readers};
 use super::signer::{self, SIGNER};
 use crate::authn::request_id;
 use crate::config::{Config, UnlockFile};
+use crate::offline::index::{OnProgress, telling};
 
 /// Name of the CA among the server's own data.
 pub(super) const AUTHORITY: &str = "ca";
@@ -43,6 +44,15 @@ pub(super) struct Opened {
 impl Opened {
     /// Opens the store of the configuration, where nobody else could have written to it; takes its lock.
     pub(super) fn open(config: &Config, unlock: &Unlock) -> Result<Self, StartError> {
+        Self::open_telling(config, unlock, None)
+    }
+
+    /// As `open`; where the index has to be made anew, `told` learns how far that has come, in place of the log.
+    pub(super) fn open_telling(
+        config: &Config,
+        unlock: &Unlock,
+        told: Option<OnProgress>,
+    ) -> Result<Self, StartError> {
         check_data_dir(&config.data.dir)?;
         let crypto = crypto_with(config.crypto.rsa_keys_ahead)?;
         let (failed, failure) = watch::channel(None);
@@ -50,6 +60,9 @@ impl Opened {
         options.on_failure = Arc::new(move |cause| {
             failed.send_replace(Some(cause.to_owned()));
         });
+        if let Some(told) = told {
+            options.on_rebuild = telling(told);
+        }
         let store = Arc::new(Store::open(&options, unlock)?);
         let UnlockFile { passphrase_file, key_file, share_files } = &config.unlock;
         passphrase_file.iter().chain(key_file).chain(share_files).for_each(|file| warn_of_readers(file));

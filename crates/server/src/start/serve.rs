@@ -25,6 +25,7 @@ use crate::listen::{ClientCertificate, Limits, Listener, Protection, Shutdown, s
 use crate::memory::{self, protect};
 use crate::offline::{
     self,
+    index::OnProgress,
     unlock::{Ask, from_files, unlock},
 };
 use crate::reload::{Parts, Reloader, kmip_settings};
@@ -66,19 +67,20 @@ pub fn serve(
     serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
 }
 
-/// As `serve`; where the configuration names nothing that unlocks the root key, somebody is asked for it.
+/// As `serve`, for somebody who watches: who is asked for what unlocks the root key where the configuration names nothing,
+/// and told how far it has come where the index has to be made anew first; without `told` the log says so.
 ///
 /// # Errors
 /// As `serve`.
 pub fn serve_asking(
     config: &Config,
-    ask: Ask<'_>,
+    (ask, told): (Ask<'_>, Option<OnProgress>),
     stop: StopOn,
     ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     protect(config.memory.lock)?;
     let unlock = unlock(&config.unlock, None, &offline::root::status(config)?.unlocked_by, Some(ask))?;
-    serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
+    serve_opened(&Opened::open_telling(config, &unlock, told)?, config, stop, ready)
 }
 
 /// As `serve`, over a store that is open; closes it.
