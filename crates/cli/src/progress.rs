@@ -54,11 +54,6 @@ impl Progress {
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }
-
-    /// What is being done now.
-    pub(crate) fn tell(&self, what: &str) {
-        self.0.set_message(crate::output::printable(what));
-    }
 }
 
 impl Drop for Progress {

@@ -40,6 +40,8 @@ const LOG_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RebuildPart {
+    /// Reading what lies at a target, to verify it; counted in objects.
+    Objects,
     /// Reading the journal, or what was archived of it; counted in entries.
     Entries,
     /// Making the rows by which records are found; counted in records, of at most so many.
@@ -48,7 +50,7 @@ pub enum RebuildPart {
     Sealed,
 }
 
-/// How far a rebuild of the index, or a restore, has come.
+/// How far a rebuild of the index, a restore, or verifying an archive has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RebuildProgress {
     /// What it does.

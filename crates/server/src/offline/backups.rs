@@ -8,9 +8,10 @@ use keyreeve_store::backup::targets::{KnownTargets, Target, Targets as _};
 use keyreeve_store::backup::{ArchivedPiece, BackupError, Catalogue, FullBackup, Problem, verify_archive};
 use keyreeve_store::disk::RealDisk;
 use keyreeve_store::restore::{Plan, PointInTime, Report, preview};
-use keyreeve_store::{StoreError, Unlock};
+use keyreeve_store::{OnRebuild, StoreError, StoreOptions, Unlock};
 use serde_json::{Value, json};
 
+use super::index::{OnProgress, telling};
 use super::restore::{UnlockBy, scratch_in};
 use crate::config::{Config, Data};
 use crate::start::StartError;
@@ -44,21 +45,22 @@ pub struct Deep<'a> {
 }
 
 /// Verifies all that lies at a target; `deep`: also what is sealed, and that all live keys come back, as a restore would
-/// see to it, in a scratch folder. `told` gets each object's path before it is read.
+/// see to it, in a scratch folder. `told` learns how far it has come.
 ///
 /// # Errors
 /// Where there is no backup, the target cannot be reached, or its root key does not open. Damage is in the answer, and
 /// what could not be looked into.
-pub fn verify(from: &str, deep: Option<&Deep<'_>>, told: &mut dyn FnMut(&str)) -> Result<Value, StartError> {
+pub fn verify(from: &str, deep: Option<&Deep<'_>>, told: OnProgress) -> Result<Value, StartError> {
+    let told = telling(told);
     let crypto = crypto()?;
     let target = open(from, &crypto)?;
     let unlock = deep.map(|deep| deep.by.unlock_at(&*target)).transpose()?;
-    let verified = verify_archive(&*target, &crypto, unlock.as_ref(), told).map_err(StoreError::from)?;
+    let verified =
+        verify_archive(&*target, &crypto, unlock.as_ref(), &mut |at| told(at)).map_err(StoreError::from)?;
     let mut problems = verified.problems;
     let mut opened = None;
     if let (Some(deep), Some(unlock)) = (deep, &unlock) {
-        told("restoring and opening the newest state");
-        match open_all(&*target, unlock, deep.cell.clone())? {
+        match open_all(&*target, unlock, deep.cell.clone(), told)? {
             Ok(report) => {
                 let damaged = report.damaged.iter();
                 let damaged = damaged.map(|found| (found.object.clone(), found.what.clone()));
@@ -96,10 +98,11 @@ fn open_all(
     target: &dyn Target,
     unlock: &Unlock,
     cell: Option<String>,
+    told: OnRebuild,
 ) -> Result<Result<Report, StoreError>, StartError> {
     let scratch = scratch_in(&std::env::temp_dir())?;
     let config = Config { data: Data { dir: scratch.path().to_owned() }, ..Config::default() };
-    let options = store_options(&config, crypto()?);
+    let options = StoreOptions { on_rebuild: told, ..store_options(&config, crypto()?) };
     let plan = Plan { from: target, to: PointInTime::Latest, keep_new: false, cell };
     Ok(preview(&options, unlock, &plan))
 }

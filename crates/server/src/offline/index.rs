@@ -36,6 +36,7 @@ pub fn rebuild(dir: &Path, by: &UnlockBy<'_>, told: OnProgress) -> Result<Value,
 pub(crate) fn telling(told: OnProgress) -> OnRebuild {
     Arc::new(move |progress| {
         let doing = match progress.part {
+            RebuildPart::Objects => "reading the archive",
             RebuildPart::Entries => "reading the journal",
             RebuildPart::Records => "indexing the records",
             RebuildPart::Sealed => "opening every key",

@@ -22,6 +22,7 @@ use crate::{
     failure::unavailable,
     index::{checkpoint::Checkpoint, read_secondary, told},
     journal::{JournalError, Lsn},
+    rebuild::RebuildProgress,
 };
 
 /// What kind of backup is made.
@@ -128,7 +129,7 @@ impl Store {
     pub fn verify_backup(
         &self,
         target: &dyn Target,
-        told: &mut dyn FnMut(&str),
+        told: &mut dyn FnMut(RebuildProgress),
     ) -> Result<Verification, BackupError> {
         let pieces = &self.targets.shared().source.pieces;
         let with = VerifyWith { crypto: pieces.crypto.clone(), keys: Some(pieces.keys.clone()) };

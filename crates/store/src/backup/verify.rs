@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use keyreeve_core::ports::crypto::Crypto;
 
 use super::{
-    BackupError,
+    BackupError, FullBackup,
     catalogue::{Catalogue, Problem, is_of_object},
     full::{Fulls, check_object},
     keys::RootArchiveKeys,
@@ -15,7 +15,11 @@ use super::{
     sealed::ArchiveKeys,
     targets::Target,
 };
-use crate::{index::encoding, sealing::Unlock};
+use crate::{
+    index::encoding,
+    rebuild::{RebuildPart, RebuildProgress},
+    sealing::Unlock,
+};
 
 /// What verifying may use.
 pub(crate) struct VerifyWith {
@@ -45,7 +49,7 @@ pub fn verify_archive(
     target: &dyn Target,
     crypto: &Arc<dyn Crypto>,
     unlock: Option<&Unlock>,
-    told: &mut dyn FnMut(&str),
+    told: &mut dyn FnMut(RebuildProgress),
 ) -> Result<Verification, BackupError> {
     let nothing = || BackupError::Mismatch {
         target: target.address().to_owned(),
@@ -57,34 +61,50 @@ pub fn verify_archive(
     verify(target, &VerifyWith { crypto: crypto.clone(), keys }, told)
 }
 
-/// Verifies all there is at a target. `told` gets each path before it is read.
+/// Verifies all there is at a target; `told` learns how far it has come.
 ///
 /// # Errors
 /// `Target`, and `Other` where a root key is not held: what is wrong with objects is in the result.
 pub(crate) fn verify(
     target: &dyn Target,
     with: &VerifyWith,
-    told: &mut dyn FnMut(&str),
+    told: &mut dyn FnMut(RebuildProgress),
 ) -> Result<Verification, BackupError> {
     let catalogue = Catalogue::read(target, &with.crypto)?;
     let mut verification = Verification { problems: catalogue.problems.clone(), ..Verification::default() };
+    let fulls: Vec<&FullBackup> = catalogue.fulls.iter().filter(|full| full.is_whole).collect();
+    let total = catalogue.pieces.len() + fulls.iter().map(|full| full.manifest.chunks.len()).sum::<usize>();
+    let mut looked = Looked { told, done: 0, total: total as u64 };
     for piece in &catalogue.pieces {
-        told(&piece.path);
+        looked.at_next();
         let found = verify_piece(target, with, &piece.path);
         verification.note(&piece.path, found.map(|()| piece.bytes))?;
     }
     let mut seen = BTreeSet::new();
-    for full in catalogue.fulls.iter().filter(|full| full.is_whole) {
+    for full in fulls {
         let path = full.manifest.path();
-        told(&path);
         let found = match &with.keys {
-            None => verify_chunks(target, with, &full.manifest, &mut seen),
-            Some(keys) => verify_rows(target, with, keys, &path),
+            None => verify_chunks(target, with, &full.manifest, &mut seen, &mut looked),
+            Some(keys) => verify_rows(target, with, keys, &path, &mut looked),
         };
         verification.note(&path, found.map(|()| full.manifest.bytes()))?;
     }
     verification.catalogue = catalogue;
     Ok(verification)
+}
+
+/// How many objects were looked at, of how many.
+struct Looked<'a> {
+    told: &'a mut dyn FnMut(RebuildProgress),
+    done: u64,
+    total: u64,
+}
+
+impl Looked<'_> {
+    fn at_next(&mut self) {
+        self.done += 1;
+        (self.told)(RebuildProgress { part: RebuildPart::Objects, done: self.done, total: self.total });
+    }
 }
 
 impl Verification {
@@ -129,8 +149,10 @@ fn verify_chunks(
     with: &VerifyWith,
     manifest: &Manifest,
     seen: &mut BTreeSet<String>,
+    looked: &mut Looked<'_>,
 ) -> Result<(), BackupError> {
     for chunk in &manifest.chunks {
+        looked.at_next();
         let path = manifest.chunk_path(chunk);
         if seen.insert(path.clone()) {
             let damaged = |what: &str| BackupError::damaged(&path, what);
@@ -147,10 +169,12 @@ fn verify_rows(
     with: &VerifyWith,
     keys: &Arc<dyn ArchiveKeys>,
     path: &str,
+    looked: &mut Looked<'_>,
 ) -> Result<(), BackupError> {
     let fulls = Fulls { target, crypto: with.crypto.clone(), keys: &**keys };
     let damaged = |error| BackupError::damaged(path, format!("a record does not decode: {error}"));
     let read = fulls.read(path, |_, rows| {
+        looked.at_next();
         rows.iter().try_for_each(|(key, record)| encoding::decode_row(key, record).map(drop).map_err(damaged))
     });
     read.map(drop)

@@ -1,5 +1,7 @@
 //! `keyreeve backup verify`.
 
+use std::sync::OnceLock;
+
 use clap::Args;
 use keyreeve_server::offline::backups::{self, Deep};
 use serde_json::Value;
@@ -47,16 +49,11 @@ impl Verify {
         let cell = self.cell.as_deref().map(address).transpose()?;
         let deep = self.deep.then(|| Deep { by: self.unlock.by(), cell });
         // Not before there is something to tell: until then a passphrase may be asked for.
-        let mut progress: Option<Progress> = None;
-        let mut objects = 0;
-        let mut told = |what: &str| {
-            objects += 1;
-            let text = format!("object {objects}: {what}");
-            progress.get_or_insert_with(|| Progress::of(&text)).tell(&text);
-        };
-        let verified = started(backups::verify(&address(&self.from)?, deep.as_ref(), &mut told));
-        drop(progress);
-        let verified = verified?;
+        let progress = OnceLock::new();
+        let told = Box::new(move |doing, done, total| {
+            progress.get_or_init(Progress::counted).count(doing, done, total);
+        });
+        let verified = started(backups::verify(&address(&self.from)?, deep.as_ref(), told))?;
         let problems = verified.get("problems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         match session.format {
             Format::Json => output::json(&verified)?,
