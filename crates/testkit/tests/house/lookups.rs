@@ -46,6 +46,10 @@ impl Engine for CountingEngine {
         Engine::scan(&self.rows, from, to, limit)
     }
 
+    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+        Engine::scan_back(&self.rows, from, to, limit)
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
         self.rows.apply(batch)
     }
@@ -86,6 +90,7 @@ fn registered(number: u8) -> Register {
         name: Some(format!("secret-{number}")),
         object_type: ObjectType::SecretData,
         spec: None,
+        digested: None,
         material: KeyMaterial { format: KeyFormat::Raw, bytes },
         template: Template::default(),
         policy: KeyPolicy::default(),
