@@ -71,6 +71,32 @@ fn pykmip_lives_the_life_of_keys_with_kmip_2_0() {
     life(&["2.0"]);
 }
 
+fn depth(version: &str) {
+    checked_by("pykmip_depth.py", &[version], 60);
+}
+
+#[test]
+fn pykmip_wraps_derives_and_searches_with_kmip_1_0_and_1_1() {
+    depth("1.0");
+    depth("1.1");
+}
+
+#[test]
+fn pykmip_wraps_derives_and_searches_with_kmip_1_2_and_1_3() {
+    depth("1.2");
+    depth("1.3");
+}
+
+#[test]
+fn pykmip_wraps_derives_and_searches_with_kmip_1_4() {
+    depth("1.4");
+}
+
+#[test]
+fn pykmip_wraps_derives_and_searches_with_kmip_2_0() {
+    depth("2.0");
+}
+
 #[test]
 fn one_key_goes_through_every_protocol() {
     said_by("pykmip_one_key.py", &[]);
