@@ -49,6 +49,8 @@ pub fn principal_urn(principal: Uuid) -> String {
 pub struct CertificateInfo {
     /// Serial number, unique for one issuer.
     pub serial: Serial,
+    /// SHA-256 of the certificate's DER.
+    pub sha256: [u8; 32],
     /// SHA-256 of the DER SubjectPublicKeyInfo.
     pub spki_sha256: [u8; 32],
     /// First moment of validity, in Unix seconds.
@@ -84,10 +86,10 @@ impl CertificateInfo {
             _ => None,
         });
         let common_name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
-        let spki_sha256 = digest::digest(&digest::SHA256, parsed.public_key().raw);
         Ok(Self {
             serial: Serial(minimal(parsed.raw_serial())),
-            spki_sha256: spki_sha256.as_ref().try_into().map_err(|_| PkiError::Crypto("hashing a key"))?,
+            sha256: sha256(certificate)?,
+            spki_sha256: sha256(parsed.public_key().raw)?,
             not_before_seconds: parsed.validity().not_before.timestamp(),
             not_after_seconds: parsed.validity().not_after.timestamp(),
             subject_common_name: common_name.map(str::to_owned),
@@ -104,6 +106,11 @@ impl CertificateInfo {
             _ => None,
         }
     }
+}
+
+fn sha256(bytes: &[u8]) -> Result<[u8; 32], PkiError> {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().try_into().map_err(|_| PkiError::Crypto("hashing a certificate"))
 }
 
 fn minimal(serial: &[u8]) -> Vec<u8> {

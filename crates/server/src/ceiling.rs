@@ -72,6 +72,7 @@ pub fn serve(answer: Answer, stop: Shutdown, ready: impl FnOnce(&Ready) -> io::R
         client_authority: authority.certificate(),
         client_certificate: ClientCertificate::Required,
         application_protocols: &[],
+        appliances: None,
     };
     let endpoint = Arc::new(TlsEndpoint::new(settings).map_err(io::Error::other)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

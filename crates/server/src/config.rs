@@ -70,6 +70,11 @@ impl Setting {
 pub const SETTINGS: &[Setting] = &[
     setting("listen.http", "127.0.0.1:8443", "Address of the REST API, over TLS."),
     setting("listen.kmip", "127.0.0.1:5696", "Address of KMIP, over TLS with client certificates."),
+    setting(
+        "listen.appliances",
+        "",
+        "Address of KMIP for old appliances: TLS 1.2 alone, and certificates that were pinned; empty: none.",
+    ),
     live("log.level", "info", "What is logged, such as info, or warn,keyreeve_store=debug."),
     setting("data.dir", "/var/lib/keyreeve", "Folder of journal, index and root key file."),
     setting("unlock.passphrase_file", "", "File whose first line is the passphrase of the root key."),
@@ -240,6 +245,9 @@ pub struct Listen {
     pub http: SocketAddr,
     /// KMIP.
     pub kmip: SocketAddr,
+    /// KMIP for old appliances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appliances: Option<SocketAddr>,
     /// REST without TLS: `dev` only, so no file and no variable sets it.
     #[serde(skip)]
     pub plain_http: Option<SocketAddr>,
@@ -343,7 +351,7 @@ impl Default for DestroyConfig {
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { http: loopback(8443), kmip: loopback(5696), plain_http: None }
+        Self { http: loopback(8443), kmip: loopback(5696), appliances: None, plain_http: None }
     }
 }
 
@@ -524,6 +532,7 @@ mod tests {
                 listen: Listen {
                     http: ([0, 0, 0, 0], 1).into(),
                     kmip: ([0, 0, 0, 0], 1).into(),
+                    appliances: None,
                     plain_http: None,
                 },
                 log: LogConfig { level: "off".into() },

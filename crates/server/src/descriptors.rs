@@ -25,7 +25,8 @@ pub(crate) fn raise() {
 /// The limits of one listener as configured, with no more connections than there are descriptors for.
 pub(crate) fn connection_limits(config: &Config) -> LimitSettings {
     let mut limits = config.limits.connections();
-    let listeners = 2 + u64::from(config.listen.plain_http.is_some());
+    let more = [config.listen.plain_http, config.listen.appliances];
+    let listeners = 2 + more.iter().flatten().count() as u64;
     let Some(descriptors) = getrlimit(Resource::Nofile).current else { return limits };
     let room = (descriptors - RESERVED.min(descriptors / 2)) / listeners;
     let room = usize::try_from(room).unwrap_or(usize::MAX).max(1);

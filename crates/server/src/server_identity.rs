@@ -17,8 +17,8 @@ use rustls::pki_types::{
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
-use crate::listen::{ClientCertificate, Replacement, TlsEndpoint, TlsError, TlsSettings};
+use crate::config::{Config, Listen};
+use crate::listen::{ClientCertificate, PinnedCertificates, Replacement, TlsEndpoint, TlsError, TlsSettings};
 use crate::start::StartError;
 use crate::start::files::read_secret;
 
@@ -59,8 +59,18 @@ enum Wanted {
 
 struct Endpoint {
     endpoint: Arc<TlsEndpoint>,
-    client_certificate: ClientCertificate,
-    protocols: &'static [&'static str],
+    door: Door,
+}
+
+/// What makes the endpoint of a listener, besides the certificate that all show.
+#[derive(Clone)]
+pub struct Door {
+    /// Whether clients need a certificate.
+    pub client_certificate: ClientCertificate,
+    /// Application protocols in order of preference.
+    pub protocols: &'static [&'static str],
+    /// For old appliances, and which of their certificates are taken.
+    pub appliances: Option<Arc<dyn PinnedCertificates>>,
 }
 
 /// Another certificate, checked, with a TLS configuration for each endpoint. Holds secrets.
@@ -88,14 +98,10 @@ impl ServerIdentity {
     ///
     /// # Errors
     /// [`TlsError`] where the certificate makes none.
-    pub fn endpoint(
-        &self,
-        client_certificate: ClientCertificate,
-        protocols: &'static [&'static str],
-    ) -> Result<Arc<TlsEndpoint>, TlsError> {
+    pub fn endpoint(&self, door: Door) -> Result<Arc<TlsEndpoint>, TlsError> {
         let Current { shown, endpoints } = &mut *self.current.lock();
-        let endpoint = Arc::new(TlsEndpoint::new(self.settings(shown, client_certificate, protocols))?);
-        endpoints.push(Endpoint { endpoint: endpoint.clone(), client_certificate, protocols });
+        let endpoint = Arc::new(TlsEndpoint::new(self.settings(shown, &door))?);
+        endpoints.push(Endpoint { endpoint: endpoint.clone(), door });
         Ok(endpoint)
     }
 
@@ -148,25 +154,19 @@ impl ServerIdentity {
     }
 
     fn replacements(&self, shown: Shown, endpoints: &[Endpoint]) -> Result<Checked, StartError> {
-        let replacement = |endpoint: &Endpoint| {
-            Replacement::new(self.settings(&shown, endpoint.client_certificate, endpoint.protocols))
-        };
+        let replacement = |endpoint: &Endpoint| Replacement::new(self.settings(&shown, &endpoint.door));
         let replacements = endpoints.iter().map(replacement).collect::<Result<_, _>>()?;
         Ok(Checked { shown, replacements })
     }
 
-    fn settings<'a>(
-        &'a self,
-        shown: &'a Shown,
-        client_certificate: ClientCertificate,
-        protocols: &'a [&'a str],
-    ) -> TlsSettings<'a> {
+    fn settings<'a>(&'a self, shown: &'a Shown, door: &Door) -> TlsSettings<'a> {
         TlsSettings {
             chain: shown.chain.clone(),
             key: borrowed(&shown.key),
             client_authority: self.authority.certificate(),
-            client_certificate,
-            application_protocols: protocols,
+            client_certificate: door.client_certificate,
+            application_protocols: door.protocols,
+            appliances: door.appliances.clone(),
         }
     }
 }
@@ -227,7 +227,8 @@ fn wanted(config: &Config) -> Result<Wanted, StartError> {
         }
     }
     let mut names = config.tls.names.clone();
-    for address in [config.listen.http, config.listen.kmip] {
+    let Listen { http, kmip, appliances, .. } = config.listen;
+    for address in [Some(http), Some(kmip), appliances].into_iter().flatten() {
         let name = address.ip().to_string();
         if !address.ip().is_unspecified() && !names.contains(&name) {
             names.push(name);

@@ -80,6 +80,12 @@ pub enum CredentialKind {
     },
     /// A bearer token; only its hash is kept.
     Token,
+    /// A TLS client certificate of somebody else, taken as it is, on the listener for old appliances alone.
+    Pinned {
+        /// SHA-256 of the certificate's DER.
+        #[serde(with = "serde_bytes")]
+        sha256: Vec<u8>,
+    },
 }
 
 /// A credential of a principal.

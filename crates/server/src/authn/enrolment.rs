@@ -51,6 +51,27 @@ pub fn issue(
     Ok(Enrolled { certificate, key, credential })
 }
 
+/// Takes somebody else's certificate in PEM as it is, for the listener for old appliances, and says what is wrong with it.
+///
+/// # Errors
+/// `InvalidField` for what is no certificate, one that has expired, and a key that TLS cannot verify.
+pub fn pin(pem: &[u8], now: Time) -> Result<(Enrolled, Vec<String>)> {
+    let found = keyreeve_pki::pem::decode_certificates(pem).map_err(refused)?;
+    let [certificate] = <[_; 1]>::try_from(found).map_err(|found| {
+        let public =
+            format!("{} certificates to be pinned: give the client's own, and no other", found.len());
+        Error::new(ErrorKind::InvalidField, public)
+    })?;
+    let weaknesses = keyreeve_pki::weaknesses(&certificate).map_err(refused)?;
+    let info = CertificateInfo::read(&certificate).map_err(refused)?;
+    if info.not_after_seconds <= now.seconds() {
+        let public = format!("the certificate expired at Unix second {}", info.not_after_seconds);
+        return Err(Error::new(ErrorKind::InvalidField, public));
+    }
+    let credential = certificate::pinned_credential(&info);
+    Ok((Enrolled { certificate, key: None, credential }, weaknesses))
+}
+
 /// A refusal of the certificate authority in core's terms.
 pub fn refused(error: PkiError) -> Error {
     match error {

@@ -3,6 +3,7 @@
 
 mod activity;
 mod limits;
+mod pinned;
 mod places;
 mod refusal;
 mod shutdown;
@@ -24,6 +25,7 @@ use tracing::{debug, error, info, warn};
 pub use activity::{Known, Work, Working};
 use limits::Place;
 pub use limits::{LimitSettings, Limits};
+pub use pinned::PinnedCertificates;
 use refusal::Refusal;
 pub use shutdown::{Shutdown, ShutdownTrigger, shutdown_signal};
 pub use stream::Stream;

@@ -10,15 +10,18 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{Acceptor, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::pinned::{PinnedCertificates, PinningVerifier};
 use super::refusal::{OFFERED_BEFORE_TLS_1_2, Refusal, expired, offered};
 
 /// Sessions that a listener remembers for resumption, a few KiB each.
 const SESSIONS_MAX: usize = 1024;
+
+const EITHER_VERSION: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// Whether a client must show a certificate; one that is shown must always be good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct TlsSettings<'a> {
     pub client_certificate: ClientCertificate,
     /// Application protocols in order of preference; empty where there is only one.
     pub application_protocols: &'a [&'a str],
+    /// For old appliances: TLS 1.2 alone, with all that the TLS library has, and these certificates besides.
+    pub appliances: Option<Arc<dyn PinnedCertificates>>,
 }
 
 /// Certificates or keys that make no working listener.
@@ -119,13 +124,20 @@ impl TlsEndpoint {
 }
 
 fn server_config(settings: TlsSettings<'_>) -> Result<ServerConfig, TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let (provider, versions) = match settings.appliances {
+        None => (aws_lc_rs::default_provider(), EITHER_VERSION),
+        Some(_) => (everything(), &EITHER_VERSION[1..]),
+    };
+    let provider = Arc::new(provider);
     let key = aws_lc_rs::sign::any_supported_type(&settings.key).map_err(TlsError::Identity)?;
     let identity = CertifiedKey::new(settings.chain, key);
     identity.keys_match().map_err(TlsError::Identity)?;
-    let verifier = client_verifier(settings.client_authority, settings.client_certificate, &provider)?;
+    let mut verifier = client_verifier(settings.client_authority, settings.client_certificate, &provider)?;
+    if let Some(pinned) = settings.appliances {
+        verifier = Arc::new(PinningVerifier { verifier, pinned });
+    }
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .with_protocol_versions(versions)
         .map_err(TlsError::Identity)?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
@@ -136,6 +148,15 @@ fn server_config(settings: TlsSettings<'_>) -> Result<ServerConfig, TlsError> {
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS_MAX);
     config.send_tls13_tickets = 1;
     Ok(config)
+}
+
+/// All that the TLS library has.
+fn everything() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: aws_lc_rs::ALL_CIPHER_SUITES.to_vec(),
+        kx_groups: aws_lc_rs::ALL_KX_GROUPS.to_vec(),
+        ..aws_lc_rs::default_provider()
+    }
 }
 
 fn client_verifier(
@@ -178,6 +199,7 @@ mod tests {
             client_authority: &made.certificate,
             client_certificate: ClientCertificate::Required,
             application_protocols: &[],
+            appliances: None,
         });
         let config = Arc::clone(&endpoint.unwrap().config.read());
         let mut certificate = CertificateInfo::read(&made.certificate).unwrap();

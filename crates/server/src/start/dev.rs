@@ -37,7 +37,9 @@ pub struct DevFolder {
 /// For addresses that other machines reach; as `init` and `serve`.
 pub fn dev(config: Config, folder: &DevFolder, stop: StopOn) -> Result<(), StartError> {
     let listen = &config.listen;
-    for address in [Some(listen.http), Some(listen.kmip), listen.plain_http].into_iter().flatten() {
+    for address in
+        [Some(listen.http), Some(listen.kmip), listen.appliances, listen.plain_http].into_iter().flatten()
+    {
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
         }

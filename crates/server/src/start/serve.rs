@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use keyreeve_core::access::Action;
+use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::server::Note;
 use keyreeve_pki::CertificateAuthority;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,6 +15,7 @@ use tracing::{error, info};
 use super::error::StartError;
 use super::open::Opened;
 use crate::authn::Authenticator;
+use crate::authn::certificate::Pinned;
 use crate::backups::Backups;
 use crate::config::Config;
 use crate::descriptors;
@@ -31,7 +33,7 @@ use crate::offline::{
 use crate::reload::{Parts, Reloader, kmip_settings};
 use crate::reseal::Resealing;
 use crate::scheduler;
-use crate::server_identity::ServerIdentity;
+use crate::server_identity::{Door, ServerIdentity};
 
 /// Where a server listens, with the ports that the system chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Addresses {
     pub http: SocketAddr,
     /// KMIP.
     pub kmip: SocketAddr,
+    /// KMIP for old appliances.
+    pub appliances: Option<SocketAddr>,
     /// REST without TLS (dev only).
     pub plain_http: Option<SocketAddr>,
 }
@@ -171,6 +175,7 @@ async fn run(
 
 /// What the listeners share.
 struct Server {
+    engine: Arc<Engine>,
     health: Health,
     authenticator: Arc<Authenticator>,
     rest: Arc<Rest>,
@@ -179,7 +184,7 @@ struct Server {
     backups: Arc<Backups>,
     reloader: Arc<Reloader>,
     /// INVARIANT: each listener has limits of its own: strangers on one must not fill another.
-    limits: [Limits; 3],
+    limits: [Limits; 4],
 }
 
 impl Server {
@@ -200,7 +205,7 @@ impl Server {
         let backups =
             Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
         let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
-        let limits = [(); 3].map(|()| Limits::new(descriptors::connection_limits(config)));
+        let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
         let parts = Parts {
             identity: identity.clone(),
@@ -212,7 +217,7 @@ impl Server {
         };
         let reloader = Arc::new(Reloader::new(engine.clone(), config.clone(), parts));
         let rest = Arc::new(Rest::new(Api {
-            engine,
+            engine: engine.clone(),
             authenticator: authenticator.clone(),
             authority,
             health: health.clone(),
@@ -224,7 +229,7 @@ impl Server {
             kmip: kmip.clone(),
             feeds: Feeds::default(),
         }));
-        Self { health, authenticator, rest, kmip, resealing, backups, reloader, limits }
+        Self { engine, health, authenticator, rest, kmip, resealing, backups, reloader, limits }
     }
 
     async fn listen(
@@ -234,11 +239,25 @@ impl Server {
         shutdown: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> Result<Addresses, StartError> {
-        let [of_http, of_kmip, of_plain] = &self.limits;
-        let http = Protection::Tls(identity.endpoint(ClientCertificate::Optional, &["http/1.1"])?);
+        let [of_http, of_kmip, of_appliances, of_plain] = &self.limits;
+        let door = Door {
+            client_certificate: ClientCertificate::Optional,
+            protocols: &["http/1.1"],
+            appliances: None,
+        };
+        let http = Protection::Tls(identity.endpoint(door)?);
         let http = Listener::bind("http", config.listen.http, http, of_http).await?;
-        let kmip = Protection::Tls(identity.endpoint(ClientCertificate::Required, &[])?);
+        let door = Door { client_certificate: ClientCertificate::Required, protocols: &[], appliances: None };
+        let kmip = Protection::Tls(identity.endpoint(door.clone())?);
         let kmip = Listener::bind("kmip", config.listen.kmip, kmip, of_kmip).await?;
+        let old = match config.listen.appliances {
+            Some(address) => {
+                let door = Door { appliances: Some(Arc::new(Pinned::new(self.engine.clone()))), ..door };
+                let old = Protection::Tls(identity.endpoint(door)?);
+                Some(Listener::bind("appliances", address, old, of_appliances).await?)
+            }
+            None => None,
+        };
         let plain = match config.listen.plain_http {
             Some(address) => {
                 Some(Listener::bind("plain-http", address, Protection::PlainLoopback, of_plain).await?)
@@ -246,11 +265,14 @@ impl Server {
             None => None,
         };
         let plain_http = plain.as_ref().map(Listener::address);
-        let addresses = Addresses { http: http.address(), kmip: kmip.address(), plain_http };
+        let appliances = old.as_ref().map(Listener::address);
+        let addresses = Addresses { http: http.address(), kmip: kmip.address(), appliances, plain_http };
         for listener in [Some(http), plain].into_iter().flatten() {
             tasks.spawn(listener.run(self.rest.clone(), shutdown.clone()));
         }
-        tasks.spawn(kmip.run(self.kmip.clone(), shutdown.clone()));
+        for listener in [Some(kmip), old].into_iter().flatten() {
+            tasks.spawn(listener.run(self.kmip.clone(), shutdown.clone()));
+        }
         tasks.spawn(self.kmip.clone().tend(shutdown.clone()));
         Ok(addresses)
     }

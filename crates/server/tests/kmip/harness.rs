@@ -26,6 +26,8 @@ use tempfile::TempDir;
 /// A server that stops when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// For old appliances, where the configuration says so.
+    pub(crate) appliances: Option<SocketAddr>,
     /// REST.
     pub(crate) http: SocketAddr,
     /// `ca.pem`, `client.pem` and `client.key` of the administrator.
@@ -69,6 +71,7 @@ impl Server {
         };
         Self {
             address: addresses.kmip,
+            appliances: addresses.appliances,
             http: addresses.http,
             files,
             running: Some((trigger, thread)),

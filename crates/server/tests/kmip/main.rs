@@ -1,6 +1,7 @@
 //! KMIP over a real server: TLS on a loopback socket, the embedded store in a temporary folder. Not here: unit tests
 //! of its parts.
 
+mod appliances;
 mod bad_input;
 mod batches;
 mod field;

@@ -11,6 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   keyreeve client add billing                        billing.pem and billing.key, in this folder
   keyreeve client add billing --csr billing.csr      for a key that the client made itself
+  keyreeve client add array --pin array.pem          for an old appliance with a certificate of its own
   keyreeve client add auditor --role auditor --p12 auditor.p12";
 
 /// Make a client with a certificate of the server's CA.

@@ -24,6 +24,10 @@ pub(crate) struct Credentials {
     /// Issue the certificate for this certificate request (PEM); its private key stays where it is
     #[arg(long, value_name = "FILE", conflicts_with = "p12")]
     csr: Option<PathBuf>,
+    /// Take this certificate (PEM) of another authority as it is, for an old appliance that cannot have one of ours; it
+    /// counts on listen.appliances alone
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csr", "p12", "days"])]
+    pin: Option<PathBuf>,
     /// Write certificate, private key and CA to this PKCS#12 file instead of PEM files
     #[arg(long, value_name = "FILE")]
     p12: Option<PathBuf>,
@@ -42,6 +46,9 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Files that would be written.
     fn files(&self, name: &str) -> Vec<PathBuf> {
+        if self.pin.is_some() {
+            return Vec::new();
+        }
         match (&self.p12, &self.csr) {
             (Some(p12), _) => vec![p12.clone()],
             (None, Some(_)) => vec![self.file(name, "pem")],
@@ -76,12 +83,12 @@ impl Credentials {
     /// # Errors
     /// A file cannot be read; no password can be had.
     pub(super) fn ask(&self, client: &mut Client, body: &mut Map<String, Value>) -> Result<()> {
-        if let Some(path) = &self.csr {
-            let request = input::data(Some(path))?;
-            let pem = std::str::from_utf8(&request);
-            let pem =
-                pem.map_err(|_| Failure::usage(format!("{} is no PEM certificate request", path.display())))?;
-            body.insert("csr".into(), pem.into());
+        for (field, file) in [("csr", &self.csr), ("pin", &self.pin)] {
+            let Some(path) = file else { continue };
+            let read = input::data(Some(path))?;
+            let pem = std::str::from_utf8(&read);
+            let pem = pem.map_err(|_| Failure::usage(format!("{} is no PEM", path.display())))?;
+            body.insert(field.into(), pem.into());
         }
         if let Some(path) = &self.p12 {
             let given = input::password(self.password_file.as_deref(), "Password of the PKCS#12 file")?;
@@ -102,6 +109,12 @@ impl Credentials {
     /// # Errors
     /// A file cannot be written.
     pub(super) fn write(&self, session: &Session, name: &str, mut answer: Value) -> Result<()> {
+        for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+            output::message(&format!(
+                "warning: of the pinned certificate: {}",
+                warning.as_str().unwrap_or_default()
+            ));
+        }
         let files = self.write_files(name, &answer).map_err(|failure| {
             failure.with_hint("the client is there all the same: `client renew` gives it another certificate")
         })?;
@@ -125,7 +138,7 @@ impl Credentials {
             let bundle =
                 STANDARD.decode(required(answer, "pkcs12")?).map_err(|_| Failure::answer("no base64"))?;
             output::write_file(p12, &bundle, Audience::Owner)?;
-        } else {
+        } else if self.pin.is_none() {
             if self.csr.is_none() {
                 let key = required(answer, "private_key")?;
                 output::write_file(&self.file(name, "key"), key.as_bytes(), Audience::Owner)?;

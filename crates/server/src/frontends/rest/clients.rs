@@ -17,6 +17,7 @@ use keyreeve_core::{Error, SecretBytes};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::Api;
@@ -30,6 +31,8 @@ use crate::authn::token;
 struct Wanted {
     /// Certificate request in PEM; without one the server makes a key.
     csr: Option<String>,
+    /// Certificate in PEM that is taken as it is; none is issued.
+    pin: Option<String>,
     /// Also give certificate and key as PKCS#12 under this password.
     p12_password: Option<Zeroizing<String>>,
     days: Option<u32>,
@@ -47,6 +50,8 @@ pub(super) struct AddRequest {
     #[serde(default)]
     token: bool,
     csr: Option<String>,
+    /// Certificate in PEM that is taken as it is, by `listen.appliances` alone; none is issued.
+    pin: Option<String>,
     #[schemars(with = "Option<String>")]
     p12_password: Option<Zeroizing<String>>,
     days: Option<u32>,
@@ -63,16 +68,16 @@ pub(super) async fn add(
     Body(request): Body<AddRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
     permit(&api, &caller, Action::CreatePrincipal).await?;
-    let AddRequest { name, roles, token, csr, p12_password, days } = request;
-    let wanted = Wanted { csr, p12_password, days };
+    let AddRequest { name, roles, token, csr, pin, p12_password, days } = request;
+    let wanted = Wanted { csr, pin, p12_password, days };
     let id = new_id(&**api.engine.crypto(), api.engine.clock().now())?;
-    let enrolled = wanted.issue(&api, (id, &name))?;
+    let (enrolled, warnings) = wanted.issue(&api, (id, &name))?;
     let mut credentials = vec![enrolled.credential.clone()];
     let token = token.then(|| token::generate(&**api.engine.crypto(), None)).transpose()?;
     credentials.extend(token.as_ref().map(|(_, credential)| credential.clone()));
     api.execute(&caller, CreatePrincipal { id, name: name.clone(), roles: roles.clone(), credentials })
         .await?;
-    let mut answer = wanted.answer(&api, (id, &name), enrolled).await?;
+    let mut answer = wanted.answer(&api, (id, &name), enrolled, warnings).await?;
     answer.insert("roles".into(), json!(roles));
     if let Some((token, _)) = token {
         answer.insert("token".into(), token.as_str().into());
@@ -109,6 +114,8 @@ pub(super) struct RenewRequest {
     #[serde(default)]
     replace: bool,
     csr: Option<String>,
+    /// Certificate in PEM that is taken as it is, by `listen.appliances` alone; none is issued.
+    pin: Option<String>,
     #[schemars(with = "Option<String>")]
     p12_password: Option<Zeroizing<String>>,
     days: Option<u32>,
@@ -122,13 +129,13 @@ pub(super) async fn renew(
     Body(request): Body<RenewRequest>,
 ) -> Result<Json<Value>> {
     permit(&api, &caller, Action::RenewCredential).await?;
-    let RenewRequest { replace, csr, p12_password, days } = request;
-    let wanted = Wanted { csr, p12_password, days };
+    let RenewRequest { replace, csr, pin, p12_password, days } = request;
+    let wanted = Wanted { csr, pin, p12_password, days };
     let id = id_named(&api, &caller, &name)?;
-    let enrolled = wanted.issue(&api, (id, &name))?;
+    let (enrolled, warnings) = wanted.issue(&api, (id, &name))?;
     let add = AddCredential { name: name.clone(), credential: enrolled.credential.clone(), replace };
     api.execute(&caller, add).await?;
-    Ok(Json(wanted.answer(&api, (id, &name), enrolled).await?.into()))
+    Ok(Json(wanted.answer(&api, (id, &name), enrolled, warnings).await?.into()))
 }
 
 /// `POST /v1/clients/{name}/revoke`: no credential of the principal counts any more.
@@ -158,7 +165,16 @@ async fn permit(api: &Api, caller: &Caller, action: Action) -> Result<()> {
 }
 
 impl Wanted {
-    fn issue(&self, api: &Api, principal: (PrincipalId, &str)) -> Result<Enrolled> {
+    /// What was issued or pinned, and what is wrong with what was pinned.
+    fn issue(&self, api: &Api, principal: (PrincipalId, &str)) -> Result<(Enrolled, Vec<String>)> {
+        let now = api.engine.clock().now();
+        if let Some(pem) = &self.pin {
+            if self.csr.is_some() || self.p12_password.is_some() || self.days.is_some() {
+                let text = "pin takes a certificate as it is: leave csr, p12_password and days out";
+                return Err(Problem::invalid(text));
+            }
+            return Ok(enrolment::pin(pem.as_bytes(), now)?);
+        }
         match &self.p12_password {
             Some(_) if self.csr.is_some() => {
                 return Err(Problem::invalid(
@@ -170,7 +186,7 @@ impl Wanted {
         }
         let days = self.days.unwrap_or(CLIENT_DAYS_DEFAULT);
         let request = self.csr.as_deref().map(str::as_bytes);
-        Ok(enrolment::issue(&api.authority, principal, request, (api.engine.clock().now(), days))?)
+        Ok((enrolment::issue(&api.authority, principal, request, (now, days))?, Vec::new()))
     }
 
     /// What the client gets: its certificate, and its key where that was made here.
@@ -179,6 +195,7 @@ impl Wanted {
         api: &Api,
         (id, name): (PrincipalId, &str),
         enrolled: Enrolled,
+        warnings: Vec<String>,
     ) -> Result<Map<String, Value>> {
         let mut answer = Map::new();
         let mut put = |field: &str, value: Value| answer.insert(field.to_owned(), value);
@@ -187,6 +204,11 @@ impl Wanted {
         put("certificate", keyreeve_pki::pem::encode_certificate(&enrolled.certificate).into());
         put("ca", keyreeve_pki::pem::encode_certificate(api.authority.certificate()).into());
         put("expires", enrolled.credential.expires.map(|time| time.to_string()).into());
+        if self.pin.is_some() {
+            let weaknesses = warnings.join(", ");
+            warn!(client = name, weaknesses, "a certificate of another authority was pinned");
+            put("warnings", warnings.into());
+        }
         match (&self.p12_password, &enrolled.key) {
             (Some(password), Some(_)) => {
                 let bundle = pkcs12(api, enrolled, name, SecretBytes::copy_from(password.as_bytes())).await?;
@@ -241,6 +263,7 @@ fn credential(credential: &Credential) -> Value {
             ("certificate", Some(serial.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
         }
         CredentialKind::Token => ("token", None),
+        CredentialKind::Pinned { .. } => ("pinned certificate", None),
     };
     json!({
         "id": credential.id.to_string(),
