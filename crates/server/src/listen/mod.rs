@@ -244,7 +244,7 @@ async fn open(
     place: &Place,
 ) -> Result<(Stream, Option<CertificateInfo>), Refusal> {
     // Answers are written whole, so waiting to fill a packet only costs time.
-    socket.set_nodelay(true).map_err(|error| Refusal::from_io(&error, ""))?;
+    socket.set_nodelay(true).map_err(|error| Refusal::Other(error.to_string()))?;
     let (transport, certificate) = match protection {
         Protection::PlainLoopback => (stream::Transport::Plain(socket), None),
         Protection::Tls(endpoint) => {

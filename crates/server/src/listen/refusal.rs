@@ -4,13 +4,15 @@
 use std::io;
 
 use rustls::server::ClientHello;
-use rustls::{AlertDescription, CertificateError, CipherSuite, InvalidMessage, PeerIncompatible};
+use rustls::{
+    AlertDescription, CertificateError, InvalidMessage, PeerIncompatible, ProtocolVersion, ServerConfig,
+};
 
 /// What a client offers whose hello rustls refuses to read on: it lacks the signature algorithms of TLS 1.2.
 pub(super) const OFFERED_BEFORE_TLS_1_2: &str = "TLS 1.1 or older, or TLS 1.2 with SHA-1 signatures only";
 
-/// How many of a client's cipher suites a log line names.
-const SUITES_NAMED_MAX: usize = 12;
+/// How many cipher suites, and how many of anything else, a log line names.
+const NAMED_MAX: usize = 12;
 
 /// The cause of a refused handshake.
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +26,8 @@ pub(super) enum Refusal {
          address that the certificate holds"
     )]
     ServerCertificateRefused(AlertDescription),
-    #[error(
-        "no shared {what}: this server speaks TLS 1.3 and 1.2 with forward secrecy; client offered {offered}"
-    )]
-    NothingShared { what: &'static str, offered: String },
+    #[error("no shared {what}: this server speaks {spoken}; client offered {offered}")]
+    NothingShared { what: &'static str, spoken: String, offered: String },
     #[error("not TLS: the peer's first bytes are no TLS record (a plain-text client on a TLS port?)")]
     NotTls,
     #[error("peer closed the connection before the handshake was complete")]
@@ -39,10 +39,11 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Puts what tokio-rustls says of a handshake into words; `offered` is what the client hello offered.
-    pub(super) fn from_io(error: &io::Error, offered: &str) -> Self {
+    /// Puts what tokio-rustls says of a handshake into words; `offered` is what the client hello offered, and the
+    /// configuration is what it was offered to.
+    pub(super) fn from_io(error: &io::Error, offered: &str, config: &ServerConfig) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(error) => Self::from_tls(error, offered),
+            Some(error) => Self::from_tls(error, offered, config),
             None if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset) => {
                 Self::Closed
             }
@@ -50,13 +51,15 @@ impl Refusal {
         }
     }
 
-    fn from_tls(error: &rustls::Error, offered: &str) -> Self {
+    fn from_tls(error: &rustls::Error, offered: &str, config: &ServerConfig) -> Self {
         match error {
             rustls::Error::NoCertificatesPresented => Self::NoCertificate,
             rustls::Error::InvalidCertificate(cause) => Self::Certificate(explain_certificate(cause)),
-            rustls::Error::PeerIncompatible(cause) => {
-                Self::NothingShared { what: explain_incompatible(cause), offered: offered.to_owned() }
-            }
+            rustls::Error::PeerIncompatible(cause) => Self::NothingShared {
+                what: explain_incompatible(cause),
+                spoken: spoken(config),
+                offered: offered.to_owned(),
+            },
             rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
             rustls::Error::AlertReceived(
                 alert @ (AlertDescription::UnknownCA
@@ -72,18 +75,40 @@ impl Refusal {
     }
 }
 
-/// The cipher suites that a client hello offers, for a log line.
+/// What a client hello offers, for a log line.
 pub(super) fn offered(hello: &ClientHello<'_>) -> String {
-    let suites = hello.cipher_suites();
-    let name = |suite: &CipherSuite| match suite.as_str() {
-        Some(name) => name.to_owned(),
-        None => format!("{:#06x}", u16::from(*suite)),
+    let suites = hello.cipher_suites().iter().map(|suite| name(suite.as_str(), (*suite).into()));
+    let groups = hello.named_groups().unwrap_or_default();
+    let groups = groups.iter().map(|group| name(group.as_str(), (*group).into()));
+    let schemes = hello.signature_schemes().iter().map(|scheme| name(scheme.as_str(), (*scheme).into()));
+    format!("cipher suites {}; groups {}; signature schemes {}", list(suites), list(groups), list(schemes))
+}
+
+/// What a listener speaks, for a log line.
+fn spoken(config: &ServerConfig) -> String {
+    let provider = config.crypto_provider();
+    let is_of = |version: ProtocolVersion| {
+        provider.cipher_suites.iter().any(|suite| suite.version().version == version)
     };
-    let mut named: Vec<String> = suites.iter().take(SUITES_NAMED_MAX).map(name).collect();
-    if suites.len() > SUITES_NAMED_MAX {
-        named.push(format!("and {} more", suites.len() - SUITES_NAMED_MAX));
+    let versions = if is_of(ProtocolVersion::TLSv1_3) { "TLS 1.3 and 1.2" } else { "TLS 1.2" };
+    let suites = provider.cipher_suites.iter().map(|suite| suite.suite());
+    let suites = suites.map(|suite| name(suite.as_str(), suite.into()));
+    let groups = provider.kx_groups.iter().map(|group| group.name());
+    let groups = groups.map(|group| name(group.as_str(), group.into()));
+    format!("{versions}, cipher suites {}; groups {}", list(suites), list(groups))
+}
+
+fn name(known: Option<&str>, number: u16) -> String {
+    known.map_or_else(|| format!("{number:#06x}"), str::to_owned)
+}
+
+fn list(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let mut named: Vec<String> = names.take(NAMED_MAX).collect();
+    if more > 0 {
+        named.push(format!("and {more} more"));
     }
-    format!("cipher suites {}", named.join(", "))
+    named.join(", ")
 }
 
 /// What the words for an expired certificate are, wherever that is found out.

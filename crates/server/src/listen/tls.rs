@@ -10,7 +10,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{Acceptor, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -108,11 +108,11 @@ impl TlsEndpoint {
         socket: TcpStream,
     ) -> Result<(TlsStream<TcpStream>, Option<CertificateInfo>), Refusal> {
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await;
-        let start = start.map_err(|error| Refusal::from_io(&error, OFFERED_BEFORE_TLS_1_2))?;
-        let offered = offered(&start.client_hello());
         let config = Arc::clone(&self.config.read());
+        let start = start.map_err(|error| Refusal::from_io(&error, OFFERED_BEFORE_TLS_1_2, &config))?;
+        let offered = offered(&start.client_hello());
         let stream = start.into_stream(Arc::clone(&config)).await;
-        let stream = stream.map_err(|error| Refusal::from_io(&error, &offered))?;
+        let stream = stream.map_err(|error| Refusal::from_io(&error, &offered, &config))?;
         let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = leaf.map(CertificateInfo::read).transpose();
         let certificate = certificate.map_err(|error| Refusal::Certificate(error.to_string()))?;
@@ -150,11 +150,13 @@ fn server_config(settings: TlsSettings<'_>) -> Result<ServerConfig, TlsError> {
     Ok(config)
 }
 
-/// All that the TLS library has.
+/// All that the TLS library has for TLS 1.2.
 fn everything() -> CryptoProvider {
+    let (suites, groups) = (aws_lc_rs::ALL_CIPHER_SUITES.iter(), aws_lc_rs::ALL_KX_GROUPS.iter());
+    let version = ProtocolVersion::TLSv1_2;
     CryptoProvider {
-        cipher_suites: aws_lc_rs::ALL_CIPHER_SUITES.to_vec(),
-        kx_groups: aws_lc_rs::ALL_KX_GROUPS.to_vec(),
+        cipher_suites: suites.copied().filter(|suite| suite.version().version == version).collect(),
+        kx_groups: groups.copied().filter(|group| group.usable_for_version(version)).collect(),
         ..aws_lc_rs::default_provider()
     }
 }

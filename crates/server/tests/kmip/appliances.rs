@@ -5,11 +5,16 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use keyreeve_kmip::Version;
 use keyreeve_kmip::enums::{QueryFunction, ResultReason, ResultStatus};
 use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseMessage};
 use keyreeve_kmip::payloads::query::QueryRequest;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use serde_json::json;
 
 use crate::harness::Server;
@@ -81,10 +86,6 @@ fn an_old_appliance_is_taken_by_the_very_certificate_that_was_pinned() {
     assert_eq!(answer.items[0].result_status, ResultStatus::Success);
     assert!(query(&server, folder.path(), "stranger", appliances).is_none(), "another certificate like it");
     assert!(query(&server, folder.path(), "array", server.address).is_none(), "the other listener");
-    // The certificate is public: with it alone, nobody is the appliance.
-    std::fs::copy(folder.path().join("array.pem"), folder.path().join("thief.pem")).unwrap();
-    std::fs::copy(folder.path().join("stranger.key"), folder.path().join("thief.key")).unwrap();
-    assert!(query(&server, folder.path(), "thief", appliances).is_none(), "the key is another");
     server.post("/v1/clients/array/revoke", &json!({}));
     match query(&server, folder.path(), "array", appliances) {
         None => {}
@@ -105,5 +106,27 @@ fn clients_of_the_house_connect_there_too_with_tls_1_2() {
         let request = RequestMessage::new(Version::V1_0, Vec::new()).encode().unwrap();
         let taken = client.try_send(request.expose()) && client.receive_bytes().is_some();
         assert_eq!(taken, is_taken, "{version:?}");
+    }
+}
+
+#[test]
+fn a_pinned_certificate_proves_nobody_without_its_key() {
+    let (server, elsewhere) = (start(), Server::start());
+    let file = |server: &Server, name: &str| std::fs::read(server.files.join(name)).unwrap();
+    let certificate = String::from_utf8(file(&elsewhere, "client.pem")).unwrap();
+    let pinned = server.post("/v1/clients", &json!({ "name": "elsewhere", "pin": certificate }));
+    assert_eq!(pinned["warnings"], json!([]));
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    for (holder, is_taken) in [(&elsewhere, true), (&server, false)] {
+        let own = (file(&server, "client.pem"), file(&server, "client.key"));
+        let mut tls = server.tls(&own.0, &own.1, &[&rustls::version::TLS12]);
+        let key = PrivateKeyDer::from_pem_slice(&file(holder, "client.key")).unwrap();
+        let key = any_supported_type(&key).unwrap();
+        let shown = SingleCertAndKey::from(CertifiedKey::new(chain.clone(), key));
+        tls.client_auth_cert_resolver = Arc::new(shown);
+        let mut client = server.connect_with(server.appliances.unwrap(), &tls.into());
+        let request = RequestMessage::new(Version::V1_0, Vec::new()).encode().unwrap();
+        let taken = client.try_send(request.expose()) && client.receive_bytes().is_some();
+        assert_eq!(taken, is_taken);
     }
 }

@@ -120,7 +120,9 @@ impl Credentials {
         })?;
         if let Some(fields) = answer.as_object_mut() {
             ["private_key", "pkcs12", "token"].iter().for_each(|secret| drop(fields.remove(*secret)));
-            fields.insert("files".into(), json!(files));
+            if self.pin.is_none() {
+                fields.insert("files".into(), json!(files));
+            }
         }
         match session.format {
             Format::Json => output::json(&answer),
