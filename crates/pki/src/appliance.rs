@@ -95,7 +95,7 @@ pub fn verify_signature(
 
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, PkiError> {
     match X509Certificate::from_der(certificate) {
-        Ok((rest, parsed)) if rest.is_empty() => Ok(parsed),
+        Ok(([], parsed)) => Ok(parsed),
         Ok((rest, _)) => Err(PkiError::malformed("certificate", format!("{} bytes follow it", rest.len()))),
         Err(error) => Err(PkiError::malformed("certificate", error)),
     }

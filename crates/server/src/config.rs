@@ -602,7 +602,7 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_its_line() {
         let error = load("[listen]\nhttp = \"127.0.0.1:1\"\nhtpp = 3\n", &[], &[]).unwrap_err().to_string();
-        assert!(error.contains("line 3, column 1: unknown field, expected `http` or `kmip`"), "{error}");
+        assert!(error.contains("line 3, column 1: unknown field, expected one of `http`, `kmip`"), "{error}");
         let error = load("[lsten]\n", &[], &[]).unwrap_err().to_string();
         assert!(error.contains("line 1, column 2: unknown field, expected one of `listen`"), "{error}");
     }

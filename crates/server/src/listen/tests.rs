@@ -51,6 +51,7 @@ impl House {
             client_authority: self.authority.certificate(),
             client_certificate,
             application_protocols: &[],
+            appliances: None,
         }
     }
 
