@@ -176,7 +176,7 @@ fn what_is_no_kmip_over_https_is_refused_where_it_is_wrong() {
     let answer = post(&server, Encoding::Json, broken.as_bytes());
     assert_eq!(answer.version, Version::V1_4);
     let message = answer.items[0].result_message.as_deref().unwrap();
-    assert!(message.ends_with("QueryFunction: this names no value of the enumeration"), "{message}");
+    assert!(message.ends_with("QueryFunction[0]: this names no value of the enumeration"), "{message}");
 }
 
 #[test]

@@ -97,6 +97,10 @@ macro_rules! on_the_wire {
             ) -> Result<Self, $crate::error::DecodeError> {
                 match value {
                     $crate::ttlv::Value::Enumeration(code) => Ok((*code).into()),
+                    // XML and JSON have names for codes.
+                    $crate::ttlv::Value::TextString(_) => {
+                        Err($crate::error::Fault::Value($crate::ttlv::NO_SUCH_NAME).into())
+                    }
                     other => Err($crate::schema::wrong_type("Enumeration", other)),
                 }
             }

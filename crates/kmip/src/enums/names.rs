@@ -137,6 +137,11 @@ pub(crate) fn code(tag: Tag, name: &str) -> Option<u32> {
     enumeration(tag)?.codes.get(name).copied()
 }
 
+/// Whether codes under `tag` have names.
+pub(crate) fn has_names(tag: Tag) -> bool {
+    tag == Tag::ATTRIBUTE_REFERENCE || enumeration(tag).is_some()
+}
+
 /// The names of the bits of a mask, what has no name in hexadecimal; `None` where no mask stands under `tag`.
 pub(crate) fn bit_names(tag: Tag, bits: u32) -> Option<Vec<Cow<'static, str>>> {
     let words = &mask(tag)?.in_order;

@@ -243,13 +243,14 @@ fn a_rejected_request_still_tells_how_to_answer() {
 
     let text = r#"<RequestMessage><RequestHeader><ProtocolVersion><ProtocolVersionMajor type="Integer" value="1"/>
         <ProtocolVersionMinor type="Integer" value="2"/></ProtocolVersion>
-        <ClientCorrelationValue type="TextString" value="me"/></RequestHeader>
+        <ClientCorrelationValue type="TextString" value="me"/>
+        <BatchCount type="Integer" value="1"/></RequestHeader>
         <BatchItem><Operation type="Enumeration" value="Levitate"/></BatchItem></RequestMessage>"#;
     let broken =
         RequestMessage::decode_from(Encoding::Xml, text.as_bytes(), &Limits::default()).err().unwrap();
     assert_eq!(
         broken.error.to_string(),
-        "RequestMessage/BatchItem/Operation: this names no value of the enumeration"
+        "RequestMessage/BatchItem[0]/Operation: this names no value of the enumeration"
     );
     assert_eq!((broken.version, broken.client_correlation_value.as_deref()), (Version::V1_2, Some("me")));
 
@@ -287,4 +288,28 @@ fn no_truncation_or_mutation_panics() {
             }
         }
     }
+}
+
+#[test]
+fn a_name_that_means_nothing_fails_its_item_alone() {
+    let item = |number: u8, function: &str| {
+        format!(
+            r#"<BatchItem><Operation type="Enumeration" value="Query"/>
+            <UniqueBatchItemID type="ByteString" value="0{number}"/><RequestPayload>
+            <QueryFunction type="Enumeration" value="{function}"/></RequestPayload></BatchItem>"#
+        )
+    };
+    let text = format!(
+        r#"<RequestMessage><RequestHeader><ProtocolVersion><ProtocolVersionMajor type="Integer" value="1"/>
+        <ProtocolVersionMinor type="Integer" value="2"/></ProtocolVersion>
+        <BatchCount type="Integer" value="2"/></RequestHeader>{}{}</RequestMessage>"#,
+        item(1, "QueryNothing"),
+        item(2, "QueryObjects"),
+    );
+    let message = RequestMessage::decode_from(Encoding::Xml, text.as_bytes(), &Limits::default());
+    let message = message.map_err(|rejected| rejected.error.to_string()).unwrap();
+    let [nothing, objects] = &message.items[..] else { panic!("{} items", message.items.len()) };
+    let error = nothing.payload.as_ref().err().unwrap().to_string();
+    assert!(error.ends_with("QueryFunction[0]: this names no value of the enumeration"), "{error}");
+    assert!(objects.payload.is_ok());
 }

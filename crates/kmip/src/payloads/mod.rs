@@ -16,6 +16,7 @@ pub mod derive_key;
 pub mod destroy;
 pub mod discover_versions;
 pub mod encrypt;
+pub mod export;
 pub mod get;
 pub mod get_attribute_list;
 pub mod get_attributes;
@@ -175,6 +176,7 @@ operations! {
     ObtainLease(ObtainLeaseRequest, ObtainLeaseResponse) in obtain_lease;
     GetUsageAllocation(GetUsageAllocationRequest, GetUsageAllocationResponse) in get_usage_allocation;
     Get(GetRequest, GetResponse) in get;
+    Export(ExportRequest, ExportResponse) in export;
     GetAttributes(GetAttributesRequest, GetAttributesResponse) in get_attributes;
     GetAttributeList(GetAttributeListRequest, GetAttributeListResponse) in get_attribute_list;
     AddAttribute(AddAttributeRequest, AddAttributeResponse) in add_attribute;

@@ -13,6 +13,9 @@ use crate::error::{DecodeError, EncodeError};
 use crate::secret::SecretBytes;
 use binary::Limits;
 
+/// What is wrong with a name that stands where an enumeration is.
+pub(crate) const NO_SUCH_NAME: &str = "this names no value of the enumeration";
+
 /// How a message stands in bytes. Every message can stand in each.
 ///
 /// # Standard

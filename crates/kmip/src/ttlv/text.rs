@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{ItemType, Node, Value};
+use super::{ItemType, NO_SUCH_NAME, Node, Value};
 use crate::enums::names;
 use crate::error::{DecodeError, Fault};
 use crate::secret::{SecretBytes, SecretText, wipe};
@@ -162,9 +162,13 @@ fn value(item_type: ItemType, form: &Form, tag: Tag) -> Result<Value, Fault> {
         ItemType::Enumeration => {
             let code = hex(4).map(|code| code as u32).or_else(|| word.parse().ok());
             let code = code.or_else(|| names::code(tag, word));
-            return code
-                .map(Value::Enumeration)
-                .ok_or(Fault::Value("this names no value of the enumeration"));
+            // INVARIANT: a name that means nothing stays text, which no enumeration is read from: it fails its item, and not
+            // the whole message. Where nobody would look at it, it is refused here.
+            return match code {
+                Some(code) => Ok(Value::Enumeration(code)),
+                None if !names::has_names(tag) => Err(Fault::Value(NO_SUCH_NAME)),
+                None => Ok(Value::TextString(word.to_owned())),
+            };
         }
         ItemType::Boolean => match (word, hex(8)) {
             ("true" | "1", _) | (_, Some(1)) => Some(Value::Boolean(true)),

@@ -14,6 +14,7 @@ use keyreeve_kmip::payloads::decrypt::DecryptRequest;
 use keyreeve_kmip::payloads::delete_attribute::DeleteAttributeRequest;
 use keyreeve_kmip::payloads::destroy::DestroyRequest;
 use keyreeve_kmip::payloads::encrypt::EncryptRequest;
+use keyreeve_kmip::payloads::export::ExportRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
 use keyreeve_kmip::payloads::locate::LocateRequest;
@@ -249,5 +250,31 @@ fn query_tells_the_operations_of_its_version() {
         assert!(told.operations.iter().all(|operation| operation.since() <= version));
         assert!(told.object_types.iter().all(|kind| kind.since() <= version));
         assert!(!told.operations.contains(&Operation::Interop), "Interop is off unless it is configured");
+    }
+}
+
+#[test]
+fn an_export_is_what_get_and_get_attributes_answer() {
+    let server = Server::start();
+    let mut client = server.connect();
+    for version in [Version::V1_4, Version::V2_1] {
+        let id = client.create(version, &format!("exported {version}"));
+        let unique_identifier = || Some(id.clone());
+        let Response::Export(exported) = client
+            .done(version, ExportRequest { unique_identifier: unique_identifier(), ..Default::default() })
+        else {
+            panic!("another operation was answered")
+        };
+        let Response::Get(gotten) =
+            client.done(version, GetRequest { unique_identifier: unique_identifier(), ..Default::default() })
+        else {
+            panic!("another operation was answered")
+        };
+        let value = |object: &ManagedObject| object.key_block().unwrap().to_ttlv(version).unwrap();
+        assert_eq!(value(&exported.object).expose(), value(&gotten.object).expose());
+        let name = AttributeValue::Name(named(&format!("exported {version}")));
+        assert!(exported.attributes.0.iter().any(|attribute| attribute.value == name));
+        let gone = ExportRequest { unique_identifier: Some("nothing".into()), ..Default::default() };
+        assert_eq!(client.refused(version, gone), ResultReason::ObjectNotFound.for_version(version));
     }
 }

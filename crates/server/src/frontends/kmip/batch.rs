@@ -261,6 +261,7 @@ impl<'a> Batch<'a> {
             Request::ObtainLease(request) => rare!(check::obtain_lease(self, request)),
             Request::GetUsageAllocation(request) => rare!(check::get_usage_allocation(self, request)),
             Request::Get(request) => get::get(self, request).await.map(Response::from),
+            Request::Export(request) => rare!(get::export(self, request)),
             Request::GetAttributes(request) => rare!(get_attributes::get_attributes(self, request)),
             Request::GetAttributeList(request) => rare!(get_attributes::get_attribute_list(self, request)),
             Request::AddAttribute(request) => rare!(modify_attributes::add(self, request)),

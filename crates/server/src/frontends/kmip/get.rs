@@ -1,4 +1,4 @@
-//! Get: an object with its key value, in a format and under a wrapping that the client may choose.
+//! Get and Export: an object with its key value, in a format and under a wrapping that the client may choose.
 
 use keyreeve_core::model::{KeyFormat, ObjectId};
 use keyreeve_core::operations::get::{Frame, Get, Gotten, Protection};
@@ -7,8 +7,11 @@ use keyreeve_core::request::Reference;
 use keyreeve_core::{ErrorKind, SecretBytes};
 use keyreeve_kmip::Version;
 use keyreeve_kmip::attributes::{AttributeReference, Attributes};
-use keyreeve_kmip::enums::{EncodingOption, KeyFormatType, KeyWrapType, ResultReason, WrappingMethod};
+use keyreeve_kmip::enums::{
+    EncodingOption, KeyFormatType, KeyWrapType, Operation, ResultReason, WrappingMethod,
+};
 use keyreeve_kmip::objects::{KeyMaterial, KeyWrappingData, KeyWrappingSpecification, PlainKeyValue};
+use keyreeve_kmip::payloads::export::{ExportRequest, ExportResponse};
 use keyreeve_kmip::payloads::get::{GetRequest, GetResponse};
 
 use super::batch::{Batch, identifier};
@@ -60,6 +63,23 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
         return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
     }
     response(batch.version, gotten, wanted, specification)
+}
+
+/// An object as Get answers it, with all its attributes.
+pub(super) async fn export(batch: &mut Batch<'_>, request: ExportRequest) -> Result<ExportResponse, Failure> {
+    let object = batch.object(request.unique_identifier.as_ref())?;
+    let gotten = GetRequest {
+        unique_identifier: request.unique_identifier,
+        key_format_type: request.key_format_type,
+        key_wrap_type: request.key_wrap_type,
+        key_compression_type: request.key_compression_type,
+        key_wrapping_specification: request.key_wrapping_specification,
+    };
+    let GetResponse { object_type, unique_identifier, object: value } = get(batch, gotten).await?;
+    let read = batch.run(GetAttributes { key: object, names: None }).await?;
+    batch.answered(Operation::Export, &[read.object.id]);
+    let attributes = attributes::outgoing_all(&read.attributes, batch.version);
+    Ok(ExportResponse { object_type, unique_identifier, attributes, object: value })
 }
 
 /// A key that came wrapped and stayed so, as it came; `None` for any other.
