@@ -11,7 +11,6 @@ use std::sync::{
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use quick_cache::sync::Cache;
 
 use crate::{
     access::{self, Action, ActionGroup, Caller, Target},
@@ -19,6 +18,7 @@ use crate::{
     model::{KeyMaterial, Lsn, ManagedObject, ObjectId, PrincipalId},
     operations::{Operation, Subject},
     pages::Pages,
+    parsed::{Loaded, ParsedKeys},
     per_second::PerSecond,
     ports::{
         clock::Clock,
@@ -28,6 +28,7 @@ use crate::{
     },
     record::{EntryDraft, Outcome, Record, RecordKey},
     request::{Context, Finished, Resolved, binding, canonical, shortened},
+    walks::Walks,
 };
 
 /// How often a stale operation is run again before the caller is told of a conflict.
@@ -36,24 +37,20 @@ pub const ATTEMPTS_MAX: usize = 64;
 /// Bytes of the reason that an entry keeps.
 const DETAIL_BYTES_MAX: usize = 1024;
 
-/// Parsed keys that are kept ready for use.
-const PARSED_KEYS_MAX: usize = 16_384;
-
 /// The engine. Shared by all front-ends.
 pub struct Engine {
     store: Arc<dyn Store>,
     sealer: Arc<dyn Sealer>,
     crypto: Arc<dyn Crypto>,
     clock: Arc<dyn Clock>,
-    /// INVARIANT: material of an object never changes, so the object's id is key enough. State and usage are not
-    /// cached here: they come from the store with every request.
-    parsed: Arc<Cache<ObjectId, Arc<dyn ParsedKey>>>,
+    parsed: ParsedKeys,
     destroy_waiting_days: AtomicU16,
     /// Refusals and failures of each principal, apart from each other: nobody hides what was denied behind what failed.
     failures: PerSecond<(PrincipalId, Outcome)>,
     /// Held by the one request that reads the past: that costs a walk through the journal.
     past: Mutex<()>,
     pages: Pages,
+    walks: Walks,
 }
 
 /// An operation that ran and waits for its entry to become durable.
@@ -61,7 +58,7 @@ pub struct Prepared<R> {
     commit: Commit,
     reply: Result<R>,
     purge: Vec<ObjectId>,
-    loaded: Vec<ObjectId>,
+    loaded: Loaded,
     /// Parsed keys of the objects that it makes.
     taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
     /// Whether the entry is bound to what was read.
@@ -73,7 +70,6 @@ pub struct Prepared<R> {
 /// Several operations, each upon what the ones before it did, without a trace: nothing is recorded and nothing stays.
 /// Tells whether a batch that is to be done as a whole or not at all would succeed.
 pub struct Rehearsal<'e> {
-    engine: &'e Engine,
     context: Context<'e>,
 }
 
@@ -122,17 +118,17 @@ impl Engine {
         crypto: Arc<dyn Crypto>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let parsed = Arc::new(Cache::new(PARSED_KEYS_MAX));
         Self {
             store,
             sealer,
             crypto,
             clock,
-            parsed,
+            parsed: ParsedKeys::new(),
             failures: PerSecond::new(u32::MAX, u32::MAX),
             destroy_waiting_days: AtomicU16::new(0),
             past: Mutex::new(()),
             pages: Pages::default(),
+            walks: Walks::default(),
         }
     }
 
@@ -151,9 +147,19 @@ impl Engine {
         self.destroy_waiting_days.load(Ordering::Relaxed)
     }
 
+    /// Parsed keys that are kept ready.
+    pub(crate) fn parsed(&self) -> &ParsedKeys {
+        &self.parsed
+    }
+
     /// Where searches ended.
     pub(crate) fn pages(&self) -> &Pages {
         &self.pages
+    }
+
+    /// Searches that find little.
+    pub(crate) fn walks(&self) -> &Walks {
+        &self.walks
     }
 
     /// The right to read the past, which one request has at a time.
@@ -254,10 +260,7 @@ impl Engine {
 
     /// Starts a rehearsal of what the caller asks.
     pub fn rehearse<'e>(&'e self, caller: &'e Caller) -> Rehearsal<'e> {
-        Rehearsal {
-            engine: self,
-            context: Context::new(self, caller, self.clock.now(), self.store.published()),
-        }
+        Rehearsal { context: Context::new(self, caller, self.clock.now(), self.store.published()) }
     }
 
     /// Hands the entry to the store; `done` is called from the committer's thread and must not block.
@@ -268,23 +271,20 @@ impl Engine {
     ) {
         let Prepared { commit, reply, purge, loaded, taken, binding, only_counted } = prepared;
         if only_counted {
-            purge.iter().chain(&loaded).for_each(|object| {
-                self.parsed.remove(object);
-            });
+            drop(loaded);
             return done(Ended::Done(self.store.published(), reply));
         }
         // INVARIANT: the completion does not hold the engine: its last owner must not be the committer's own thread,
         // which would then have to wait for itself to close the store.
-        let parsed = Arc::clone(&self.parsed);
+        let parsed = self.parsed.clone();
         let finish = move |committed: Result<Committed>| {
-            // A key that this request loaded stays ready only where the commit proved that it was still there.
-            let proved = binding && matches!(committed, Ok(Committed::Done(_)));
-            for object in purge.iter().chain(loaded.iter().filter(|_| !proved)) {
-                parsed.remove(object);
-            }
-            // What an import has validated is not parsed again. A later entry that destroys the object comes after this.
-            if proved {
+            purge.into_iter().for_each(|object| parsed.remove(object));
+            if binding && matches!(committed, Ok(Committed::Done(_))) {
+                loaded.keep();
+                // What an import has validated is not parsed again. A later entry that destroys it comes after this.
                 taken.into_iter().for_each(|(object, key)| parsed.insert(object, key));
+            } else {
+                drop(loaded);
             }
             done(match committed {
                 Ok(Committed::Done(lsn)) => Ended::Done(lsn, reply),
@@ -313,20 +313,6 @@ impl Engine {
             }
         }
         Err(conflict())
-    }
-
-    /// The parsed key of an object, from the cache or from its sealed material. The flag tells a cold load.
-    pub(crate) fn parsed_key(
-        &self,
-        object: &ManagedObject,
-        material: impl FnOnce() -> Result<KeyMaterial>,
-    ) -> Result<(Arc<dyn ParsedKey>, bool)> {
-        if let Some(key) = self.parsed.get(&object.id) {
-            return Ok((key, false));
-        }
-        let key = self.crypto.parse(object.object_type, object.spec.as_ref(), &material()?)?;
-        self.parsed.insert(object.id, Arc::clone(&key));
-        Ok((key, true))
     }
 
     /// Opens an object's sealed material and checks that its attributes are those that were sealed with it.
@@ -361,15 +347,6 @@ impl Rehearsal<'_> {
     /// The operation's, as it would end now.
     pub fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Reply> {
         run(&mut self.context, operation)
-    }
-}
-
-impl Drop for Rehearsal<'_> {
-    fn drop(&mut self) {
-        // Keys of objects that will never be must not take the place of real ones.
-        for object in self.context.loaded() {
-            self.engine.parsed.remove(object);
-        }
     }
 }
 

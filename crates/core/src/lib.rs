@@ -11,12 +11,14 @@ pub mod lifecycle;
 pub mod model;
 pub mod operations;
 mod pages;
+mod parsed;
 pub mod per_second;
 pub mod ports;
 pub mod record;
 pub mod request;
 pub mod restored;
 pub mod secret;
+mod walks;
 
 pub use error::{Error, ErrorKind, Result};
 pub use secret::SecretBytes;

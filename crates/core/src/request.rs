@@ -12,12 +12,14 @@ use crate::{
         ObjectType, RealmId, Time,
     },
     pages::Pages,
+    parsed::Loaded,
     ports::store::{DrawnIds, IndexHit, IndexRange},
     ports::{
         crypto::{Crypto, ParsedKey},
         seal::{SealBinding, SealedMaterial},
     },
     record::{Change, Record, RecordKey},
+    walks::Walk,
 };
 
 /// A key's name in bytes at most.
@@ -77,7 +79,7 @@ pub struct Context<'e> {
     others: Vec<KeyId>,
     detail: Option<String>,
     purge: Vec<ObjectId>,
-    loaded: Vec<ObjectId>,
+    loaded: Loaded,
     taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
 }
 
@@ -95,7 +97,7 @@ pub(crate) struct Finished {
     pub(crate) others: Vec<KeyId>,
     pub(crate) detail: Option<String>,
     pub(crate) purge: Vec<ObjectId>,
-    pub(crate) loaded: Vec<ObjectId>,
+    pub(crate) loaded: Loaded,
     pub(crate) taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
 }
 
@@ -116,14 +118,9 @@ impl<'e> Context<'e> {
             others: Vec::new(),
             detail: None,
             purge: Vec::new(),
-            loaded: Vec::new(),
+            loaded: engine.parsed().loading(),
             taken: Vec::new(),
         }
-    }
-
-    /// Objects whose parsed keys this request put into the cache.
-    pub(crate) fn loaded(&self) -> &[ObjectId] {
-        &self.loaded
     }
 
     pub(crate) fn finish(self) -> Finished {
@@ -178,6 +175,14 @@ impl<'e> Context<'e> {
     /// Where searches ended.
     pub(crate) fn pages(&self) -> &'e Pages {
         self.engine.pages()
+    }
+
+    /// The right to walk on where little is found, which few requests of one caller have at a time.
+    ///
+    /// # Errors
+    /// `LimitExceeded` while others of the caller have it.
+    pub(crate) fn walking(&self) -> Result<Walk<'e>> {
+        self.engine.walks().begin(self.caller.id())
     }
 
     /// The right to read the past, which one request has at a time.
@@ -376,15 +381,17 @@ impl<'e> Context<'e> {
     pub fn parsed(&mut self, object: &ManagedObject) -> Result<Arc<dyn ParsedKey>> {
         refuse_valueless(object)?;
         let engine = self.engine;
-        let (key, cold) = engine.parsed_key(object, || {
+        if let Some(key) = engine.parsed().get(object.id) {
+            return Ok(key);
+        }
+        let material = {
             let address = RecordKey::Material(object.id);
             let record = self.pending(&address).map_or_else(|| engine.store().get(&address), Ok)?;
             let sealed = sealed(record, object)?;
-            engine.open_material(object, &sealed)
-        })?;
-        if cold {
-            self.loaded.push(object.id);
-        }
+            engine.open_material(object, &sealed)?
+        };
+        let key = engine.crypto().parse(object.object_type, object.spec.as_ref(), &material)?;
+        self.loaded.insert(object.id, Arc::clone(&key));
         Ok(key)
     }
 
@@ -467,6 +474,37 @@ impl<'e> Context<'e> {
         self.put(Record::Material(Arc::new(sealed)));
         self.note(object.key, Some(object.id));
         Ok(object)
+    }
+
+    /// Refuses a key whose objects are too large together. Checked where clients add to them, never where the server does.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub(crate) fn check_key(&self, key: &Key) -> Result<()> {
+        if self.is_full(key)? {
+            let public = format!(
+                "the attributes of all versions of one key have at most {KEY_BYTES_MAX} bytes together; make a new key"
+            );
+            return Err(Error::new(ErrorKind::TooLarge, public));
+        }
+        Ok(())
+    }
+
+    /// Whether the key's objects, as this request leaves them, are as large as they may be. Not bound to: there is room for
+    /// what others add meanwhile.
+    pub(crate) fn is_full(&self, key: &Key) -> Result<bool> {
+        if key.objects().count() <= OBJECTS_UNCOUNTED_MAX {
+            return Ok(false);
+        }
+        let mut bytes = 0;
+        for id in key.objects() {
+            let address = RecordKey::Object(id);
+            let record = self.pending(&address).map_or_else(|| self.engine.store().get(&address), Ok)?;
+            if let Some(Record::Object(object)) = record.as_deref() {
+                bytes += canonical(object)?.len();
+            }
+        }
+        Ok(bytes > KEY_BYTES_MAX)
     }
 
     /// Records a changed object: counts the revision, sets the date of change, renews the MAC.
@@ -579,6 +617,13 @@ const DIGESTED_KEY_BYTES_MIN: usize = 16;
 /// Attributes of one object that a client may set, encoded, in bytes at most. Every change of one of them writes them
 /// all to the journal again.
 const ATTRIBUTES_BYTES_MAX: usize = 32 * 1024;
+
+/// All objects of one key, encoded, in bytes at most: they are revoked, disabled and destroyed in one entry, which holds
+/// 8 MiB.
+const KEY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// So many objects are not too large together, with all that the server adds to the attributes of each.
+const OBJECTS_UNCOUNTED_MAX: usize = KEY_BYTES_MAX / (2 * ATTRIBUTES_BYTES_MAX);
 
 /// Nesting of an attribute's structures at most; the store decodes records well beyond it.
 const VALUE_DEPTH_MAX: usize = 8;

@@ -24,7 +24,7 @@ use keyreeve_server::authn::{Authenticator, token};
 use keyreeve_server::backups::Backups;
 use keyreeve_server::config::Config;
 use keyreeve_server::frontends::kmip::{Kmip, Settings};
-use keyreeve_server::frontends::rest::{Api, Feeds, Rest};
+use keyreeve_server::frontends::rest::{Api, Cursors, Feeds, Rest};
 use keyreeve_server::health::Health;
 use keyreeve_server::in_flight::InFlight;
 use keyreeve_server::listen::{Known, Peer};
@@ -203,6 +203,7 @@ fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, 
         backups,
         in_flight,
         kmip,
+        cursors: Cursors::default(),
         feeds: Feeds::default(),
     })
 }

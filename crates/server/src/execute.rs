@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::{ATTEMPTS_MAX, Ended, Engine, Prepared, conflict};
-use keyreeve_core::model::{Algorithm, Curve, KeySpec, ObjectId, RealmId};
+use keyreeve_core::model::{Algorithm, Curve, KeyId, KeySpec, ObjectId, RealmId};
 use keyreeve_core::operations::{Operation, Subject};
+use keyreeve_core::ports::store::Store;
 use keyreeve_core::record::{EntryDraft, Record, RecordKey};
 use keyreeve_core::request::Reference;
 use keyreeve_core::{Error, ErrorKind, Result};
@@ -114,21 +115,32 @@ fn is_slow_in_private(spec: &KeySpec) -> bool {
 
 /// What kind of key it is, as far as the store can tell at once. A guess: it only picks a thread.
 fn spec(engine: &Engine, realm: RealmId, reference: &Reference) -> Option<KeySpec> {
-    let store = engine.store();
-    let get = |key: RecordKey| store.get(&key).ok().flatten();
-    let key = match reference {
-        Reference::Text(name) => match get(RecordKey::KeyName(realm, name.clone())).as_deref() {
-            Some(Record::KeyName { key, .. }) => *key,
-            _ => return None,
-        },
-        Reference::Object(id) => match get(RecordKey::Object(*id)).as_deref() {
-            Some(Record::Object(object)) => return object.spec,
-            _ => return None,
-        },
-        Reference::Nothing(_) => return None,
-    };
-    match get(RecordKey::Key(key)).as_deref() {
-        Some(Record::Key(key)) => key.spec,
+    let store = &**engine.store();
+    match reference {
+        Reference::Text(text) => {
+            // In the order in which text is resolved: ids come before names.
+            let by_id = text.parse::<ObjectId>().ok();
+            let by_id = by_id.and_then(|id| of_key(store, KeyId(id.0)).or_else(|| of_object(store, id)));
+            by_id.or_else(|| match store.get(&RecordKey::KeyName(realm, text.clone())).ok()??.as_ref() {
+                Record::KeyName { key, .. } => of_key(store, *key),
+                _ => None,
+            })
+        }
+        Reference::Object(id) => of_object(store, *id),
+        Reference::Nothing(_) => None,
+    }
+}
+
+fn of_key(store: &dyn Store, id: KeyId) -> Option<KeySpec> {
+    match store.get(&RecordKey::Key(id)).ok()??.as_ref() {
+        Record::Key(key) => key.spec,
+        _ => None,
+    }
+}
+
+fn of_object(store: &dyn Store, id: ObjectId) -> Option<KeySpec> {
+    match store.get(&RecordKey::Object(id)).ok()??.as_ref() {
+        Record::Object(object) => object.spec,
         _ => None,
     }
 }

@@ -32,7 +32,9 @@ impl Status {
             "acknowledged_by",
             "erasures_pending",
         ];
-        let mut pairs = fields.map(|field| (field, text(&status, field))).to_vec();
+        // The last is told to administrators and auditors only.
+        let told = fields.into_iter().filter(|field| status.get(field).is_some());
+        let mut pairs: Vec<_> = told.map(|field| (field, text(&status, field))).collect();
         for trouble in status.get("troubles").and_then(Value::as_array).into_iter().flatten() {
             pairs.push(("trouble", erasure::trouble(trouble)));
         }

@@ -33,8 +33,10 @@ pub(crate) struct List {}
 
 impl List {
     fn run(self, session: &Session) -> Result<()> {
-        let status = session.client()?.get("/v1/status")?;
-        let targets = status.get("archives").cloned().unwrap_or_default();
+        let places = session.client()?.get("/v1/places")?;
+        let places = places.get("places").and_then(Value::as_array).into_iter().flatten();
+        let archives = places.filter_map(|place| place.get("archive").filter(|archive| archive.is_object()));
+        let targets: Value = archives.cloned().collect();
         if session.format == Format::Json {
             return output::json(&json!({ "targets": targets }));
         }

@@ -134,7 +134,7 @@ impl Operation for ListAliases {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Page> {
-        let only = self.key.as_ref().map(|key| context.resolve(key)).transpose()?.map(|found| found.key.id);
+        let only = self.key.as_ref().map(|key| seen(context, key)).transpose()?;
         let limit = self.limit.clamp(1, PAGE_ALIASES_MAX);
         let (realm, kind) = (permit.realm(), IndexKind::Alias);
         let range = IndexRange { realm, kind, from: Bound::Unbounded, to: Bound::Unbounded };
@@ -163,6 +163,13 @@ impl Operation for ListAliases {
             }
         }
     }
+}
+
+/// The key that a search is about: who may not see it learns no more than that there is none.
+fn seen(context: &mut Context<'_>, key: &Reference) -> Result<KeyId> {
+    let key = context.resolve(key)?.key;
+    access::authorize(context.caller(), Action::GetAttributes, Target::Key(&key))?;
+    Ok(key.id)
 }
 
 fn visible(context: &mut Context<'_>, id: KeyId) -> Result<Option<Arc<Key>>> {

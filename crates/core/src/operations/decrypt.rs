@@ -4,7 +4,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::{Form, is_rsa, merged, refuse_context},
-    subject,
+    is_long, reach, subject,
 };
 use crate::{
     access::{Action, Permit},
@@ -50,6 +50,10 @@ impl Operation for Decrypt {
         Subject::Key(&self.key)
     }
 
+    fn takes_long(&self) -> bool {
+        is_long(self.ciphertext.len())
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Decrypted> {
         let resolved = subject(resolved)?;
         let envelope = matches!(self.form, Form::Envelope { .. });
@@ -59,18 +63,21 @@ impl Operation for Decrypt {
         }
         let wanted = (Purpose::Process, Half::Private, UsageMask::DECRYPT);
         let object = usable(context, &resolved, self.version, wanted)?;
-        let key = context.parsed(&object)?;
+        let (key, used) = (context.parsed(&object)?, (&*resolved.key, &*object));
         let plaintext = match &self.form {
-            Form::Envelope { context } if !is_rsa(&object) => {
+            Form::Envelope { context: canonical } if !is_rsa(&object) => {
                 let owner = EnvelopeKey { key: object.key, version: object.version };
-                key.open_envelope(owner, context, &self.ciphertext)?
+                key.open_envelope(owner, canonical, &self.ciphertext)?
             }
-            Form::Envelope { context } => {
-                refuse_context(context)?;
-                key.decrypt(&CryptoParameters::default(), None, &[], &self.ciphertext, None)?
+            Form::Envelope { context: canonical } => {
+                refuse_context(canonical)?;
+                let parameters = CryptoParameters::default();
+                reach::of_decrypting(context, used, &parameters)?;
+                key.decrypt(&parameters, None, &[], &self.ciphertext, None)?
             }
             Form::Raw { parameters, iv, aad } => {
                 let parameters = merged(parameters, &object);
+                reach::of_decrypting(context, used, &parameters)?;
                 key.decrypt(&parameters, iv.as_deref(), aad, &self.ciphertext, self.tag.as_deref())?
             }
         };

@@ -6,9 +6,10 @@ use super::{
     Operation, Subject, Template,
     choose::{Half, Purpose, usable},
     create::{Created, check_tags, claim_names},
-    encrypt::{check_reach, merged},
-    subject,
+    encrypt::merged,
+    reach, subject,
     template::Place,
+    usage_limits,
 };
 use crate::{
     access::{self, Action, Permit, Target},
@@ -83,13 +84,12 @@ impl Operation for DeriveKey {
         };
         let resolved = subject(resolved)?;
         let base = usable(context, &resolved, self.version, (Purpose::Protect, Half::Private, usage))?;
-        if let Derivation::Encrypt { parameters, iv, .. } = &self.derivation {
-            check_reach(context, &resolved.key, &base, &merged(parameters, &base), iv.as_deref())?;
-        }
+        self.check_reach(context, (&resolved.key, &base))?;
         let bytes = self.product_bytes()?;
+        usage_limits::spend(context, &base, bytes.max(self.input_bytes()))?;
         let secret = self.derive(context, &base, bytes)?;
         let created = self.put(permit, context, &base, secret)?;
-        link_from(context, &base, &created)?;
+        link_from(context, (&resolved.key, &base), &created)?;
         context.note(base.key, Some(base.id));
         context.note_detail(format!("derived {}", created.primary));
         Ok(created)
@@ -97,6 +97,31 @@ impl Operation for DeriveKey {
 }
 
 impl DeriveKey {
+    /// A derivation is a way to use the base for something else, too.
+    fn check_reach(&self, context: &Context<'_>, used: (&Key, &ManagedObject)) -> Result<()> {
+        match &self.derivation {
+            Derivation::Encrypt { parameters, iv, .. } => {
+                reach::of_deriving_by_encryption(context, used)?;
+                reach::of_encrypting(context, used, &merged(parameters, used.1), iv.as_deref())
+            }
+            Derivation::Kdf(kdf) => reach::of_deriving(context, used, kdf),
+            // The function works on the shared secret, not on the base.
+            Derivation::Agreement { .. } => Ok(()),
+        }
+    }
+
+    /// Bytes that the base works on.
+    fn input_bytes(&self) -> usize {
+        match &self.derivation {
+            Derivation::Encrypt { data, .. } | Derivation::Kdf(Kdf::Hmac { data, .. }) => data.len(),
+            Derivation::Kdf(Kdf::Counter { fixed_input, .. } | Kdf::Feedback { fixed_input, .. }) => {
+                fixed_input.len()
+            }
+            Derivation::Kdf(Kdf::Pbkdf2 { salt, .. }) => salt.len(),
+            Derivation::Kdf(Kdf::Hkdf { .. } | Kdf::Hash { .. }) | Derivation::Agreement { .. } => 0,
+        }
+    }
+
     fn product_bytes(&self) -> Result<usize> {
         let bytes = match self.product {
             Product::Key(KeySpec { algorithm, .. }) if algorithm.is_asymmetric() => {
@@ -249,8 +274,13 @@ fn leftmost(secret: SecretBytes, bytes: usize) -> Result<SecretBytes> {
 }
 
 /// Links the base to what came of it, as long as it has few such links.
-fn link_from(context: &mut Context<'_>, base: &Arc<ManagedObject>, created: &Created) -> Result<()> {
-    if base.links.iter().filter(|link| link.kind == LinkType::DerivedKey).count() >= LINKS_MAX {
+fn link_from(
+    context: &mut Context<'_>,
+    (key, base): (&Key, &ManagedObject),
+    created: &Created,
+) -> Result<()> {
+    let links = base.links.iter().filter(|link| link.kind == LinkType::DerivedKey).count();
+    if links >= LINKS_MAX || context.is_full(key)? {
         return Ok(());
     }
     let mut base = ManagedObject::clone(base);

@@ -100,6 +100,24 @@ pub(super) fn note_import(
     Ok(visible.map(|_| known))
 }
 
+/// Refuses material that the caller could unwrap only because everybody may bring keys, where somebody else has it, as what
+/// does not come open: it would be his key in other hands.
+///
+/// # Errors
+/// `CryptoFailed`.
+pub(super) fn refuse_unseen(context: &mut Context<'_>, digest: Option<MaterialDigest>) -> Result<()> {
+    let Some(digest) = digest else { return Ok(()) };
+    let address = RecordKey::MaterialDigest(context.realm(), digest);
+    match context.get(address.clone())?.as_deref() {
+        Some(Record::MaterialDigest { object, .. }) => match visible(context, *object)? {
+            Some(_) => Ok(()),
+            None => Err(Error::crypto_failed().because("the importer may not see whose material this is")),
+        },
+        Some(other) => Err(damaged(&address, other)),
+        None => Ok(()),
+    }
+}
+
 /// The name of the key that an object is of, where the caller may know of it.
 fn visible(context: &Context<'_>, object: ObjectId) -> Result<Option<String>> {
     let store = context.store();

@@ -3,12 +3,12 @@
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
-    subject, usage_limits,
+    is_long, reach, subject, usage_limits,
 };
 use crate::{
-    access::{Action, Permit, Target, authorize},
+    access::{Action, Permit},
     error::{Error, ErrorKind, Result},
-    model::{Algorithm, BlockCipherMode, CryptoParameters, Key, ManagedObject, ObjectId, UsageMask},
+    model::{Algorithm, CryptoParameters, ManagedObject, ObjectId, UsageMask},
     ports::crypto::{Ciphertext, EnvelopeKey},
     request::{Context, Reference, Resolved},
     secret::SecretBytes,
@@ -68,6 +68,10 @@ impl Operation for Encrypt {
         Subject::Key(&self.key)
     }
 
+    fn takes_long(&self) -> bool {
+        is_long(self.plaintext.len())
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Encrypted> {
         let resolved = subject(resolved)?;
         let wanted = (Purpose::Protect, Half::Public, UsageMask::ENCRYPT);
@@ -86,7 +90,7 @@ impl Operation for Encrypt {
             }
             Form::Raw { parameters, iv, aad } => {
                 let parameters = merged(parameters, &object);
-                check_reach(context, &resolved.key, &object, &parameters, iv.as_deref())?;
+                reach::of_encrypting(context, (&resolved.key, &object), &parameters, iv.as_deref())?;
                 key.encrypt(&parameters, iv.as_deref(), aad, self.plaintext.expose())?
             }
         };
@@ -96,49 +100,6 @@ impl Operation for Encrypt {
 
 pub(super) fn is_rsa(object: &ManagedObject) -> bool {
     object.spec.is_some_and(|spec| spec.algorithm == Algorithm::Rsa)
-}
-
-/// Who encrypts in a way that amounts to decrypting must be allowed to decrypt, and so must the key. A key that may not
-/// encrypt (it serves to derive) has made no ciphertext, so its uses are left as they are.
-///
-/// # Errors
-/// `Denied`, `WrongUsage`.
-pub(super) fn check_reach(
-    context: &Context<'_>,
-    key: &Key,
-    object: &ManagedObject,
-    parameters: &CryptoParameters,
-    iv: Option<&[u8]>,
-) -> Result<()> {
-    if !amounts_to_decrypting(parameters, iv, object) {
-        return Ok(());
-    }
-    let why = "without an IV, or with a chosen one, encrypting in this mode amounts to decrypting: let the server \
-               choose the IV, or";
-    if authorize(context.caller(), Action::Decrypt, Target::Key(key)).is_err() {
-        return Err(Error::new(ErrorKind::Denied, format!("{why} ask for the right to decrypt")));
-    }
-    if object.usage.allows(UsageMask::ENCRYPT) && !object.usage.allows(UsageMask::DECRYPT) {
-        return Err(Error::new(ErrorKind::WrongUsage, format!("{why} use a key that may decrypt")));
-    }
-    Ok(())
-}
-
-/// In a mode that makes a key stream, encrypting a ciphertext again under its own IV decrypts it. ECB, and CBC under a
-/// chosen IV, give the bare block function, of which the key streams of all those modes are made.
-fn amounts_to_decrypting(parameters: &CryptoParameters, iv: Option<&[u8]>, object: &ManagedObject) -> bool {
-    match object.spec.map(|spec| spec.algorithm) {
-        Some(Algorithm::ChaCha20 | Algorithm::ChaCha20Poly1305) => iv.is_some(),
-        Some(Algorithm::Aes) => {
-            use BlockCipherMode::{Ecb, GcmSiv, Siv, Xts};
-            match parameters.mode {
-                Some(Ecb) => true,
-                Some(GcmSiv | Siv | Xts) => false,
-                _ => iv.is_some(),
-            }
-        }
-        _ => false,
-    }
 }
 
 /// RSA-OAEP has no room for a context: silently dropping one would be a lie.

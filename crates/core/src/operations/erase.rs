@@ -19,7 +19,7 @@ use crate::{
 /// Keys that one entry looks at, at most.
 const KEYS_LOOKED_AT_MAX: usize = 4096;
 
-/// Bytes of changed objects after which an entry takes no further key; an entry holds 8 MiB.
+/// Bytes of changed objects after which an entry takes no further one; an entry holds 8 MiB.
 const CHANGED_BYTES_MAX: usize = 2 << 20;
 
 /// Index rows that are read at a time.
@@ -54,14 +54,16 @@ pub enum Scope {
 pub struct Erased {
     /// What is left to do; `None`: nothing was destroyed at once.
     pub erasure: Option<ErasureId>,
-    /// Keys of which something was destroyed or made to wait.
+    /// Keys of which something was destroyed or made to wait, and nothing is left to do.
     pub keys: usize,
     /// Objects that were destroyed.
     pub destroyed: usize,
     /// Objects that wait for their destruction from now on.
     pub waiting: usize,
-    /// Go on after this; `None`: that was all.
+    /// Where the next run goes on, which may be within a key.
     pub next: Option<IndexHit>,
+    /// There is more to do.
+    pub more: bool,
 }
 
 impl fmt::Display for Scope {
@@ -112,9 +114,9 @@ struct Run {
 }
 
 impl Run {
-    fn has_room_for(&self, key: &Key) -> bool {
-        let objects = self.objects.len() + key.objects().count();
-        self.done.keys == 0 || self.bytes < CHANGED_BYTES_MAX && objects <= ERASED_OBJECTS_MAX
+    /// INVARIANT: true of a run that has changed nothing yet: each run gets on, within a key that no entry holds whole too.
+    fn has_room(&self) -> bool {
+        self.bytes < CHANGED_BYTES_MAX && self.objects.len() < ERASED_OBJECTS_MAX
     }
 }
 
@@ -136,7 +138,7 @@ impl Erase {
         }
     }
 
-    /// Goes through the keys as far as the entry holds; where the next one goes on, where there is more.
+    /// Goes through the keys as far as the entry holds; where the next one goes on.
     fn walk(&self, context: &mut Context<'_>, range: &IndexRange, run: &mut Run) -> Result<Option<IndexHit>> {
         let (mut after, mut looked_at) = (self.after.clone(), 0);
         loop {
@@ -149,10 +151,10 @@ impl Erase {
                     Err(error) => return Err(error),
                 };
                 if let Some(key) = key.filter(|key| self.means(key)) {
-                    if looked_at == KEYS_LOOKED_AT_MAX || !run.has_room_for(&key) {
+                    if looked_at == KEYS_LOOKED_AT_MAX || !self.take(context, &key, run)? {
+                        run.done.more = true;
                         return Ok(after);
                     }
-                    self.take(context, &key, run)?;
                     looked_at += 1;
                 }
                 after = Some(hit);
@@ -171,13 +173,17 @@ impl Erase {
         }
     }
 
-    fn take(&self, context: &mut Context<'_>, key: &Key, run: &mut Run) -> Result<()> {
+    /// Takes what is left of the key; false where the entry holds no more of it.
+    fn take(&self, context: &mut Context<'_>, key: &Key, run: &mut Run) -> Result<bool> {
         let (now, before) = (context.now(), (run.objects.len(), run.done.waiting));
         let days = waiting_days(context, &key.policy, self.at_once);
         for id in key.objects() {
             let object = context.object(id)?;
             if object.state.is_destroyed() || days > 0 && object.dates.destruction.is_some() {
                 continue;
+            }
+            if !run.has_room() {
+                return Ok(false);
             }
             context.hold(&object);
             run.bytes += canonical(&object)?.len();
@@ -190,6 +196,6 @@ impl Erase {
             }
         }
         run.done.keys += usize::from(before != (run.objects.len(), run.done.waiting));
-        Ok(())
+        Ok(true)
     }
 }

@@ -1,6 +1,6 @@
 //! Hash: of data that the caller gives, with no key.
 
-use super::{Operation, Subject};
+use super::{Operation, Subject, is_long};
 use crate::{
     access::{Action, Permit},
     error::Result,
@@ -25,6 +25,10 @@ impl Operation for Hash {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn takes_long(&self) -> bool {
+        is_long(self.data.len())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Vec<u8>> {

@@ -94,7 +94,7 @@ impl Operation for Import {
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
         check_tags(&self.tags)?;
-        let decoded = self.brought.open(context, self.policy.exportable)?;
+        let (decoded, for_all) = self.brought.open(context, self.policy.exportable)?;
         let key = KeyId(context.new_object_id()?.0);
         let spec = self.spec.or(decoded.spec);
         let object_type = decoded.object_type;
@@ -102,6 +102,9 @@ impl Operation for Import {
         let templates = self.templates(context, &made)?;
         let spec = made.spec();
         let digest = made.digest(context)?;
+        if for_all {
+            duplicates::refuse_unseen(context, digest)?;
+        }
         let version = made.put(context, (key, 1), [&templates[0], &templates[1]])?;
         let duplicate_of = duplicates::note_import(context, digest, version.primary, &self.policy)?;
         let name =
@@ -140,7 +143,7 @@ impl Operation for ImportVersion {
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
         let resolved = subject(resolved)?;
         let (key, kind, spec) = (resolved.key.id, resolved.key.object_type, resolved.key.spec);
-        let decoded = self.brought.open(context, resolved.key.policy.exportable)?;
+        let (decoded, for_all) = self.brought.open(context, resolved.key.policy.exportable)?;
         let made = if decoded.object_type == kind {
             Made::of(context, decoded, spec)?
         } else {
@@ -151,6 +154,9 @@ impl Operation for ImportVersion {
         }
         let rekey = Rekey { key: self.key.clone(), activation: None, template: None, public: None };
         let digest = made.digest(context)?;
+        if for_all {
+            duplicates::refuse_unseen(context, digest)?;
+        }
         let created = append(context, &resolved, &rekey, |context, version, [template, public]| {
             made.put(context, (key, version), [&template, &public])
         })?;
@@ -166,18 +172,23 @@ fn other_kind<T>() -> Result<T> {
 }
 
 impl Brought {
-    /// Takes the wrapping off, and reads what is inside.
+    /// Takes the wrapping off, and reads what is inside; whether the caller may only because everybody may.
     ///
     /// Whoever may make keys may bring one under the realm's own wrapping key. INVARIANT: such a key is not exportable
     /// unless the caller may also unwrap: nobody reads by importing what somebody else wrapped for the server.
-    fn open(&self, context: &mut Context<'_>, exportable: bool) -> Result<Decoded> {
+    fn open(&self, context: &mut Context<'_>, exportable: bool) -> Result<(Decoded, bool)> {
+        let mut for_all = false;
         let plain = match &self.wrapping {
             None => SecretBytes::copy_from(self.bytes.expose()),
             Some(wrapping) => {
                 let resolved = context.resolve_other(&wrapping.key)?;
                 let allowed = access::authorize(context.caller(), Action::Unwrap, Target::Key(&resolved.key));
-                let for_all = resolved.key.name == WRAPPING_KEY_NAME && !exportable;
-                allowed.map(|_| ()).or_else(|error| if for_all { Ok(()) } else { Err(error) })?;
+                if let Err(error) = allowed {
+                    for_all = resolved.key.name == WRAPPING_KEY_NAME && !exportable;
+                    if !for_all {
+                        return Err(error);
+                    }
+                }
                 unwrap_by(context, &resolved, None, wrapping.parameters.as_ref(), self.bytes.expose())?.0
             }
         };
@@ -185,7 +196,7 @@ impl Brought {
             let public = format!("an object's material has at most {MATERIAL_BYTES_MAX} bytes");
             return Err(Error::new(ErrorKind::TooLarge, public));
         }
-        (self.decode)(plain)
+        Ok(((self.decode)(plain)?, for_all))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     ports::store::{IndexHit, IndexRange},
     record::{self, DateKind, IndexKind, Record, RecordKey},
     request::{Context, Resolved},
+    walks::Walk,
 };
 
 /// Objects that one request answers at most.
@@ -21,6 +22,9 @@ pub const LOCATED_MAX: usize = 10_000;
 
 /// Index rows that are read at a time.
 const PAGE_ROWS: usize = 256;
+
+/// Rows that a search looks at in vain before it needs the right to walk on.
+const ROWS_IN_VAIN_MAX: usize = 1024;
 
 /// Index rows that are looked at beyond a full page, to tell how many objects match in all.
 const COUNTED_ROWS_MAX: usize = 1000;
@@ -110,8 +114,19 @@ impl Locate {
         let matched = if from.is_some() { self.offset } else { 0 };
         let seen = (!in_pages).then(HashSet::new);
         let (objects, offset, last) = (Vec::new(), self.offset, from);
-        let mut found =
-            Found { objects, matched, seen, offset, limit, last, counted_rows: 0, is_fresh, alias: None };
+        let mut found = Found {
+            objects,
+            matched,
+            seen,
+            offset,
+            limit,
+            last,
+            counted_rows: 0,
+            rows_in_vain: 0,
+            walk: None,
+            is_fresh,
+            alias: None,
+        };
         self.consider_aliased(context, &mut found)?;
         for range in ranges {
             match range {
@@ -139,7 +154,7 @@ enum Search {
     Index(IndexRange),
 }
 
-struct Found {
+struct Found<'e> {
     objects: Vec<ObjectId>,
     /// How many matched, those that were skipped included.
     matched: usize,
@@ -155,9 +170,13 @@ struct Found {
     last: Option<IndexHit>,
     /// Rows that were looked at since then, only to be counted.
     counted_rows: usize,
+    /// Rows that were looked at without a match.
+    rows_in_vain: usize,
+    /// The right to look at more of them.
+    walk: Option<Walk<'e>>,
 }
 
-impl Found {
+impl Found<'_> {
     fn is_full(&self) -> bool {
         self.objects.len() >= self.limit
     }
@@ -185,7 +204,7 @@ impl Found {
 impl Locate {
     /// A name may be an alias: then the newest version of the key that it leads to has it, and whatever else has it as a
     /// name of its own.
-    fn consider_aliased(&self, context: &Context<'_>, found: &mut Found) -> Result<()> {
+    fn consider_aliased(&self, context: &Context<'_>, found: &mut Found<'_>) -> Result<()> {
         for (_, value) in self.criteria.iter().filter(|(name, _)| *name == NAME) {
             let Some(Value::Text(text)) = part(value, "NameValue") else { continue };
             let get = |key: &RecordKey| context.store().get(key);
@@ -204,7 +223,7 @@ impl Locate {
         Ok(())
     }
 
-    fn walk(&self, context: &Context<'_>, range: &IndexRange, found: &mut Found) -> Result<()> {
+    fn walk<'e>(&self, context: &Context<'e>, range: &IndexRange, found: &mut Found<'e>) -> Result<()> {
         // Of several ranges each is walked from its beginning.
         let mut after = found.last.take();
         loop {
@@ -220,7 +239,12 @@ impl Locate {
                 if found.is_cut() {
                     return Ok(());
                 }
+                let matched = found.matched;
                 self.consider(context, ObjectId(hit.id), found)?;
+                found.rows_in_vain += usize::from(found.matched == matched);
+                if found.rows_in_vain > ROWS_IN_VAIN_MAX && found.walk.is_none() {
+                    found.walk = Some(context.walking()?);
+                }
                 if found.is_full() && !was_full {
                     found.last = Some(hit.clone());
                 }
@@ -241,7 +265,7 @@ impl Locate {
         Ok(context.crypto().sha256(&[&search]))
     }
 
-    fn consider(&self, context: &Context<'_>, id: ObjectId, found: &mut Found) -> Result<()> {
+    fn consider(&self, context: &Context<'_>, id: ObjectId, found: &mut Found<'_>) -> Result<()> {
         // Not tracked: a list tells what was true a moment ago.
         let record = context.store().get(&RecordKey::Object(id))?;
         let Some(Record::Object(object)) = record.as_deref() else { return Ok(()) };
@@ -255,7 +279,7 @@ impl Locate {
         Ok(())
     }
 
-    fn matches(&self, context: &Context<'_>, object: &Arc<ManagedObject>, found: &Found) -> Result<bool> {
+    fn matches(&self, context: &Context<'_>, object: &Arc<ManagedObject>, found: &Found<'_>) -> Result<bool> {
         let alias = found.alias.as_deref();
         let destroyed = object.state.is_destroyed();
         let archived = object.dates.archive.is_some();

@@ -4,7 +4,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    subject, usage_limits,
+    is_long, subject, usage_limits,
     verify::Verified,
 };
 use crate::{
@@ -62,6 +62,10 @@ impl Operation for Mac {
         Subject::Key(&self.key)
     }
 
+    fn takes_long(&self) -> bool {
+        is_long(self.data.len())
+    }
+
     fn run(
         &self,
         _: &Permit,
@@ -85,6 +89,10 @@ impl Operation for MacVerify {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn takes_long(&self) -> bool {
+        is_long(self.data.len())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {

@@ -7,6 +7,9 @@ use crate::{
     request::{Context, Resolved},
 };
 
+/// The fingerprint of any key.
+pub const ANY: &str = "*";
+
 /// Runs the operation where the key's fingerprint is one of those that the caller knows.
 ///
 /// INVARIANT: whoever may change a key may also read what it is (`access::roles`), so comparing needs no second decision.
@@ -32,17 +35,30 @@ impl<O: Operation> Operation for Matching<O> {
         self.operation.reads_the_past()
     }
 
+    fn takes_long(&self) -> bool {
+        self.operation.takes_long()
+    }
+
     fn run(
         &self,
         permit: &Permit,
         context: &mut Context<'_>,
         resolved: Option<Resolved>,
     ) -> Result<O::Reply> {
-        if let (Some(known), Some(resolved)) = (&self.fingerprints, &resolved) {
-            let now = shown(context, resolved.key.clone())?.fingerprint(context.crypto())?;
-            if !known.contains(&now) {
-                let public = "the key has changed since you read it: read it again, and decide anew";
+        match (&self.fingerprints, &resolved) {
+            (None, _) => {}
+            (Some(_), None) => {
+                let public = "If-Match is about a key that is there, and this request is about none";
                 return Err(Error::new(ErrorKind::PreconditionFailed, public));
+            }
+            // What is not there is refused before this.
+            (Some(known), Some(_)) if known.iter().any(|known| known == ANY) => {}
+            (Some(known), Some(resolved)) => {
+                let now = shown(context, resolved.key.clone())?.fingerprint(context.crypto())?;
+                if !known.contains(&now) {
+                    let public = "the key has changed since you read it: read it again, and decide anew";
+                    return Err(Error::new(ErrorKind::PreconditionFailed, public));
+                }
             }
         }
         self.operation.run(permit, context, resolved)

@@ -60,6 +60,7 @@ pub mod wrapping_key;
 
 mod choose;
 mod duplicates;
+mod reach;
 mod template;
 mod usage_limits;
 mod versions;
@@ -105,6 +106,14 @@ pub trait Operation: Send + Sync {
         context: &mut Context<'_>,
         resolved: Option<Resolved>,
     ) -> Result<Self::Reply>;
+}
+
+/// Data that is worked through within some tens of microseconds, in bytes.
+const QUICK_BYTES_MAX: usize = 64 * 1024;
+
+/// True of data on which an I/O thread would be held up.
+fn is_long(bytes: usize) -> bool {
+    bytes > QUICK_BYTES_MAX
 }
 
 /// The resolved subject of an operation whose `subject` is a key.

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Key, ManagedObject, ObjectId},
     record::{Record, RecordKey},
-    request::{Context, Reference, Resolved, check_attributes},
+    request::{Context, Reference, Resolved, canonical, check_attributes},
 };
 
 /// Changes attributes of an object; of a key those of its newest version.
@@ -67,7 +67,11 @@ impl Operation for ModifyAttributes {
         if before.names != after.names {
             move_names(context, &resolved.key, &before, &after)?;
         }
+        let grows = canonical(&after)?.len() > canonical(&before)?.len();
         let object = context.put_changed(after)?;
+        if grows {
+            context.check_key(&resolved.key)?;
+        }
         let names: Vec<String> = self.edits.iter().map(|edit| format!("{:?}", edit.name())).collect();
         context.note(object.key, Some(object.id));
         context.note_detail(names.join(", "));

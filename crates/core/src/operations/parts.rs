@@ -7,8 +7,8 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     decrypt::Decrypted,
-    encrypt::{Encrypted, Form, check_reach, merged},
-    subject, usage_limits,
+    encrypt::{Encrypted, Form, merged},
+    is_long, reach, subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit},
@@ -115,12 +115,16 @@ impl Operation for EncryptPart {
         Subject::Key(&self.key)
     }
 
+    fn takes_long(&self) -> bool {
+        is_long(self.plaintext.len())
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Encrypted> {
         let resolved = subject(resolved)?;
         let wanted = (Purpose::Protect, Half::Public, UsageMask::ENCRYPT);
         let object = usable(context, &resolved, None, wanted)?;
         let (mut parameters, iv, aad) = raw(&self.form, &object)?;
-        check_reach(context, &resolved.key, &object, &parameters, iv)?;
+        reach::of_encrypting(context, (&resolved.key, &object), &parameters, iv)?;
         let Part { given, is_last } = self.part;
         if given > 0 {
             // It was drawn with the first part, and comes back with the others.
@@ -158,11 +162,16 @@ impl Operation for DecryptPart {
         Subject::Key(&self.key)
     }
 
+    fn takes_long(&self) -> bool {
+        is_long(self.ciphertext.len())
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Decrypted> {
         let resolved = subject(resolved)?;
         let wanted = (Purpose::Process, Half::Private, UsageMask::DECRYPT);
         let object = usable(context, &resolved, None, wanted)?;
         let (mut parameters, iv, aad) = raw(&self.form, &object)?;
+        reach::of_decrypting(context, (&resolved.key, &object), &parameters)?;
         let Part { given, is_last } = self.part;
         let mut ciphertext = &self.ciphertext[..];
         if !is_last {

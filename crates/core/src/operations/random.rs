@@ -1,6 +1,6 @@
 //! Random: bytes of the server's generator.
 
-use super::{Operation, Subject};
+use super::{Operation, Subject, is_long};
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
@@ -26,6 +26,10 @@ impl Operation for Random {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn takes_long(&self) -> bool {
+        is_long(self.length)
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<SecretBytes> {

@@ -98,6 +98,7 @@ pub(super) fn append(
         duplicate_of: None,
     };
     key.versions.push(version);
+    context.check_key(&key)?;
     context.put(Record::Key(Arc::new(key)));
     context.note(reply.key, Some(reply.primary));
     Ok(reply)

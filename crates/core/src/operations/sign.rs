@@ -4,7 +4,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    subject, usage_limits,
+    is_long, subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit},
@@ -24,7 +24,7 @@ pub enum Input {
 }
 
 impl Input {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Data(bytes) | Self::Digest(bytes) => bytes.len(),
         }
@@ -70,6 +70,10 @@ impl Operation for Sign {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn takes_long(&self) -> bool {
+        is_long(self.input.len())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Signed> {

@@ -31,6 +31,10 @@ impl<O: Operation> Operation for ThenShow<O> {
         self.0.reads_the_past()
     }
 
+    fn takes_long(&self) -> bool {
+        self.0.takes_long()
+    }
+
     fn run(
         &self,
         permit: &Permit,

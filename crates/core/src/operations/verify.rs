@@ -4,6 +4,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
+    is_long,
     sign::Input,
     subject,
 };
@@ -51,6 +52,10 @@ impl Operation for Verify {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn takes_long(&self) -> bool {
+        is_long(self.input.len())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
-    subject, usage_limits,
+    is_long, reach, subject, usage_limits,
 };
 use crate::{
     access::{self, Action, Permit, Target},
@@ -57,6 +57,10 @@ impl Operation for Wrap {
         Subject::Key(&self.key)
     }
 
+    fn takes_long(&self) -> bool {
+        is_long(self.secret.len())
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
         wrap_by(context, &subject(resolved)?, self.version, self.parameters.as_ref(), &self.secret)
     }
@@ -71,6 +75,10 @@ impl Operation for Unwrap {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn takes_long(&self) -> bool {
+        is_long(self.wrapped.len())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
@@ -92,8 +100,12 @@ pub(super) fn unwrap_by(
     let fitting = fitting(&object);
     let parameters = parameters.unwrap_or(&fitting);
     let secret = match is_hybrid(&object, parameters) {
+        // It opens nothing but what was wrapped: there is key wrap around the secret.
         true => unwrap_hybrid(context, &*key, parameters, wrapped)?,
-        false => key.unwrap(parameters, wrapped)?,
+        false => {
+            reach::of_unwrapping(context, (&resolved.key, &object))?;
+            key.unwrap(parameters, wrapped)?
+        }
     };
     Ok((secret, object))
 }

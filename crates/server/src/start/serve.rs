@@ -20,7 +20,7 @@ use crate::backups::Backups;
 use crate::config::Config;
 use crate::descriptors;
 use crate::frontends::kmip::Kmip;
-use crate::frontends::rest::{Api, Feeds, Rest};
+use crate::frontends::rest::{Api, Cursors, Feeds, Rest};
 use crate::health::Health;
 use crate::in_flight::InFlight;
 use crate::listen::{ClientCertificate, Limits, Listener, Protection, Shutdown, shutdown_signal};
@@ -227,6 +227,7 @@ impl Server {
             resealing: resealing.clone(),
             backups: backups.clone(),
             kmip: kmip.clone(),
+            cursors: Cursors::default(),
             feeds: Feeds::default(),
         }));
         Self { engine, health, authenticator, rest, kmip, resealing, backups, reloader, limits }

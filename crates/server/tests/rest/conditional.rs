@@ -41,6 +41,46 @@ async fn an_etag_changes_with_the_key_and_binds_changes() {
 }
 
 #[tokio::test]
+async fn no_condition_is_passed_over() {
+    let server = Server::start();
+    for name in ["k", "other"] {
+        server.admin("POST", "/v1/keys", json!({ "name": name, "algorithm": "aes-256" })).await;
+    }
+    let etag = async |name: &str| {
+        let path = format!("/v1/keys/{name}");
+        ask(&server, "GET", &path, ("x", "")).await.headers["etag"].to_str().unwrap().to_owned()
+    };
+    let (known, other) = (etag("k").await, etag("other").await);
+    let send = async |method: &str, path: &str, condition: &str, body: Value| {
+        let request = Request::builder().method(method).uri(path).header("if-match", condition);
+        let request = request.header("content-type", "application/json");
+        let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+        server.send(Proof::Token(&server.admin_token()), request.body(body).unwrap()).await
+    };
+    // There is no key yet that any condition could hold of.
+    for condition in ["*", known.as_str()] {
+        let key = json!({ "name": "new", "algorithm": "aes-256" });
+        let secret = json!({ "type": "secret", "name": "new", "data": "AA==" });
+        for (path, body) in [("/v1/keys", key), ("/v1/objects", secret)] {
+            let refused = send("POST", path, condition, body).await;
+            assert_eq!(refused.status, StatusCode::PRECONDITION_FAILED, "{path} {condition}");
+        }
+    }
+    let set =
+        async |condition: &str| send("PUT", "/v1/aliases/a", condition, json!({ "key": "k" })).await.status;
+    assert_eq!(set(&other).await, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(set(&known).await, StatusCode::OK);
+    let remove = async |condition: &str| send("DELETE", "/v1/aliases/a", condition, Value::Null).await.status;
+    assert_eq!(remove(&other).await, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(remove(&etag("k").await).await, StatusCode::NO_CONTENT);
+    for empty in ["", " ", ","] {
+        let refused = send("POST", "/v1/keys/k/rotate", empty, Value::Null).await;
+        assert_eq!((refused.status, &refused.json()["code"]), (StatusCode::BAD_REQUEST, &json!("invalid")));
+    }
+    assert_eq!(server.admin("GET", "/v1/keys/k", Value::Null).await["version"], 1);
+}
+
+#[tokio::test]
 async fn of_two_who_saw_the_same_one_changes_it() {
     let server = Server::start();
     server.admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-256" })).await;

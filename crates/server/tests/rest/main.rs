@@ -7,6 +7,7 @@ mod batch;
 mod changes;
 mod conditional;
 mod dev;
+mod disclosure;
 mod feed;
 mod floods;
 mod harness;

@@ -203,6 +203,13 @@ async fn the_wrapping_key_lets_everybody_bring_keys_and_nobody_read_them() {
     };
     assert_eq!(server.json(app, "POST", "/v1/keys", bring(false)).await.0, StatusCode::CREATED);
     assert_eq!(server.json(app, "POST", "/v1/keys", bring(true)).await.0, StatusCode::NOT_FOUND);
+    // Who has seen it pass by does not get the use of it.
+    let added = server.admin("POST", "/v1/clients", json!({ "name": "thief", "token": true })).await;
+    let thief = Proof::Token(added["token"].as_str().unwrap());
+    let mut captured = bring(false);
+    captured["name"] = json!("captured");
+    let (status, told) = server.json(thief, "POST", "/v1/keys", captured).await;
+    assert_eq!((status.as_u16(), &told["code"]), (422, &json!("crypto_failed")), "{told}");
     let body = json!({ "wrapped": wrapped, "algorithm": "rsa-aes-kwp-sha256" });
     let unwrap = server.json(app, "POST", "/v1/keys/keyreeve-wrapping-key/unwrap", body).await;
     assert_eq!(unwrap.0, StatusCode::NOT_FOUND);

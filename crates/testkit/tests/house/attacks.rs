@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use keyreeve_core::{
     Error, ErrorKind, SecretBytes,
     access::{Action, Caller},
-    attributes::AttributeEdit,
+    attributes::{AttributeEdit, new_usage_limits},
     engine::Engine,
     model::{
-        Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Derivation, KeyFormat,
-        KeyMaterial, KeyPolicy, KeySpec, Lsn, Name, ObjectType, Revocation, RevocationReason, Role, State,
-        Time, UsageMask, Value,
+        Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Derivation,
+        HashAlgorithm, Kdf, KeyFormat, KeyMaterial, KeyPolicy, KeySpec, Lsn, Name, ObjectType, PaddingMethod,
+        Prf, Revocation, RevocationReason, Role, State, Time, UsageMask, UsageUnit, Value,
     },
     operations::{
         Activation, Template,
@@ -22,6 +22,7 @@ use keyreeve_core::{
         derive_key::{DeriveKey, Product},
         destroy::Destroy,
         encrypt::{Encrypt, Form},
+        erase::{Erase, Scope},
         get::{Get, Protection},
         grant::Grant,
         journal::{EntryFilter, ReadJournal},
@@ -31,6 +32,7 @@ use keyreeve_core::{
         rekey::Rekey,
         revoke::Revoke,
         show::Show,
+        wrap::Unwrap,
     },
     ports::store::{JOURNAL_BYTES_MAX, Store as _},
     record::{Change, Record, RecordKey},
@@ -468,4 +470,184 @@ fn a_history_of_large_entries_comes_in_pages_of_bounded_cost() {
     assert_eq!(second.entries[0].draft.action, Action::Register);
     assert!(second.entries[0].changes > 0 && second.entries[0].draft.changes.is_empty());
     assert_eq!(second.next, None);
+}
+
+/// With the right to derive, and a product that leaves, anybody would make MACs, and as many as he likes.
+#[test]
+fn a_derivation_is_a_use_and_no_way_around_the_right_to_mac_or_encrypt() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    for (name, spec) in [("hmac", "hmac-sha256"), ("aes", "aes-256")] {
+        let mut create = new_key(name);
+        create.spec = KeySpec::from_name(spec).expect("known");
+        let (attribute, value) = new_usage_limits(3, UsageUnit::Uses);
+        create.template.further.insert(attribute, vec![value]);
+        make(engine, &alice, &create);
+    }
+    let mut to_mac = new_key("to mac");
+    to_mac.template.usage = Some(UsageMask::MAC_VERIFY | UsageMask::DERIVE);
+    make(engine, &alice, &to_mac);
+    let hash = HashAlgorithm::Sha256;
+    let functions = || {
+        [
+            Kdf::Hmac { hash, data: b"data".to_vec() },
+            Kdf::Counter { prf: Prf::Hmac(hash), fixed_input: b"data".to_vec() },
+            Kdf::Feedback { prf: Prf::Hmac(hash), iv: Vec::new(), fixed_input: b"data".to_vec() },
+            Kdf::Pbkdf2 { hash, salt: b"data".to_vec(), iterations: 1000 },
+        ]
+    };
+    let derive = |key: &str, derivation| derive_secret(key, derivation);
+    let hkdf = || Derivation::Kdf(Kdf::Hkdf { hash, salt: Vec::new(), info: b"data".to_vec() });
+    grant(engine, &alice, "hmac", "mallory", &[Action::Derive]).expect("grants");
+    for function in functions() {
+        let refused = engine.execute(&mallory, &derive("hmac", Derivation::Kdf(function)));
+        assert_eq!(kind(refused), Some(ErrorKind::Denied));
+    }
+    engine.execute(&mallory, &derive("hmac", hkdf())).expect("makes no MAC");
+    grant(engine, &alice, "hmac", "mallory", &[Action::Derive, Action::Mac]).expect("grants");
+    let [by_hmac, by_counter, by_feedback, _] = functions().map(Derivation::Kdf);
+    engine.execute(&mallory, &derive("hmac", by_hmac)).expect("may");
+    engine.execute(&mallory, &derive("hmac", by_counter)).expect("may");
+    let fourth = engine.execute(&mallory, &derive("hmac", by_feedback));
+    assert_eq!(kind(fourth), Some(ErrorKind::UsageLimitExceeded));
+    let [by_hmac, ..] = functions().map(Derivation::Kdf);
+    assert_eq!(kind(engine.execute(&alice, &derive("to mac", by_hmac))), Some(ErrorKind::WrongUsage));
+
+    let encrypting = || Derivation::Encrypt {
+        parameters: CryptoParameters { mode: Some(BlockCipherMode::Ctr), ..Default::default() },
+        iv: Some(vec![0; 16]),
+        data: vec![0; 16],
+    };
+    grant(engine, &alice, "aes", "mallory", &[Action::Derive, Action::Decrypt]).expect("grants");
+    assert_eq!(kind(engine.execute(&mallory, &derive("aes", encrypting()))), Some(ErrorKind::Denied));
+    let all = [Action::Derive, Action::Decrypt, Action::Encrypt];
+    grant(engine, &alice, "aes", "mallory", &all).expect("grants");
+    for _ in 0..3 {
+        engine.execute(&mallory, &derive("aes", encrypting())).expect("may");
+    }
+    let fourth = engine.execute(&mallory, &derive("aes", encrypting()));
+    assert_eq!(kind(fourth), Some(ErrorKind::UsageLimitExceeded));
+}
+
+fn derive_secret(key: &str, derivation: Derivation) -> DeriveKey {
+    DeriveKey {
+        key: Reference::text(key),
+        version: None,
+        derivation,
+        product: Product::Secret { bytes: 16 },
+        name: None,
+        template: Template::default(),
+        policy: KeyPolicy::default(),
+        tags: BTreeMap::new(),
+        usage_must_fit: false,
+    }
+}
+
+/// What is wrapped under a key is no message for who may decrypt with it, nor the other way around.
+#[test]
+fn a_grant_to_decrypt_unwraps_nothing_and_one_to_unwrap_decrypts_nothing() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    let mut rsa = new_key("rsa");
+    rsa.spec = KeySpec::from_name("rsa-2048").expect("known");
+    rsa.public.activation = Activation::Now;
+    make(engine, &alice, &rsa);
+    make(engine, &alice, &new_key("aes"));
+    let mut for_data = new_key("for data");
+    for_data.template.usage = Some(UsageMask::ENCRYPT | UsageMask::DECRYPT);
+    make(engine, &alice, &for_data);
+    let block = |key: &str, mode: BlockCipherMode| {
+        let parameters =
+            CryptoParameters { mode: Some(mode), padding: Some(PaddingMethod::None), ..Default::default() };
+        let iv = (mode == BlockCipherMode::Cbc).then(|| vec![0; 16]);
+        Decrypt {
+            key: Reference::text(key),
+            version: None,
+            form: Form::Raw { parameters, iv, aad: Vec::new() },
+            ciphertext: vec![7; 16],
+            tag: None,
+        }
+    };
+    let rsa_message = encrypt(engine, &alice, "rsa").expect("encrypts");
+    let message = || Decrypt {
+        key: Reference::text("rsa"),
+        version: None,
+        form: Form::Envelope { context: Vec::new() },
+        ciphertext: rsa_message.clone(),
+        tag: None,
+    };
+    let unwrap = || Unwrap {
+        key: Reference::text("rsa"),
+        version: None,
+        parameters: None,
+        wrapped: rsa_message.clone(),
+    };
+    for key in ["aes", "for data", "rsa"] {
+        grant(engine, &alice, key, "mallory", &[Action::Decrypt]).expect("grants");
+    }
+    for mode in [BlockCipherMode::Ecb, BlockCipherMode::Cbc] {
+        assert_eq!(kind(engine.execute(&mallory, &block("aes", mode))), Some(ErrorKind::Denied));
+        engine.execute(&alice, &block("aes", mode)).expect("her own key");
+        engine.execute(&mallory, &block("for data", mode)).expect("nothing is wrapped under it");
+    }
+    assert_eq!(kind(engine.execute(&mallory, &message())), Some(ErrorKind::Denied));
+    engine.execute(&alice, &message()).expect("her own key");
+    grant(engine, &alice, "rsa", "mallory", &[Action::Unwrap]).expect("grants");
+    assert_eq!(kind(engine.execute(&mallory, &unwrap())), Some(ErrorKind::Denied));
+    for key in ["aes", "rsa"] {
+        grant(engine, &alice, key, "mallory", &[Action::Unwrap, Action::Decrypt]).expect("grants");
+    }
+    engine.execute(&mallory, &block("aes", BlockCipherMode::Cbc)).expect("may both");
+    engine.execute(&mallory, &message()).expect("may both");
+    engine.execute(&mallory, &unwrap()).expect("may both");
+}
+
+/// Attributes of every version are written when a key is revoked: as a whole it must fit into an entry, always.
+#[test]
+fn a_key_takes_no_more_attributes_than_can_be_revoked_and_erased() {
+    let People { house, alice, .. } = people();
+    let engine = &house.engine;
+    let admin = principal(engine, "admin", &[Role::Admin]);
+    let mut create = new_key("large");
+    create.template.further.insert(vendor("large"), vec![Value::Text("x".repeat(30_000))]);
+    create.tags.insert("owner".into(), "x".into());
+    make(engine, &alice, &create);
+    let rekey = Rekey { key: Reference::text("large"), activation: None, template: None, public: None };
+    let mut versions = 1;
+    let refused = loop {
+        match engine.execute(&alice, &rekey) {
+            Ok(_) => versions += 1,
+            Err(error) => break error.kind(),
+        }
+        assert!(versions < 200, "any number of versions");
+    };
+    assert_eq!(refused, ErrorKind::TooLarge);
+    assert!(versions > 100, "{versions}");
+    for number in 0..20 {
+        // Up to what all of them may have together.
+        let more = add(vendor(&format!("more {number}")), Value::Text("x".repeat(1_000)), "large");
+        match engine.execute(&alice, &more) {
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::TooLarge);
+                break;
+            }
+        }
+    }
+    let revocation = Revocation { reason: RevocationReason::Superseded, message: None };
+    let revoke = Revoke { key: Reference::text("large"), revocation, compromise_occurrence: None };
+    engine.execute(&alice, &revoke).expect("is one entry");
+    let scope = Scope::Tag { name: "owner".into(), value: "x".into() };
+    let (mut after, mut runs, mut destroyed, mut keys) = (None, 0, 0, 0);
+    loop {
+        let erased = engine.execute(&admin, &Erase { scope: scope.clone(), at_once: true, after });
+        let erased = erased.expect("an entry holds what it takes");
+        (runs, destroyed, keys) = (runs + 1, destroyed + erased.destroyed, keys + erased.keys);
+        after = erased.next;
+        if !erased.more {
+            break;
+        }
+    }
+    assert!(runs > 1, "one entry took {destroyed}");
+    assert_eq!((destroyed, keys), (versions, 1));
 }

@@ -186,3 +186,27 @@ fn what_an_import_validated_is_not_parsed_again() {
     let refused = engine.execute(&user, &encrypt).map(drop).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Destroyed);
 }
+
+/// A request that broke off between reading a key and its entry proves nothing: the key may be destroyed by now.
+#[test]
+fn what_a_request_loaded_goes_with_it_where_no_commit_proved_it() {
+    let (house, crypto) = (House::new(), Arc::new(Counting::default()));
+    let engine = Engine::new(house.store.clone(), house.store.sealer(), crypto.clone(), house.clock.clone());
+    let user = principal(&engine, "user", &[Role::User]);
+    engine.execute(&user, &super::bench::active_key("k")).unwrap();
+    let encrypt = Encrypt {
+        key: Reference::text("k"),
+        version: None,
+        form: Form::Envelope { context: Vec::new() },
+        plaintext: SecretBytes::copy_from(b"text"),
+    };
+    let parsed = || crypto.parsed.swap(0, Ordering::SeqCst);
+    parsed();
+    drop(engine.prepare(&user, &encrypt));
+    assert_eq!(parsed(), 1);
+    engine.execute(&user, &encrypt).unwrap();
+    assert_eq!(parsed(), 1, "the key stayed though nothing was committed");
+    drop(engine.prepare(&user, &encrypt));
+    engine.execute(&user, &encrypt).unwrap();
+    assert_eq!(parsed(), 0, "a commit proved it, and it stays");
+}

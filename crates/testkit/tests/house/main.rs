@@ -14,3 +14,4 @@ mod places;
 mod simulation;
 mod solver;
 mod variants;
+mod walks;

@@ -310,7 +310,7 @@ impl Simulation {
         let meant = after.values_mut().filter(|paper| all || paper.owner == owner);
         let keys = meant.map(|paper| paper.destroy(now)).filter(|changed| *changed).count();
         match self.engine.execute(&self.caller, &Erase { scope, at_once: true, after: None }) {
-            Ok(Erased { keys: erased, next: None, .. }) => {
+            Ok(Erased { keys: erased, more: false, .. }) => {
                 assert_eq!(erased, keys, "{after:?}");
                 self.paper = after;
                 self.erased += keys as u64;

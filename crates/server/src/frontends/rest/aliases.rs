@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
+use super::conditional::Change;
+use super::cursor::Search;
 use super::errors::Result;
 use super::request::{self, Arguments, Authenticated, Body, Segments};
 
@@ -33,13 +35,14 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Arguments(AliasesArguments { key, after, limit }): Arguments<AliasesArguments>,
 ) -> Result<Json<Value>> {
+    let search = Search::new(&api, &caller, "aliases", &key);
     let list = ListAliases {
         key: key.map(Reference::text),
-        after: after.as_deref().map(request::cursor).transpose()?,
+        after: search.after(after.as_deref())?,
         limit: request::page_limit(limit)?,
     };
     let page = api.execute(&caller, list).await?;
-    let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
+    let next = search.next(page.next.as_ref())?;
     Ok(answer::page("aliases", page.aliases.iter().map(|(alias, key)| shown(alias, key)).collect(), next))
 }
 
@@ -53,23 +56,18 @@ pub(super) struct AliasRequest {
 
 /// `PUT /v1/aliases/{alias}`: leads to this key from now on, also where it led to another.
 pub(super) async fn set(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
+    change: Change,
     Segments(alias): Segments<String>,
     Body(AliasRequest { key }): Body<AliasRequest>,
 ) -> Result<Json<Value>> {
     let set = SetAlias { key: Reference::text(key), alias: alias.clone() };
-    let key = api.execute(&caller, set).await?;
+    let key = change.run(set).await?;
     Ok(Json(shown(&alias, &key)))
 }
 
 /// `DELETE /v1/aliases/{alias}`.
-pub(super) async fn remove(
-    State(api): State<Arc<Api>>,
-    Authenticated(caller): Authenticated,
-    Segments(alias): Segments<String>,
-) -> Result<StatusCode> {
-    api.execute(&caller, RemoveAlias { alias: Reference::text(alias) }).await?;
+pub(super) async fn remove(change: Change, Segments(alias): Segments<String>) -> Result<StatusCode> {
+    change.run(RemoveAlias { alias: Reference::text(alias) }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

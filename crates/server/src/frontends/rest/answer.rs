@@ -4,9 +4,8 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use keyreeve_core::model::ObjectId;
-use keyreeve_core::ports::store::IndexHit;
 use serde_json::{Value, json};
 
 /// The media type of bare bytes.
@@ -51,11 +50,6 @@ pub(super) fn name(response: &mut Response, (object, version): (ObjectId, u32)) 
     if let Ok(object) = HeaderValue::try_from(object.to_string()) {
         headers.insert("keyreeve-object-id", object);
     }
-}
-
-/// Where a page of an index ended, as text that only this server reads.
-pub(super) fn cursor(hit: &IndexHit) -> String {
-    URL_SAFE_NO_PAD.encode([hit.id.as_bytes(), &hit.value[..]].concat())
 }
 
 /// One page of a list: the items under their name, and where the next page starts.

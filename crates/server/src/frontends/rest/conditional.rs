@@ -28,7 +28,7 @@ use super::{Api, keys};
 pub(super) struct Change {
     pub(super) api: Arc<Api>,
     pub(super) caller: Caller,
-    /// Fingerprints of `If-Match`.
+    /// Fingerprints of `If-Match`; `*` is that of any key.
     known: Option<Vec<String>>,
 }
 
@@ -38,8 +38,6 @@ impl FromRequestParts<Arc<Api>> for Change {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self> {
         let Authenticated(caller) = Authenticated::from_request_parts(parts, api).await?;
         let known = entity_tags(&parts.headers, header::IF_MATCH)?;
-        // `*`: whatever is there; what is not is refused anyway.
-        let known = known.filter(|known| !known.iter().any(|tag| tag == "*"));
         Ok(Self { api: Arc::clone(api), caller, known })
     }
 }
@@ -116,12 +114,14 @@ fn entity_tag(fingerprint: &str) -> Result<HeaderValue> {
 
 /// The tags that a header names, without quotes; a weak one keeps its `W/`. `None`: there is no such header.
 fn entity_tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Vec<String>>> {
-    let mut tags = None;
+    let mut tags = Vec::new();
     for value in headers.get_all(&name) {
         let value = value.to_str().map_err(|_| Problem::invalid(format!("{name} is not ASCII")))?;
-        for tag in value.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            tags.get_or_insert_with(Vec::new).push(tag.replace('"', ""));
-        }
+        let named = value.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+        tags.extend(named.map(|tag| tag.replace('"', "")));
     }
-    Ok(tags)
+    if tags.is_empty() && headers.contains_key(&name) {
+        return Err(Problem::invalid(format!("{name} names no entity tag: leave it out, or name one, or *")));
+    }
+    Ok(Some(tags).filter(|tags| !tags.is_empty()))
 }

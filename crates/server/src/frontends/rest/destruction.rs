@@ -26,8 +26,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::conditional::{Change, KeyAnswer};
+use super::cursor::Search;
 use super::errors::{Problem, Result};
-use super::request::{Arguments, Authenticated, Body, NamedKey, Segments, cursor, page_limit};
+use super::request::{Arguments, Authenticated, Body, NamedKey, Segments, page_limit};
 use super::{Api, answer};
 
 /// Seconds that one request waits for an erasure, at most.
@@ -143,10 +144,11 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Arguments(arguments): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
-    let after = arguments.after.as_deref().map(cursor).transpose()?;
+    let search = Search::new(&api, &caller, "erasures", &());
+    let after = search.after(arguments.after.as_deref())?;
     let list = ListErasures { after, limit: page_limit(arguments.limit)? };
     let page = api.execute(&caller, list).await?;
-    let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
+    let next = search.next(page.next.as_ref())?;
     let troubles = api.backups.store().troubles();
     let erasures = page.erasures.iter().map(|erasure| status(erasure, &troubles));
     Ok(answer::page("erasures", erasures.collect(), next))
@@ -183,10 +185,10 @@ pub(super) async fn erase(
         erasures.extend(erased.erasure.map(|id| id.to_string()));
         (keys, destroyed, waiting) =
             (keys + erased.keys, destroyed + erased.destroyed, waiting + erased.waiting);
-        match erased.next {
-            Some(next) => after = Some(next),
-            None => break,
+        if !erased.more {
+            break;
         }
+        after = erased.next;
     }
     let answer = json!({ "erasures": erasures, "keys": keys, "destroyed": destroyed, "waiting": waiting });
     Ok((StatusCode::ACCEPTED, Json(answer)))

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use keyreeve_core::access::Action;
+use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::model::{
     DESTROY_WAITING_DAYS_MAX, KeyPolicy, KeySpec, KeyVersion, ObjectType, Revocation, RevocationReason,
     State as ObjectState, UsageMask,
@@ -25,6 +25,7 @@ use keyreeve_core::operations::restore_key::RestoreKey;
 use keyreeve_core::operations::revoke::Revoke;
 use keyreeve_core::operations::show::{Show, Shown};
 use keyreeve_core::operations::{Activation, Template};
+use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
@@ -35,6 +36,7 @@ use super::answer;
 use super::bounded::{List, Tags, Words};
 use super::conditional::{Change, KeyAnswer};
 use super::counted::{self, UsageLimitsRequest};
+use super::cursor::Search;
 use super::errors::{Problem, Result};
 use super::material::Material;
 use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
@@ -159,15 +161,28 @@ pub(super) struct ListArguments {
 }
 
 impl ListArguments {
-    /// Lists what is of these types.
-    pub(super) fn operation(self, types: &'static [ObjectType]) -> Result<ListKeys> {
+    /// A page of what is of these types, and where the next one starts.
+    pub(super) async fn page(
+        self,
+        (api, caller): (&Api, &Caller),
+        (list, types): (&str, &'static [ObjectType]),
+    ) -> Result<(Vec<Shown>, Option<Value>)> {
+        let Self { after, limit: _, tag, state, algorithm, r#type, name_prefix } = &self;
+        let search = Search::new(api, caller, list, &(tag, state, algorithm, r#type, name_prefix));
+        let after = search.after(after.as_deref())?;
+        let page = api.execute(caller, self.operation(types, after)?).await?;
+        let next = search.next(page.next.as_ref())?;
+        Ok((page.keys, next))
+    }
+
+    fn operation(self, types: &'static [ObjectType], after: Option<IndexHit>) -> Result<ListKeys> {
         let tag = |text: &String| {
             let (name, value) =
                 text.split_once('=').ok_or_else(|| Problem::invalid("tag is not NAME=VALUE"))?;
             Ok((name.to_owned(), value.to_owned()))
         };
         Ok(ListKeys {
-            after: self.after.as_deref().map(request::cursor).transpose()?,
+            after,
             limit: request::page_limit(self.limit)?,
             tags: self.tag.iter().map(tag).collect::<Result<_>>()?,
             types: Some(self.r#type.as_deref().map_or(Ok(types), |word| types_of_word(types, word))?),
@@ -248,9 +263,8 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Arguments(arguments): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
-    let page = api.execute(&caller, arguments.operation(TYPES)?).await?;
-    let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
-    Ok(answer::page("keys", page.keys.iter().map(key).collect(), next))
+    let (keys, next) = arguments.page((&api, &caller), ("keys", TYPES)).await?;
+    Ok(answer::page("keys", keys.iter().map(key).collect(), next))
 }
 
 /// A point in the past, as a query or a body names it.
@@ -459,7 +473,7 @@ fn was_deactivated(state: ObjectState) -> bool {
     !matches!(state, ObjectState::PreActive | ObjectState::Active | ObjectState::Suspended)
 }
 
-fn type_word(object_type: ObjectType) -> &'static str {
+pub(super) fn type_word(object_type: ObjectType) -> &'static str {
     match object_type {
         ObjectType::SymmetricKey => "symmetric-key",
         ObjectType::PrivateKey => "private-key",

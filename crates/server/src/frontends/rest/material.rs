@@ -8,11 +8,13 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use keyreeve_core::model::{
-    BlockCipherMode, CryptoParameters, HashAlgorithm, KeyFormat, KeyMaterial, ObjectType, PaddingMethod,
+    BlockCipherMode, CryptoParameters, HashAlgorithm, KeyFormat, KeyMaterial, ManagedObject, ObjectType,
+    PaddingMethod,
 };
 use keyreeve_core::operations::get::{Get, Gotten, Protection};
 use keyreeve_core::operations::import::{Brought, Decoded, ImportVersion, Wrapping};
 use keyreeve_core::operations::wrapping_key::ShowWrappingKey;
+use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_core::request::Reference;
 use keyreeve_core::{Error, ErrorKind, SecretBytes};
 use pkcs8::der::Decode as _;
@@ -27,7 +29,7 @@ use super::body::RawJson;
 use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
 use super::request::{Arguments, Authenticated, Base64, Body, NamedKey, decode};
-use super::{Api, jwk};
+use super::{Api, jwk, keys};
 
 /// Key material that the caller brings. May hold secrets.
 #[derive(Deserialize, JsonSchema)]
@@ -228,6 +230,10 @@ pub(super) async fn public(
     let get =
         Get { key, version, public: true, format: Some(KeyFormat::Spki), protection: Protection::Plain };
     let gotten = api.execute(&caller, get).await?;
+    if !matches!(gotten.object.object_type, ObjectType::PublicKey | ObjectType::PrivateKey) {
+        let detail = "this is no key but a certificate, whose public key stands in it: GET /v1/objects/{name}/data gives it";
+        return Err(Error::new(ErrorKind::WrongUsage, detail).into());
+    }
     let spki = gotten.material.bytes.expose();
     Ok(match format {
         PublicFormat::Pem => {
@@ -285,8 +291,8 @@ pub(super) async fn export(
     let gotten = api.execute(&caller, Get { key, version, public: false, format: kept, protection }).await?;
     let (object, wrapped_by) = (Arc::clone(&gotten.object), gotten.wrapped_by);
     let (word, data) = match format {
-        Some(Format::Pem) => ("pem", pem(&gotten.material)?.as_str().into()),
-        Some(Format::Jwk) => ("jwk", as_jwk(&api, gotten).await?),
+        Some(Format::Pem) => ("pem", as_text(&api, gotten, as_pem).await?),
+        Some(Format::Jwk) => ("jwk", as_text(&api, gotten, as_jwk).await?),
         _ => (
             word(gotten.material.format),
             json!(Base64(Zeroizing::new(gotten.material.bytes.expose().to_vec()))),
@@ -304,31 +310,65 @@ pub(super) async fn export(
     Ok(Json(answer))
 }
 
-/// A key that is given out as a JSON Web Key: a private one with its public half, as they belong together there.
-async fn as_jwk(api: &Api, gotten: Gotten) -> Result<Value> {
+/// A form of a key that shows what kind of key it is.
+type Encode = fn(&dyn Crypto, &ManagedObject, &KeyMaterial) -> keyreeve_core::Result<Value>;
+
+async fn as_text(api: &Api, gotten: Gotten, encode: Encode) -> Result<Value> {
     let crypto = Arc::clone(api.engine.crypto());
-    let encode = move || {
-        let Gotten { object, material, .. } = gotten;
-        let spki = match object.object_type {
-            ObjectType::PrivateKey => {
-                Some(crypto.parse(object.object_type, object.spec.as_ref(), &material)?.public_key()?)
-            }
-            _ => None,
-        };
-        jwk::encode(&material, spki.as_deref()).map(Value::from)
-    };
     // Parsing an RSA key takes milliseconds.
+    let encode = move || encode(&*crypto, &gotten.object, &gotten.material);
     Ok(tokio::task::spawn_blocking(encode).await.map_err(Error::internal)??)
 }
 
-fn pem(material: &KeyMaterial) -> Result<Zeroizing<String>> {
-    let label = match material.format {
-        KeyFormat::Pkcs8 => "PRIVATE KEY",
-        KeyFormat::Pkcs1 => "RSA PRIVATE KEY",
-        KeyFormat::EcPrivateKey => "EC PRIVATE KEY",
-        _ => return Err(Problem::invalid("PEM has no form for this key; take it as raw or jwk")),
+/// A JSON Web Key; a private one with its public half, as they belong together there.
+///
+/// INVARIANT: `oct` is a secret. Who takes a public key for one verifies what anybody can make.
+fn as_jwk(
+    crypto: &dyn Crypto,
+    object: &ManagedObject,
+    material: &KeyMaterial,
+) -> keyreeve_core::Result<Value> {
+    match (object.object_type, material.format) {
+        (ObjectType::PrivateKey, _) => jwk::encode(material, Some(&spki(crypto, object, material)?)),
+        (ObjectType::PublicKey, _) => jwk::encode_public(&spki(crypto, object, material)?),
+        (ObjectType::SymmetricKey, KeyFormat::Raw) | (ObjectType::SecretData, _) => {
+            jwk::encode(material, None)
+        }
+        _ => Err(no_form(object, "JWK")),
+    }
+    .map(Value::from)
+}
+
+fn as_pem(
+    crypto: &dyn Crypto,
+    object: &ManagedObject,
+    material: &KeyMaterial,
+) -> keyreeve_core::Result<Value> {
+    let label = match (object.object_type, material.format) {
+        (ObjectType::PublicKey, _) => {
+            return Ok(keyreeve_pki::pem::encode_public_key(&spki(crypto, object, material)?).into());
+        }
+        (ObjectType::PrivateKey, KeyFormat::Pkcs8) => "PRIVATE KEY",
+        (ObjectType::PrivateKey, KeyFormat::Pkcs1) => "RSA PRIVATE KEY",
+        (ObjectType::PrivateKey, KeyFormat::EcPrivateKey) => "EC PRIVATE KEY",
+        _ => return Err(no_form(object, "PEM")),
     };
-    Ok(keyreeve_pki::pem::encode(label, material.bytes.expose()))
+    Ok(keyreeve_pki::pem::encode(label, material.bytes.expose()).as_str().into())
+}
+
+/// The public half, as SubjectPublicKeyInfo.
+fn spki(
+    crypto: &dyn Crypto,
+    object: &ManagedObject,
+    material: &KeyMaterial,
+) -> keyreeve_core::Result<Vec<u8>> {
+    crypto.parse(object.object_type, object.spec.as_ref(), material)?.public_key()
+}
+
+fn no_form(object: &ManagedObject, form: &str) -> Error {
+    let word = keys::type_word(object.object_type);
+    let public = format!("{form} has no form for this {word}: leave format out to have it as it is kept");
+    Error::new(ErrorKind::Unsupported, public)
 }
 
 fn word(format: KeyFormat) -> &'static str {

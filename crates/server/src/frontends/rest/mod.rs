@@ -47,6 +47,7 @@ mod cipher;
 mod clients;
 mod conditional;
 mod counted;
+mod cursor;
 mod data;
 mod derive;
 mod destruction;
@@ -68,6 +69,7 @@ mod status;
 mod stream;
 mod tokens;
 
+pub use cursor::Cursors;
 use errors::{Code, Problem, Untold};
 pub use feed::Feeds;
 
@@ -104,6 +106,8 @@ pub struct Api {
     pub backups: Arc<Backups>,
     /// Answers KMIP messages.
     pub kmip: Arc<Kmip>,
+    /// Where pages of lists ended.
+    pub cursors: Cursors,
     /// Feeds of the journal that are open.
     pub feeds: Feeds,
 }

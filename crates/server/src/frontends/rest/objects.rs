@@ -97,9 +97,8 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Arguments(arguments): Arguments<ListArguments>,
 ) -> Result<Json<Value>> {
-    let page = api.execute(&caller, arguments.operation(TYPES)?).await?;
-    let next = page.next.as_ref().map(|hit| answer::cursor(hit).into());
-    Ok(answer::page("objects", page.keys.iter().map(keys::key).collect(), next))
+    let (objects, next) = arguments.page((&api, &caller), ("objects", TYPES)).await?;
+    Ok(answer::page("objects", objects.iter().map(keys::key).collect(), next))
 }
 
 /// Query of `data`.

@@ -14,7 +14,6 @@ use axum::http::{HeaderMap, Uri, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use keyreeve_core::access::Caller;
-use keyreeve_core::ports::store::IndexHit;
 use keyreeve_core::request::Reference;
 use parking_lot::Mutex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -436,12 +435,4 @@ impl JsonSchema for EncryptionContext {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "object", "additionalProperties": { "type": "string" } })
     }
-}
-
-/// Reads what a page gave as `next`.
-pub(super) fn cursor(text: &str) -> Result<IndexHit> {
-    let wrong = || Problem::invalid("after is not what a page before gave as next");
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-    let (id, value) = bytes.split_at_checked(16).ok_or_else(wrong)?;
-    Ok(IndexHit { id: uuid::Uuid::from_slice(id).map_err(|_| wrong())?, value: value.to_vec() })
 }

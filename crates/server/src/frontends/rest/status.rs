@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use keyreeve_core::access::Action;
+use keyreeve_core::access::{Action, Target, authorize};
 use keyreeve_core::model::RealmId;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::ports::store::IndexRange;
@@ -42,16 +42,12 @@ pub(super) async fn show(
 ) -> Result<Json<Value>> {
     let note = Note { action: Action::Status, detail: "asked for the status".into(), denied: false };
     api.execute(&caller, note).await?;
-    let targets: Vec<_> = api.backups.store().targets().iter().map(places::archive).collect();
     let roles: Vec<_> = caller.principal().into_iter().flat_map(|principal| &principal.roles).collect();
     let acknowledged_by = match api.backups.acknowledge() {
         Acknowledge::Local => "local",
         Acknowledge::Target => "target",
     };
-    let (from, to) = (Bound::Unbounded, Bound::Unbounded);
-    let pending = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Erasure, from, to };
-    let pending = api.engine.store().find(&pending, None, ERASURES_COUNTED_MAX).map_err(Problem::told)?;
-    Ok(Json(json!({
+    let mut status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "ready": api.health.is_ready(),
         "uptime_seconds": api.started.elapsed().as_secs(),
@@ -60,8 +56,21 @@ pub(super) async fn show(
         "roles": roles,
         "disk_full": api.engine.store().is_full(),
         "acknowledged_by": acknowledged_by,
-        "erasures_pending": pending.len(),
-        "troubles": destruction::troubles(&api.backups.store().troubles()),
-        "archives": targets,
-    })))
+    });
+    if authorize(&caller, Action::Inspect, Target::Realm(caller.realm())).is_ok() {
+        inspect(&api, &mut status)?;
+    }
+    Ok(Json(status))
+}
+
+/// What of the status tells of all realms, and of where the server keeps what: for who may see the places.
+fn inspect(api: &Api, status: &mut Value) -> Result<()> {
+    let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+    let pending = IndexRange { realm: RealmId::DEFAULT, kind: IndexKind::Erasure, from, to };
+    let pending = api.engine.store().find(&pending, None, ERASURES_COUNTED_MAX).map_err(Problem::told)?;
+    let store = api.backups.store();
+    status["erasures_pending"] = pending.len().into();
+    status["troubles"] = destruction::troubles(&store.troubles());
+    status["archives"] = store.targets().iter().map(places::archive).collect();
+    Ok(())
 }

@@ -119,8 +119,8 @@ const ANSWERS: &[(&str, &str)] = &[
     (
         "Status",
         "version string, ready boolean, uptime_seconds integer, lsn integer, principal string, roles [string], \
-         disk_full boolean, acknowledged_by string, erasures_pending integer, troubles [Trouble], \
-         archives [Archive]",
+         disk_full boolean, acknowledged_by string, erasures_pending? integer, troubles? [Trouble], \
+         archives? [Archive]",
     ),
     ("Reloaded", "changed [Change], needs_restart [Change], certificate string|null"),
     ("Change", "setting string, from any, to any"),
