@@ -380,6 +380,7 @@ impl<'e> Context<'e> {
     /// `Destroyed` where the material is gone; the crypto port's where nothing can be computed with it.
     pub fn parsed(&mut self, object: &ManagedObject) -> Result<Arc<dyn ParsedKey>> {
         refuse_valueless(object)?;
+        refuse_wrapped(object)?;
         let engine = self.engine;
         if let Some(key) = engine.parsed().get(object.id) {
             return Ok(key);
@@ -706,6 +707,15 @@ fn refuse_valueless(object: &ManagedObject) -> Result<()> {
     }
     let public = "the value of this key is kept elsewhere: the attribute Key Value Location says where";
     Err(Error::new(ErrorKind::Unsupported, public))
+}
+
+/// Nothing is computed with a key that stays wrapped, nor is it given as if it were plain.
+pub(crate) fn refuse_wrapped(object: &ManagedObject) -> Result<()> {
+    if object.format != KeyFormat::WRAPPED {
+        return Ok(());
+    }
+    let public = "this key came wrapped and stays so: it is given as it came (KMIP Get), and not used";
+    Err(Error::new(ErrorKind::WrongUsage, public))
 }
 
 /// Digests of passwords, short keys and other guessable secrets are never kept: they could be searched for.

@@ -88,7 +88,7 @@ impl Store {
         let (journal, writer) = recovery::open_journal(options, &file, known)?;
         let end = writer.position();
         let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
-        rebuild.run(&*engine).inspect_err(|_| recovery::say_what_is_kept(options))
+        rebuild.run(&*engine).inspect_err(|error| recovery::say_what_is_kept(options, error))
     }
 }
 

@@ -212,7 +212,7 @@ pub(crate) fn open(options: &StoreOptions, unlock: &Unlock) -> Result<Recovered,
         }
         None => {
             let rebuild = Rebuild { options, file: &file, root: root.root(), journal: &journal, end };
-            rebuild.run(&*engine).inspect_err(|_| say_what_is_kept(options))?;
+            rebuild.run(&*engine).inspect_err(|error| say_what_is_kept(options, error))?;
             Some(Checkpoint { identity: file.identity(), position: end })
         }
         known => known,
@@ -311,7 +311,14 @@ fn open_embedded(options: &StoreOptions) -> Result<Arc<dyn Engine>, StoreError> 
             EmbeddedEngine::set_aside(&path)?;
             Ok(Arc::new(EmbeddedEngine::open(&path)?))
         }
-        opened => Ok(Arc::new(opened?)),
+        opened => {
+            let engine = opened?;
+            // A load that has not ended has no checkpoint: what was put aside for it is needed no more.
+            if engine.checkpoint()?.is_some() {
+                EmbeddedEngine::remove(&EmbeddedEngine::aside(&path))?;
+            }
+            Ok(Arc::new(engine))
+        }
     }
 }
 
@@ -320,11 +327,20 @@ fn embedded_path(options: &StoreOptions) -> PathBuf {
 }
 
 /// Says, where an index cannot be made anew, that the damaged one is still there.
-pub(crate) fn say_what_is_kept(options: &StoreOptions) {
+pub(crate) fn say_what_is_kept(options: &StoreOptions, error: &StoreError) {
     let kept = EmbeddedEngine::aside(&embedded_path(options));
-    if kept.exists() {
-        let kept = kept.display();
-        tracing::error!(%kept, "the damaged index is kept: keep it, too, until the journal is whole again");
+    if !kept.exists() {
+        return;
+    }
+    let kept = kept.display();
+    match error {
+        StoreError::Index(EngineError::Full { .. }) => tracing::error!(
+            %kept,
+            "there is no space for another index beside the damaged one: make space, or move that one to another disk"
+        ),
+        _ => {
+            tracing::error!(%kept, "the damaged index is kept: keep it, too, until the journal is whole again")
+        }
     }
 }
 

@@ -44,6 +44,11 @@ pub enum KeyFormat {
     Other(u32),
 }
 
+impl KeyFormat {
+    /// A key that came wrapped and stays so, as the front-end encoded it: given as it came, and not used.
+    pub const WRAPPED: Self = Self::Other(0x8000_4B57);
+}
+
 /// Plain key material on its way between a front-end, an operation, the sealer and the crypto port.
 /// Holds secrets.
 pub struct KeyMaterial {

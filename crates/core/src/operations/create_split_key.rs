@@ -54,7 +54,9 @@ impl Operation for CreateSplitKey {
     ) -> Result<Vec<ObjectId>> {
         self.split.check()?;
         let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
-        let Gotten { object, material, .. } = whole(self.key.clone()).run(permit, context, resolved)?;
+        let resolved = super::subject(resolved)?;
+        authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
+        let Gotten { object, material, .. } = whole(self.key.clone()).run(permit, context, Some(resolved))?;
         if !matches!(
             object.object_type,
             ObjectType::SymmetricKey | ObjectType::PrivateKey | ObjectType::SecretData

@@ -19,7 +19,7 @@ use crate::{
         KeyPolicy, KeySpec, KeyVersion, Link, LinkType, ManagedObject, ObjectType, Prf, UsageMask,
     },
     record::Record,
-    request::{Context, Reference, Resolved},
+    request::{Context, Reference, Resolved, refuse_wrapped},
     secret::SecretBytes,
 };
 
@@ -236,6 +236,7 @@ fn base_secret(context: &mut Context<'_>, base: &Arc<ManagedObject>) -> Result<S
         let public = "keys are derived from symmetric keys and secret data; with a private key, by agreement";
         return Err(Error::new(ErrorKind::WrongUsage, public));
     }
+    refuse_wrapped(base)?;
     Ok(context.material(base)?.bytes)
 }
 

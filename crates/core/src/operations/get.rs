@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{CryptoParameters, KeyFormat, KeyMaterial, ManagedObject, ObjectId, ObjectType},
-    request::{Context, Reference, Resolved, is_key},
+    request::{Context, Reference, Resolved, is_key, refuse_wrapped},
     secret::SecretBytes,
 };
 
@@ -19,6 +19,8 @@ pub type Frame = Box<dyn Fn(&SecretBytes) -> SecretBytes + Send + Sync>;
 pub enum Protection {
     /// As it is.
     Plain,
+    /// As it is, and as it came where it came wrapped and stays so.
+    AsItCame,
     /// Wrapped by a key of this server.
     Wrapped {
         /// The wrapping key or object.
@@ -74,7 +76,11 @@ impl Operation for Get {
             return Err(Error::new(ErrorKind::Destroyed, format!("object {} was destroyed", object.id)));
         }
         lifecycle::require_serving(&object)?;
-        let plain = matches!(self.protection, Protection::Plain);
+        let stays_wrapped = object.format == KeyFormat::WRAPPED;
+        if !matches!(self.protection, Protection::AsItCame) {
+            refuse_wrapped(&object)?;
+        }
+        let plain = !stays_wrapped && !matches!(self.protection, Protection::Wrapped { .. });
         let public_of_private = self.public && object.object_type == ObjectType::PrivateKey;
         if self.public && !public_of_private && !is_public(object.object_type) {
             return Err(Error::new(ErrorKind::WrongUsage, "this key has no public half"));
@@ -83,7 +89,7 @@ impl Operation for Get {
         if !public_of_private {
             may_leave(&object, plain)?;
         }
-        if object.is_valueless() && !plain {
+        if object.is_valueless() && matches!(self.protection, Protection::Wrapped { .. }) {
             return Err(Error::new(ErrorKind::Unsupported, "there is no value here to be wrapped"));
         }
         let material = self.encoded(context, &object, public_of_private)?;

@@ -1,4 +1,6 @@
 //! Join Split Key: a key out of enough of its parts.
+//!
+//! The new key is the caller's, so that it takes the right to get each part.
 
 use std::collections::BTreeMap;
 
@@ -53,10 +55,13 @@ impl Operation for JoinSplitKey {
             return Err(Error::new(ErrorKind::LimitExceeded, public));
         }
         let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
-        let mut parts = vec![whole(self.first.clone()).run(permit, context, resolved)?];
+        let resolved = super::subject(resolved)?;
+        authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
+        let mut parts = vec![whole(self.first.clone()).run(permit, context, Some(resolved))?];
         for other in &self.others {
             let resolved = context.resolve_other(other)?;
             let permit = authorize(context.caller(), Action::JoinSplitKey, Target::Key(&resolved.key))?;
+            authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
             parts.push(whole(other.clone()).run(&permit, context, Some(resolved))?);
             // At once: nothing is gathered that makes no key.
             told(&parts)?;

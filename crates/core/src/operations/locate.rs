@@ -260,7 +260,9 @@ impl Locate {
     fn digest(&self, context: &Context<'_>, is_fresh: bool) -> Result<[u8; 32]> {
         let StorageStatus { online, archived, destroyed } = self.storage;
         let mut search = Vec::new();
-        let whole = (context.caller().id(), &self.criteria, [online, archived, destroyed, is_fresh]);
+        // A search for members of a group walks the other way.
+        let ways = [online, archived, destroyed, is_fresh, self.group_member.is_some()];
+        let whole = (context.caller().id(), &self.criteria, ways);
         ciborium::into_writer(&whole, &mut search).map_err(Error::internal)?;
         Ok(context.crypto().sha256(&[&search]))
     }

@@ -56,6 +56,12 @@ impl Operation for ModifyAttributes {
         let amounts_to = [
             (after.sensitive != before.sensitive, Action::Destroy),
             (after.dates.deactivation != before.dates.deactivation, Action::Revoke),
+            (after.dates.protect_stop != before.dates.protect_stop, Action::Revoke),
+            (
+                after.further.get(&usage_limits::NAME) != before.further.get(&usage_limits::NAME),
+                Action::Revoke,
+            ),
+            (after.dates.activation != before.dates.activation, Action::Activate),
         ];
         for (_, action) in amounts_to.into_iter().filter(|(changed, _)| *changed) {
             access::authorize(context.caller(), action, Target::Key(&resolved.key))?;

@@ -91,25 +91,21 @@ pub(super) fn of_deriving(context: &Context<'_>, used: Used<'_>, kdf: &Kdf) -> R
     require(context, used, (Action::Mac, UsageMask::MAC, UsageMask::MAC_VERIFY), why)
 }
 
-/// Asks for a further right where the key serves `usage`, or what undoes it: else there is nothing that could be reached.
+/// Asks for a further right where the key serves `usage`, or what undoes it: else there is nothing that could be reached. Of
+/// the key's own usage mask, which cannot be changed, no more is asked: keys of before go on.
 fn require(
     context: &Context<'_>,
     (key, object): Used<'_>,
     (action, usage, undoing): (Action, UsageMask, UsageMask),
     why: &str,
 ) -> Result<()> {
-    let serves = object.usage.allows(usage);
-    if !serves && !object.usage.allows(undoing) {
+    if !object.usage.allows(usage) && !object.usage.allows(undoing) {
         return Ok(());
     }
     let word = action.word();
     if authorize(context.caller(), action, Target::Key(key)).is_err() {
         let public = format!("{why}: ask for the right to {word} too, or use a key that is not for that");
         return Err(Error::new(ErrorKind::Denied, public));
-    }
-    if !serves {
-        let public = format!("{why}, and the usage mask of this key does not allow: {word}");
-        return Err(Error::new(ErrorKind::WrongUsage, public));
     }
     Ok(())
 }

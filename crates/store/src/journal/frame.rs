@@ -1,5 +1,6 @@
 //! The frame: the unit that is written, synced and hashed together, and its bytes. No I/O.
 
+use crc_fast::{CrcAlgorithm, Digest as Digest32};
 use memchr::memmem;
 
 use super::{Lsn, Sha256};
@@ -16,9 +17,11 @@ pub const FRAME_BYTES_MAX: usize = 16 << 20;
 pub(super) const FRAME_MAGIC: [u8; 8] = *b"KRVFRAME";
 /// What a frame begins with, and its last bytes do.
 const MARK: [u8; 3] = *b"KRV";
-/// The flag of a frame whose header was durable before the rest of it was written, since its entries hold [`MARK`]. So no crash
-/// leaves bytes that a client chose as a frame's without a header that tells how far they reach.
+/// The lowest flag: of a frame whose header was durable before the rest of it was written, since its entries hold [`MARK`]. So
+/// no crash leaves bytes that a client chose as a frame's without a header that tells how far they reach. The bits above are a
+/// checksum of the header: a length that has rotted is not gone by.
 const HEADER_FIRST: u32 = 1;
+const FLAGS_AT: usize = 28;
 /// Never ends in zero, so that the last byte of a whole frame tells it from the zeros behind it.
 pub(super) const END_MARK: [u8; 4] = *b"KRVE";
 pub(super) const HEADER_LEN: usize = 80;
@@ -101,14 +104,13 @@ impl Builder {
     pub(super) fn seal(&mut self, header: &Header, sha256: &Sha256) -> Sealed<'_> {
         let len = self.frame_len() as u32;
         let header_first = memmem::find(&self.bytes[HEADER_LEN..], &MARK).is_some();
-        let flags = if header_first { HEADER_FIRST } else { 0 };
         let fields: [&[u8]; 9] = [
             &FRAME_MAGIC,
             &len.to_le_bytes(),
             &(header.kind as u32).to_le_bytes(),
             &header.first.0.to_le_bytes(),
             &self.count.to_le_bytes(),
-            &flags.to_le_bytes(),
+            &[0; 4],
             &header.synced.0.to_le_bytes(),
             &header.time_ms.to_le_bytes(),
             &header.previous,
@@ -117,6 +119,10 @@ impl Builder {
         for field in fields {
             self.bytes[at..at + field.len()].copy_from_slice(field);
             at += field.len();
+        }
+        if header_first {
+            let flags = header_first_flags(&self.bytes);
+            self.bytes[FLAGS_AT..FLAGS_AT + 4].copy_from_slice(&flags.to_le_bytes());
         }
         let hash = sha256(&[&self.bytes]);
         self.bytes.extend_from_slice(&hash);
@@ -128,12 +134,21 @@ impl Builder {
 /// Where the frame ends that was to be written first behind `previous`, and of which at least the header was: where its header
 /// was to be durable first, and is whole.
 pub(super) fn header_first_len(bytes: &[u8], first: Lsn, previous: Digest) -> Option<usize> {
-    let len = claimed_len(bytes)?;
+    let len = claimed_len(bytes).filter(|_| bytes.len() >= HEADER_LEN)?;
     let is_it = u32_at(bytes, 12)? == Kind::Entries as u32
-        && u32_at(bytes, 28)? == HEADER_FIRST
+        && u32_at(bytes, FLAGS_AT)? == header_first_flags(bytes)
         && u64_at(bytes, 16)? == first.0
         && array_at(bytes, 48)? == previous;
     is_it.then_some(len)
+}
+
+/// The flags of a frame whose header is written first: CRC-32C of all of it around them, but for the lowest bit.
+fn header_first_flags(frame: &[u8]) -> u32 {
+    let mut digest = Digest32::new(CrcAlgorithm::Crc32Iscsi);
+    digest.update(&frame[..FLAGS_AT]);
+    digest.update(&frame[FLAGS_AT + 4..HEADER_LEN]);
+    // Of 64 bits, CRC-32 fills the lower half.
+    digest.finalize() as u32 | HEADER_FIRST
 }
 
 /// The length that a frame's first 12 bytes claim, if they can be a frame's.

@@ -26,6 +26,7 @@ use crate::{
     backup::{
         BackupError, FullPoint,
         anchor::{ANCHOR_PATH, Anchor},
+        catalogue::is_of_object,
         full::Fulls,
         piece::{ArchivedLink, HEADER_LEN, PieceHeader, PieceName, Pieces, store_of, verify_outside},
         sealed::ArchiveKeys,
@@ -144,7 +145,7 @@ impl<'a> Archive<'a> {
             Ok(Some((anchor, _))) if anchor.store == store => Ok(Some(anchor)),
             Ok(Some((anchor, _))) => Err(format!("it anchors another store, {}", anchor.store)),
             Ok(None) => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(is_of_object(error)?),
         };
         let mut avoided = Avoided::default();
         if let Err(error) = &anchor {

@@ -132,3 +132,19 @@ fn a_later_format_is_named() {
     disk.rot(&segment_path(1), 8, &[3]);
     assert!(matches!(open(&disk).err(), Some(JournalError::UnknownFormat { version: 2, .. })));
 }
+
+/// Its entries hold what frames begin with, and a sector of zeros, as what a crash has torn.
+#[test]
+fn a_rotten_header_that_was_written_first_hides_no_frame_behind_it() {
+    let entry = [&b"KRVFRAME"[..], &[0; 1500]].concat();
+    let whole = disk_with(&[&entry, b"two"]);
+    let (start, _) = frames(&whole)[0];
+    for offset in start..start + 80 {
+        for bit in 0..8 {
+            let disk = whole.kill();
+            disk.rot(&segment_path(1), offset as u64, &[1 << bit]);
+            let opened = journal_on(&disk).open(SMALL, None, Lsn(0));
+            assert_eq!(damage(opened), (segment_path(1), start as u64, 1), "byte {offset}, bit {bit}");
+        }
+    }
+}

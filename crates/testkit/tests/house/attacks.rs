@@ -11,13 +11,15 @@ use keyreeve_core::{
     model::{
         Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Derivation,
         HashAlgorithm, Kdf, KeyFormat, KeyMaterial, KeyPolicy, KeySpec, Lsn, Name, ObjectType, PaddingMethod,
-        Prf, Revocation, RevocationReason, Role, State, Time, UsageMask, UsageUnit, Value,
+        Prf, Revocation, RevocationReason, Role, Split, SplitMethod, State, Time, UsageMask, UsageUnit,
+        Value,
     },
     operations::{
         Activation, Template,
         activate::Activate,
         change_key::{ChangeKey, PolicyChange},
         create::{Create, Created},
+        create_split_key::CreateSplitKey,
         decrypt::Decrypt,
         derive_key::{DeriveKey, Product},
         destroy::Destroy,
@@ -343,11 +345,17 @@ fn a_grant_to_modify_attributes_changes_nothing_for_good() {
     };
     let sensitive = set(AttributeKind::Sensitive, Value::Boolean(true));
     let ended = set(AttributeKind::DeactivationDate, Value::Date(Time(2_000_000)));
+    let stopped = set(AttributeKind::ProtectStopDate, Value::Date(Time(2_000_000)));
+    let (name, value) = new_usage_limits(1, UsageUnit::Uses);
+    let AttributeName::Standard(limits) = name else { panic!("{name:?}") };
+    let limited = set(limits, value);
     grant(engine, &alice, "shared", "mallory", &[Action::ModifyAttributes]).expect("grants");
     engine.execute(&mallory, &lease).expect("may be undone, so may be done");
     assert_eq!(kind(engine.execute(&mallory, &longer)), Some(ErrorKind::Denied));
     assert_eq!(kind(engine.execute(&mallory, &sensitive)), Some(ErrorKind::Denied));
-    assert_eq!(kind(engine.execute(&mallory, &ended)), Some(ErrorKind::Denied));
+    for for_good in [&ended, &stopped, &limited] {
+        assert_eq!(kind(engine.execute(&mallory, for_good)), Some(ErrorKind::Denied));
+    }
     let more = [Action::ModifyAttributes, Action::Destroy, Action::Revoke];
     grant(engine, &alice, "shared", "mallory", &more).expect("grants");
     engine.execute(&mallory, &longer).expect("may destroy");
@@ -527,6 +535,56 @@ fn a_derivation_is_a_use_and_no_way_around_the_right_to_mac_or_encrypt() {
     }
     let fourth = engine.execute(&mallory, &derive("aes", encrypting()));
     assert_eq!(kind(fourth), Some(ErrorKind::UsageLimitExceeded));
+}
+
+#[test]
+fn a_grant_to_split_a_key_gives_none() {
+    let People { house, alice, mallory } = people();
+    let engine = &house.engine;
+    make(
+        engine,
+        &alice,
+        &Create { policy: KeyPolicy { exportable: true, ..KeyPolicy::default() }, ..new_key("whole") },
+    );
+    let split = CreateSplitKey {
+        key: Reference::text("whole"),
+        split: Split { method: SplitMethod::Xor, parts: 2, threshold: 2, prime_field: None, origin: None },
+        template: Template::default(),
+    };
+    grant(engine, &alice, "whole", "mallory", &[Action::CreateSplitKey]).expect("grants");
+    assert_eq!(kind(engine.execute(&mallory, &split)), Some(ErrorKind::Denied));
+    grant(engine, &alice, "whole", "mallory", &[Action::CreateSplitKey, Action::Get]).expect("grants");
+    assert_eq!(engine.execute(&mallory, &split).expect("may get it anyway").len(), 2);
+}
+
+/// What is kept of it is no key, and a secret that anybody has who saw it on its way.
+#[test]
+fn a_key_that_stays_wrapped_is_used_for_nothing() {
+    let People { house, alice, .. } = people();
+    let engine = &house.engine;
+    let register = Register {
+        name: Some("wrapped".into()),
+        object_type: ObjectType::SymmetricKey,
+        spec: Some(KeySpec { algorithm: Algorithm::Aes, length_bits: 256, curve: None }),
+        material: KeyMaterial { format: KeyFormat::WRAPPED, bytes: SecretBytes::new(vec![7; 72]) },
+        template: Template { usage: Some(UsageMask::ENCRYPT | UsageMask::DERIVE), ..Template::default() },
+        digested: None,
+        policy: KeyPolicy { exportable: true, ..KeyPolicy::default() },
+        tags: BTreeMap::new(),
+    };
+    engine.execute(&alice, &register).expect("registers");
+    let hash = HashAlgorithm::Sha256;
+    let hkdf = Derivation::Kdf(Kdf::Hkdf { hash, salt: Vec::new(), info: Vec::new() });
+    assert_eq!(kind(engine.execute(&alice, &derive_secret("wrapped", hkdf))), Some(ErrorKind::WrongUsage));
+    let get = |protection| Get {
+        key: Reference::text("wrapped"),
+        version: None,
+        public: false,
+        format: None,
+        protection,
+    };
+    assert_eq!(kind(engine.execute(&alice, &get(Protection::Plain))), Some(ErrorKind::WrongUsage));
+    engine.execute(&alice, &get(Protection::AsItCame)).expect("as it came");
 }
 
 fn derive_secret(key: &str, derivation: Derivation) -> DeriveKey {

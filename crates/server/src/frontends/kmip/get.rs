@@ -44,7 +44,7 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
     }
     let protection = match &specification {
         Some(specification) => protection(batch, &key, specification).await?,
-        None => Protection::Plain,
+        None => Protection::AsItCame,
     };
     let format =
         wanted.map(|wanted| transparent::der_of(wanted).unwrap_or(KeyFormat::from_code(wanted.into())));
@@ -94,7 +94,7 @@ async fn as_registered(
     {
         return Ok(None);
     }
-    let (key, protection) = (key.clone(), Protection::Plain);
+    let (key, protection) = (key.clone(), Protection::AsItCame);
     let gotten = batch.run(Get { key, version: None, public: false, format: None, protection }).await?;
     response(batch.version, gotten, None, None).map(Some)
 }

@@ -9,13 +9,13 @@ use keyreeve_core::access::Caller;
 use keyreeve_core::model::{PrincipalId, RealmId, Time};
 use keyreeve_kmip::Version;
 use keyreeve_kmip::enums::{CancellationResult, Operation, ProcessingStage, ResultReason, ResultStatus};
-use keyreeve_kmip::message::{RequestItem, ResponseItem};
+use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage};
 use keyreeve_kmip::payloads::cancel::{CancelRequest, CancelResponse};
 use keyreeve_kmip::payloads::process::{ProcessRequest, ProcessResponse};
 use keyreeve_kmip::payloads::query_asynchronous_requests::{
     AsynchronousRequest, QueryAsynchronousRequestsRequest, QueryAsynchronousRequestsResponse,
 };
-use keyreeve_kmip::values::DateTimeExtended;
+use keyreeve_kmip::values::{DateTime as KmipTime, DateTimeExtended};
 use parking_lot::Mutex;
 
 use super::Kmip;
@@ -28,6 +28,9 @@ const JOBS_MAX: usize = 256;
 
 /// So long a request waits for a word of its client.
 const WAIT_MS: i64 = 5000;
+
+/// Bytes of a request that waits, and of an answer that is kept.
+const ITEM_BYTES_MAX: usize = 1 << 20;
 
 /// An answer that nobody fetches for so long is forgotten.
 const KEPT_MAX_MS: i64 = 10 * 60 * 1000;
@@ -63,6 +66,15 @@ pub(super) fn may_wait(item: &RequestItem) -> bool {
 /// Takes an item in, to be done later.
 pub(super) fn submit(kmip: &Kmip, caller: &Caller, version: Version, item: RequestItem) -> ResponseItem {
     let (operation, unique_batch_item_id) = (item.operation, item.unique_batch_item_id.clone());
+    let refused = |reason, message: &str| {
+        let answer = ResponseItem::failure(Some(operation), reason, message);
+        ResponseItem { unique_batch_item_id: unique_batch_item_id.clone(), ..answer }
+    };
+    let mut message = RequestMessage::new(version, vec![item]);
+    let fits = message.encode().is_ok_and(|bytes| bytes.expose().len() <= ITEM_BYTES_MAX);
+    let Some(item) = message.items.pop().filter(|_| fits) else {
+        return refused(ResultReason::ServerLimitExceeded, "this is too long to wait: ask for it at once");
+    };
     let job = Job {
         caller: caller.clone(),
         version,
@@ -72,7 +84,7 @@ pub(super) fn submit(kmip: &Kmip, caller: &Caller, version: Version, item: Reque
     };
     let answer = match kmip.jobs.keep(job) {
         Ok(number) => pending(operation, number),
-        Err(failure) => ResponseItem::failure(Some(operation), failure.reason, failure.message),
+        Err(failure) => return refused(failure.reason, &failure.message),
     };
     ResponseItem { unique_batch_item_id, ..answer }
 }
@@ -157,7 +169,7 @@ pub(super) async fn tend(kmip: &Kmip) {
     let now = kmip.engine.clock().now();
     let due: Vec<Name> = {
         let mut jobs = kmip.jobs.0.lock();
-        jobs.retain(|_, job| age(job, now) < KEPT_MAX_MS || matches!(job.stage, Stage::Running));
+        jobs.retain(|_, job| age(job, now) < KEPT_MAX_MS || !matches!(job.stage, Stage::Done(_)));
         let waited = |job: &Job| matches!(job.stage, Stage::Waiting(_)) && age(job, now) >= WAIT_MS;
         jobs.iter().filter(|(_, job)| waited(job)).map(|(name, _)| *name).collect()
     };
@@ -196,9 +208,32 @@ impl Jobs {
 }
 
 async fn do_now(kmip: &Kmip, name: &Name, (caller, version): (Caller, Version), item: RequestItem) {
+    let operation = item.operation;
+    let failed = |reason, message: &str| ResponseItem::failure(Some(operation), reason, message);
+    let given_up = "the connection of the poll that this was done for ended: look whether it was done";
+    let mut ending =
+        Ending { kmip, name, answer: Some(failed(ResultReason::OperationCanceledByRequester, given_up)) };
     let answer = Batch::new(kmip, &caller, version, None).item_boxed(item).await;
-    if let Some(job) = kmip.jobs.0.lock().get_mut(name) {
-        job.stage = Stage::Done(Box::new(answer));
+    let mut message =
+        ResponseMessage { version, header: ResponseHeader::new(KmipTime(0)), items: vec![answer] };
+    let fits = message.encode().is_ok_and(|bytes| bytes.expose().len() <= ITEM_BYTES_MAX);
+    let too_long =
+        || failed(ResultReason::ResponseTooLarge, "it was done, and its answer is too long to be kept");
+    ending.answer = Some(message.items.pop().filter(|_| fits).unwrap_or_else(too_long));
+}
+
+/// Puts the answer on record, also where what does the request is dropped: who waits must not hang, nor its place be lost.
+struct Ending<'a> {
+    kmip: &'a Kmip,
+    name: &'a Name,
+    answer: Option<ResponseItem>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        if let (Some(answer), Some(job)) = (self.answer.take(), self.kmip.jobs.0.lock().get_mut(self.name)) {
+            job.stage = Stage::Done(Box::new(answer));
+        }
     }
 }
 

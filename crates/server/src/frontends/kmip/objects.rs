@@ -106,13 +106,12 @@ pub(super) fn incoming(object: ManagedObject, version: Version) -> Result<Incomi
     })
 }
 
-/// A key that stays wrapped is kept as its whole key block, as this version writes it, under a format of the house's own.
-const WRAPPED: KeyFormat = KeyFormat::Other(0x8000_4B57);
+/// A key that stays wrapped is kept as its whole key block, as this version writes it.
 const WRAPPED_VERSION: Version = Version::V2_1;
 
 /// Whether an object is a key that came wrapped and stayed so.
 pub(super) fn is_wrapped(object: &model::ManagedObject) -> bool {
-    object.format == WRAPPED
+    object.format == KeyFormat::WRAPPED
 }
 
 fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Result<Incoming, Failure> {
@@ -120,7 +119,7 @@ fn key(object_type: model::ObjectType, block: KeyBlock, version: Version) -> Res
     let wrapped = match &block.key_wrapping_data {
         None => None,
         Some(_) => Some(KeyMaterial {
-            format: WRAPPED,
+            format: KeyFormat::WRAPPED,
             bytes: SecretBytes::new(block.to_ttlv(WRAPPED_VERSION)?.into_vec()),
         }),
     };
