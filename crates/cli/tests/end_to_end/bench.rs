@@ -52,6 +52,7 @@ fn every_operation_is_measured_and_leaves_no_key() {
         assert_eq!(measured["ratio_counts"], ceiling.as_f64().unwrap() >= least, "{measured}");
     }
     bench(&server, "--protocol kmip --op decrypt --batch 5 --size 1000");
+    bench(&server, "--protocol kmip --op create --batch 5");
     assert_eq!(live_keys(&server), Vec::<String>::new());
     let listed: Value = serde_json::from_slice(&server.keyreeve(&["key", "list", "-o", "json"])).unwrap();
     let keys = listed.as_array().unwrap();

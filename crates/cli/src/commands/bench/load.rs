@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ClientConnection};
 
 use super::histogram::Histogram;
 use super::interrupt::Interrupt;
-use super::plan::{COUNTER_DIGITS, Plan, Seen};
+use super::plan::{Plan, Seen};
 
 /// Time before what is measured, so that caches are warm and all connections are busy.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -295,10 +295,7 @@ impl<'a> Driver<'a> {
         }
         self.batch.clear();
         for _ in 0..count {
-            for (place, at) in (0..).zip(&self.load.plan.counters) {
-                let digits = format!("{:0COUNTER_DIGITS$x}", (self.number << 10) + place);
-                self.request[*at..*at + COUNTER_DIGITS].copy_from_slice(digits.as_bytes());
-            }
+            self.load.plan.number(self.number, &mut self.request);
             self.number += self.step;
             self.batch.extend_from_slice(&self.request);
         }

@@ -65,6 +65,14 @@ impl Plan {
         Self { protocol, request, counters, operations, collects: false }
     }
 
+    /// Writes a request's number into it; of several places each has a number of its own.
+    pub(super) fn number(&self, number: u64, request: &mut [u8]) {
+        for (place, at) in (0..).zip(&self.counters) {
+            let digits = format!("{:0COUNTER_DIGITS$x}", (number << 10) + place);
+            request[*at..*at + COUNTER_DIGITS].copy_from_slice(digits.as_bytes());
+        }
+    }
+
     /// The same plan, whose answers name nothing that was made.
     pub(super) fn for_ceiling(&self) -> Self {
         let Self { protocol, operations, .. } = *self;

@@ -175,7 +175,9 @@ impl Run {
     /// The answer to one request of the plan, on a connection of its own.
     fn once(&self, plan: &Plan) -> Result<Vec<u8>> {
         let mut connection = self.peer.connect().map_err(|cause| self.peer.lost(&cause))?;
-        let answer = connection.exchange(plan, &plan.request).map_err(|cause| self.peer.lost(&cause))?;
+        let mut request = plan.request.clone();
+        plan.number(0, &mut request);
+        let answer = connection.exchange(plan, &request).map_err(|cause| self.peer.lost(&cause))?;
         plan.look_at(&answer).map_err(remote)?;
         Ok(answer)
     }
