@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU16, Ordering},
+    atomic::{AtomicU16, AtomicU64, Ordering},
     mpsc,
 };
 
@@ -15,7 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::{
     access::{self, Action, ActionGroup, Caller, Target},
     error::{Error, ErrorKind, Result},
-    model::{KeyMaterial, Lsn, ManagedObject, ObjectId, PrincipalId},
+    model::{KeyMaterial, Lsn, ManagedObject, ObjectId, PrincipalId, Time},
     operations::{Operation, Subject},
     pages::Pages,
     parsed::{Loaded, ParsedKeys},
@@ -51,6 +51,8 @@ pub struct Engine {
     past: Mutex<()>,
     pages: Pages,
     walks: Walks,
+    /// The newest [tick](Self::tick).
+    newest_tick: AtomicU64,
 }
 
 /// An operation that ran and waits for its entry to become durable.
@@ -129,6 +131,7 @@ impl Engine {
             past: Mutex::new(()),
             pages: Pages::default(),
             walks: Walks::default(),
+            newest_tick: AtomicU64::new(0),
         }
     }
 
@@ -160,6 +163,15 @@ impl Engine {
     /// Searches that find little.
     pub(crate) fn walks(&self) -> &Walks {
         &self.walks
+    }
+
+    /// A number for an object made at this time, above all that were given out before: the time in steps of 1/4096 ms, or
+    /// the next step where that one is taken. A time that went back is caught up with step by step.
+    pub(crate) fn tick(&self, now: Time) -> u64 {
+        let at = (now.0.max(0) as u64) << ObjectId::TICK_BITS;
+        let behind = |newest: u64| Some(at.max(newest + 1));
+        let newest = self.newest_tick.fetch_update(Ordering::Relaxed, Ordering::Relaxed, behind);
+        newest.map_or(at, |newest| at.max(newest + 1))
     }
 
     /// The right to read the past, which one request has at a time.

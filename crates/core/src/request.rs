@@ -13,7 +13,7 @@ use crate::{
     },
     pages::Pages,
     parsed::Loaded,
-    ports::store::{DrawnIds, IndexHit, IndexRange},
+    ports::store::{DrawnIds, IndexHit, IndexRange, Order},
     ports::{
         crypto::{Crypto, ParsedKey},
         seal::{SealBinding, SealedMaterial},
@@ -200,9 +200,9 @@ impl<'e> Context<'e> {
         Ok(bytes)
     }
 
-    /// A new time-ordered object id.
+    /// A new object id, behind all that this engine made before.
     pub fn new_object_id(&mut self) -> Result<ObjectId> {
-        let id = ObjectId::from_parts(self.now.0.max(0) as u64, &self.random_id()?);
+        let id = ObjectId::from_tick(self.engine.tick(self.now), &self.random_id()?);
         self.drawn.add(id.0);
         Ok(id)
     }
@@ -232,17 +232,18 @@ impl<'e> Context<'e> {
 
     /// One page of an index. Not tracked: what is found must be read by `get` where a decision depends on it.
     pub fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>> {
-        self.engine.store().find(range, after, limit)
+        self.find_in(Order::Ascending, range, after, limit)
     }
 
-    /// As `find`, from the last row to the first.
-    pub fn find_back(
+    /// As `find`, in this order.
+    pub fn find_in(
         &self,
+        order: Order,
         range: &IndexRange,
-        before: Option<&IndexHit>,
+        beyond: Option<&IndexHit>,
         limit: usize,
     ) -> Result<Vec<IndexHit>> {
-        self.engine.store().find_back(range, before, limit)
+        self.engine.store().find_in(order, range, beyond, limit)
     }
 
     /// The object of this id in the caller's realm.

@@ -15,7 +15,7 @@ use keyreeve_core::{
     model::{Lsn, PrincipalId},
     ports::{
         seal::Sealer,
-        store::{self as port, Commit, Committed, Completion, IndexHit, IndexRange},
+        store::{self as port, Commit, Committed, Completion, IndexHit, IndexRange, Order},
     },
     record::{Change, Entry, Record, RecordKey},
 };
@@ -216,19 +216,15 @@ impl port::Store for Store {
         self.index.get(key)
     }
 
-    fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>> {
-        self.failure.check()?;
-        self.index.find(range, after, limit)
-    }
-
-    fn find_back(
+    fn find_in(
         &self,
+        order: Order,
         range: &IndexRange,
-        before: Option<&IndexHit>,
+        beyond: Option<&IndexHit>,
         limit: usize,
     ) -> Result<Vec<IndexHit>> {
         self.failure.check()?;
-        self.index.find_back(range, before, limit)
+        self.index.find_in(order, range, beyond, limit)
     }
 
     fn commit(&self, commit: Commit, done: Completion) {

@@ -6,6 +6,7 @@ use std::{
     thread,
 };
 
+use keyreeve_core::ports::store::Order;
 use keyreeve_store::engines::{Batch, Engine};
 
 use crate::random::Random;
@@ -34,13 +35,13 @@ pub fn batch(rows: &[(&[u8], Option<&[u8]>)], checkpoint: &[u8]) -> Batch {
 }
 
 fn keys(engine: &dyn Engine, from: &[u8], to: &[u8], limit: usize) -> Vec<Vec<u8>> {
-    engine.scan(from, to, limit).unwrap().into_iter().map(|(key, _)| key).collect()
+    engine.scan(from, to, Order::Ascending, limit).unwrap().into_iter().map(|(key, _)| key).collect()
 }
 
 fn starts_empty(engine: &dyn Engine) {
     assert_eq!(engine.checkpoint().unwrap(), None);
     assert_eq!(engine.get(b"a").unwrap(), None);
-    assert!(engine.scan(b"", &[0xFF; 4], 10).unwrap().is_empty());
+    assert!(engine.scan(b"", &[0xFF; 4], Order::Ascending, 10).unwrap().is_empty());
 }
 
 fn keeps_order_and_bounds(engine: &dyn Engine) {
@@ -53,7 +54,7 @@ fn keeps_order_and_bounds(engine: &dyn Engine) {
     assert!(keys(engine, b"b", b"a", 10).is_empty(), "an inverted range is empty");
     assert!(keys(engine, b"a", b"a", 10).is_empty());
     assert!(keys(engine, b"", b"\xFF", 0).is_empty());
-    assert_eq!(engine.scan(b"\xFF", b"\xFF\xFF", 1).unwrap(), [(vec![0xFF], vec![0xFF])]);
+    assert_eq!(engine.scan(b"\xFF", b"\xFF\xFF", Order::Ascending, 1).unwrap(), [(vec![0xFF], vec![0xFF])]);
 }
 
 fn applies_batches_whole(engine: &dyn Engine) {
@@ -95,7 +96,7 @@ fn loads_from_nothing(engine: &dyn Engine) {
         assert_eq!(engine.checkpoint().unwrap().as_deref(), Some(b"one".as_slice()));
         let snapshot = engine.snapshot().unwrap();
         engine.apply(&batch(&[(b"d", Some(b"4"))], b"two")).unwrap();
-        assert_eq!(snapshot.scan(b"", b"\xFF", 9).unwrap().len(), 2);
+        assert_eq!(snapshot.scan(b"", b"\xFF", Order::Ascending, 9).unwrap().len(), 2);
         assert_eq!(keys(engine, b"", b"\xFF", 9), [b"a", b"c", b"d"]);
     }
 }
@@ -130,7 +131,7 @@ fn follows_a_map(engine: &dyn Engine, seed: u64) {
         let (from, to, limit) = (key(random), key(random), random.below(8) as usize);
         let expected: Vec<_> =
             model.iter().filter(|(key, _)| **key >= from && **key < to).take(limit).collect();
-        let found = engine.scan(&from, &to, limit).unwrap();
+        let found = engine.scan(&from, &to, Order::Ascending, limit).unwrap();
         assert_eq!(
             found.iter().map(|(key, value)| (key, value)).collect::<Vec<_>>(),
             expected,
@@ -138,7 +139,7 @@ fn follows_a_map(engine: &dyn Engine, seed: u64) {
         );
         let expected: Vec<_> =
             model.iter().rev().filter(|(key, _)| **key >= from && **key < to).take(limit).collect();
-        let found = engine.scan_back(&from, &to, limit).unwrap();
+        let found = engine.scan(&from, &to, Order::Descending, limit).unwrap();
         assert_eq!(
             found.iter().map(|(key, value)| (key, value)).collect::<Vec<_>>(),
             expected,
@@ -158,7 +159,7 @@ fn shows_readers_whole_batches(engine: &dyn Engine) {
         for _ in 0..6 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    let rows = engine.scan(b"x", b"z", 2).unwrap();
+                    let rows = engine.scan(b"x", b"z", Order::Ascending, 2).unwrap();
                     assert_eq!(rows[0].1, rows[1].1, "half a batch was seen");
                 }
             });
@@ -177,15 +178,15 @@ fn keeps_snapshots_as_they_were(engine: &dyn Engine) {
     let snapshot = engine.snapshot().unwrap();
     engine.apply(&batch(&[(b"a", Some(b"9")), (b"b", None), (b"c", Some(b"3"))], b"two")).unwrap();
     let rows = [(b"a".to_vec(), b"1".to_vec()), (b"b".to_vec(), b"2".to_vec())];
-    assert_eq!(snapshot.scan(b"", b"z", 10).unwrap(), rows);
-    assert_eq!(snapshot.scan(b"", b"z", 1).unwrap(), rows[..1]);
-    assert_eq!(snapshot.scan(b"a\0", b"b\0", 9).unwrap(), rows[1..]);
-    assert!(snapshot.scan(b"z", b"a", 9).unwrap().is_empty());
+    assert_eq!(snapshot.scan(b"", b"z", Order::Ascending, 10).unwrap(), rows);
+    assert_eq!(snapshot.scan(b"", b"z", Order::Ascending, 1).unwrap(), rows[..1]);
+    assert_eq!(snapshot.scan(b"a\0", b"b\0", Order::Ascending, 9).unwrap(), rows[1..]);
+    assert!(snapshot.scan(b"z", b"a", Order::Ascending, 9).unwrap().is_empty());
     assert_eq!(snapshot.checkpoint().unwrap().as_deref(), Some(b"one".as_slice()));
     engine.clear().unwrap();
-    assert_eq!(snapshot.scan(b"", b"z", 10).unwrap(), rows, "clearing is a write as well");
+    assert_eq!(snapshot.scan(b"", b"z", Order::Ascending, 10).unwrap(), rows, "clearing is a write as well");
     assert_eq!(empty.checkpoint().unwrap(), None);
-    assert!(empty.scan(b"", b"z", 10).unwrap().is_empty());
+    assert!(empty.scan(b"", b"z", Order::Ascending, 10).unwrap().is_empty());
     assert_eq!(engine.snapshot().unwrap().checkpoint().unwrap(), None);
 }
 
@@ -201,7 +202,7 @@ fn takes_snapshots_while_others_write(engine: &dyn Engine) {
         for _ in 0..20 {
             let snapshot = engine.snapshot().unwrap();
             let last = snapshot.checkpoint().unwrap();
-            let rows = snapshot.scan(b"k", b"l", 1000).unwrap();
+            let rows = snapshot.scan(b"k", b"l", Order::Ascending, 1000).unwrap();
             assert_eq!(
                 rows.last().map(|(key, _)| key[1..].to_vec()),
                 last,

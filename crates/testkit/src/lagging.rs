@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use keyreeve_core::ports::store::Order;
 use keyreeve_store::engines::{Batch, Engine, EngineError, EngineSnapshot, Row, memory::MemoryEngine};
 
 use crate::random::Random;
@@ -62,12 +63,8 @@ impl Engine for LaggingEngine {
         self.rows.get(key)
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        Engine::scan(&self.rows, from, to, limit)
-    }
-
-    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        Engine::scan(&self.rows, from, to, limit)
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError> {
+        Engine::scan(&self.rows, from, to, order, limit)
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {

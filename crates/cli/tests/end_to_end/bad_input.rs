@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::server::{Folder, KEYREEVE, Server, folder};
+use crate::server::{Folder, KEYREEVE, Server, fixed_port, folder};
 
 /// Algorithms and what each must be able to do on the command line.
 const ALGORITHMS: &[(&str, &[&str])] = &[
@@ -67,7 +67,7 @@ pub(crate) fn real_server() -> (Folder, Server) {
 pub(crate) fn real_server_with(more: &str) -> (Folder, Server) {
     let place = folder();
     let file = |name: &str| place.path().join(name);
-    let (http, kmip) = (free_port(), free_port());
+    let (http, kmip) = (fixed_port(), fixed_port());
     fs::write(file("passphrase"), "correct horse battery staple\n").unwrap();
     let config = format!(
         "{more}[listen]\nhttp = \"127.0.0.1:{http}\"\nkmip = \"127.0.0.1:{kmip}\"\n[data]\ndir = {:?}\n[unlock]\npassphrase_file = {:?}\n",
@@ -96,10 +96,6 @@ pub(crate) fn real_server_with(more: &str) -> (Folder, Server) {
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     (place, server)
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use keyreeve_testkit::moto::Moto;
 use serde_json::Value;
 
-use crate::server::{Folder, KEYREEVE, Server, folder};
+use crate::server::{Folder, KEYREEVE, Server, fixed_port, folder};
 
 /// Folders of a test: machines, a target, and what people keep elsewhere.
 struct Places {
@@ -325,7 +325,7 @@ fn of_two_restores_one_starts() {
 /// Starts `server` over a folder that `init` made, with the administrator's files that came of that. `threshold`: of the
 /// shares of the epoch key.
 fn serve(admin: &str, dir: &str, unlock: &[&str], threshold: &str) -> Server {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = fixed_port();
     let mut command = Command::new("sh");
     // A server of a test gets no variable of ours but this.
     command.args(["-c", "KEYREEVE_SEALING_CELLS_THRESHOLD=\"$0\" exec \"$@\"", threshold]);

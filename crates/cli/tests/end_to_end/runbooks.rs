@@ -3,13 +3,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::disk::faulty_disk;
 use crate::readme::blocks_of;
-use crate::server::{Folder, KEYREEVE, folder, root};
+use crate::server::{Folder, KEYREEVE, fixed_port, folder, root};
 
 /// A machine with a server on it, a backup target, and an administrator who types.
 struct Scene {
@@ -50,7 +49,7 @@ impl Scene {
     fn new() -> Self {
         let folder = folder();
         let place = folder.path().to_str().unwrap().to_owned();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = fixed_port();
         let config = CONFIG.replace("PORT", &port.to_string()).replace("FOLDER", &place);
         let at = |name: &str| format!("{place}/{name}");
         let path = std::env::var("PATH").unwrap_or_default();

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,21 @@ pub(crate) fn folder() -> Folder {
 /// Repository's root.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// A port for a server of this test that must be known before it starts, or be the same when it starts again.
+///
+/// Not one that the operating system gives out: it would give it to another test's connection as soon as nobody listens.
+pub(crate) fn fixed_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const PORTS: u32 = 12_000;
+    const OF_A_PROCESS: u32 = 8;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Each test is a process of its own.
+    let first = std::process::id().wrapping_mul(OF_A_PROCESS);
+    let ports = std::iter::repeat_with(|| first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS);
+    let mut ports = ports.map(|offset| FIRST + offset as u16);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 /// A running server.

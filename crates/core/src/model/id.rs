@@ -50,6 +50,19 @@ uuid_id!(/// A principal: somebody or something that proved who it is.
 uuid_id!(/// One request, as it appears in the journal and in the log.
     RequestId);
 
+impl ObjectId {
+    /// How many bits of a tick count within a millisecond.
+    pub const TICK_BITS: u32 = 12;
+
+    /// An id that is ordered by `tick`: Unix milliseconds, and behind them 12 bits that count (RFC 9562, section 6.2,
+    /// method 1). Of the ten random bytes the last eight are used.
+    pub fn from_tick(tick: u64, random: &[u8; 10]) -> Self {
+        let mut bytes = *random;
+        bytes[..2].copy_from_slice(&(tick as u16 & ((1 << Self::TICK_BITS) - 1)).to_be_bytes());
+        Self::from_parts(tick >> Self::TICK_BITS, &bytes)
+    }
+}
+
 impl RealmId {
     /// The realm `default`, which exists from the start.
     pub const DEFAULT: Self = Self(Uuid::nil());

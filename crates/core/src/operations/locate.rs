@@ -11,7 +11,7 @@ use crate::{
         Algorithm, AttributeKind, AttributeName, LEASE_SECONDS_DEFAULT, ManagedObject, ObjectId, ObjectType,
         State, Time, UsageMask, Value,
     },
-    ports::store::{IndexHit, IndexRange},
+    ports::store::{IndexHit, IndexRange, Order},
     record::{self, DateKind, IndexKind, Record, RecordKey},
     request::{Context, Resolved},
     walks::Walk,
@@ -227,11 +227,9 @@ impl Locate {
         // Of several ranges each is walked from its beginning.
         let mut after = found.last.take();
         loop {
-            let hits = match self.group_member {
-                // Members of a group are given out in the order in which they came.
-                Some(_) => context.find(range, after.as_ref(), PAGE_ROWS)?,
-                None => context.find_back(range, after.as_ref(), PAGE_ROWS)?,
-            };
+            // Members of a group are given out in the order in which they came, all else newest first.
+            let order = if self.group_member.is_some() { Order::Ascending } else { Order::Descending };
+            let hits = context.find_in(order, range, after.as_ref(), PAGE_ROWS)?;
             let is_last = hits.len() < PAGE_ROWS;
             for hit in hits {
                 let was_full = found.is_full();

@@ -63,6 +63,15 @@ pub enum Committed {
 /// Called once, from the committer's thread, when the entry is durable or will never be.
 pub type Completion = Box<dyn FnOnce(Result<Committed>) + Send>;
 
+/// The way in which rows are walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From the first to the last.
+    Ascending,
+    /// From the last to the first.
+    Descending,
+}
+
 /// A range of index values in one realm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexRange {
@@ -105,18 +114,25 @@ pub trait Store: Send + Sync {
     /// `Internal` for damaged data, `Unavailable` after a failed sync.
     fn get(&self, key: &RecordKey) -> Result<Option<Arc<Record>>>;
 
-    /// Up to `limit` rows of an index after the row `after`, ordered by (value, id).
+    /// Up to `limit` rows of an index that come after the row `beyond` in this order of (value, id).
     ///
     /// # Errors
     /// As `get`.
-    fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>>;
+    fn find_in(
+        &self,
+        order: Order,
+        range: &IndexRange,
+        beyond: Option<&IndexHit>,
+        limit: usize,
+    ) -> Result<Vec<IndexHit>>;
 
-    /// Up to `limit` rows of an index before the row `before`, from the last to the first.
+    /// As `find_in`, ascending.
     ///
     /// # Errors
     /// As `get`.
-    fn find_back(&self, range: &IndexRange, before: Option<&IndexHit>, limit: usize)
-    -> Result<Vec<IndexHit>>;
+    fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>> {
+        self.find_in(Order::Ascending, range, after, limit)
+    }
 
     /// Hands an entry to the committer. `done` is called when it is synced to disk and visible to reads.
     /// Never blocks: where too many wait, `done` gets `Unavailable` at once, in the calling thread.

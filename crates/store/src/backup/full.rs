@@ -25,6 +25,7 @@ use std::{
 use keyreeve_core::{
     Error,
     ports::crypto::Crypto,
+    ports::store::Order,
     record::{Record, RecordKey},
 };
 use uuid::Uuid;
@@ -90,7 +91,7 @@ impl Fulls<'_> {
         let tree = encoding::encode_key(&RecordKey::Tree);
         let (mut from, to) = (vec![b'r'], [b'r' + 1]);
         loop {
-            let page = rows.scan(&from, &to, PAGE_ROWS).map_err(told)?;
+            let page = rows.scan(&from, &to, Order::Ascending, PAGE_ROWS).map_err(told)?;
             let Some((last, _)) = page.last() else { break };
             from = [last.as_slice(), &[0]].concat();
             for (key, record) in page {

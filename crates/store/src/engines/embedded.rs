@@ -21,6 +21,7 @@ use std::{
 
 use crc_fast::{CrcAlgorithm, Digest};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use keyreeve_core::ports::store::Order;
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ffi, params};
 
@@ -176,12 +177,8 @@ impl Engine for EmbeddedEngine {
         Ok(rows.into_iter().next().map(|(_, value)| value))
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        checked_rows(self.read(|connection| scan(connection, from, to, limit))?, || self.at())
-    }
-
-    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        checked_rows(self.read(|connection| scan_back(connection, from, to, limit))?, || self.at())
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError> {
+        checked_rows(self.read(|connection| scan(connection, from, to, order, limit))?, || self.at())
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
@@ -285,8 +282,8 @@ impl EngineSnapshot for EmbeddedSnapshot {
         value.map(|value| checked(value, CHECKPOINT, || self.path.clone())).transpose()
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        let rows = scan(&self.connection, from, to, limit).map_err(|error| tell(&self.path, error))?;
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError> {
+        let rows = scan(&self.connection, from, to, order, limit).map_err(|error| tell(&self.path, error))?;
         checked_rows(rows, || self.path.clone())
     }
 }
@@ -400,39 +397,30 @@ fn get(connection: &Connection, key: &[u8]) -> rusqlite::Result<Met> {
     Ok(met)
 }
 
-fn scan(connection: &Connection, from: &[u8], to: &[u8], limit: usize) -> rusqlite::Result<Met> {
+fn scan(
+    connection: &Connection,
+    from: &[u8],
+    to: &[u8],
+    order: Order,
+    limit: usize,
+) -> rusqlite::Result<Met> {
     let mut met = Met::default();
     if from >= to {
         return Ok(met);
     }
-    met.around.extend(before(connection, from)?);
-    let mut statement =
-        connection.prepare_cached("SELECT key, value FROM rows WHERE key >= ?1 ORDER BY key")?;
-    for found in statement.query_map([from], row)? {
-        let found = found?;
-        if found.0.as_slice() >= to {
-            met.around.push(found);
-            break;
+    let (begin, beside, query) = match order {
+        Order::Ascending => {
+            (from, before(connection, from)?, "SELECT key, value FROM rows WHERE key >= ?1 ORDER BY key")
         }
-        if met.rows.len() == limit {
-            break;
+        Order::Descending => {
+            (to, behind(connection, to)?, "SELECT key, value FROM rows WHERE key < ?1 ORDER BY key DESC")
         }
-        met.rows.push(found);
-    }
-    Ok(met)
-}
-
-fn scan_back(connection: &Connection, from: &[u8], to: &[u8], limit: usize) -> rusqlite::Result<Met> {
-    let mut met = Met::default();
-    if from >= to {
-        return Ok(met);
-    }
-    met.around.extend(behind(connection, to)?);
-    let mut statement =
-        connection.prepare_cached("SELECT key, value FROM rows WHERE key < ?1 ORDER BY key DESC")?;
-    for found in statement.query_map([to], row)? {
+    };
+    met.around.extend(beside);
+    let mut statement = connection.prepare_cached(query)?;
+    for found in statement.query_map([begin], row)? {
         let found = found?;
-        if found.0.as_slice() < from {
+        if !(from..to).contains(&found.0.as_slice()) {
             met.around.push(found);
             break;
         }

@@ -1,7 +1,8 @@
 //! The engine in memory: a `BTreeMap`, for tests and for stores that are rebuilt from their journal on every start.
 
-use std::{collections::BTreeMap, ops::Bound, sync::Arc};
+use std::{collections::BTreeMap, iter, ops::Bound, sync::Arc};
 
+use keyreeve_core::ports::store::Order;
 use parking_lot::RwLock;
 
 use super::{Batch, Engine, EngineError, EngineSnapshot, Row};
@@ -24,17 +25,8 @@ impl Engine for MemoryEngine {
         Ok(self.content.read().rows.get(key).cloned())
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        self.content.read().scan(from, to, limit)
-    }
-
-    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let content = self.content.read();
-        let range = content.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
-        Ok(range.rev().take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError> {
+        self.content.read().scan(from, to, order, limit)
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
@@ -69,11 +61,15 @@ impl EngineSnapshot for Arc<Content> {
         Ok(self.checkpoint.clone())
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError> {
         if from >= to {
             return Ok(Vec::new());
         }
-        let range = self.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
-        Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+        let mut range = self.rows.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
+        let next = || match order {
+            Order::Ascending => range.next(),
+            Order::Descending => range.next_back(),
+        };
+        Ok(iter::from_fn(next).take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 }

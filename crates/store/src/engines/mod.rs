@@ -7,6 +7,8 @@ pub mod memory;
 
 use std::collections::BTreeMap;
 
+use keyreeve_core::ports::store::Order;
+
 /// A key with its value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
@@ -67,17 +69,11 @@ pub trait Engine: Send + Sync {
     /// As the engine reports.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
 
-    /// Up to `limit` rows with keys from `from`, included, to `to`, excluded, in order.
+    /// The first `limit` rows, in this order, of those with keys from `from`, included, to `to`, excluded.
     ///
     /// # Errors
     /// As the engine reports.
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError>;
-
-    /// The same rows from the last to the first, up to `limit`.
-    ///
-    /// # Errors
-    /// As the engine reports.
-    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError>;
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError>;
 
     /// Applies a batch and its checkpoint, all or nothing; reads that begin later see it.
     ///
@@ -140,5 +136,5 @@ pub trait EngineSnapshot: Send {
     ///
     /// # Errors
     /// As the engine reports.
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError>;
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError>;
 }

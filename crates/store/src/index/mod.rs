@@ -11,6 +11,7 @@ pub(crate) mod uses;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    mem,
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +19,7 @@ use std::{
 use keyreeve_core::{
     Error, ErrorKind, Result,
     model::{Counts, Lsn, ManagedObject, ObjectId, Uses},
-    ports::store::{DrawnIds, IndexHit, IndexRange},
+    ports::store::{DrawnIds, IndexHit, IndexRange, Order},
     record::{Change, Record, RecordKey},
 };
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -129,51 +130,25 @@ impl Index {
         Ok(found)
     }
 
-    /// Up to `limit` rows behind `after`, ordered by (value, id).
+    /// As `find_in`, ascending.
     pub(crate) fn find(
         &self,
         range: &IndexRange,
         after: Option<&IndexHit>,
         limit: usize,
     ) -> Result<Vec<IndexHit>> {
-        let (mut from, to) = secondary::bounds(range, after);
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let mut pending = self.pending(&from, &to);
-        let mut hits = Vec::new();
-        while hits.len() < limit {
-            let wanted = (limit - hits.len()).saturating_add(1);
-            let stored = self.engine.scan(&from, &to, wanted).map_err(told)?;
-            let is_last = stored.len() < wanted;
-            // Rows of the overlay belong to this page as far as the engine's rows reach.
-            let end = match stored.last() {
-                Some((key, _)) if !is_last => [key.as_slice(), &[0]].concat(),
-                _ => to.clone(),
-            };
-            let later = pending.split_off(&end);
-            let mut page: BTreeMap<Vec<u8>, bool> = stored.into_iter().map(|(key, _)| (key, true)).collect();
-            page.append(&mut pending);
-            for (row, _) in page.into_iter().filter(|(_, there)| *there) {
-                hits.push(secondary::hit(&row).ok_or_else(malformed)?);
-            }
-            if is_last {
-                break;
-            }
-            (from, pending) = (end, later);
-        }
-        hits.truncate(limit);
-        Ok(hits)
+        self.find_in(Order::Ascending, range, after, limit)
     }
 
-    /// Up to `limit` rows before `before`, from the last to the first.
-    pub(crate) fn find_back(
+    /// Up to `limit` rows that come after the row `beyond` in this order of (value, id).
+    pub(crate) fn find_in(
         &self,
+        order: Order,
         range: &IndexRange,
-        before: Option<&IndexHit>,
+        beyond: Option<&IndexHit>,
         limit: usize,
     ) -> Result<Vec<IndexHit>> {
-        let (from, mut to) = secondary::bounds_before(range, before);
+        let (mut from, mut to) = secondary::bounds(range, order, beyond);
         if from >= to {
             return Ok(Vec::new());
         }
@@ -181,23 +156,35 @@ impl Index {
         let mut hits = Vec::new();
         while hits.len() < limit {
             let wanted = (limit - hits.len()).saturating_add(1);
-            let stored = self.engine.scan_back(&from, &to, wanted).map_err(told)?;
-            let is_last = stored.len() < wanted;
-            let begin = match stored.last() {
-                Some((key, _)) if !is_last => key.clone(),
-                _ => from.clone(),
+            let stored = self.engine.scan(&from, &to, order, wanted).map_err(told)?;
+            let reached = stored.last().filter(|_| stored.len() == wanted).map(|(key, _)| key.clone());
+            let is_last = reached.is_none();
+            // Rows of the overlay belong to this page as far as the engine's rows reach.
+            let mut page = match (order, reached) {
+                (_, None) => mem::take(&mut pending),
+                (Order::Ascending, Some(key)) => {
+                    from = secondary::key_behind(&key);
+                    let later = pending.split_off(&from);
+                    mem::replace(&mut pending, later)
+                }
+                (Order::Descending, Some(key)) => {
+                    to = key;
+                    pending.split_off(&to)
+                }
             };
-            let mut page = pending.split_off(&begin);
             for (key, _) in stored {
                 page.entry(key).or_insert(true);
             }
-            for (row, _) in page.into_iter().rev().filter(|(_, there)| *there) {
-                hits.push(secondary::hit(&row).ok_or_else(malformed)?);
+            let rows = page.into_iter().filter_map(|(row, there)| there.then_some(row));
+            let mut found: Vec<_> =
+                rows.map(|row| secondary::hit(&row).ok_or_else(malformed)).collect::<Result<_>>()?;
+            if order == Order::Descending {
+                found.reverse();
             }
+            hits.append(&mut found);
             if is_last {
                 break;
             }
-            to = begin;
         }
         hits.truncate(limit);
         Ok(hits)
@@ -316,7 +303,7 @@ impl Index {
 /// The engine's.
 pub(crate) fn read_secondary(rows: &dyn EngineSnapshot) -> Result<()> {
     let (mut from, to) = (vec![b'i'], [b'i' + 1]);
-    while let Some((last, _)) = rows.scan(&from, &to, SECONDARY_ROWS).map_err(told)?.pop() {
+    while let Some((last, _)) = rows.scan(&from, &to, Order::Ascending, SECONDARY_ROWS).map_err(told)?.pop() {
         from = [last.as_slice(), &[0]].concat();
     }
     Ok(())

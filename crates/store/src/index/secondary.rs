@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use keyreeve_core::model::RealmId;
 use keyreeve_core::{
-    ports::store::{IndexHit, IndexRange},
+    ports::store::{IndexHit, IndexRange, Order},
     record::{IndexKind, IndexTerm, Record, index_terms},
 };
 use uuid::Uuid;
@@ -43,8 +43,8 @@ pub(crate) fn is_indexed(key: &keyreeve_core::record::RecordKey) -> bool {
     )
 }
 
-/// First key, included, and last key, excluded, of a range of values behind the row `after`.
-pub(crate) fn bounds(range: &IndexRange, after: Option<&IndexHit>) -> (Vec<u8>, Vec<u8>) {
+/// First key, included, and last key, excluded, of those rows of a range that come after the row `beyond` in this order.
+pub(crate) fn bounds(range: &IndexRange, order: Order, beyond: Option<&IndexHit>) -> (Vec<u8>, Vec<u8>) {
     let prefix = prefix(range.realm, range.kind);
     let at = |value: &[u8], end: [u8; 2]| [prefix.as_slice(), &escaped(value), &end].concat();
     let mut from = match &range.from {
@@ -52,7 +52,7 @@ pub(crate) fn bounds(range: &IndexRange, after: Option<&IndexHit>) -> (Vec<u8>, 
         Bound::Excluded(value) => at(value, BEHIND_END),
         Bound::Unbounded => prefix.to_vec(),
     };
-    let to = match &range.to {
+    let mut to = match &range.to {
         Bound::Included(value) => at(value, BEHIND_END),
         Bound::Excluded(value) => at(value, END),
         Bound::Unbounded => {
@@ -62,23 +62,19 @@ pub(crate) fn bounds(range: &IndexRange, after: Option<&IndexHit>) -> (Vec<u8>, 
             behind.to_vec()
         }
     };
-    if let Some(after) = after {
-        let mut next = at(&after.value, END);
-        next.extend_from_slice(after.id.as_bytes());
-        next.push(0);
-        from = from.max(next);
+    if let Some(beyond) = beyond {
+        let row = [at(&beyond.value, END).as_slice(), beyond.id.as_bytes()].concat();
+        match order {
+            Order::Ascending => from = from.max(key_behind(&row)),
+            Order::Descending => to = to.min(row),
+        }
     }
     (from, to)
 }
 
-/// The keys of a range that lie before a row; of the whole range where there is none.
-pub(crate) fn bounds_before(range: &IndexRange, before: Option<&IndexHit>) -> (Vec<u8>, Vec<u8>) {
-    let (from, mut to) = bounds(range, None);
-    if let Some(before) = before {
-        let prefix = prefix(range.realm, range.kind);
-        to = to.min([&prefix, escaped(&before.value).as_slice(), &END, before.id.as_bytes()].concat());
-    }
-    (from, to)
+/// The first key behind this one.
+pub(crate) fn key_behind(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
 }
 
 /// The value and id that a row's key holds; `None` for a key that no row has.

@@ -10,6 +10,7 @@ use crossbeam_channel::{Sender, bounded};
 use keyreeve_core::{
     Error, ErrorKind, Result,
     model::{Counts, Uses},
+    ports::store::Order,
     record::{Record, RecordKey},
 };
 
@@ -239,7 +240,7 @@ impl<'a> Pages<'a> {
     /// # Errors
     /// The engine's.
     pub(super) fn next(&mut self) -> Result<Option<Vec<Row>>> {
-        let page = self.engine.scan(&self.from, &[b'r' + 1], PAGE_ROWS).map_err(told)?;
+        let page = self.engine.scan(&self.from, &[b'r' + 1], Order::Ascending, PAGE_ROWS).map_err(told)?;
         let Some((last, _)) = page.last() else { return Ok(None) };
         self.from = [last.as_slice(), &[0]].concat();
         Ok(Some(page))

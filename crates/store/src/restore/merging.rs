@@ -6,6 +6,7 @@ use std::{cmp::Ordering, vec};
 use keyreeve_core::{
     Result,
     ports::seal::Sealer,
+    ports::store::Order,
     record::{Change, Record, RecordKey},
     restored::revised,
 };
@@ -121,7 +122,7 @@ impl<'a> Rows<'a> {
         if let Some(row) = self.page.next() {
             return Ok(Some(row));
         }
-        let page = self.view.scan(&self.from, &[b'r' + 1], PAGE_ROWS).map_err(told)?;
+        let page = self.view.scan(&self.from, &[b'r' + 1], Order::Ascending, PAGE_ROWS).map_err(told)?;
         if let Some((last, _)) = page.last() {
             self.from = [last.as_slice(), &[0]].concat();
         }

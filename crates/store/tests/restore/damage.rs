@@ -1,6 +1,7 @@
 //! Damage at a target: while there is another way to the same state, it is taken and told; where none is left, all of the
 //! damage is named.
 
+use keyreeve_core::ports::store::Order;
 use keyreeve_store::{
     backup::{BackupError, BackupKind, BackupOptions},
     engines::{Batch, Engine as _},
@@ -189,7 +190,7 @@ fn a_full_backup_with_a_key_that_does_not_open_is_gone_round_and_a_drill_names_t
     // A clean stop brings everything into the engine.
     drop(store);
     let store = Store::open(&options, &key_file()).unwrap();
-    let (key, mut row) = engine.scan(b"r\x03", b"r\x04", 9).unwrap().swap_remove(1);
+    let (key, mut row) = engine.scan(b"r\x03", b"r\x04", Order::Ascending, 9).unwrap().swap_remove(1);
     let ciphertext = records::material(&store, 2).unwrap().ciphertext.clone();
     drop(store);
     let at = row.windows(ciphertext.len()).position(|window| window == ciphertext).unwrap();

@@ -2,6 +2,7 @@
 
 use keyreeve_core::{
     model::{PlaceKind, State},
+    ports::store::Order,
     record::{Change, Record, RecordKey},
 };
 
@@ -390,7 +391,7 @@ fn a_drill_tells_a_record_that_the_running_store_has_otherwise() {
     // A clean stop brings everything into the engine.
     drop(store);
     let store = Store::open(&options, &key_file()).unwrap();
-    let rows = engine.scan(b"r\x05", b"r\x06", 9).unwrap();
+    let rows = engine.scan(b"r\x05", b"r\x06", Order::Ascending, 9).unwrap();
     let lost = rows[1].0.clone();
     let checkpoint = engine.checkpoint().unwrap().unwrap();
     engine.apply(&Batch { writes: [(lost, None)].into(), checkpoint }).unwrap();

@@ -1,6 +1,7 @@
 //! Bits that flip in the index on a real disk: met by whoever reads the row, told by name, kept out of backups, and mended by
 //! the next start.
 
+use keyreeve_core::ports::store::Order;
 use keyreeve_store::{
     backup::{BackupKind, BackupOptions},
     disk::RealDisk,
@@ -134,7 +135,12 @@ fn a_flipped_bit_is_told_comes_into_no_backup_and_is_mended_by_the_next_start() 
 #[test]
 fn a_rotten_checkpoint_and_an_index_of_a_former_format_are_made_anew() {
     let place = Place::filled();
-    let rows = || EmbeddedEngine::open(&place.index()).unwrap().scan(b"r\x03", b"r\x06", usize::MAX).unwrap();
+    let rows = || {
+        EmbeddedEngine::open(&place.index())
+            .unwrap()
+            .scan(b"r\x03", b"r\x06", Order::Ascending, usize::MAX)
+            .unwrap()
+    };
     let before = rows();
     for change in [
         "UPDATE meta SET value = CAST(substr(value, 1, 20) || x'00' || substr(value, 22) AS BLOB)",
@@ -169,7 +175,7 @@ fn a_key_that_rots_hides_no_other_row() {
         let what = format!("byte {at} of a key behind {from:?}");
         let engine = EmbeddedEngine::open(&place.index()).unwrap();
         let snapshot = engine.snapshot().unwrap();
-        let all = |from: &[u8], to: &[u8]| snapshot.scan(from, to, usize::MAX);
+        let all = |from: &[u8], to: &[u8]| snapshot.scan(from, to, Order::Ascending, usize::MAX);
         assert!(all(b"i", b"j").is_err() || all(b"r", b"s").is_err(), "{what}: nobody notices");
         drop((snapshot, engine));
         // The next start makes the index anew.

@@ -1,5 +1,6 @@
 //! The conformance suite over every engine, and what only those that last must do.
 
+use keyreeve_core::ports::store::Order;
 use keyreeve_store::engines::{Engine, EngineError, embedded::EmbeddedEngine, memory::MemoryEngine};
 use keyreeve_testkit::engine_conformance::{batch, check};
 
@@ -59,7 +60,10 @@ fn damage_to_what_is_loaded_says_nothing_of_the_index() {
     let loading = path.with_added_extension("loading");
     let len = std::fs::metadata(&loading).unwrap().len() as usize;
     std::fs::write(&loading, vec![0xA5; len]).unwrap();
-    assert!(matches!(engine.scan(&[], &[0xFF], usize::MAX), Err(EngineError::Damaged { .. })));
+    assert!(matches!(
+        engine.scan(&[], &[0xFF], Order::Ascending, usize::MAX),
+        Err(EngineError::Damaged { .. })
+    ));
     drop(engine);
     let engine = EmbeddedEngine::open(&path).unwrap();
     assert_eq!(engine.checkpoint().unwrap().as_deref(), Some(b"one".as_slice()));

@@ -8,6 +8,7 @@ use std::sync::{
 use keyreeve_core::{
     ErrorKind,
     model::{ErasureId, Lsn, RealmId, StoredCertificate},
+    ports::store::Order,
     ports::store::Store as _,
     record::{Change, Record, RecordKey},
 };
@@ -56,12 +57,8 @@ impl Engine for HeldEngine {
         found
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        self.inner.scan(from, to, limit)
-    }
-
-    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        self.inner.scan_back(from, to, limit)
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError> {
+        self.inner.scan(from, to, order, limit)
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {

@@ -9,7 +9,7 @@ use std::{
 
 use keyreeve_core::{
     model::{RealmId, State},
-    ports::store::{IndexHit, IndexRange, Store as _},
+    ports::store::{IndexHit, IndexRange, Order, Store as _},
     record::{Change, IndexKind, Record, RecordKey, index_terms},
 };
 use keyreeve_store::{EngineChoice, Store, StoreOptions};
@@ -115,7 +115,7 @@ fn check(random: &mut Random, store: &Store, model: &Model) {
         assert_eq!(found, expected, "{range:?}, pages of {page_len}");
         let mut back: Vec<IndexHit> = Vec::new();
         loop {
-            let page = store.find_back(&range, back.last(), page_len).unwrap();
+            let page = store.find_in(Order::Descending, &range, back.last(), page_len).unwrap();
             let is_last = page.len() < page_len;
             back.extend(page);
             if is_last {

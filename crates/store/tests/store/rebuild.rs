@@ -11,7 +11,7 @@ use std::{
 use keyreeve_core::{
     access::Action,
     model::{Counts, ObjectId, State, Time},
-    ports::store::{Commit, Committed, DrawnIds, Store as _},
+    ports::store::{Commit, Committed, DrawnIds, Order, Store as _},
     record::{Change, EntryDraft, Record},
 };
 use keyreeve_store::{
@@ -63,7 +63,10 @@ impl Place {
 
     /// Everything that the index holds, of a store that is closed.
     fn rows(&self) -> Vec<Row> {
-        EmbeddedEngine::open(&self.index("")).unwrap().scan(&[], &[0xFF], usize::MAX).unwrap()
+        EmbeddedEngine::open(&self.index(""))
+            .unwrap()
+            .scan(&[], &[0xFF], Order::Ascending, usize::MAX)
+            .unwrap()
     }
 
     /// The options of an opening that is cut off in this part of a rebuild.
@@ -160,7 +163,10 @@ fn damage_that_is_met_later_is_mended_by_the_next_start() {
     bytes[deep..deep + 4096].fill(0xA5);
     std::fs::write(place.index(""), bytes).unwrap();
     let engine = EmbeddedEngine::open(&place.index("")).unwrap();
-    assert!(matches!(engine.scan(&[], &[0xFF], usize::MAX), Err(EngineError::Damaged { .. })));
+    assert!(matches!(
+        engine.scan(&[], &[0xFF], Order::Ascending, usize::MAX),
+        Err(EngineError::Damaged { .. })
+    ));
     drop(engine);
     check(&place, &rows);
 }

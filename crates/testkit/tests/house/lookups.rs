@@ -9,6 +9,7 @@ use keyreeve_core::{
     SecretBytes,
     model::{KeyFormat, KeyMaterial, KeyPolicy, KeySpec, ObjectType, Role},
     operations::{Template, create::Create, register::Register},
+    ports::store::Order,
 };
 use keyreeve_store::engines::{Batch, Engine, EngineError, EngineSnapshot, Row, memory::MemoryEngine};
 
@@ -42,12 +43,8 @@ impl Engine for CountingEngine {
         Ok(found)
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        Engine::scan(&self.rows, from, to, limit)
-    }
-
-    fn scan_back(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, EngineError> {
-        Engine::scan_back(&self.rows, from, to, limit)
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> Result<Vec<Row>, EngineError> {
+        Engine::scan(&self.rows, from, to, order, limit)
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), EngineError> {

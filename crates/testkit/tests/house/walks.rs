@@ -14,7 +14,7 @@ use keyreeve_core::{
     engine::Engine,
     model::{Lsn, Role},
     operations::locate::{Locate, StorageStatus},
-    ports::store::{Commit, Completion, IndexHit, IndexRange, Store},
+    ports::store::{Commit, Completion, IndexHit, IndexRange, Order, Store},
     record::{Entry, Record, RecordKey},
 };
 
@@ -43,19 +43,16 @@ impl Store for Meeting {
         self.inner.get(key)
     }
 
-    fn find(&self, range: &IndexRange, after: Option<&IndexHit>, limit: usize) -> Result<Vec<IndexHit>> {
-        self.inner.find(range, after, limit)
-    }
-
-    fn find_back(
+    fn find_in(
         &self,
+        order: Order,
         range: &IndexRange,
-        before: Option<&IndexHit>,
+        beyond: Option<&IndexHit>,
         limit: usize,
     ) -> Result<Vec<IndexHit>> {
-        let hits = self.inner.find_back(range, before, limit)?;
+        let hits = self.inner.find_in(order, range, beyond, limit)?;
         let then = self.at_last_page.lock().unwrap().clone();
-        if let Some(then) = then.filter(|_| before.is_some() && hits.len() < limit) {
+        if let Some(then) = then.filter(|_| beyond.is_some() && hits.len() < limit) {
             then();
         }
         Ok(hits)
@@ -118,4 +115,23 @@ fn who_sees_nothing_walks_a_few_times_at_once_and_keeps_nobody_else_from_it() {
     let all = nested(&engine, &store, &alice);
     assert!(all.iter().all(Option::is_none) && all.len() > 5, "who finds does not walk in vain: {all:?}");
     assert_eq!(engine.execute(&mallory, &locate_all()).unwrap().objects, [], "the others have ended");
+}
+
+#[test]
+fn objects_are_found_newest_first_whatever_the_clock_does() {
+    let house = House::new();
+    let alice = principal(&house.engine, "alice", &[Role::User]);
+    let mut made = Vec::new();
+    for number in 0..5000 {
+        match number {
+            4900 => house.clock.0.fetch_sub(3_600_000, Ordering::SeqCst),
+            4950 => house.clock.0.fetch_add(7_200_000, Ordering::SeqCst),
+            _ => 0,
+        };
+        made.push(house.engine.execute(&alice, &active_key(&format!("k{number}"))).unwrap().primary);
+    }
+    made.reverse();
+    let all = Locate { items_max: Some(5000), ..locate_all() };
+    assert_eq!(house.engine.execute(&alice, &all).unwrap().objects, made);
+    assert_eq!(made[0].0.get_version_num(), 7);
 }
