@@ -17,6 +17,7 @@ mod index;
 pub mod journal;
 mod marks;
 mod options;
+mod pace;
 mod rebuild;
 mod recovery;
 pub mod restore;

@@ -41,6 +41,7 @@ use crate::{
     engines::{EngineSnapshot, Row},
     index::{encoding, told},
     journal::Digest,
+    pace::Pace,
 };
 
 const MAGIC: [u8; 8] = *b"KRVCHUNK";
@@ -215,6 +216,7 @@ struct ChunkWriter<'a> {
     rows: u32,
     chunks: Vec<ChunkRef>,
     progress: Progress,
+    pace: Pace,
 }
 
 impl<'a> ChunkWriter<'a> {
@@ -228,6 +230,7 @@ impl<'a> ChunkWriter<'a> {
             rows: 0,
             chunks: Vec::new(),
             progress: Progress::default(),
+            pace: Pace::default(),
         })
     }
 
@@ -254,6 +257,8 @@ impl<'a> ChunkWriter<'a> {
         Ok(())
     }
 
+    /// INVARIANT: at its pace, hence slowly, is only what computes. Reading rows takes locks of the engine, which requests
+    /// want as well.
     fn finish_chunk(
         &mut self,
         step: &mut dyn FnMut(Progress) -> Result<(), BackupError>,
@@ -261,18 +266,19 @@ impl<'a> ChunkWriter<'a> {
         if self.rows == 0 {
             return Ok(());
         }
-        let crypto = &*self.archive.crypto;
-        let id_key = self.key.subkey(crypto, b"keyreeve/chunk-id/v1");
-        let mac = crypto.hmac_sha256(id_key.expose(), &[&self.plain]);
+        let (crypto, key, plain) = (&self.archive.crypto, &self.key, &self.plain);
+        let id_key = key.subkey(&**crypto, b"keyreeve/chunk-id/v1");
+        let mac = self.pace.run(plain.len(), || crypto.hmac_sha256(id_key.expose(), &[plain]));
         let mut chunk = ChunkRef {
             id: std::array::from_fn(|at| mac[at]),
             sha256: [0; 32],
             bytes: 0,
-            plain_bytes: length(self.plain.len())?,
+            plain_bytes: length(plain.len())?,
             rows: self.rows,
         };
         if !self.is_there(&mut chunk)? {
-            let object = seal(&self.archive.crypto, &self.key, self.point.store, &self.plain)?;
+            let (key, plain, store) = (&self.key, &self.plain, self.point.store);
+            let object = self.pace.run(plain.len(), || seal(crypto, key, store, plain))?;
             chunk.sha256 = crypto.sha256(&[&object]);
             chunk.bytes = length(object.len())?;
             let path = chunk_path(self.point.timeline, &chunk);
@@ -288,15 +294,17 @@ impl<'a> ChunkWriter<'a> {
     }
 
     /// Whether the target has the chunk. It is read: a new backup must not rest on an old one's damage.
-    fn is_there(&self, chunk: &mut ChunkRef) -> Result<bool, BackupError> {
+    fn is_there(&mut self, chunk: &mut ChunkRef) -> Result<bool, BackupError> {
         for (sha256, bytes) in self.there.get(&chunk.id).into_iter().flatten() {
             let Ok(bytes) = u32::try_from(*bytes) else { continue };
             let found = ChunkRef { sha256: *sha256, bytes, ..*chunk };
             let Some((object, _)) = self.archive.target.get(&chunk_path(self.point.timeline, &found))? else {
                 continue;
             };
-            let plain = open(&self.archive.crypto, &self.key, self.point.store, &found, &object);
-            if plain.is_ok_and(|plain| plain == self.plain) {
+            let (crypto, key, plain, store) =
+                (&self.archive.crypto, &self.key, &self.plain, self.point.store);
+            let is_same = || open(crypto, key, store, &found, &object).is_ok_and(|opened| opened == *plain);
+            if self.pace.run(plain.len(), is_same) {
                 *chunk = found;
                 return Ok(true);
             }

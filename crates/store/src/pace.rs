@@ -1,0 +1,98 @@
+//! Work that requests go before: on processors that they leave idle, but at no less than a pace. What the work is does not
+//! live here.
+
+use std::{
+    panic,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Bytes a second that are worked on at least, as far as work at the usual priority is as fast: whoever waits for it may
+/// hold what grows meanwhile.
+const BYTES_PER_SECOND_MIN: u64 = 64 << 20;
+
+/// Works on bytes at the lowest priority that threads have, while that is fast enough.
+#[derive(Default)]
+pub(crate) struct Pace {
+    bytes: u64,
+    took: Duration,
+}
+
+impl Pace {
+    /// Does some work on so many bytes, and waits for it.
+    ///
+    /// INVARIANT: it takes no lock that a request may want: who holds one would not get on while others are busy.
+    pub(crate) fn run<T: Send>(&mut self, bytes: usize, work: impl Fn() -> T + Sync) -> T {
+        let began = Instant::now();
+        let result = if self.is_behind() { work() } else { leisurely(&work) };
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+        self.took = self.took.saturating_add(began.elapsed());
+        result
+    }
+
+    fn is_behind(&self) -> bool {
+        self.took > Duration::from_secs_f64(self.bytes as f64 / BYTES_PER_SECOND_MIN as f64)
+    }
+}
+
+/// Works in a thread of its own, since a thread cannot take back that it has stepped behind others.
+fn leisurely<T: Send>(work: &(impl Fn() -> T + Sync)) -> T {
+    let step_back = || {
+        static IS_TOLD: AtomicBool = AtomicBool::new(false);
+        if let Err(error) = lower_priority()
+            && !IS_TOLD.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%error, "full backups cannot let requests go first");
+        }
+        work()
+    };
+    thread::scope(|scope| {
+        match thread::Builder::new().name("leisurely".into()).spawn_scoped(scope, step_back) {
+            Ok(thread) => thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked)),
+            // No thread is to be had: it is done all the same.
+            Err(_) => work(),
+        }
+    })
+}
+
+/// On Linux a priority belongs to a thread; elsewhere it would be that of the whole process.
+#[cfg(target_os = "linux")]
+fn lower_priority() -> std::io::Result<()> {
+    Ok(rustix::process::setpriority_process(None, 19)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lower_priority() -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::getpriority_process;
+
+    use super::*;
+
+    #[test]
+    fn work_steps_behind_requests_and_whoever_asked_for_it_does_not() {
+        let before = getpriority_process(None).unwrap();
+        let mut pace = Pace::default();
+        assert_eq!(pace.run(7, || getpriority_process(None).unwrap()), 19);
+        assert_eq!((getpriority_process(None).unwrap(), pace.bytes), (before, 7));
+    }
+
+    #[test]
+    fn work_that_is_behind_waits_for_nobody() {
+        let second = Duration::from_secs(1);
+        let mut behind = Pace { bytes: BYTES_PER_SECOND_MIN - 1, took: second };
+        assert_eq!(behind.run(0, || thread::current().id()), thread::current().id());
+        let mut ahead = Pace { bytes: BYTES_PER_SECOND_MIN, took: second };
+        assert_ne!(ahead.run(0, || thread::current().id()), thread::current().id());
+    }
+
+    #[test]
+    #[should_panic(expected = "as it was told")]
+    fn work_that_panics_is_not_lost() {
+        Pace::default().run(1, || panic!("as it was told"));
+    }
+}
