@@ -21,4 +21,4 @@ pub mod secret;
 mod walks;
 
 pub use error::{Error, ErrorKind, Result};
-pub use secret::SecretBytes;
+pub use secret::{SecretBytes, wipe};

@@ -1,6 +1,7 @@
 //! Buffers that grow and shrink without leaving behind what they held. Not here: whose bytes they are.
 
-use zeroize::{Zeroize as _, Zeroizing};
+use keyreeve_core::wipe;
+use zeroize::Zeroizing;
 
 /// Makes room for so many bytes more.
 ///
@@ -30,7 +31,7 @@ pub(super) fn remove(bytes: &mut Zeroizing<Vec<u8>>, first: usize) {
 fn close_up(bytes: &mut [u8], first: usize) -> usize {
     let left = bytes.len() - first;
     bytes.copy_within(first.., 0);
-    bytes[left..].zeroize();
+    wipe(&mut bytes[left..]);
     left
 }
 
