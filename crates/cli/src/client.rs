@@ -2,7 +2,7 @@
 //! server is (settings) and what is asked of it (commands).
 
 use std::error::Error;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ const ANSWER: Duration = Duration::from_secs(600);
 const BACKUP: Duration = Duration::from_secs(24 * 3600);
 /// Time after which somebody at a terminal is told that it is being waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Pause between two looks how far the server has come.
+const LOOK: Duration = Duration::from_millis(300);
 /// Time without a byte of a stream: the server gives a sign of life more often.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Turns of the runtime after which a connection that the server closed counts as closed: one to hear of it, one to read it,
@@ -47,6 +49,14 @@ const SILENCE: Duration = Duration::from_secs(60);
 const TURNS: usize = 3;
 /// Bytes of one answer at most.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Requests that may take long, and the kind of the work that `GET /v1/work` then tells of.
+const LONG: &[(&str, &str)] = &[
+    ("/v1/backups", "backup"),
+    ("/v1/backups/drill", "drill"),
+    ("/v1/backups/prune", "prune"),
+    ("/v1/journal/verify", "verify-journal"),
+];
 
 /// Type of raw bytes.
 pub(crate) const BYTES: &str = "application/octet-stream";
@@ -276,7 +286,8 @@ impl Client {
                 None => connect(server).await?,
             };
             let within = if path.starts_with("/v1/backups") { BACKUP } else { ANSWER };
-            let answer = tokio::time::timeout(within, patiently(exchange(&mut open, request))).await;
+            let answer =
+                tokio::time::timeout(within, patiently(server, path, exchange(&mut open, request))).await;
             let text = format!("no answer from {} within {} s", server.address, within.as_secs());
             let answer = answer.map_err(|_| Failure::new(Kind::Remote, text))?;
             let answer = answer.map_err(|cause| lost(server, &*cause))?;
@@ -338,14 +349,36 @@ async fn reusable(last: Option<SendRequest<Full<Bytes>>>) -> Option<SendRequest<
     Some(last).filter(|open| !open.is_closed())
 }
 
-/// Says, after a while, that it is being waited for.
-async fn patiently<T>(work: impl Future<Output = T>) -> T {
+/// Says, after a while, that it is being waited for, and how far the server has come where it tells.
+async fn patiently<T>(server: &Server, path: &str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
         return done;
     }
-    let _progress = Progress::of("the server is at work");
-    work.await
+    let progress = Progress::of("the server is at work");
+    let kind = LONG.iter().find(|(long, _)| *long == path).map(|(_, kind)| *kind);
+    let Some(kind) = kind.filter(|_| io::stderr().is_terminal()) else { return work.await };
+    tokio::select! {
+        done = &mut work => done,
+        // Who cannot be told how far it is waits all the same.
+        _ = watched(server, kind, &progress) => work.await,
+    }
+}
+
+/// Shows, over a connection of its own, how far work of this kind has come; ends where that cannot be told.
+async fn watched(server: &Server, kind: &str, progress: &Progress) -> Option<()> {
+    let mut open = connect(server).await.ok()?;
+    loop {
+        let request = request(server, Method::GET, "/v1/work", &Body::Nothing).ok()?;
+        let (head, body) = exchange(&mut open, request).await.ok()?;
+        let answer = parsed(&body).ok().filter(|_| head.status.is_success())?;
+        let works = answer.get("work")?.as_array()?;
+        if let Some(work) = works.iter().find(|work| work["kind"] == kind) {
+            let number = |field: &str| work[field].as_u64();
+            progress.show(work["doing"].as_str()?, number("done")?, number("total"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 async fn exchange(

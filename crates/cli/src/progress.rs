@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 /// Pause between two looks of what turns.
 const TICK: Duration = Duration::from_millis(120);
+
+/// Of work whose end nobody knows.
+const SPINNER: &str = "{spinner} {elapsed} {msg}";
+/// Of things that are counted.
+const COUNTED: &str = "{bar:30} {msg}, {human_pos} of {human_len}, {eta} left";
 
 /// A line that is drawn again and again, and gone once this is dropped.
 pub(crate) struct Progress(ProgressBar);
@@ -24,7 +29,7 @@ impl Progress {
 
     /// Of work whose end nobody knows.
     pub(crate) fn of(what: &str) -> Self {
-        let bar = styled(ProgressBar::new_spinner(), "{spinner} {elapsed} {msg}");
+        let bar = styled(ProgressBar::new_spinner(), SPINNER);
         bar.set_message(crate::output::printable(what));
         bar.enable_steady_tick(TICK);
         Self(bar)
@@ -32,7 +37,7 @@ impl Progress {
 
     /// Of things that are counted.
     pub(crate) fn counted() -> Self {
-        Self(styled(ProgressBar::new(0), "{bar:30} {msg}, {human_pos} of {human_len}, {eta} left"))
+        Self(styled(ProgressBar::new(0), COUNTED))
     }
 
     /// So many of so many are done.
@@ -43,6 +48,21 @@ impl Progress {
         }
         self.0.set_length(total);
         self.0.set_position(done);
+    }
+
+    /// So many are done, of so many where that is known.
+    pub(crate) fn show(&self, doing: &str, done: u64, total: Option<u64>) {
+        let doing = crate::output::printable(doing);
+        match total {
+            Some(total) => {
+                style(&self.0, COUNTED);
+                self.count(&doing, done, total);
+            }
+            None => {
+                style(&self.0, SPINNER);
+                self.0.set_message(format!("{doing}, {} so far", HumanCount(done)));
+            }
+        }
     }
 
     /// So many bytes are done.
@@ -62,10 +82,14 @@ impl Drop for Progress {
     }
 }
 
-/// Without colours: a line of progress needs none.
 fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+    style(&bar, template);
+    bar
+}
+
+/// Without colours: a line of progress needs none.
+fn style(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
 }

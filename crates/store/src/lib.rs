@@ -27,6 +27,7 @@ mod sealing;
 pub mod signed;
 mod stage;
 mod store;
+mod work;
 
 pub use destroy::Trouble;
 pub use failure::OnFailure;
@@ -34,3 +35,4 @@ pub use options::{EngineChoice, StoreError, StoreOptions};
 pub use rebuild::{OnRebuild, RebuildPart, RebuildProgress, Rebuilt};
 pub use sealing::{RootStatus, Unlock, UnlockError, UnlockKind, new_key_file, new_shares};
 pub use store::Store;
+pub use work::{Work, WorkKind};

@@ -37,6 +37,7 @@ use crate::{
     scribe::Scribe,
     sealing::{Place, RootKeeper, RootKey, RootSealer, Unlock},
     stage::{Prepared, Recent, StoreStage},
+    work::{Work, WorkKind, Works},
 };
 
 /// An open store: this process owns its folder.
@@ -58,6 +59,7 @@ pub struct Store {
     reserve_bytes: u64,
     pub(crate) eraser: Arc<Eraser>,
     erasing: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) works: Works,
     /// Let go last, after the threads have ended.
     _lock: Box<dyn DiskLock>,
 }
@@ -96,14 +98,13 @@ impl Store {
         let Running { committer, applier, failure, watchers } =
             start_threads(options, (writer, applier, last), &shown, root.root().clone())?;
         let (clock, crypto) = (options.clock.clone(), options.crypto.clone());
-        let scribe = Scribe {
+        let scribe = Arc::new(Scribe {
             index: index.clone(),
             committer: committer.clone(),
             clock,
             crypto: crypto.clone(),
             failure: failure.clone(),
-        };
-        let scribe = Arc::new(scribe);
+        });
         let places = Arc::new(Places::new(index.clone(), scribe.clone(), place, cell));
         tree.start(scribe.clone(), places.at_target(options.archive.acknowledge));
         let root = Arc::new(root);
@@ -144,6 +145,7 @@ impl Store {
             reserve_bytes: options.journal.reserve_bytes,
             eraser,
             erasing,
+            works: Works::default(),
             _lock: lock,
         })
     }
@@ -172,6 +174,11 @@ impl Store {
     /// Seals and opens material under this store's root key.
     pub fn sealer(&self) -> Arc<dyn Sealer> {
         self.sealer.clone()
+    }
+
+    /// What it is at that takes long, the oldest first, and how far that has come.
+    pub fn works(&self) -> Vec<Work> {
+        self.works.now()
     }
 
     /// Bytes of disk that the journal holds back, so that destroying and revoking go on where the disk is full.
@@ -281,7 +288,9 @@ impl port::Store for Store {
     }
 
     fn verify_journal(&self) -> Result<(Lsn, [u8; 32])> {
-        let verified = self.journal.verify(journal::Lsn(self.published().0)).map_err(read_failure)?;
+        let (until, work) = (self.published().0, self.works.begin(WorkKind::VerifyJournal));
+        let mut told = |lsn: journal::Lsn| work.tell("reading the journal", lsn.0, Some(until));
+        let verified = self.journal.verify_telling(journal::Lsn(until), &mut told).map_err(read_failure)?;
         Ok((Lsn(verified.end.last().0), verified.end.hash))
     }
 }

@@ -22,4 +22,5 @@ mod server;
 mod session;
 mod shares;
 mod tail;
+mod terminal;
 mod vectors;

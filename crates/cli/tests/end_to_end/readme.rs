@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::clients::python;
-use crate::server::{KEYREEVE, Server, folder, root};
+use crate::server::{KEYREEVE, Server, fixed_port, folder, root};
 use crate::session::{Step, parse, run};
 
 /// Where README.md puts its data.
@@ -52,6 +52,10 @@ fn the_commands_of_the_documents_work() {
             continue;
         }
         let text = fs::read_to_string(&document).unwrap();
+        // A server that a document starts gets ports of its own.
+        let text = ["127.0.0.1:8443", "127.0.0.1:5696"]
+            .iter()
+            .fold(text, |text, address| text.replace(address, &format!("127.0.0.1:{}", fixed_port())));
         let steps: Vec<Step> = blocks_of(&text, "console").iter().flat_map(|block| parse(block)).collect();
         if !steps.is_empty() {
             shown += steps.len();

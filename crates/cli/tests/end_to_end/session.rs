@@ -1,6 +1,6 @@
 //! Sessions: text files that read as documentation and are run as tests.
 //!
-//! `$ ` begins a command (a backslash at its end continues it), the lines after it are what it prints on both streams,
+//! `$ ` begins a command (a backslash at its end, or `> ` before the next line, continues it), the lines after it are what it prints on both streams,
 //! `[..]` stands for any text within a line, `...` for any lines, and `? CODE` says the exit code where it is not 0. `#`
 //! begins a remark. The commands of a file run in one shell, in a folder of their own, as clients of one server.
 
@@ -30,6 +30,13 @@ pub(crate) fn parse(text: &str) -> Vec<Step> {
         if let Some(step) = last.filter(|step| step.command.ends_with('\\')) {
             step.command.push('\n');
             step.command.push_str(line);
+        } else if let Some((step, more)) = steps
+            .last_mut()
+            .filter(|step| step.expected.as_ref().is_some_and(Vec::is_empty))
+            .zip(line.strip_prefix("> "))
+        {
+            step.command.push('\n');
+            step.command.push_str(more);
         } else if let Some(command) = line.strip_prefix("$ ") {
             steps.push(Step { command: command.to_owned(), expected: Some(Vec::new()), code: 0 });
         } else if line.starts_with('#') {

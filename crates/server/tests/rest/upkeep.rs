@@ -181,3 +181,18 @@ async fn tokens_come_and_go_one_by_one() {
     let unknown = format!("/v1/tokens/{}/revoke", "0".repeat(64));
     assert_eq!(admin_status(&server, "POST", &unknown, Value::Null).await.0, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn what_takes_long_is_told_to_auditors_without_an_entry_and_to_others_not() {
+    let server = Server::start();
+    let lsn = async || server.admin("GET", "/v1/status", Value::Null).await["lsn"].as_u64().unwrap();
+    let before = lsn().await;
+    assert_eq!(server.admin("GET", "/v1/work", Value::Null).await, json!({ "work": [] }));
+    assert_eq!(lsn().await, before + 1, "the entry of a status alone");
+    let added = server.admin("POST", "/v1/clients", json!({ "name": "user", "token": true })).await;
+    let user = Proof::Token(added["token"].as_str().unwrap());
+    assert_eq!(server.json(user, "GET", "/v1/work", Value::Null).await.0, StatusCode::FORBIDDEN);
+    let page = server.admin("GET", &format!("/v1/journal?after={before}&kind=inspect"), Value::Null).await;
+    let entries = page["entries"].as_array().unwrap();
+    assert_eq!(entries.iter().map(|entry| &entry["outcome"]).collect::<Vec<_>>(), ["denied"], "{page}");
+}

@@ -23,6 +23,7 @@ use crate::{
     index::{checkpoint::Checkpoint, read_secondary, told},
     journal::{JournalError, Lsn},
     rebuild::RebuildProgress,
+    work::WorkKind,
 };
 
 /// What kind of backup is made.
@@ -81,11 +82,16 @@ impl Store {
     ) -> Result<BackupReport, BackupError> {
         let shared = self.targets.shared();
         let _busy = shared.busy.take()?;
+        let work = self.works.begin(WorkKind::Backup);
         let claim = Claim::acquire(target.clone(), shared.source.claimant, false)?;
         let mut progress = Progress::default();
         let mut step = |now: Progress| {
             claim.check()?;
             shared.failure.check()?;
+            match kind {
+                BackupKind::Full => work.tell("writing records", now.rows, None),
+                BackupKind::Incremental => work.tell("shipping bytes of the journal", now.bytes, None),
+            }
             pause(&options, now.bytes_written.saturating_sub(progress.bytes_written));
             progress = now;
             match options.progress.as_mut().map(|told| told(now)) {
@@ -153,7 +159,12 @@ impl Store {
         let needed = self.eraser.read_back_from(target.address())?;
         let plan = PrunePlan::new(&catalogue, retention, needed.map(|lsn| Lsn(lsn.0)), shared.clock.now());
         if !is_dry_run {
-            carry_out(&plan, &**target, &|| claim.check())?;
+            let work = self.works.begin(WorkKind::Prune);
+            let total = plan.removed.len() as u64;
+            carry_out(&plan, &**target, &|done| {
+                work.tell("removing objects", done, Some(total));
+                claim.check()
+            })?;
             if let Some(shipper) = self.targets.find(target.address()) {
                 shipper.look_again();
             }

@@ -83,18 +83,18 @@ impl PrunePlan {
     }
 }
 
-/// Removes what a plan says; `check` is asked before each object, and makes sure that the target is still ours. May be
-/// interrupted: the next plan removes the rest.
+/// Removes what a plan says; `check` is asked before each object, told how many are gone, and makes sure that the target is
+/// still ours. May be interrupted: the next plan removes the rest.
 ///
 /// # Errors
 /// `Target`, and what `check` reports.
 pub(crate) fn carry_out(
     plan: &PrunePlan,
     target: &dyn Target,
-    check: &dyn Fn() -> Result<(), BackupError>,
+    check: &dyn Fn(u64) -> Result<(), BackupError>,
 ) -> Result<(), BackupError> {
-    for listed in &plan.removed {
-        check()?;
+    for (gone, listed) in (0..).zip(&plan.removed) {
+        check(gone)?;
         target.delete(&listed.path)?;
     }
     Ok(())

@@ -189,7 +189,15 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] with file, offset and LSN of the first thing that is wrong.
     pub fn verify(&self, until: Lsn) -> Result<Verified, JournalError> {
-        read::verify(self, until)
+        self.verify_telling(until, &mut |_| {})
+    }
+
+    /// The same, which tells the last entry of each frame that is whole.
+    ///
+    /// # Errors
+    /// As [`Journal::verify`].
+    pub fn verify_telling(&self, until: Lsn, told: &mut dyn FnMut(Lsn)) -> Result<Verified, JournalError> {
+        read::verify(self, until, told)
     }
 
     /// Verifies all segments before the last one that begins at or before `until`.
@@ -199,7 +207,7 @@ impl Journal {
     pub fn verify_older(&self, until: Lsn) -> Result<(), JournalError> {
         let last = segment::list(self)?.into_iter().rfind(|first| *first <= until);
         match last {
-            Some(last) if last > Lsn::FIRST => read::verify(self, Lsn(last.0 - 1)).map(drop),
+            Some(last) if last > Lsn::FIRST => read::verify(self, Lsn(last.0 - 1), &mut |_| {}).map(drop),
             _ => Ok(()),
         }
     }

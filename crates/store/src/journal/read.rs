@@ -83,7 +83,11 @@ impl Reader {
     }
 }
 
-pub(super) fn verify(journal: &Journal, until: Lsn) -> Result<Verified, JournalError> {
+pub(super) fn verify(
+    journal: &Journal,
+    until: Lsn,
+    told: &mut dyn FnMut(Lsn),
+) -> Result<Verified, JournalError> {
     let segments = segment::list(journal)?;
     let first = *segments.first().ok_or_else(|| JournalError::Missing { dir: journal.dir.clone() })?;
     let mut walk = Walk::from_segment(journal, first)?;
@@ -95,6 +99,7 @@ pub(super) fn verify(journal: &Journal, until: Lsn) -> Result<Verified, JournalE
         verified.frames += 1;
         verified.segments += u64::from(walk.position.segment != verified.end.segment);
         verified.end = walk.position;
+        told(walk.position.last());
     }
     Ok(verified)
 }

@@ -25,6 +25,7 @@ use crate::{
     engines::{Engine, Row},
     index::{Index, checkpoint::Checkpoint, encoding, told},
     options::StoreError,
+    work::{WorkKind, Working},
 };
 
 /// Bytes of decoded records that are kept meanwhile.
@@ -66,17 +67,20 @@ impl Store {
     /// What would keep a restore from the target; `Unavailable` where the store changes too fast to be compared.
     pub fn drill(&self, target: &dyn Target, scratch: Arc<dyn Engine>) -> Result<DrillReport> {
         let shared = self.targets.shared();
+        let work = self.works.begin(WorkKind::Drill);
         let (time, store) = (shared.clock.now(), self.id());
         let Pieces { crypto, keys } = shared.source.pieces.clone();
         let refused = BackupError::refusal;
         let archive = Archive::read(target, store, crypto.clone(), keys).map_err(refused)?;
         let head = archive.head().map_err(refused)?;
         let drilled = archive.on_a_whole_way(&head, |way| {
-            let (end, _) = archive.load(way, &*scratch, &mut |_, _| {})?;
+            let mut told = |done, total| work.tell("reading the archive", done, Some(total));
+            let (end, records) = archive.load(way, &*scratch, &mut told)?;
             let (crypto, engine) = (crypto.clone(), scratch.clone());
             let index = Arc::new(Index::new(engine.clone(), CACHE_BYTES_MAX));
             let state = State { store, crypto, engine, index, lsn: Lsn(end.lsn.0) };
-            let (verified, generation) = self.opened(target, &state).map_err(StoreError::Restore)?;
+            let (verified, generation) =
+                self.opened(target, &state, (&work, records)).map_err(StoreError::Restore)?;
             Ok((end, state, verified, generation))
         });
         let (end, state, verified, generation) = drilled.map_err(|error| match error {
@@ -84,7 +88,7 @@ impl Store {
             StoreError::Restore(error) => error,
             error => Error::internal(error),
         })?;
-        let (compared, mut differences) = self.compare(&state)?;
+        let (compared, mut differences) = self.compare(&state, (&work, verified.records))?;
         let damages = archive.damages();
         differences.extend(archive.missing_behind(&head).map(|gap| gap.to_string()));
         differences
@@ -95,8 +99,14 @@ impl Store {
 
     /// Makes the index rows of what was restored and opens everything, under the epoch key in the target's cell or, where
     /// it has none, the running store's; gives the generation of the cell's.
-    fn opened(&self, target: &dyn Target, state: &State) -> Result<(Verified, Option<u64>)> {
-        index_all(&*state.engine, &mut |_| {})?;
+    fn opened(
+        &self,
+        target: &dyn Target,
+        state: &State,
+        (work, records): (&Working<'_>, u64),
+    ) -> Result<(Verified, Option<u64>)> {
+        index_all(&*state.engine, &mut |done| work.tell("indexing the records", done, Some(records)))?;
+        let mut told = |done| work.tell("opening every key", done, Some(records));
         let entries: Vec<CellEntry> = match target.former_cell() {
             Ok(cell) => read_cell(&*cell)?,
             Err(error) => {
@@ -109,14 +119,14 @@ impl Store {
             Some(_) if own => {
                 let epoch = state.choose_epoch(&entries)?;
                 let sealer = state.sealer(self.root.root(), Some(&epoch))?;
-                Ok((verify_all(state, &*sealer, false, &mut |_| {})?, Some(epoch.generation)))
+                Ok((verify_all(state, &*sealer, false, &mut told)?, Some(epoch.generation)))
             }
-            _ => Ok((verify_all(state, &*self.sealer(), false, &mut |_| {})?, None)),
+            _ => Ok((verify_all(state, &*self.sealer(), false, &mut told)?, None)),
         }
     }
 
     /// Compares what was restored with what the store holds now, but for what has changed in between.
-    fn compare(&self, state: &State) -> Result<(u64, Vec<String>)> {
+    fn compare(&self, state: &State, (work, records): (&Working<'_>, u64)) -> Result<(u64, Vec<String>)> {
         let running = self.targets.shared().index.snapshot(|| Ok(()))?;
         let checkpoint = running.checkpoint().map_err(told)?;
         let checkpoint = checkpoint.as_deref().and_then(Checkpoint::decode);
@@ -137,6 +147,7 @@ impl Store {
                 },
             };
             compared += 1;
+            work.tell("comparing the records", compared, Some(records.max(compared)));
             // Uses are told from all entries, and a restore reads only those that change something.
             let same = same || encoding::counts_uses(&key);
             if !same && !changed.contains(&key) && differences.len() < DIFFERENCES_MAX {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{path, print};
+use super::{der, path, print};
 use crate::commands::{KeyForm, Session, WrapAlgorithm, algorithm, name_and_value, text, word};
 use crate::errors::{Failure, Result};
 use crate::{input, output};
@@ -16,14 +16,15 @@ use crate::{input, output};
 const EXAMPLES: &str = "\
 Examples:
   keyreeve key import signer --from signer.pem
+  keyreeve key import server --from server.der
   keyreeve key import legacy --from legacy.bin --format raw --algorithm aes-256
   keyreeve key import brought --from brought.wrapped --wrapped-with keyreeve-wrapping-key --algorithm aes-256
   keyreeve key import signer --from next.pem --as-version";
 
 /// Bring a key that was made elsewhere, or a public key alone.
 ///
-/// PEM and JSON Web Keys tell what they are; of other forms say --format. A wrapped key holds raw bytes unless --format says
-/// more.
+/// PEM, JSON Web Keys and DER tell what they are; of raw bytes say --format. A wrapped key holds raw bytes unless --format
+/// says more.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
@@ -116,10 +117,12 @@ impl Import {
             None if self.wrapped_with.is_some() => KeyForm::Raw,
             None if bytes.starts_with(b"-----BEGIN ") => KeyForm::Pem,
             None if bytes.trim_ascii_start().starts_with(b"{") => KeyForm::Jwk,
-            None => {
-                let text = format!("{} is neither PEM nor a JSON Web Key: say --format", self.from.display());
-                return Err(Failure::usage(text));
-            }
+            None => der::form(&bytes).ok_or_else(|| {
+                let file = self.from.display();
+                Failure::usage(format!(
+                    "{file} is neither PEM nor a JSON Web Key nor a key in DER: say --format"
+                ))
+            })?,
         };
         if matches!(form, KeyForm::Pem) {
             refuse_other_pem(&bytes, &self.from)?;

@@ -3,6 +3,7 @@
 mod activate;
 mod alias;
 mod create;
+mod der;
 mod destroy;
 mod disable;
 mod export;

@@ -21,7 +21,7 @@ impl List {
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let query = self.name.map(|name| ("client", name)).into_iter().collect();
-        let headings = ["client", "created", "expires", "revoked", "id"];
+        let headings = ["id", "client", "created", "expires", "revoked"];
         let listing =
             Listing { path: "/v1/tokens", field: "tokens", query, headings: &headings, limit: None };
         let row = |token: &Value| vec![headings.map(|field| text(token, field)).to_vec()];

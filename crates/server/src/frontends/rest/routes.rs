@@ -99,6 +99,7 @@ fn server() -> Vec<Route> {
         route(GET, "/v1/status", status::show, "The server's state, and who asks", "200 Status"),
         route(GET, "/v1/journal", journal::show, "Entries of the journal", "200 Journal|events|lines"),
         route(POST, "/v1/journal/verify", journal::verify, "Verifies the journal", "200 JournalVerified"),
+        route(GET, "/v1/work", status::work, "What takes long, and how far it is", "200 Works"),
         route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),
         route(GET, "/v1/root", root::show, "The root key's state", "200 Root"),
         route(POST, "/v1/root/unlock", root::change_unlock, "Changes what unlocks the root key", "200 Root"),

@@ -63,6 +63,24 @@ pub(super) async fn show(
     Ok(Json(status))
 }
 
+/// `GET /v1/work`: what the server is at that takes long. Asked again and again meanwhile, so that only who may not know is on
+/// record.
+pub(super) async fn work(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>> {
+    if authorize(&caller, Action::Inspect, Target::Realm(caller.realm())).is_err() {
+        let note = Note { action: Action::Inspect, detail: "asked for the work".into(), denied: true };
+        api.execute(&caller, note).await?;
+    }
+    let mut works: Vec<Value> = api.backups.store().works().iter().map(|work| json!(work)).collect();
+    let sealed = api.resealing.progress().map_err(Problem::told)?;
+    works.extend(sealed.map(
+        |done| json!({ "kind": "reseal", "doing": "sealing objects anew", "done": done, "total": null }),
+    ));
+    Ok(Json(json!({ "work": works })))
+}
+
 /// What of the status tells of all realms, and of where the server keeps what: for who may see the places.
 fn inspect(api: &Api, status: &mut Value) -> Result<()> {
     let (from, to) = (Bound::Unbounded, Bound::Unbounded);

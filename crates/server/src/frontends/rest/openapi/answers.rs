@@ -96,6 +96,8 @@ const ANSWERS: &[(&str, &str)] = &[
          source string|null, action string, key uuid|null, object uuid|null, target string|null, \
          outcome string, detail string|null, changes integer",
     ),
+    ("Works", "work [Work]"),
+    ("Work", "kind string, doing string, done integer, total integer|null"),
     ("JournalVerified", "valid boolean, lsn integer, head string"),
     (
         "Enrolled",
