@@ -49,6 +49,10 @@ impl Clock for HandClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
     }
+
+    fn wait(&self, duration: Duration) {
+        self.0.fetch_add(duration.as_millis() as i64, Ordering::SeqCst);
+    }
 }
 
 /// A store, an engine over it, and the doors to it.

@@ -167,7 +167,11 @@ pub const SETTINGS: &[Setting] = &[
         "5",
         "Seconds that a target may be behind; longer is a breach, logged and reported.",
     ),
-    setting("backup.bytes_per_second_max", "0", "Bytes that go to each target in a second; 0: no cap."),
+    setting(
+        "backup.bytes_per_second_max",
+        "0",
+        "Bytes of the journal that go to each target in a second, and as many of a full backup; 0: no cap.",
+    ),
     live(
         "backup.full_every_hours",
         "24",

@@ -203,12 +203,12 @@ fn survived(threshold: u8, whole: &[&TargetStatus]) -> Finding {
 fn recovery_point(facts: &Facts, report: &mut Report) {
     for target in &facts.targets {
         let lag = format!("{} entries, {} ms", target.lag_entries, target.lag_ms);
-        match (&target.trouble, target.breached) {
-            (Some(trouble), _) => report.warn(format!("{} is behind by {lag}: {trouble}", target.address)),
-            (None, true) => {
-                report.warn(format!("{} is behind by {lag}, more than its objective.", target.address));
-            }
-            (None, false) => report.fine(format!("{} is behind by {lag}.", target.address)),
+        let objective = if target.breached { ", more than its objective" } else { "" };
+        let behind = format!("{} is behind by {lag}{objective}", target.address);
+        match &target.trouble {
+            Some(trouble) => report.warn(format!("{behind}: {trouble}")),
+            None if target.breached => report.warn(format!("{behind}.")),
+            None => report.fine(format!("{behind}.")),
         }
     }
     match (facts.acknowledge, facts.targets.is_empty()) {

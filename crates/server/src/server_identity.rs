@@ -298,6 +298,8 @@ mod tests {
         fn now(&self) -> Time {
             Time(self.0.load(Ordering::SeqCst) * 1000)
         }
+
+        fn wait(&self, _: std::time::Duration) {}
     }
 
     fn identity() -> (ServerIdentity, Arc<HandClock>) {

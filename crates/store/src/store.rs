@@ -155,6 +155,7 @@ impl Store {
     /// # Errors
     /// `Stop` where the store had failed before, or the stop could not be marked.
     pub fn close(&self) -> Result<(), StoreError> {
+        self.targets.hurry();
         self.eraser.stop();
         if let Some(erasing) = self.erasing.lock().take() {
             // A panic there left something pending; the next start takes it up.

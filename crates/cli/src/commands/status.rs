@@ -44,8 +44,10 @@ impl Status {
                 trouble if trouble.is_empty() => trouble,
                 trouble => format!(": {trouble}"),
             };
-            let behind =
-                format!("{}, behind by {entries} entries, {ms} ms{trouble}", text(archive, "target"));
+            let is_breached = archive.get("breached") == Some(&Value::Bool(true));
+            let objective = if is_breached { ", more than its objective" } else { "" };
+            let target = text(archive, "target");
+            let behind = format!("{target}, behind by {entries} entries, {ms} ms{objective}{trouble}");
             pairs.push(("archive", behind));
         }
         output::pairs(&pairs)

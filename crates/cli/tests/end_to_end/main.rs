@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod bench;
+mod breach;
 mod cells;
 mod clients;
 mod crash;
@@ -14,6 +15,7 @@ mod floods;
 mod garbage;
 mod http;
 mod kmip_https;
+mod passphrase;
 mod readme;
 mod recovery;
 mod reload;

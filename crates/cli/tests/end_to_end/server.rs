@@ -90,12 +90,18 @@ impl Server {
     }
 
     /// Starts a server and waits until it is ready.
-    pub(crate) fn start(mut command: Command) -> Result<Self, String> {
+    pub(crate) fn start(command: Command) -> Result<Self, String> {
+        Self::start_at(command, Stdio::null())
+    }
+
+    /// The same with this as its standard input.
+    pub(crate) fn start_at(mut command: Command, stdin: Stdio) -> Result<Self, String> {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KEYREEVE_")) {
             command.env_remove(name);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        drop(command);
         let printed = Arc::new(Mutex::new(String::new()));
         let streams: [Box<dyn Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];

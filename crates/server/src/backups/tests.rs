@@ -19,6 +19,10 @@ impl Clock for HandClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
     }
+
+    fn wait(&self, duration: std::time::Duration) {
+        self.0.fetch_add(duration.as_millis() as i64, Ordering::SeqCst);
+    }
 }
 
 struct Place {

@@ -92,7 +92,7 @@ impl Backup {
     pub fn archive(&self) -> ArchiveOptions {
         ArchiveOptions {
             interval: Duration::from_millis(self.interval_ms),
-            bytes_per_second_max: NonZeroU64::new(self.bytes_per_second_max).map(NonZeroU64::get),
+            bytes_per_second_max: NonZeroU64::new(self.bytes_per_second_max),
             rpo_seconds_max: Some(self.rpo_seconds_max),
             acknowledge: self.acknowledge(),
         }

@@ -2,7 +2,7 @@
 //! making any of them anew (init), and sockets (serve).
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
@@ -131,11 +131,14 @@ struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
-        let milliseconds =
-            |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Time(match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => milliseconds(since),
             Err(before) => -milliseconds(before.duration()),
         })
+    }
+
+    fn wait(&self, duration: Duration) {
+        std::thread::sleep(duration);
     }
 }

@@ -133,3 +133,37 @@ async fn slh_dsa_keys_sign_and_have_no_json_form() {
     assert_eq!((status.as_u16(), answer["code"].as_str()), (422, Some("unsupported")), "{answer}");
     assert!(answer["detail"].as_str().unwrap().contains("JSON Web Keys have no name"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_key_waits_365_days_at_most_and_without_waiting_it_is_destroyed_at_once() {
+    let server = Server::start();
+    let key = json!({ "name": "base", "algorithm": "aes-256" });
+    server.admin("POST", "/v1/keys", key).await;
+    let made = [
+        ("/v1/keys", json!({ "algorithm": "aes-256" })),
+        ("/v1/objects", json!({ "type": "secret", "data": base64(b"secret") })),
+        ("/v1/keys/base/derive", json!({ "method": "hkdf", "algorithm": "aes-256" })),
+    ];
+    for (path, wanted) in made {
+        for days in [366, 365, 0] {
+            let name = format!("{}-{days}", path.replace('/', "-"));
+            let mut body = wanted.clone();
+            (body["name"], body["destroy_waiting_days"]) = (json!(name), json!(days));
+            let (status, answer) = asked(&server, "POST", path, body).await;
+            if days > 365 {
+                assert_eq!((status, &answer["code"]), (StatusCode::BAD_REQUEST, &json!("invalid")), "{path}");
+                assert_eq!(answer["detail"], "destroy_waiting_days is 0 to 365");
+                continue;
+            }
+            assert!(status.is_success(), "{path}: {answer}");
+            let key = format!("/v1/keys/{name}");
+            let destroyed = server.admin("POST", &format!("{key}/destroy"), json!({})).await;
+            assert_eq!(destroyed["state"] == "destroyed", days == 0, "{path}: {destroyed}");
+            let waits = server.admin("GET", &format!("{key}/destroy"), Value::Null).await;
+            assert_eq!(waits["destruction"].is_null(), days == 0, "{path}: {waits}");
+        }
+    }
+    refused(&server, "/v1/keys/base", json!({ "destroy_waiting_days": 366 }), (400, "invalid")).await;
+    let changed = server.admin("PATCH", "/v1/keys/base", json!({ "destroy_waiting_days": 365 })).await;
+    assert_eq!(changed["destroy_waiting_days"], 365);
+}

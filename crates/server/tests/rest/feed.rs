@@ -160,6 +160,52 @@ async fn feeds_have_places_and_give_them_back() {
 }
 
 #[tokio::test]
+async fn who_stops_reading_loses_the_feed_and_holds_nobody_up() {
+    let server = Server::start_with(|config| {
+        config.limits.message_seconds_max = 4;
+        config.limits.feeds_max = 3;
+    });
+    let token = server.admin_token();
+    // More than all buffers between the journal and the reader hold.
+    let name = "k".repeat(1024);
+    make(&server, &name).await;
+    let encrypt = json!({ "op": "encrypt", "key": name, "plaintext": base64(b"data") });
+    let batch = json!({ "requests": vec![encrypt; 1000] });
+    for _ in 0..10 {
+        server.admin("POST", "/v1/batch", batch.clone()).await;
+    }
+    let after = server.admin("GET", "/v1/status", Value::Null).await["lsn"].as_u64().unwrap();
+    let mut reads = feed(&server, &token, LINES, &format!("?after={after}&kind=create")).await;
+    let stuck = [feed(&server, &token, EVENTS, "").await, feed(&server, &token, LINES, "").await];
+    assert_eq!(feed(&server, &token, LINES, "").await.status, StatusCode::TOO_MANY_REQUESTS);
+    make(&server, "meanwhile").await;
+    assert_eq!(line(&mut reads).await.unwrap()["target"], "meanwhile", "others are served");
+
+    let told = format!("/v1/journal?after={after}&kind=read-journal&limit=1000");
+    loop {
+        let page = server.admin("GET", &told, Value::Null).await;
+        let ended = page["entries"].as_array().unwrap().iter().filter(|entry| {
+            let detail = entry["detail"].as_str().unwrap_or_default();
+            detail.ends_with("its reader took nothing for 2 seconds")
+        });
+        if ended.count() == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    for _ in 0..2 {
+        let again = feed(&server, &token, LINES, "?follow=false&after=999999").await;
+        assert_eq!(again.status, StatusCode::OK, "their places are free");
+    }
+    make(&server, "afterwards").await;
+    assert_eq!(line(&mut reads).await.unwrap()["target"], "afterwards");
+    for stuck in stuck {
+        let (bytes, is_whole) = stuck.rest().await;
+        assert!(!is_whole, "it was cut off behind {bytes} bytes");
+    }
+}
+
+#[tokio::test]
 async fn no_key_material_ever_comes_with_a_feed() {
     let server = Server::start();
     let token = server.admin_token();

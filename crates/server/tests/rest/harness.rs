@@ -284,6 +284,20 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Takes all that still comes: how many bytes, and whether the answer came to its end.
+    pub(crate) async fn rest(mut self) -> (usize, bool) {
+        let mut bytes = self.text.len();
+        loop {
+            match self.body.frame().await {
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) => return (bytes, false),
+                None => return (bytes, true),
+            }
+        }
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         self.connection.abort();

@@ -116,6 +116,8 @@ mod tests {
         fn now(&self) -> Time {
             Time(self.0.load(Ordering::SeqCst))
         }
+
+        fn wait(&self, _: Duration) {}
     }
 
     #[test]

@@ -77,35 +77,35 @@ impl Anchor {
         Self::open(crypto, &bytes).map(Some).map_err(|error| BackupError::damaged(ANCHOR_PATH, error))
     }
 
-    /// Whether a journal that ends with `last` can be the one that was anchored. `hash_at` gives the hash of the frame that
-    /// ends with an entry; none where the journal has no such frame.
+    /// Why a journal that ends with `last` cannot be the one that was anchored; none where it can. `hash_at` gives the hash
+    /// of the frame that ends with an entry; none where the journal has no such frame.
     ///
     /// # Errors
-    /// Says what does not fit.
-    pub(crate) fn fits(
+    /// Those of `hash_at`.
+    pub(crate) fn misfit<E>(
         &self,
         (store, timeline): (Uuid, u32),
         last: Lsn,
-        hash_at: impl FnOnce(Lsn) -> Option<Digest>,
-    ) -> Result<(), String> {
+        hash_at: impl FnOnce(Lsn) -> Result<Option<Digest>, E>,
+    ) -> Result<Option<String>, E> {
         let anchored = Lsn(self.lsn);
         if self.store != store {
-            return Err(format!("it anchors another store, {}", self.store));
+            return Ok(Some(format!("it anchors another store, {}", self.store)));
         }
         if self.timeline > timeline {
-            return Err(format!("timeline {} was begun elsewhere, this is {timeline}", self.timeline));
+            let what = format!("timeline {} was begun elsewhere, this is {timeline}", self.timeline);
+            return Ok(Some(what));
         }
         // A store that was restored may lack what its former self wrote last: that is what a new timeline says.
         if self.timeline < timeline {
-            return Ok(());
+            return Ok(None);
         }
         if anchored > last {
-            return Err(format!("the store had come to entry {anchored}, this journal ends with {last}"));
+            let what = format!("the store had come to entry {anchored}, this journal ends with {last}");
+            return Ok(Some(what));
         }
-        match hash_at(anchored) {
-            Some(hash) if hash == self.hash => Ok(()),
-            _ => Err(format!("the store had come to entry {anchored}, which is another one in this journal")),
-        }
+        let what = format!("the store had come to entry {anchored}, which is another one in this journal");
+        Ok((hash_at(anchored)? != Some(self.hash)).then_some(what))
     }
 }
 
@@ -141,17 +141,18 @@ mod tests {
     #[test]
     fn an_older_or_another_journal_does_not_fit() {
         let ours = (anchor().store, 2);
-        let hash = |hash: Option<Digest>| move |_: Lsn| hash;
-        assert!(anchor().fits(ours, Lsn(40), hash(Some([7; 32]))).is_ok());
-        assert!(anchor().fits(ours, Lsn(41), hash(Some([7; 32]))).is_ok());
-        assert!(anchor().fits(ours, Lsn(39), hash(None)).is_err(), "the journal is older");
-        assert!(anchor().fits(ours, Lsn(41), hash(Some([8; 32]))).is_err(), "it took another way");
-        assert!(anchor().fits(ours, Lsn(41), hash(None)).is_err(), "no frame ends there");
-        assert!(anchor().fits((Uuid::nil(), 2), Lsn(41), hash(Some([7; 32]))).is_err());
-        assert!(anchor().fits((ours.0, 1), Lsn(41), hash(Some([7; 32]))).is_err(), "a later timeline");
-        assert!(
-            anchor().fits((ours.0, 3), Lsn(20), hash(None)).is_ok(),
-            "a restored store goes on from less"
-        );
+        let fits = |ours, last, hash: Option<[u8; 32]>| {
+            let misfit = anchor().misfit(ours, Lsn(last), |_| Ok::<_, ()>(hash));
+            misfit == Ok(None)
+        };
+        assert!(fits(ours, 40, Some([7; 32])));
+        assert!(fits(ours, 41, Some([7; 32])));
+        assert!(!fits(ours, 39, None), "the journal is older");
+        assert!(!fits(ours, 41, Some([8; 32])), "it took another way");
+        assert!(!fits(ours, 41, None), "no frame ends there");
+        assert!(!fits((Uuid::nil(), 2), 41, Some([7; 32])));
+        assert!(!fits((ours.0, 1), 41, Some([7; 32])), "a later timeline");
+        assert!(fits((ours.0, 3), 20, None), "a restored store goes on from less");
+        assert_eq!(anchor().misfit(ours, Lsn(41), |_| Err("unread")), Err("unread"));
     }
 }

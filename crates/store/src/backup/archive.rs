@@ -56,10 +56,15 @@ impl Source {
     }
 
     /// The hash of the frame that ends with this entry; none where no frame does, or it is not kept.
-    pub(crate) fn hash_at(&self, lsn: Lsn) -> Option<Digest> {
-        let next = lsn.plus(1);
-        let links = self.journal.links(next, lsn, self.marks.before(lsn));
-        links.ok().map(|links| links.previous())
+    ///
+    /// # Errors
+    /// Where the journal cannot be read there.
+    pub(crate) fn hash_at(&self, lsn: Lsn) -> Result<Option<Digest>, JournalError> {
+        match self.journal.links(lsn.plus(1), lsn, self.marks.before(lsn)) {
+            Ok(links) => Ok(Some(links.previous())),
+            Err(JournalError::NoFrame { .. } | JournalError::Pruned { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn identity(&self) -> Identity {
@@ -180,25 +185,25 @@ impl Archive {
         Ok(Some(bytes))
     }
 
-    /// Makes one piece of small ones that lie behind each other, where there are enough; false where there are not.
+    /// Makes one piece of small ones that lie behind each other, where there are enough; how many bytes it took.
     ///
     /// # Errors
     /// As [`Self::ship_next`].
-    pub(crate) fn merge(&mut self) -> Result<bool, BackupError> {
+    pub(crate) fn merge(&mut self) -> Result<u64, BackupError> {
         let Some(range) = self.mergeable() else {
-            return Ok(false);
+            return Ok(0);
         };
         let (first, last) = (self.held[range.start].name.first, self.held[range.end - 1].name.last);
         let near = self.source.marks.before(Lsn(first.0.saturating_sub(1)));
         let mut links = match self.source.journal.links(first, last, near) {
-            Err(JournalError::Pruned { .. }) => return Ok(false),
+            Err(JournalError::Pruned { .. }) => return Ok(0),
             links => links?,
         };
         let piece = self.source.pieces.build(self.source.identity(), &mut links, usize::MAX)?;
         let Some(piece) = piece.filter(|piece| (piece.name.first, piece.name.last) == (first, last)) else {
             return Err(self.mismatch("its pieces do not end where the journal's frames do"));
         };
-        self.put(&piece)?;
+        let bytes = self.put(&piece)?;
         let small: Vec<Held> = self
             .held
             .extract_if(.., |held| {
@@ -209,7 +214,7 @@ impl Archive {
             self.claim.check()?;
             self.target.delete(&held.name.path())?;
         }
-        Ok(true)
+        Ok(bytes)
     }
 
     /// The nodes of the key tree that entries between two positions, both included, brought, as they stand at the target.

@@ -1,7 +1,7 @@
 //! What an open store does with backups when it is asked to: full and incremental ones, verifying, pruning. Shipping to
 //! registered targets goes on by itself, in `shipper`.
 
-use std::{num::NonZeroU64, ops::ControlFlow, sync::Arc, thread, time::Duration};
+use std::{num::NonZeroU64, ops::ControlFlow, sync::Arc};
 
 use keyreeve_core::{Error, model::Time};
 use parking_lot::{Mutex, MutexGuard};
@@ -12,6 +12,7 @@ use super::{
     claim::Claim,
     full::Fulls,
     manifest::Manifest,
+    pace::Pace,
     prune::carry_out,
     shipper::{ROOT_PATH, Shipping},
     targets::{PutIf, Target, TargetError},
@@ -85,15 +86,21 @@ impl Store {
         let work = self.works.begin(WorkKind::Backup);
         let claim = Claim::acquire(target.clone(), shared.source.claimant, false)?;
         let mut progress = Progress::default();
+        let pace = Pace { clock: shared.clock.clone(), bytes_per_second_max: options.bytes_per_second_max };
+        let is_stopped = || shared.is_stopping() || shared.failure.check().is_err();
         let mut step = |now: Progress| {
-            claim.check()?;
-            shared.failure.check()?;
+            let written = now.bytes_written.saturating_sub(progress.bytes_written);
+            progress = now;
             match kind {
                 BackupKind::Full => work.tell("writing records", now.rows, None),
                 BackupKind::Incremental => work.tell("shipping bytes of the journal", now.bytes, None),
             }
-            pause(&options, now.bytes_written.saturating_sub(progress.bytes_written));
-            progress = now;
+            pace.wait(written, is_stopped);
+            if shared.is_stopping() {
+                return Err(BackupError::Stopped);
+            }
+            claim.check()?;
+            shared.failure.check()?;
             match options.progress.as_mut().map(|told| told(now)) {
                 Some(ControlFlow::Break(())) => Err(BackupError::Stopped),
                 _ => Ok(()),
@@ -213,7 +220,7 @@ fn full(
     // INVARIANT: of the frame that ends with the entry, since the next piece continues that. The index may have come
     // further in the chain: behind a marker, or behind a segment's header.
     let unread = || Error::internal(format!("entry {lsn} of the journal cannot be read"));
-    let hash = shared.source.hash_at(lsn).ok_or_else(unread)?;
+    let hash = shared.source.hash_at(lsn)?.ok_or_else(unread)?;
     let time = time_of(shared, lsn)?;
     let point = FullPoint { store: claimant.store, timeline: claimant.timeline, lsn, hash, time };
     let pieces = &shared.source.pieces;
@@ -246,10 +253,4 @@ fn put_root_file(shared: &Shipping, target: &dyn Target) -> Result<(), BackupErr
         target.put(ROOT_PATH, &bytes, PutIf::Always)?;
     }
     Ok(())
-}
-
-fn pause(options: &BackupOptions<'_>, bytes: u64) {
-    if let Some(rate) = options.bytes_per_second_max {
-        thread::sleep(Duration::from_secs_f64(bytes as f64 / rate.get() as f64));
-    }
 }

@@ -32,7 +32,7 @@ pub enum BackupError {
     },
     /// What lies behind the newest state that can be put together, or behind the wanted one, is gone from the target.
     #[error(
-        "{target} has lost what was there: {what}. Restore from another target; or give up all behind entry {reached} by \
+        "{target} does not hold all of it: {what}. Restore from another target; or give up all behind entry {reached} by \
          --to {reached}, or an earlier entry or time"
     )]
     Gap {

@@ -11,6 +11,7 @@ pub(crate) mod full;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod own;
+mod pace;
 pub(crate) mod piece;
 pub(crate) mod prune;
 pub(crate) mod registered;

@@ -1,7 +1,7 @@
 //! The targets of a store: registered, reopened at each start, shipped to, claimed, removed; and the check against
 //! roll-back that they make possible.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use keyreeve_core::{
     Error, ErrorKind, Result,
@@ -46,7 +46,7 @@ pub enum RollbackCheck {
 /// data folder, where that is known; what lies on the same one is rolled back with it.
 ///
 /// # Errors
-/// `RolledBack` where an anchor does not fit, unless that is `accepted`.
+/// `RolledBack` where an anchor does not fit, unless that is `accepted`; `Journal` where the journal cannot be read there.
 pub(crate) fn check_rollback(
     (index, opener, crypto): (&Index, &dyn Targets, &dyn Crypto),
     source: &Source,
@@ -70,15 +70,15 @@ pub(crate) fn check_rollback(
         };
         let claimant = source.claimant;
         let ours = (claimant.store, claimant.timeline);
-        match anchor.fits(ours, source.last(), |lsn| source.hash_at(lsn)) {
-            Ok(()) if domain.is_none() || domain != here => check = RollbackCheck::Passed,
-            Ok(()) => {}
-            Err(_) if breaks(Fault::SkipAnchor) => {}
-            Err(what) if accepted => {
+        match anchor.misfit(ours, source.last(), |lsn| source.hash_at(lsn))? {
+            None if domain.is_none() || domain != here => check = RollbackCheck::Passed,
+            None => {}
+            Some(_) if breaks(Fault::SkipAnchor) => {}
+            Some(what) if accepted => {
                 tracing::warn!(target = place.name, what, "a roll-back of the data folder is accepted");
                 return Ok(RollbackCheck::Accepted);
             }
-            Err(what) => return Err(StoreError::RolledBack { target: place.name.clone(), what }),
+            Some(what) => return Err(StoreError::RolledBack { target: place.name.clone(), what }),
         }
     }
     if check == RollbackCheck::Unchecked {
@@ -172,7 +172,7 @@ impl Registered {
             self.places.register(Action::RegisterTarget, new)?;
         }
         let shipper = shipper.map_or_else(|| self.attach(target, has_cell), Ok)?;
-        shipper.keep().map_err(BackupError::refusal)?;
+        shipper.keep_now().map_err(BackupError::refusal)?;
         Ok(name)
     }
 
@@ -267,8 +267,14 @@ impl Registered {
         self.shippers.read().iter().for_each(|shipper| shipper.kick());
     }
 
+    /// Nobody waits to keep the rate any more, since the store is being closed.
+    pub(crate) fn hurry(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+    }
+
     /// Ships what is left where that goes without trouble, and ends the threads.
     pub(crate) fn stop(&self) {
+        self.hurry();
         self.all().iter().for_each(|shipper| shipper.stop());
         self.shared.acknowledger.stop();
     }

@@ -4,6 +4,7 @@
 //! tried again; only a target that another machine has taken over ends the store.
 
 use std::{
+    num::NonZeroU64,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -28,6 +29,7 @@ use super::{
     claim::Claim,
     create::Busy,
     own::Own,
+    pace::Pace,
     targets::{PutIf, Target},
 };
 use crate::{destroy::Replica, failure::Failure, index::Index, journal::Lsn, restore::Base};
@@ -43,8 +45,9 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
 pub struct ArchiveOptions {
     /// New entries wait this long for company before they are shipped, unless somebody waits for them.
     pub interval: Duration,
-    /// At most this many bytes go to each target in a second, on average; none: no limit.
-    pub bytes_per_second_max: Option<u64>,
+    /// At most this many bytes of the journal go to each target in a second, on average; none: no limit. What a new target, a
+    /// new epoch or the end of the store waits for goes there at once.
+    pub bytes_per_second_max: Option<NonZeroU64>,
     /// The recovery point objective: a target that is behind for longer is a breach, logged and reported.
     pub rpo_seconds_max: Option<u32>,
     /// When a change is answered.
@@ -99,6 +102,14 @@ pub(crate) struct Shipping {
     pub(crate) own: Own,
     /// Held by who makes a full backup or prunes.
     pub(crate) busy: Busy,
+    /// The store is being closed: nobody begins or waits any more.
+    pub(crate) stopping: AtomicBool,
+}
+
+impl Shipping {
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
 }
 
 /// Keeps one target up to date.
@@ -106,6 +117,9 @@ pub(crate) struct Shipper {
     shared: Arc<Shipping>,
     target: Arc<dyn Target>,
     has_cell: bool,
+    pace: Pace,
+    /// Bytes that were written and not waited for yet; held by who waits and ships.
+    owed: Mutex<u64>,
     work: Mutex<Work>,
     seen: Mutex<Seen>,
     shipped: AtomicU64,
@@ -143,7 +157,10 @@ struct Thread {
 impl Shipper {
     /// A shipper to a target that this machine has claimed, or had claimed.
     pub(crate) fn new(shared: Arc<Shipping>, target: Arc<dyn Target>, has_cell: bool) -> Self {
+        let bytes_per_second_max = shared.options.bytes_per_second_max;
         Self {
+            pace: Pace { clock: shared.clock.clone(), bytes_per_second_max },
+            owed: Mutex::default(),
             shared,
             target,
             has_cell,
@@ -214,7 +231,16 @@ impl Shipper {
     /// # Errors
     /// What kept it from that; noted for the status too.
     pub(crate) fn keep(&self) -> Result<(), BackupError> {
-        while self.pass()?.is_some() {}
+        while self.pass()? {}
+        Ok(())
+    }
+
+    /// As [`Self::keep`], at once, whatever the rate.
+    ///
+    /// # Errors
+    /// As [`Self::keep`].
+    pub(crate) fn keep_now(&self) -> Result<(), BackupError> {
+        while self.pass_with(&mut 0)? {}
         Ok(())
     }
 
@@ -239,7 +265,7 @@ impl Shipper {
             shipped: model::Lsn(shipped),
             lag_entries: last.saturating_sub(shipped),
             lag_ms: self.lag_ms(&seen),
-            breached: seen.breached,
+            breached: self.is_breached(&seen),
             pieces: seen.pieces,
             trouble: seen.trouble.clone(),
         }
@@ -250,8 +276,8 @@ impl Shipper {
         let mut delay = interval;
         loop {
             delay = match self.pass() {
-                Ok(Some(bytes)) => self.pause_after(bytes),
-                Ok(None) => interval,
+                Ok(true) => Duration::ZERO,
+                Ok(false) => interval,
                 Err(_) => (delay * 2).clamp(interval, RETRY_DELAY_MAX),
             };
             let mut state = self.state.lock();
@@ -265,37 +291,49 @@ impl Shipper {
         }
         if self.is_well() && self.check_kept().is_ok() && self.shared.failure.check().is_ok() {
             // What is missing after trouble now is shipped after the next start.
-            let _ = self.keep();
+            let _ = self.keep_now();
         }
     }
 
-    /// How long to wait after a piece, so that the rate is kept.
-    fn pause_after(&self, bytes: u64) -> Duration {
-        let rate = self.shared.options.bytes_per_second_max.map(|rate| rate.max(1));
-        rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(bytes as f64 / rate as f64))
+    /// Ships one piece, or sees to what is there where nothing is left to ship: false.
+    fn pass(&self) -> Result<bool, BackupError> {
+        // INVARIANT: taken before `work`, which who holds a claim or looks at the archive must not wait for so long.
+        let mut owed = self.owed.lock();
+        let is_stopped = || self.shared.is_stopping() || self.state.lock().stopped;
+        self.pace.wait(std::mem::take(&mut *owed), is_stopped);
+        self.pass_with(&mut owed)
     }
 
-    /// Ships one piece, giving its bytes, or sees to what is there where nothing is left to ship.
-    fn pass(&self) -> Result<Option<u64>, BackupError> {
+    /// A pass without waiting, which adds to the bytes that were written.
+    fn pass_with(&self, written: &mut u64) -> Result<bool, BackupError> {
         let mut work = self.work.lock();
-        let passed = self.ship_or_tend(&mut work);
-        self.note(&mut work, passed.as_ref().err());
+        let begin = self.begin();
+        let passed = self.ship_or_tend(&mut work, begin.1, written);
+        self.note(&mut work, begin, passed.as_ref().err());
         passed
     }
 
-    fn ship_or_tend(&self, work: &mut Work) -> Result<Option<u64>, BackupError> {
+    /// When a pass begins, and up to which entry all was durable then.
+    fn begin(&self) -> (Time, Lsn) {
+        let begin = (self.shared.clock.now(), self.shared.source.last());
+        // Before the target is asked, which may take long to answer.
+        self.look(begin, &mut self.seen.lock());
+        begin
+    }
+
+    fn ship_or_tend(&self, work: &mut Work, until: Lsn, written: &mut u64) -> Result<bool, BackupError> {
         self.check_kept()?;
-        let until = self.shared.source.last();
         // First: who restores opens with it what is shipped from now on. Neither this nor the anchor waits for a quiet
         // moment, which a busy store never has.
         self.put_root_file(work)?;
         let archive = self.archive(work)?;
         let shipped = archive.ship_next(until)?;
-        if shipped.is_none() {
-            archive.merge()?;
-        }
+        *written += match shipped {
+            Some(bytes) => bytes,
+            None => archive.merge()?,
+        };
         self.put_anchor(work)?;
-        Ok(shipped)
+        Ok(shipped.is_some())
     }
 
     /// The archive, opened where it is not.
@@ -346,7 +384,7 @@ impl Shipper {
     }
 
     /// Tells those who wait, and the status, how far the target has come; ends the store where it is fenced.
-    fn note(&self, work: &mut Work, error: Option<&BackupError>) {
+    fn note(&self, work: &mut Work, begin: (Time, Lsn), error: Option<&BackupError>) {
         let mut seen = self.seen.lock();
         // Where it cannot be reached as well: who has waited too long is told.
         self.shared.acknowledger.reached(work.archive.as_ref().map_or(Lsn(0), Archive::last));
@@ -371,15 +409,27 @@ impl Shipper {
         if error.is_some() {
             work.archive = None;
         }
-        let behind = self.shared.source.last().0 > self.shipped.load(Ordering::Acquire);
-        seen.behind_since = behind.then(|| seen.behind_since.unwrap_or_else(|| self.shared.clock.now()));
-        let max_ms = self.shared.options.rpo_seconds_max.map(|seconds| u64::from(seconds) * 1000);
-        let breached = max_ms.is_some_and(|max| self.lag_ms(&seen) > max);
+        self.look(begin, &mut seen);
+    }
+
+    /// Sees whether the target is behind, and tells of a breach once.
+    fn look(&self, (at, until): (Time, Lsn), seen: &mut Seen) {
+        let shipped = self.shipped.load(Ordering::Acquire);
+        let behind = self.shared.source.last().0 > shipped;
+        // What it lacks became durable after the pass began that brought all there was.
+        let since = seen.behind_since.filter(|_| shipped < until.0).unwrap_or(at);
+        seen.behind_since = behind.then_some(since);
+        let breached = self.is_breached(seen);
         if breached && !seen.breached {
-            let lag_ms = self.lag_ms(&seen);
+            let lag_ms = self.lag_ms(seen);
             tracing::warn!(target = self.target.address(), lag_ms, "the recovery point objective is not met");
         }
         seen.breached = breached;
+    }
+
+    fn is_breached(&self, seen: &Seen) -> bool {
+        let max = self.shared.options.rpo_seconds_max;
+        max.is_some_and(|seconds| self.lag_ms(seen) > u64::from(seconds) * 1000)
     }
 
     fn lag_ms(&self, seen: &Seen) -> u64 {
@@ -393,9 +443,10 @@ impl Shipper {
         act: impl FnOnce(&mut Archive) -> Result<T, BackupError>,
     ) -> Result<T, BackupError> {
         let mut work: MutexGuard<'_, Work> = self.work.lock();
+        let begin = self.begin();
         let kept = self.check_kept().map_err(BackupError::from);
         let done = kept.and_then(|()| self.archive(&mut work)).and_then(act);
-        self.note(&mut work, done.as_ref().err());
+        self.note(&mut work, begin, done.as_ref().err());
         done
     }
 }

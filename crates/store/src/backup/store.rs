@@ -1,6 +1,6 @@
 //! Backup targets as the store's face shows them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 use keyreeve_core::{
     Error, Result,
@@ -73,7 +73,7 @@ impl Store {
         let source = &self.targets.shared().source;
         let lsn = source.last();
         let unread = || Error::internal(format!("the journal has no frame that ends with entry {lsn}"));
-        let hash = source.hash_at(lsn).ok_or_else(unread)?;
+        let hash = source.hash_at(lsn).map_err(Error::internal)?.ok_or_else(unread)?;
         let generation = self.generation()?;
         let crate::sealing::Place { store, timeline } = self.eraser.here;
         let time = self.eraser.scribe.clock.now();
@@ -149,6 +149,7 @@ pub(crate) fn reopen(
         options: options.archive,
         own: Own { disk: options.disk.clone(), dir: options.dir.clone(), cell: options.cell.clone() },
         busy: Busy::default(),
+        stopping: AtomicBool::new(false),
     });
     Registered::open((shared, options.opener(), places), options.background, rollback)
 }

@@ -53,6 +53,8 @@ impl Clock for StandingClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::Relaxed))
     }
+
+    fn wait(&self, _: Duration) {}
 }
 
 /// A store in a folder of its own, with its targets.

@@ -37,6 +37,8 @@ const CHECKPOINT: &[u8] = b"checkpoint";
 const ROTTEN: &str = "row ";
 /// Pages that each reader keeps, in KiB.
 const READER_CACHE_KIB: i32 = 4096;
+/// What is written to see whether there is room: more than SQLite writes at once.
+static PROBE: [u8; 256 << 10] = [0x5a; 256 << 10];
 /// Bytes that SQLite is asked to cut the WAL to after a checkpoint.
 const WAL_BYTES_KEPT: i64 = 16 << 20;
 
@@ -492,15 +494,36 @@ fn tell(path: &Path, error: rusqlite::Error) -> EngineError {
     if damaged {
         mark(path, &error.to_string());
     }
-    // SQLite tells a full disk apart from nothing else that keeps it from writing, a quota that is used up among it.
-    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
-    let refused = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE].contains(&extended);
     match error.sqlite_error_code() {
         _ if damaged => EngineError::Damaged { at, what: error.to_string() },
         Some(ErrorCode::DiskFull) => EngineError::Full { at },
-        _ if refused => EngineError::Full { at },
+        _ if is_refused(&error) && has_no_room(path) => EngineError::Full { at },
         _ => EngineError::Failed { at, what: error.to_string() },
     }
+}
+
+/// Whether SQLite could not write. Of the reasons it tells ENOSPC alone apart; a quota that is used up, and a `-shm` file
+/// that cannot grow, look like a disk that fails.
+fn is_refused(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE].contains(&extended)
+}
+
+/// Whether the disk refuses more bytes beside this file for want of space, quotas included.
+fn has_no_room(path: &Path) -> bool {
+    let probe = beside(path, "-probe");
+    let written = File::create(&probe).and_then(|mut file| {
+        file.write_all(&PROBE)?;
+        file.sync_all()
+    });
+    // The next probe overwrites what cannot be removed.
+    let _ = std::fs::remove_file(&probe);
+    is_want_of_room(&written)
+}
+
+fn is_want_of_room(written: &io::Result<()>) -> bool {
+    let kinds = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    written.as_ref().is_err_and(|error| kinds.contains(&error.kind()))
 }
 
 #[cfg(test)]
@@ -508,11 +531,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_that_takes_no_more_is_full_whatever_the_reason() {
-        let told = |code| tell(Path::new("x"), rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
-        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE] {
-            assert!(matches!(told(code), EngineError::Full { .. }), "{code}");
+    fn a_disk_that_fails_is_not_told_as_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index.sqlite");
+        let told = |code| tell(&path, rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        assert!(matches!(told(ffi::SQLITE_FULL), EngineError::Full { .. }));
+        // There is room: so it is for another reason that it could not write.
+        for code in [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_IOERR_READ] {
+            assert!(matches!(told(code), EngineError::Failed { .. }), "{code}");
         }
-        assert!(matches!(told(ffi::SQLITE_IOERR_READ), EngineError::Failed { .. }));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_used_up_quota_is_want_of_room_and_a_failing_disk_is_none() {
+        const EIO: i32 = 5;
+        const ENOSPC: i32 = 28;
+        const EROFS: i32 = 30;
+        const EDQUOT: i32 = 122;
+        let refused = |code| is_want_of_room(&Err(io::Error::from_raw_os_error(code)));
+        assert_eq!([ENOSPC, EDQUOT, EIO, EROFS].map(refused), [true, true, false, false]);
+        assert!(!is_want_of_room(&Ok(())));
     }
 }

@@ -365,7 +365,11 @@ pub(crate) fn told(error: EngineError) -> Error {
         EngineError::Full { .. } => {
             Error::new(ErrorKind::Unavailable, "the disk of the server's index is full").because(error)
         }
-        EngineError::Failed { .. } => Error::internal(error),
+        EngineError::Failed { .. } => Error::new(
+            ErrorKind::Unavailable,
+            "the server's index cannot be read or written, and its log says why",
+        )
+        .because(error),
     }
 }
 

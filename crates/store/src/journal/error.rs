@@ -61,6 +61,14 @@ pub enum JournalError {
         /// The first entry kept.
         first: Lsn,
     },
+    /// No frame begins with the entry.
+    #[error("no frame of {} begins with entry {lsn}", file.display())]
+    NoFrame {
+        /// The segment file that the entry is in.
+        file: PathBuf,
+        /// The entry asked for.
+        lsn: Lsn,
+    },
     /// The disk has no space for more.
     #[error("no space left for {}: free at least {bytes} bytes, then start again", path.display())]
     Full {

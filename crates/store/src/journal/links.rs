@@ -162,7 +162,7 @@ impl Links {
             }
         }
         if walk.position.next > from {
-            return Err(walk.damaged("no frame begins with the entry that was asked for"));
+            return Err(JournalError::NoFrame { file: walk.path.clone(), lsn: from });
         }
         Ok(Self { previous: walk.position.hash, walk, until, at_header: false })
     }

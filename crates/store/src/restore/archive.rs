@@ -20,6 +20,7 @@ use super::{
     detour::{Avoided, Damage},
     gap::Gap,
     load::{Loading, fill},
+    timeline,
 };
 use crate::{
     ahead::in_order,
@@ -162,7 +163,22 @@ impl<'a> Archive<'a> {
         }
         timelines.values_mut().for_each(|timeline| timeline.pieces.sort_unstable());
         let (anchor, avoided) = (anchor.unwrap_or_default(), Mutex::new(avoided));
-        Ok(Self { target, store, crypto, keys, timelines, anchor, avoided })
+        let mut archive = Self { target, store, crypto, keys, timelines, anchor, avoided };
+        archive.drop_absurd_anchor();
+        Ok(archive)
+    }
+
+    /// An anchor of a timeline that this store cannot have come to is somebody else's word, and refuses nothing.
+    fn drop_absurd_anchor(&mut self) {
+        let here = self.timeline_max();
+        if let Some(anchor) = self.anchor.take_if(|anchor| timeline::is_absurd(anchor.timeline, here)) {
+            let what = format!(
+                "it tells of timeline {}, and no store comes from {here} to there: who has written that? Whether the newest \
+                 entries are here is not known by it",
+                anchor.timeline
+            );
+            self.avoided.lock().note(Damage { object: ANCHOR_PATH.into(), what });
+        }
     }
 
     /// The highest timeline that has left anything here.
@@ -371,7 +387,10 @@ impl<'a> Archive<'a> {
         let full = full.map(|lsn| (lsn.plus(1), full_path(way.timeline, *lsn)));
         let behind = piece.into_iter().chain(full).min();
         let (next, known) = behind.unwrap_or((way.lsn.plus(2), String::new()));
-        let known = format!("{known} lies behind them");
+        let known = match line.is_some_and(|line| line.pieces.is_empty()) {
+            true => format!("full backups alone are here, and {known} is the next one"),
+            false => format!("{known} lies behind them"),
+        };
         Gap::between(way.timeline, (way.lsn.plus(1), Lsn(next.0 - 1)), &known)
     }
 

@@ -57,6 +57,8 @@ impl Clock for HandClock {
     fn now(&self) -> Time {
         Time(self.0.fetch_add(1_000, Ordering::Relaxed))
     }
+
+    fn wait(&self, _: std::time::Duration) {}
 }
 
 /// Machines and targets, each in a folder of its own.

@@ -55,7 +55,8 @@ pub(crate) use self::{
 };
 use crate::{
     backup::{
-        BackupError, FullPoint, full::Fulls, keys::RootArchiveKeys, shipper::ROOT_PATH, targets::Target,
+        BackupError, FullPoint, anchor::ANCHOR_PATH, full::Fulls, keys::RootArchiveKeys, shipper::ROOT_PATH,
+        targets::Target,
     },
     disk::parent,
     engines::{Engine, embedded::EmbeddedEngine, memory::MemoryEngine},
@@ -258,7 +259,8 @@ impl<'a> Source<'a> {
         })?;
         let Whole { state, full, end, entries, epoch, then, preview, verified } = whole;
         let anchored = self.archive.anchor.as_ref().map_or(0, |anchor| anchor.timeline);
-        let seen = entries.iter().map(|entry| entry.timeline).chain([self.archive.timeline_max(), anchored]);
+        let of_cells = entries.iter().map(|entry| (entry.timeline, "cell"));
+        let seen = of_cells.chain([(self.archive.timeline_max(), "archive"), (anchored, ANCHOR_PATH)]);
         let timeline = timeline::next(options, plan.from, &state, (self.head.timeline, seen))?;
         if write {
             let seen = entries.iter().map(|entry| entry.generation).max().unwrap_or(0);

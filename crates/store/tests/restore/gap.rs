@@ -299,3 +299,52 @@ fn a_time_is_found_where_the_first_full_backup_of_a_timeline_is_damaged() {
     assert!(refused.contains(&base), "{refused}");
     lost.assert_has(PointInTime::Lsn(lost.made[1]), 1..=2);
 }
+
+/// Whoever can write there signs what they like.
+#[test]
+fn an_anchor_that_no_store_can_have_come_to_is_told_by_name_and_refuses_nothing() {
+    let lost = Lost::new(3, true, None);
+    let target = lost.machine.target();
+    let (bytes, _) = target.get("anchor.json").unwrap().unwrap();
+    let mut anchor: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    anchor["anchor"]["timeline"] = 4_000_000_000_u32.into();
+    let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
+    let Ok(Generated::Pair { private, .. }) = crypto().generate(&spec) else { panic!("a pair") };
+    let key = crypto().parse(ObjectType::PrivateKey, Some(&spec), &private).unwrap();
+    let wild = keyreeve_store::signed::sign("anchor", anchor["anchor"].take(), &*key).unwrap();
+    target.put("anchor.json", wild.as_bytes(), PutIf::Always).unwrap();
+    let (report, machine) = lost.restored(PointInTime::Latest).unwrap();
+    assert_eq!((report.timeline, report.damaged.len()), (2, 1), "{:?}", report.damaged);
+    let damage = &report.damaged[0];
+    assert!(damage.object == "anchor.json" && damage.what.contains("timeline 4000000000"), "{damage:?}");
+    let store = machine.open().unwrap();
+    (1..=3).for_each(|id| records::assert_opens(&store, id));
+}
+
+#[test]
+fn a_target_with_full_backups_alone_has_lost_nothing() {
+    let machine = Machine::new();
+    let store = machine.created();
+    let other = KnownTargets::new(Arc::new(machine.targets.clone()), crypto()).open("/backups/full").unwrap();
+    let mut made = Vec::new();
+    for id in 1..=3 {
+        fill(&store, id..=id);
+        let made_at = store.published();
+        store.backup(&other, BackupKind::Full, BackupOptions::default()).unwrap();
+        made.push(made_at);
+        put(&store, Vec::new());
+    }
+    keep(&store);
+    drop(store);
+    let restored = |to| {
+        let machine = Machine { targets: machine.targets.kill(), ..Machine::beside(&machine.targets) };
+        let cell = Some(TARGET.to_owned());
+        let plan = Plan { from: &*other, to, keep_new: false, cell };
+        restore(&machine.options(), &key_file(), &plan)
+    };
+    assert_eq!(restored(PointInTime::Latest).unwrap().lsn, made[2]);
+    assert_eq!(restored(PointInTime::Lsn(made[1])).unwrap().lsn, made[1]);
+    let refused = restored(PointInTime::Lsn(Lsn(made[1].0 + 1))).map(drop).unwrap_err().to_string();
+    let next = format!("full backups alone are here, and t1/full/{:020}.krm is the next one", made[2].0);
+    assert!(refused.contains(&next) && !refused.contains("lost"), "{refused}");
+}

@@ -1,5 +1,6 @@
 //! Restoring through the store's public face: whole stores, points in time, lost and living machines, crashes.
 
+mod blame;
 mod crash;
 mod damage;
 mod day;
@@ -19,6 +20,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
         mpsc,
     },
+    time::Duration,
 };
 
 use keyreeve_core::{
@@ -48,6 +50,10 @@ struct HandClock(AtomicI64);
 impl Clock for HandClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
+    }
+
+    fn wait(&self, duration: Duration) {
+        self.0.fetch_add(duration.as_millis() as i64, Ordering::SeqCst);
     }
 }
 

@@ -41,6 +41,10 @@ impl Clock for WallClock {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         Time(since.as_millis() as i64)
     }
+
+    fn wait(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
 }
 
 /// How many, unless the variable says otherwise; none where long tests are not wanted.

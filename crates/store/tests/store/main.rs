@@ -8,6 +8,7 @@ mod golden;
 mod lag;
 mod life;
 mod model;
+mod pace;
 mod places;
 mod rebuild;
 mod records;
@@ -23,6 +24,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
         mpsc,
     },
+    time::Duration,
 };
 
 use keyreeve_core::{
@@ -52,6 +54,10 @@ impl HandClock {
 impl Clock for HandClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
+    }
+
+    fn wait(&self, duration: Duration) {
+        self.0.fetch_add(duration.as_millis() as i64, Ordering::SeqCst);
     }
 }
 

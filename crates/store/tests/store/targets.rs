@@ -19,6 +19,7 @@ use keyreeve_store::{
         targets::{KnownTargets, PutIf, Target, TargetError, Targets},
     },
     disk::{Disk, RealDisk},
+    journal::JournalError,
 };
 use keyreeve_testkit::{disk::FaultyDisk, target_conformance};
 use parking_lot::Mutex;
@@ -290,6 +291,36 @@ fn another_stores_target_is_left_alone() {
         assert_eq!(refused.kind(), ErrorKind::ArchiveMismatch);
     }
     assert!(two.targets().is_empty() && two.places().unwrap().is_empty());
+}
+
+/// Where the entry that was anchored cannot be read, nobody can tell whether the folder was rolled back.
+#[test]
+fn a_journal_that_is_damaged_at_its_anchor_is_told_as_damaged() {
+    let place = FaultyDisk::new();
+    let mut bench = bench_at(&place);
+    bench.options.journal.segment_bytes_max = 8 * 1024;
+    let store = bench.open();
+    start_signing(&store);
+    store.register_target(TARGET, false, false).unwrap();
+    fill(&store, 0..3);
+    bench.clock.set(60_000);
+    store.keep().unwrap();
+    let journal = Path::new("/data/journal");
+    let anchored = bench.disk.files(journal).into_iter().max().unwrap();
+    // Out of reach, so that the anchor stays.
+    drop(store);
+    drive(&mut bench, &FaultyDisk::new());
+    let store = bench.open();
+    fill(&store, 3..200);
+    store.close().unwrap();
+    drop(store);
+    assert!(bench.disk.files(journal).into_iter().max().unwrap() > anchored);
+    bench.disk.rot(&anchored, 200, &[1]);
+    drive(&mut bench, &place);
+    match Store::open(&bench.options, &key_file()).map(drop) {
+        Err(StoreError::Journal(JournalError::Damaged { file, .. })) => assert_eq!(file, anchored),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicI64, AtomicU64, Ordering},
         mpsc,
     },
+    time::Duration,
 };
 
 use keyreeve_core::{
@@ -43,6 +44,10 @@ pub(crate) struct HandClock(pub(crate) AtomicI64);
 impl Clock for HandClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
+    }
+
+    fn wait(&self, duration: Duration) {
+        self.0.fetch_add(duration.as_millis() as i64, Ordering::SeqCst);
     }
 }
 

@@ -2,9 +2,7 @@
 //! routes of their own (keys, destruction).
 
 use keyreeve_core::attributes::AttributeEdit;
-use keyreeve_core::model::{
-    AttributeKind, AttributeName, DESTROY_WAITING_DAYS_MAX, Time, Value as Attribute,
-};
+use keyreeve_core::model::{AttributeKind, AttributeName, Time, Value as Attribute};
 use keyreeve_core::operations::change_key::{ChangeKey, PolicyChange};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,6 +11,7 @@ use super::bounded::Map;
 use super::conditional::{Change, KeyAnswer};
 use super::counted::UsageLimitsRequest;
 use super::errors::{Problem, Result};
+use super::keys;
 use super::request::{NamedKey, Patch};
 
 /// Tags that one request changes: all that a key may have go, and as many come.
@@ -53,13 +52,7 @@ pub(super) async fn change(
         destroy_at_once: request.destroy_at_once,
         reject_duplicates: request.reject_duplicates,
     };
-    if policy.destroy_waiting_days.is_some_and(|days| days > DESTROY_WAITING_DAYS_MAX) {
-        let detail = format!("destroy_waiting_days is 0 to {DESTROY_WAITING_DAYS_MAX}");
-        return Err(Problem::invalid(detail));
-    }
-    if policy.lease_seconds == Some(0) {
-        return Err(Problem::invalid("lease_seconds is at least 1"));
-    }
+    keys::check_ranges(policy.destroy_waiting_days, policy.lease_seconds)?;
     let ChangeRequest { name, tags: Map(tags), .. } = request;
     if name.is_none() && tags.is_empty() && edits.is_empty() && policy == PolicyChange::default() {
         return Err(Problem::invalid("there is nothing to change: name a field"));

@@ -34,10 +34,10 @@ const FEEDS_OF_ONE_MAX: usize = 8;
 const PAGES_READ_MAX: usize = 4;
 /// Entries that are looked at for one chunk.
 const PAGE_ENTRIES: usize = 256;
+/// Bytes of entries that are looked at for one chunk; the last one may be longer.
+const PAGE_BYTES: usize = 256 << 10;
 /// Chunks that wait for their reader.
 const CHUNKS_MAX: usize = 2;
-/// How long a chunk waits for its reader until the connection is closed.
-const WRITE_SECONDS_MAX: u64 = 30;
 /// A sign of life after so long without an entry.
 const HEARTBEAT_SECONDS: u64 = 15;
 /// How often it is looked whether the reader still may.
@@ -163,7 +163,7 @@ enum End {
     /// The reader went.
     Gone,
     /// The reader took nothing for too long.
-    Stuck,
+    Stuck(Duration),
     /// Its time is over; it may come again.
     Over,
     /// The server stops.
@@ -191,9 +191,9 @@ impl Feed {
         let reason = match end {
             End::Complete => "all was sent".into(),
             End::Gone => "its reader went".into(),
-            End::Stuck => {
+            End::Stuck(waited) => {
                 self.line.hang_up.notify_one();
-                format!("its reader took nothing for {WRITE_SECONDS_MAX} seconds")
+                format!("its reader took nothing for {} seconds", waited.as_secs_f64())
             }
             End::Over => format!("it was open for {FEED_SECONDS_MAX} seconds"),
             End::Stopping => "the server stops".into(),
@@ -228,10 +228,11 @@ impl Feed {
                 text = self.format.heartbeat(self.after);
             }
             if !text.is_empty() {
-                match timeout(Duration::from_secs(WRITE_SECONDS_MAX), sender.send(text.into())).await {
+                let patience = self.patience();
+                match timeout(patience, sender.send(text.into())).await {
                     Ok(Ok(())) => sent = Instant::now(),
                     Ok(Err(_)) => return End::Gone,
-                    Err(_) => return End::Stuck,
+                    Err(_) => return End::Stuck(patience),
                 }
             }
             if at_end {
@@ -241,6 +242,11 @@ impl Feed {
                 self.wait().await;
             }
         }
+    }
+
+    /// How long a chunk waits for its reader: less than any answer does, so that it is told why the feed has ended.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.place.api.reloader.limits().message_seconds_max) / 2
     }
 
     /// Waits for more entries, not longer than to the next check.
@@ -267,7 +273,7 @@ impl Feed {
         let (engine, wanted) = (Arc::clone(&api.engine), self.wanted.clone());
         let (after, format) = (self.after, self.format);
         let read = move || {
-            let entries = engine.store().journal(after, PAGE_ENTRIES)?;
+            let entries = engine.store().journal_within(after, PAGE_ENTRIES, &mut { PAGE_BYTES })?;
             let mut text = String::new();
             let last = entries.last().map(|entry| entry.lsn);
             for entry in entries.into_iter().filter(|entry| wanted.includes(entry)) {

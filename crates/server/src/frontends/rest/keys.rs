@@ -133,14 +133,20 @@ pub(super) fn spec(name: &str) -> Result<KeySpec> {
 
 /// How a new key lives, once it is looked at.
 pub(super) fn checked(policy: KeyPolicy) -> Result<KeyPolicy> {
-    if policy.destroy_waiting_days.is_some_and(|days| days > DESTROY_WAITING_DAYS_MAX) {
+    check_ranges(policy.destroy_waiting_days, policy.lease_seconds)?;
+    Ok(policy)
+}
+
+/// What has a range in a key's policy, of a new key or a change.
+pub(super) fn check_ranges(destroy_waiting_days: Option<u16>, lease_seconds: Option<u32>) -> Result<()> {
+    if destroy_waiting_days.is_some_and(|days| days > DESTROY_WAITING_DAYS_MAX) {
         let detail = format!("destroy_waiting_days is 0 to {DESTROY_WAITING_DAYS_MAX}");
         return Err(Problem::invalid(detail));
     }
-    if policy.lease_seconds == Some(0) {
+    if lease_seconds == Some(0) {
         return Err(Problem::invalid("lease_seconds is at least 1"));
     }
-    Ok(policy)
+    Ok(())
 }
 
 /// Query of `list`.

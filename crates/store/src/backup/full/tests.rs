@@ -266,6 +266,8 @@ impl Clock for StandingClock {
     fn now(&self) -> Time {
         Time(1_700_000_000_000)
     }
+
+    fn wait(&self, _: std::time::Duration) {}
 }
 
 fn opened(dir: &std::path::Path, choice: EngineChoice) -> Store {
