@@ -168,6 +168,10 @@ pub(crate) fn open_root(
     let lock = disk.lock(&dir.join("lock"))?;
     let file = read_store_file(options)?;
     let root_file = read_root_file(options)?;
+    if root_file.store() != file.store {
+        let what = "root.json beside it belongs to another store: one of the two is damaged".to_owned();
+        return Err(StoreError::Damaged { path: options.dir.join("store.json"), what });
+    }
     let root = root_file.unlock(&**crypto, file.store, unlock)?;
     let (path, disk, crypto) = (dir.join("root.json"), disk.clone(), crypto.clone());
     Ok((lock, file.clone(), RootKeeper::new(path, disk, crypto, file.store, (root_file, root))))

@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod engine_conformance;
+pub mod file_index;
 pub mod lagging;
 pub mod moto;
 pub mod random;

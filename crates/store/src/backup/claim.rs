@@ -80,11 +80,14 @@ pub(crate) fn read(target: &dyn Target) -> Result<Option<(ClaimFile, Version)>, 
     let Some((bytes, version)) = target.get(CLAIM_PATH)? else {
         return Ok(None);
     };
-    let file: ClaimFile =
-        serde_json::from_slice(&bytes).map_err(|error| BackupError::damaged(CLAIM_PATH, error))?;
+    let damaged = |what: String| {
+        let way_out = "where no other machine writes there, remove it, and register the target again";
+        BackupError::damaged(&format!("{}/{CLAIM_PATH}", target.address()), format!("{what}; {way_out}"))
+    };
+    let file: ClaimFile = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     match file.format {
         FORMAT => Ok(Some((file, version))),
-        format => Err(BackupError::damaged(CLAIM_PATH, format!("it has the unknown format {format}"))),
+        format => Err(damaged(format!("it has the unknown format {format}"))),
     }
 }
 

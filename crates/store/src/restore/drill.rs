@@ -117,7 +117,7 @@ impl Store {
         let own = entries.iter().any(|entry| entry.store == state.store && entry.threshold == 1);
         match state.head()? {
             Some(_) if own => {
-                let epoch = state.choose_epoch(&entries)?;
+                let epoch = state.choose_epoch(target.address(), &entries)?;
                 let sealer = state.sealer(self.root.root(), Some(&epoch))?;
                 Ok((verify_all(state, &*sealer, false, &mut told)?, Some(epoch.generation)))
             }

@@ -302,10 +302,10 @@ impl<'a> Source<'a> {
     ) -> Result<Whole, StoreError> {
         let failed = StoreError::Restore;
         let (state, end, records) = self.load(options, way, recovery::open_engine(options)?, durations)?;
-        let entries = self.cell_entries(options, plan, &state)?;
+        let (cell, entries) = self.cell_entries(options, plan, &state)?;
         let epoch = match state.head().map_err(failed)? {
             None => None,
-            Some(_) => Some(state.choose_epoch(&entries).map_err(failed)?),
+            Some(_) => Some(state.choose_epoch(&cell, &entries).map_err(failed)?),
         };
         let sealer = state.sealer(&self.root, epoch.as_ref()).map_err(failed)?;
         let (mut then, mut preview) = (None, Preview::default());
@@ -353,14 +353,14 @@ impl<'a> Source<'a> {
         Ok((State { store: self.store, crypto, engine, index, lsn }, end, records))
     }
 
-    /// What the cells hold that can be reached: the one that the plan names, or the target's own; and, where that is one
+    /// The cell that is asked, and what the cells hold that can be reached: the one that the plan names, or the target's own; and, where that is one
     /// share of several, those of all other targets on record.
     fn cell_entries(
         &self,
         options: &StoreOptions,
         plan: &Plan<'_>,
         state: &State,
-    ) -> Result<Vec<CellEntry>, StoreError> {
+    ) -> Result<(String, Vec<CellEntry>), StoreError> {
         let cell = match &plan.cell {
             Some(place) => open_cell(options, place)?,
             None => plan.from.former_cell().map_err(BackupError::from)?,
@@ -377,7 +377,7 @@ impl<'a> Source<'a> {
                 }
             }
         }
-        Ok(entries)
+        Ok((cell.address(), entries))
     }
 }
 

@@ -105,14 +105,15 @@ impl State {
         }
     }
 
-    /// The highest generation that these entries of cells give and whose tree reaches every live leaf.
+    /// The highest generation that these entries give, of a cell and of others beside it, and whose tree reaches every live
+    /// leaf.
     ///
     /// INVARIANT: the cell chooses the tree, not the journal, which may be ahead of the cell or behind it.
     ///
     /// # Errors
     /// `Unavailable` where they give no epoch key of this tree, or none of its generation and none that reaches all;
     /// `CryptoFailed` where one of its generation does not reach all, with the reason of the highest one.
-    pub(super) fn choose_epoch(&self, entries: &[CellEntry]) -> Result<Epoch> {
+    pub(super) fn choose_epoch(&self, cell: &str, entries: &[CellEntry]) -> Result<Epoch> {
         let mut generations: Vec<u64> = entries.iter().map(|entry| entry.generation).collect();
         generations.sort_unstable();
         generations.dedup();
@@ -140,9 +141,11 @@ impl State {
                 (if has_top { ErrorKind::CryptoFailed } else { ErrorKind::Unavailable }, public)
             }
             None => {
-                let public =
-                    "the cell holds no epoch key of this store, or too few of its shares: name the right one";
-                (ErrorKind::Unavailable, public.into())
+                let public = format!(
+                    "the cell {cell} holds no epoch key of this store, or too few of its shares, or is damaged: name the \
+                     right one"
+                );
+                (ErrorKind::Unavailable, public)
             }
         };
         Err(Error::new(kind, public))

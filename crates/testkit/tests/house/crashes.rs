@@ -51,8 +51,8 @@ use keyreeve_testkit::{disk::FaultyDisk, lagging::LaggingEngine, random::Random}
 
 use super::bench::{HandClock, active_key, engine, known, principal, system, unlock};
 
-const TARGET: &str = "/backups/keys";
-const SECOND: &str = "/backups/second";
+pub(super) const TARGET: &str = "/backups/keys";
+pub(super) const SECOND: &str = "/backups/second";
 const THIRD: &str = "/backups/third";
 /// Longer than any waiting period here.
 const WAITING_MS: i64 = 8 * 24 * 60 * 60 * 1000;
@@ -60,7 +60,7 @@ const SECRET: &[u8] = b"attack at dawn";
 
 /// What is under way when the power fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
+pub(super) enum Work {
     Create,
     Rotate,
     Destroy,
@@ -128,7 +128,7 @@ impl Work {
 
 /// Where epoch keys are, beside this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SetUp {
+pub(super) enum SetUp {
     /// At one target.
     One,
     /// At two targets.
@@ -146,33 +146,33 @@ fn owner(name: &str) -> &'static str {
 
 /// What was answered for a key.
 #[derive(Clone)]
-struct Paper {
+pub(super) struct Paper {
     envelope: Vec<u8>,
     version: u32,
-    erasure: Option<ErasureId>,
+    pub(super) erasure: Option<ErasureId>,
 }
 
 /// Two disks and what was acknowledged so far.
 #[derive(Clone)]
-struct Site {
+pub(super) struct Site {
     crypto: Arc<dyn Crypto>,
     signer: Arc<dyn ParsedKey>,
     clock: Arc<HandClock>,
-    set_up: SetUp,
-    machine: FaultyDisk,
-    index: Arc<LaggingEngine>,
-    target: FaultyDisk,
-    paper: BTreeMap<String, Paper>,
+    pub(super) set_up: SetUp,
+    pub(super) machine: FaultyDisk,
+    pub(super) index: Arc<LaggingEngine>,
+    pub(super) target: FaultyDisk,
+    pub(super) paper: BTreeMap<String, Paper>,
     /// The newest entry, which the targets have.
     head: Lsn,
     /// Full backups that were acknowledged, by their LSN.
     fulls: BTreeSet<u64>,
 }
 
-struct Opened {
-    store: Arc<Store>,
-    engine: Arc<Engine>,
-    admin: Caller,
+pub(super) struct Opened {
+    pub(super) store: Arc<Store>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) admin: Caller,
 }
 
 fn other_unlock() -> Unlock {
@@ -180,7 +180,7 @@ fn other_unlock() -> Unlock {
 }
 
 impl Opened {
-    fn create(&self, name: &str) -> Result<(), Error> {
+    pub(super) fn create(&self, name: &str) -> Result<(), Error> {
         let tags = BTreeMap::from([("owner".into(), owner(name).into())]);
         self.engine.execute(&self.admin, &Create { tags, ..active_key(name) }).map(drop)
     }
@@ -236,7 +236,7 @@ impl Opened {
         self.store.retire_cell(&place.name, Some(word)).is_ok()
     }
 
-    fn decrypt(&self, name: &str, paper: &Paper) -> Result<SecretBytes, Error> {
+    pub(super) fn decrypt(&self, name: &str, paper: &Paper) -> Result<SecretBytes, Error> {
         let operation = Decrypt {
             key: Reference::text(name),
             version: Some(paper.version),
@@ -245,6 +245,18 @@ impl Opened {
             tag: None,
         };
         self.engine.execute(&self.admin, &operation).map(|decrypted| decrypted.plaintext)
+    }
+
+    /// A key gives its secret and no other, or is destroyed, as the paper says; an error where it cannot be told.
+    pub(super) fn check(&self, name: &str, paper: &Paper, at: &str) -> Result<(), Error> {
+        match (paper.erasure, self.decrypt(name, paper)) {
+            (None, Ok(secret)) => assert_eq!(secret.expose(), SECRET, "{at}: {name}"),
+            (None, Err(error)) => return Err(error),
+            (Some(_), Ok(_)) => panic!("{at}: {name} was destroyed, and is back"),
+            (Some(_), Err(error)) if error.kind() == ErrorKind::Destroyed => {}
+            (Some(_), Err(error)) => return Err(error),
+        }
+        Ok(())
     }
 
     fn assert_serves(&self, name: &str, paper: &Paper, at: &str) {
@@ -259,7 +271,7 @@ impl Opened {
     }
 
     /// Makes a full backup; where it was acknowledged, its LSN.
-    fn back_up_all(&self) -> Option<u64> {
+    pub(super) fn back_up_all(&self) -> Option<u64> {
         let is_made = self.back_up(BackupKind::Full);
         self.fulls().and_then(|fulls| fulls.last().copied()).filter(|_| is_made)
     }
@@ -275,7 +287,7 @@ impl Opened {
 
 impl Site {
     /// A house with a history.
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let set_up = SET_UPS[(seed % 3) as usize];
         let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
         let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
@@ -339,7 +351,7 @@ impl Site {
         while house.store.keep().expect("keeps") {}
     }
 
-    fn options(&self) -> StoreOptions {
+    pub(super) fn options(&self) -> StoreOptions {
         let mut options = StoreOptions::new("/data", self.crypto.clone(), self.clock.clone());
         options.disk = Arc::new(self.machine.clone());
         options.engine = EngineChoice::Given(self.index.clone());
@@ -352,11 +364,11 @@ impl Site {
         options
     }
 
-    fn targets(&self) -> KnownTargets {
+    pub(super) fn targets(&self) -> KnownTargets {
         KnownTargets::new(Arc::new(self.target.clone()), self.crypto.clone())
     }
 
-    fn copy(&self, work: Work) -> Self {
+    pub(super) fn copy(&self, work: Work) -> Self {
         let (machine, index) = match work.restores() {
             true => (FaultyDisk::new(), LaggingEngine::new()),
             false => (self.machine.kill(), self.index.copy()),
@@ -370,7 +382,7 @@ impl Site {
         Self { machine, index: Arc::new(index), target: self.target.kill(), ..self.clone() }
     }
 
-    fn open(&self, unlock: &Unlock) -> Result<Opened, StoreError> {
+    pub(super) fn open(&self, unlock: &Unlock) -> Result<Opened, StoreError> {
         let options = self.options();
         let store = Arc::new(Store::open(&options, unlock)?);
         store.start_signing(self.signer.clone());

@@ -30,13 +30,15 @@ use keyreeve_core::{
     },
     request::Reference,
 };
-use keyreeve_store::{EngineChoice, Store, StoreOptions};
-use keyreeve_testkit::{disk::FaultyDisk, lagging::LaggingEngine, random::Random};
+use keyreeve_store::{EngineChoice, Store, StoreOptions, engines::Engine as IndexEngine};
+use keyreeve_testkit::{disk::FaultyDisk, file_index::FileIndex, lagging::LaggingEngine, random::Random};
 
 use super::bench::{HandClock, House, each_seed, engine, known, principal, system, unlock};
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 const STEPS: u64 = 120;
+/// Of so many seeds one has the index of the program, in files.
+const FILES_EVERY: u64 = 15;
 const OWNERS: [&str; 3] = ["ann", "ben", "cat"];
 const REFUSED: &[ErrorKind] = &[ErrorKind::NotFound, ErrorKind::WrongState, ErrorKind::Destroyed];
 
@@ -94,10 +96,43 @@ struct Sealed {
     life: u32,
 }
 
+/// The index that the next crash finds.
+#[derive(Clone)]
+enum Index {
+    /// In memory.
+    Lagging(Arc<LaggingEngine>),
+    /// In SQLite's files.
+    Files(Arc<FileIndex>),
+}
+
+impl Index {
+    /// An empty one.
+    fn new(in_files: bool, seed: u64) -> Self {
+        match in_files {
+            true => Self::Files(Arc::new(FileIndex::new(seed))),
+            false => Self::Lagging(Arc::default()),
+        }
+    }
+
+    fn crash(&self, seed: u64) -> Self {
+        match self {
+            Self::Lagging(index) => Self::Lagging(Arc::new(index.crash(seed))),
+            Self::Files(index) => Self::Files(Arc::new(index.crash(seed))),
+        }
+    }
+
+    fn engine(&self) -> Arc<dyn IndexEngine> {
+        match self {
+            Self::Lagging(index) => index.clone(),
+            Self::Files(index) => index.clone(),
+        }
+    }
+}
+
 struct Simulation {
     random: Random,
     disk: FaultyDisk,
-    index: Arc<LaggingEngine>,
+    index: Index,
     options: StoreOptions,
     clock: Arc<HandClock>,
     store: Arc<Store>,
@@ -123,7 +158,7 @@ impl Simulation {
             caller,
             disk,
             // Empty: the first start after a crash makes it anew.
-            index: Arc::default(),
+            index: Index::new(seed.is_multiple_of(FILES_EVERY), seed),
             options,
             clock,
             store,
@@ -411,13 +446,12 @@ impl Simulation {
         self.disk = self.disk.crash(self.random.next_u64());
         self.disk.set_capacity(None);
         self.options.disk = Arc::new(self.disk.clone());
-        let index = if self.random.one_in(3) {
-            LaggingEngine::new()
-        } else {
-            self.index.crash(self.random.next_u64())
+        let (is_gone, seed) = (self.random.one_in(3), self.random.next_u64());
+        self.index = match &self.index {
+            Index::Lagging(_) if is_gone => Index::new(false, seed),
+            index => index.crash(seed),
         };
-        self.index = Arc::new(index);
-        self.options.engine = EngineChoice::Given(self.index.clone());
+        self.options.engine = EngineChoice::Given(self.index.engine());
         self.store = Arc::new(Store::open(&self.options, &unlock()).expect("opens after a crash"));
         self.engine = engine(&self.store, &self.options);
         self.caller = known(&self.engine, "admin");
