@@ -5,9 +5,8 @@
 //! product. The tests are destroy/tests/broken.rs, restore/broken.rs and those of sealing/cells/file.rs; surroundings that
 //! break their promise (a disk that skips syncs, a cell that keeps what was overwritten) are testkit's house/variants.rs.
 //!
-//! One rule needs no fault here, as another makes up for it: an epoch key that was taken back and stays in a cell is written
-//! over by the next one, since a cell has two slots and the other holds the key in force. Its directed test is
-//! `the_key_of_an_epoch_that_was_taken_back_is_erased_too` in destroy/tests.rs.
+//! `LeaveAbandoned` breaks three rules at once, as each makes up for the others: an epoch key that was taken back is erased
+//! at once, or before the next one is made, or written over by that, since a cell has two slots.
 
 /// A rule, broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +57,10 @@ pub(crate) enum Fault {
     CountersFromPast,
     /// Pruning removes every piece, whether it is needed or not.
     PruneByAge,
+    /// An epoch key that was taken back is erased nowhere, and no other is written over it.
+    LeaveAbandoned,
+    /// The tree grows while a restored store draws its unused slots anew.
+    GrowInRestore,
     /// A machine writes to a target without looking whether it is still its own.
     SkipClaim,
 }

@@ -147,7 +147,8 @@ impl Eraser {
         self.places.check_holds(place, &*cell)?;
         // INVARIANT: where all that it has is of a later switch, which a restore made void, that stays until the next epoch key
         // is there: a cell that was emptied would count as a lost medium.
-        match cell.read()?.iter().any(|entry| entry.generation == in_force) {
+        match cell.read()?.iter().any(|entry| entry.generation == in_force) && !breaks(Fault::LeaveAbandoned)
+        {
             true => cell.erase_except(Some(in_force)),
             false => Ok(()),
         }

@@ -124,7 +124,8 @@ impl Eraser {
         };
         self.places.check_holds(place, cell)?;
         // What is useful there is not written over: the key in force, or else the one that it was last seen with.
-        let has_it = cell.read()?.iter().any(is_it);
+        let before = cell.read()?;
+        let has_it = before.iter().any(is_it);
         if has_it && breaks(Fault::KeepOldKey) {
             return self.confirm(&place.name, generation, threshold);
         }
@@ -133,6 +134,12 @@ impl Eraser {
             false => self.put_new(place, cell, &entry)?,
         }
         cell.erase_except(Some(generation))?;
+        let abandoned =
+            before.iter().find(|held| (place.confirmed + 1..generation).contains(&held.generation));
+        if let Some(abandoned) = abandoned.filter(|_| breaks(Fault::LeaveAbandoned)) {
+            cell.put(abandoned, generation)?;
+            return self.confirm(&place.name, generation, threshold);
+        }
         let held = cell.read()?;
         if held.is_empty() || !held.iter().all(is_it) {
             let public = format!("the cell {} holds something else than was put there", cell.address());

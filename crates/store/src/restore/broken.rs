@@ -286,6 +286,47 @@ fn a_cell_that_is_behind_is_refused_also_where_it_is_trusted_at_first() {
     assert!(third(Some(&better)).unwrap().decrypts("kept", &ciphertext));
 }
 
+/// Variant shipped_is_safe: what lies at a target that was away is safe once its own cell opens it, and told until then.
+#[test]
+fn what_is_shipped_is_safe_only_once_the_cell_beside_it_opens_it() {
+    let site = Site::new();
+    let house = site.house(&["near", "far"]);
+    house.create("before", Template::default());
+    house.keep();
+    drop(house);
+    fs::rename(site.path("far"), site.path("away")).unwrap();
+    // Nobody makes a folder there.
+    fs::write(site.path("far"), b"").unwrap();
+    let house = site.restored("near", PointInTime::Latest).unwrap();
+    house.create("shipped", Template::default());
+    let ciphertext = house.encrypt("shipped").unwrap();
+    fs::remove_file(site.path("far")).unwrap();
+    fs::rename(site.path("away"), site.path("far")).unwrap();
+    let far = site.target(&house, "far");
+    house.store.backup(&far, BackupKind::Incremental, BackupOptions::default()).unwrap();
+    let is_behind = || {
+        let places = house.store.places().unwrap();
+        let place = places.iter().find(|place| place.name == far.address()).unwrap();
+        place.confirmed < house.store.generation().unwrap()
+    };
+    assert!(is_behind(), "what doctor tells");
+    let third = |machine, cell: Option<&str>| {
+        let options = site.options(machine);
+        let from = options.opener().open(far.address()).unwrap();
+        let cell = cell.map(|cell| site.path(cell).to_str().unwrap().to_owned());
+        restore(&options, &unlock(), &Plan { from: &*from, to: PointInTime::Latest, keep_new: false, cell })?;
+        Ok::<_, StoreError>(options)
+    };
+    let refused = third("third", None).err().expect("refused").to_string();
+    assert!(refused.contains("the cell lags behind"), "{refused}");
+    third("fourth", Some("near.cell")).expect("the other cell opens it");
+    house.keep();
+    assert!(!is_behind());
+    drop(house);
+    let options = third("fifth", None).expect("its own cell opens it");
+    assert!(site.open(options).unwrap().decrypts("shipped", &ciphertext));
+}
+
 #[test]
 fn a_roll_back_of_the_disk_that_no_anchor_is_asked_about_undoes_what_was_said() {
     assert_noticed(Fault::SkipAnchor, Harm::Undone, || {

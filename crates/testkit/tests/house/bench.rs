@@ -12,7 +12,7 @@ use std::{
 };
 
 use keyreeve_core::{
-    SecretBytes,
+    Error, SecretBytes,
     access::{Action, Caller},
     engine::Engine,
     model::{CredentialId, CredentialKind, KeyPolicy, KeySpec, PrincipalId, RequestId, Role, Time},
@@ -136,8 +136,13 @@ pub(crate) fn principal(engine: &Engine, name: &str, roles: &[Role]) -> Caller {
 
 /// A principal that was made before, as a caller.
 pub(crate) fn known(engine: &Engine, name: &str) -> Caller {
-    let principal = authenticate(&**engine.store(), proof(name), engine.clock().now()).expect("is known");
-    Caller::authenticated(principal, "test", None, RequestId(Uuid::nil()))
+    find(engine, name).expect("is known")
+}
+
+/// The same where the store may have failed by now.
+pub(crate) fn find(engine: &Engine, name: &str) -> Result<Caller, Error> {
+    let principal = authenticate(&**engine.store(), proof(name), engine.clock().now())?;
+    Ok(Caller::authenticated(principal, "test", None, RequestId(Uuid::nil())))
 }
 
 /// Makes an AES key that is active at once.

@@ -49,7 +49,7 @@ use keyreeve_store::{
 };
 use keyreeve_testkit::{disk::FaultyDisk, lagging::LaggingEngine, random::Random};
 
-use super::bench::{HandClock, active_key, engine, known, principal, system, unlock};
+use super::bench::{HandClock, active_key, engine, find, principal, system, unlock};
 
 pub(super) const TARGET: &str = "/backups/keys";
 pub(super) const SECOND: &str = "/backups/second";
@@ -197,7 +197,7 @@ impl Opened {
         self.engine.execute(&self.admin, &operation).map(drop)
     }
 
-    fn destroy(&self, name: &str) -> Result<Option<ErasureId>, Error> {
+    pub(super) fn destroy(&self, name: &str) -> Result<Option<ErasureId>, Error> {
         let operation = Destroy { key: Reference::text(name), deactivate: true, at_once: true };
         self.engine.execute(&self.admin, &operation).map(|destroyed| destroyed.erasure)
     }
@@ -387,11 +387,11 @@ impl Site {
         let store = Arc::new(Store::open(&options, unlock)?);
         store.start_signing(self.signer.clone());
         let engine = engine(&store, &options);
-        let admin = known(&engine, "admin");
+        let admin = find(&engine, "admin").map_err(StoreError::Open)?;
         Ok(Opened { store, engine, admin })
     }
 
-    fn restore(&self, work: Work) -> Result<(), StoreError> {
+    pub(super) fn restore(&self, work: Work) -> Result<(), StoreError> {
         let from = self.targets().open(TARGET).expect("a target");
         let to = if work == Work::RestoreTo { PointInTime::Lsn(self.head) } else { PointInTime::Latest };
         let cell = (work == Work::RestoreWithCell).then(|| "/saved.cell".to_owned());

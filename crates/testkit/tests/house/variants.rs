@@ -18,6 +18,8 @@ use keyreeve_core::{
         destroy::Destroy,
         encrypt::{Encrypt, Form},
     },
+    ports::store::Store as _,
+    record::{Record, RecordKey},
     request::Reference,
 };
 use keyreeve_store::{
@@ -29,7 +31,10 @@ use keyreeve_store::{
 };
 use keyreeve_testkit::disk::FaultyDisk;
 
-use super::bench::{House, active_key, engine, system, unlock};
+use super::{
+    bench::{House, active_key, engine, system, unlock},
+    crashes::{Site, Work},
+};
 
 const CELL: &str = "/data.cell";
 const TARGET: &str = "/backups/keys";
@@ -295,4 +300,58 @@ fn a_cell_that_is_not_synced_brings_destroyed_keys_back_after_a_power_loss() {
     let after = |fault| (0..20).filter(|seed| comes_back(fault, Some(*seed))).count();
     assert_eq!(after(None), 0);
     assert!(after(Some(Fault::SkipCellSync)) > 0, "nobody would notice");
+}
+
+/// One machine and one target as they are now, and as they were before "key 0" was destroyed; its certificate says what such a
+/// copy is good for.
+fn before_and_after() -> (Site, Site) {
+    let before = Site::new(0);
+    let after = before.copy(Work::Destroy);
+    let house = after.open(&unlock()).expect("opens");
+    let erasure = house.destroy("key 0").expect("may").expect("at once");
+    while house.store.keep().expect("keeps") {}
+    let certificate = house.store.get(&RecordKey::Certificate(erasure)).expect("reads");
+    let Some(Record::Certificate(certificate)) = certificate.as_deref() else { panic!("it is complete") };
+    assert!(certificate.text.contains("copyable"), "{}", certificate.text);
+    drop(house);
+    (before, after)
+}
+
+/// Whether a house, if it opens, gives the secret of "key 0".
+fn gives(site: &Site) -> bool {
+    let paper = &site.paper["key 0"];
+    site.open(&unlock()).is_ok_and(|house| house.decrypt("key 0", paper).is_ok())
+}
+
+/// A copy of the disks of before, with what one cell holds now.
+fn with_cell_of_now(
+    before: &Site,
+    (now, disk): (&Site, fn(&Site) -> &FaultyDisk),
+    cell: &str,
+    work: Work,
+) -> Site {
+    let site = before.copy(work);
+    let file = disk(&site).open(Path::new(cell), OpenMode::Write).expect("is there");
+    file.write_at(0, &disk(now).bytes(Path::new(cell))).expect("is written");
+    site
+}
+
+/// Variant machine_imaged: no rule of the program keeps that off, and the certificate says so.
+#[test]
+fn an_image_of_the_machine_with_its_cell_brings_back_what_was_destroyed_since_and_is_told_of() {
+    let (before, after) = before_and_after();
+    assert!(!gives(&after) && gives(&before.copy(Work::Create)));
+    let without = with_cell_of_now(&before, (&after, |site| &site.machine), CELL, Work::Create);
+    assert!(!gives(&without), "without its own cell an image is of no use");
+}
+
+/// Variant target_copied_with_cell: no rule of the program keeps that off either.
+#[test]
+fn a_target_that_is_copied_with_its_cell_brings_back_what_was_destroyed_since_and_is_told_of() {
+    let (before, after) = before_and_after();
+    let restored = |site: Site| site.restore(Work::Restore).is_ok() && gives(&site);
+    assert!(!restored(after.copy(Work::Restore)) && restored(before.copy(Work::Restore)));
+    let cell = "/backups/keys.cell";
+    let without = with_cell_of_now(&before, (&after, |site| &site.target), cell, Work::Restore);
+    assert!(!restored(without), "without its own cell a copy is of no use");
 }

@@ -9,19 +9,20 @@ use syn::visit::Visit;
 use super::Finding;
 use super::source::SourceFile;
 
-/// The document whose table names tests, and the heading that the table follows.
-const DOCUMENT: (&str, &str) = ("docs/destruction.md", "## Each rule and its tests");
+/// The document whose tables name tests, and the headings that they follow.
+const DOCUMENT: (&str, [&str; 2]) =
+    ("docs/destruction.md", ["## Each rule and its tests", "## Each variant of the model and its test"]);
 
 /// Checks that every test that the table names is one.
 ///
 /// # Errors
 /// Where the document cannot be read.
 pub(super) fn check(root: &Path, files: &[SourceFile]) -> Result<Vec<Finding>, String> {
-    let (path, heading) = DOCUMENT;
+    let (path, headings) = DOCUMENT;
     let text = std::fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
     let mut tests = Tests::default();
     files.iter().for_each(|file| tests.visit_file(file.syntax()));
-    Ok(check_table(path, heading, &text, &tests.0))
+    Ok(headings.iter().flat_map(|heading| check_table(path, heading, &text, &tests.0)).collect())
 }
 
 /// The same of one document's text.

@@ -87,6 +87,57 @@ fn an_old_epoch_key_that_is_kept_brings_the_destroyed_back() {
     });
 }
 
+/// Variant leave_abandoned.
+#[test]
+fn an_epoch_key_that_was_taken_back_and_stays_brings_the_destroyed_back() {
+    assert_noticed(Fault::LeaveAbandoned, Harm::Back, || {
+        let bench = Bench::new(2);
+        let gone = bench.keep_key(2);
+        bench.keep_key(3);
+        let [first, second] = [&bench.targets[0], &bench.targets[1]];
+        // One target has the new key and breaks, the other takes none: that is too few.
+        let cell = first.cell.clone();
+        let breaks: Happening = Box::new(move || cell.dies.store(true, Ordering::Relaxed));
+        *first.cell.meanwhile.lock() = Some(breaks);
+        second.cell.refuses_put.store(true, Ordering::Relaxed);
+        bench.destroy(&[3]);
+        assert!(bench.store.keep().unwrap());
+        assert_eq!(bench.actions().last(), Some(&Action::AbandonEpoch));
+        first.cell.dies.store(false, Ordering::Relaxed);
+        second.cell.refuses_put.store(false, Ordering::Relaxed);
+        // It is away when the next one comes, and back when that is in force.
+        first.go(false);
+        let id = bench.destroy(&[2]);
+        bench.wait(1);
+        bench.store.keep().unwrap();
+        first.go(true);
+        bench.wait(60);
+        bench.store.keep().unwrap();
+        assert!(bench.certificate(id).is_some());
+        back(&bench, id, &held(&bench.cells()), &gone)
+    });
+}
+
+/// Variant restore_online.
+#[test]
+fn a_tree_that_grows_while_a_restored_store_draws_slots_anew_loses_what_is_made_then() {
+    assert_noticed(Fault::GrowInRestore, Harm::Lost, || {
+        let bench = Bench::new(1);
+        bench.keep_key(2);
+        let made = Arc::new(Mutex::new(Vec::new()));
+        let (store, racing) = (bench.store.clone(), made.clone());
+        let creates: Happening = Box::new(move || {
+            let seal = |id| store.sealer().seal(&binding(id), &SecretBytes::new(vec![3; 32]));
+            racing.lock().extend((3..1_000).map_while(|id| Some((id, seal(id).ok()?))));
+        });
+        *bench.targets[0].cell.meanwhile.lock() = Some(creates);
+        bench.store.eraser.refresh().unwrap();
+        let (made, sealer) = (made.lock(), bench.store.sealer());
+        assert!(made.len() > 60, "creates go on meanwhile");
+        lost(made.iter().all(|(id, sealed)| sealer.open(&binding(*id), sealed).is_ok()))
+    });
+}
+
 #[test]
 fn a_target_that_is_not_waited_for_brings_the_destroyed_back() {
     assert_noticed(Fault::IgnoreOffline, Harm::Back, || {
