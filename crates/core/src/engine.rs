@@ -362,9 +362,12 @@ impl Rehearsal<'_> {
     }
 }
 
-/// The answer when others kept changing the same data.
+/// The answer when others kept changing the same data, or changed so much meanwhile that the store cannot tell any more
+/// whether that was among it.
 pub fn conflict() -> Error {
-    Error::new(ErrorKind::Conflict, "others are changing the same data; try again")
+    let public = "others are changing the same data, or changed more meanwhile than can be looked back on: try again, and where \
+                  it takes long, with less at once";
+    Error::new(ErrorKind::Conflict, public)
 }
 
 fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Reply> {

@@ -1,7 +1,7 @@
 //! Group commit: one thread that gathers what waits, lets the layer above decide it in order, and syncs it at once.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -80,6 +80,8 @@ pub struct CommitOptions {
     pub gather_delay: Duration,
     /// At most this many requests wait; further ones are told [`CommitError::Busy`].
     pub queue_requests_max: usize,
+    /// And of so many bytes of entries in all; where none waits, one of any length does.
+    pub queue_bytes_max: usize,
     /// After this long without a request, a marker says that the last frame was durable.
     pub idle_delay: Duration,
 }
@@ -90,6 +92,7 @@ impl Default for CommitOptions {
             batch_entries_max: 256,
             gather_delay: Duration::ZERO,
             queue_requests_max: 4096,
+            queue_bytes_max: 64 << 20,
             idle_delay: Duration::from_secs(1),
         }
     }
@@ -112,9 +115,11 @@ pub enum CommitError {
     Failed(Arc<str>),
 }
 
-/// The handle through which requests are submitted; dropping it stops the journal cleanly, without waiting.
+/// The handle through which requests are submitted; dropping it stops the journal as [`Committer::stop`] does.
 pub struct Committer<S: Stage> {
     sender: RwLock<Option<SyncSender<Submitted<S>>>>,
+    queued_bytes: Arc<AtomicUsize>,
+    queue_bytes_max: usize,
     ended: Arc<OnceLock<CommitError>>,
     full: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -147,7 +152,14 @@ impl<S: Stage> Committer<S> {
             full: full.clone(),
         };
         let thread = thread::Builder::new().name("journal".into()).spawn(move || worker.run(ending))?;
-        Ok(Committer { sender: RwLock::new(Some(sender)), ended, full, thread: Mutex::new(Some(thread)) })
+        Ok(Committer {
+            sender: RwLock::new(Some(sender)),
+            queued_bytes: Arc::default(),
+            queue_bytes_max: options.queue_bytes_max,
+            ended,
+            full,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Submits a request; `done` is called exactly once, in the commit thread or, on refusal, in this one.
@@ -162,8 +174,11 @@ impl<S: Stage> Committer<S> {
         if let Some(error) = self.ended.get() {
             return waiter.complete(Err(error.clone()));
         }
+        let Some(queued) = self.queue(S::demand(&request).bytes) else {
+            return waiter.complete(Err(CommitError::Busy));
+        };
         let sent = match &*self.sender.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(sender) => sender.try_send(Submitted { request, waiter }),
+            Some(sender) => sender.try_send(Submitted { request, waiter, _queued: queued }),
             None => return waiter.complete(Err(CommitError::Stopped)),
         };
         match sent {
@@ -173,6 +188,13 @@ impl<S: Stage> Committer<S> {
             }
             Ok(()) => {}
         }
+    }
+
+    /// Takes a place in the queue for an entry; none where too many bytes wait.
+    fn queue(&self, bytes: usize) -> Option<Queued> {
+        let waiting = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let queued = Queued { all: self.queued_bytes.clone(), bytes };
+        (waiting == 0 || waiting.saturating_add(bytes) <= self.queue_bytes_max).then_some(queued)
     }
 
     /// Whether the disk is full: requests that are not urgent get [`CommitError::Full`].
@@ -186,7 +208,9 @@ impl<S: Stage> Committer<S> {
     /// Why the committer had ended before, or that the stop could not be marked.
     pub fn stop(&self) -> Result<(), CommitError> {
         drop(self.sender.write().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The thread itself may be the last that has the handle, in a completion: it ends by itself.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
             // A panic there is told by `ended`.
             let _ = thread.join();
         }
@@ -194,6 +218,13 @@ impl<S: Stage> Committer<S> {
             None | Some(CommitError::Stopped) => Ok(()),
             Some(error) => Err(error.clone()),
         }
+    }
+}
+
+impl<S: Stage> Drop for Committer<S> {
+    fn drop(&mut self) {
+        // Whoever wants to know how it ended has stopped it.
+        let _ = self.stop();
     }
 }
 
@@ -206,6 +237,19 @@ impl<S: Stage> fmt::Debug for Committer<S> {
 struct Submitted<S: Stage> {
     request: S::Request,
     waiter: Waiter<S::Reply>,
+    _queued: Queued,
+}
+
+/// The place of an entry in the queue, given back when dropped.
+struct Queued {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 type Done<R> = Box<dyn FnOnce(Result<R, CommitError>) + Send>;
@@ -313,7 +357,7 @@ impl<S: Stage> Worker<S> {
         self.writer.refill()?;
         self.builder.clear();
         let mut next = Some(first);
-        while let Some(Submitted { request, waiter }) = next {
+        while let Some(Submitted { request, waiter, .. }) = next {
             let demand = S::demand(&request);
             let len = self.builder.frame_len() + ENTRY_PREFIX_LEN + demand.bytes;
             let answer = match self.writer.has_room(len, demand.urgent)? {

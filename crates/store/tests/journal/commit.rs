@@ -181,6 +181,35 @@ fn the_queue_is_bounded() {
 }
 
 #[test]
+fn the_queue_is_bounded_by_bytes_too() {
+    let disk = new_disk();
+    let writer = journal_on(&disk).open(SMALL, None, Lsn(0)).expect("it opens").writer;
+    let running = Running::start(writer, CommitOptions { queue_bytes_max: 100, ..quiet() });
+    // The gate is shut: the first request waits in the thread or in the queue, two more in the queue.
+    let answers = running.batch((0..50).map(|_| Request::Entry(vec![1; 40])));
+    let busy = answers.iter().filter(|answer| **answer == Err(CommitError::Busy)).count();
+    assert!((47..=48).contains(&busy), "{busy}");
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 50 - busy);
+    // What was taken is given back, and one that is longer than all that may wait is not locked out.
+    let long = running.batch([Request::Entry(vec![1; 1000])]);
+    assert!(matches!(long[..], [Ok(Ok(_))]), "{long:?}");
+}
+
+/// Who drops the handle may open the journal again at once.
+#[test]
+fn a_dropped_committer_has_ended() {
+    let disk = new_disk();
+    for number in 1..=20 {
+        let mut running = open(&disk).expect("it opens");
+        assert_eq!(running.put(b"entry"), Ok(Ok(Lsn(number))));
+        running.gate = None;
+        drop(running);
+        let opened = journal_on(&disk).open(SMALL, None, Lsn(number)).expect("it opens");
+        assert!(opened.recovery.clean, "it was still at work");
+    }
+}
+
+#[test]
 fn a_panic_of_the_stage_is_told_to_all() {
     let disk = disk_with(&[b"kept"]);
     let running = open(&disk).expect("it opens");

@@ -101,8 +101,9 @@ type Answer = Result<Result<Lsn, &'static str>, CommitError>;
 
 /// A running committer over a [`Recorder`] whose batches the test shapes.
 struct Running {
-    committer: Committer<Recorder>,
+    /// Before the committer, which waits for its thread when it is dropped, and the thread for the gate.
     gate: Option<Sender<()>>,
+    committer: Committer<Recorder>,
     published: Arc<Mutex<Vec<Committed>>>,
     failed: Receiver<CommitError>,
 }
@@ -116,7 +117,7 @@ impl Running {
         let on_failure =
             move |error: &CommitError| failed_sender.send(error.clone()).expect("the test listens");
         let committer = Committer::start(writer, stage, options, on_failure).expect("a thread");
-        Running { committer, gate: Some(gate), published, failed }
+        Running { gate: Some(gate), committer, published, failed }
     }
 
     /// Commits the requests as one batch (or, of over 256, as full batches) and returns the answers in order.
