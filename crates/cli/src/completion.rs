@@ -18,7 +18,7 @@ use crate::settings::Connection;
 pub(crate) const VARIABLE: &str = "KEYREEVE_COMPLETE";
 
 /// Longer nobody waits for names.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Names that are asked for.
 const NAMES_MAX: &str = "1000";

@@ -165,7 +165,7 @@ impl Engine {
         &self.walks
     }
 
-    /// A number for an object made at this time, above all that were given out before: the time in steps of 1/4096 ms, or
+    /// A number for an object made at this time, above all that this process gave out before: the time in steps of 1/4096 ms, or
     /// the next step where that one is taken. A time that went back is caught up with step by step.
     pub(crate) fn tick(&self, now: Time) -> u64 {
         let at = (now.0.max(0) as u64) << ObjectId::TICK_BITS;

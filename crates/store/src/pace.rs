@@ -8,15 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Bytes a second that are worked on at least, as far as work at the usual priority is as fast: whoever waits for it may
-/// hold what grows meanwhile.
+/// Bytes a second that are worked on at least, a piece of work more or less and as far as work at the usual priority is as
+/// fast: whoever waits for it may hold what grows meanwhile.
 const BYTES_PER_SECOND_MIN: u64 = 64 << 20;
+
+/// What is kept of having been faster, in seconds.
+const AHEAD_SECONDS_MAX: f64 = 1.0;
 
 /// Works on bytes at the lowest priority that threads have, while that is fast enough.
 #[derive(Default)]
 pub(crate) struct Pace {
-    bytes: u64,
-    took: Duration,
+    /// Seconds by which it is before its least pace; negative where it is behind.
+    ahead: f64,
 }
 
 impl Pace {
@@ -26,13 +29,18 @@ impl Pace {
     pub(crate) fn run<T: Send>(&mut self, bytes: usize, work: impl Fn() -> T + Sync) -> T {
         let began = Instant::now();
         let result = if self.is_behind() { work() } else { leisurely(&work) };
-        self.bytes = self.bytes.saturating_add(bytes as u64);
-        self.took = self.took.saturating_add(began.elapsed());
+        self.count(bytes, began.elapsed());
         result
     }
 
+    /// Counts work that is done. What went fast does not let what follows be slow for long.
+    fn count(&mut self, bytes: usize, took: Duration) {
+        let due = bytes as f64 / BYTES_PER_SECOND_MIN as f64;
+        self.ahead = (self.ahead + due - took.as_secs_f64()).min(AHEAD_SECONDS_MAX);
+    }
+
     fn is_behind(&self) -> bool {
-        self.took > Duration::from_secs_f64(self.bytes as f64 / BYTES_PER_SECOND_MIN as f64)
+        self.ahead < 0.0
     }
 }
 
@@ -76,18 +84,22 @@ mod tests {
     #[test]
     fn work_steps_behind_requests_and_whoever_asked_for_it_does_not() {
         let before = getpriority_process(None).unwrap();
-        let mut pace = Pace::default();
-        assert_eq!(pace.run(7, || getpriority_process(None).unwrap()), 19);
-        assert_eq!((getpriority_process(None).unwrap(), pace.bytes), (before, 7));
+        assert_eq!(Pace::default().run(7, || getpriority_process(None).unwrap()), 19);
+        assert_eq!(getpriority_process(None).unwrap(), before);
     }
 
     #[test]
     fn work_that_is_behind_waits_for_nobody() {
-        let second = Duration::from_secs(1);
-        let mut behind = Pace { bytes: BYTES_PER_SECOND_MIN - 1, took: second };
-        assert_eq!(behind.run(0, || thread::current().id()), thread::current().id());
-        let mut ahead = Pace { bytes: BYTES_PER_SECOND_MIN, took: second };
-        assert_ne!(ahead.run(0, || thread::current().id()), thread::current().id());
+        let is_here = |pace: &mut Pace| {
+            let here = thread::current().id();
+            pace.run(0, || thread::current().id() == here)
+        };
+        let second = BYTES_PER_SECOND_MIN as usize;
+        let mut pace = Pace::default();
+        pace.count(60 * second, Duration::from_secs(1));
+        assert!(!is_here(&mut pace), "it is ahead");
+        pace.count(second, Duration::from_secs(3));
+        assert!(is_here(&mut pace), "a minute's work in a second is no credit for a minute");
     }
 
     #[test]

@@ -20,6 +20,8 @@ const SYSTEM: &[(&[&str], &str)] = &[
     (&["openssl", "version"], "openssl"),
     (&["curl", "--version"], "curl"),
     (&["python3", "-c", "import venv, ensurepip"], "python3-venv"),
+    // Terminals for what speaks to one.
+    (&["script", "--version"], "bsdutils"),
 ];
 
 /// Pinned Python clients; relative to the root.

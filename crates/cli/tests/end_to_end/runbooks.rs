@@ -28,7 +28,8 @@ key_file = \"FOLDER/unlock.key\"
 
 /// What starts and stops a server elsewhere.
 const START: &str = "\
-LD_PRELOAD=\"$PRELOAD\" keyreeve server --config \"$CONFIG\" > server.log 2>&1 < /dev/null &
+: > server.log    # what a server before it said counts no more, whoever comes first below
+LD_PRELOAD=\"$PRELOAD\" keyreeve server --config \"$CONFIG\" >> server.log 2>&1 < /dev/null &
 echo $! > server.pid
 for _ in $(seq 600); do
     grep -qx 'keyreeve ready' server.log && exit 0

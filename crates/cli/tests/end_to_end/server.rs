@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use tempfile::TempDir;
 /// The program under test.
 pub(crate) const KEYREEVE: &str = env!("CARGO_BIN_EXE_keyreeve");
 
-/// Time from start to `keyreeve ready`.
+/// Time from start to `keyreeve ready`, and to whatever else is waited for.
 const START: Duration = Duration::from_secs(60);
 
 /// A folder that vanishes with the test, and with it what lies beside it: a data folder's cell.
@@ -51,12 +50,19 @@ pub(crate) fn fixed_port() -> u16 {
     const FIRST: u16 = 20_000;
     const PORTS: u32 = 12_000;
     const OF_A_PROCESS: u32 = 8;
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    // Each test is a process of its own.
+    // Held as long as the test lives: other tests that ask for one pass over it, and TCP is left free.
+    static HELD: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
     let first = std::process::id().wrapping_mul(OF_A_PROCESS);
-    let ports = std::iter::repeat_with(|| first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % PORTS);
-    let mut ports = ports.map(|offset| FIRST + offset as u16);
-    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    for offset in 0..PORTS {
+        let port = FIRST + (first.wrapping_add(offset) % PORTS) as u16;
+        if let Ok(held) = UdpSocket::bind(("127.0.0.1", port)) {
+            HELD.lock().unwrap().push(held);
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return port;
+            }
+        }
+    }
+    panic!("no port is free");
 }
 
 /// A running server.
@@ -141,11 +147,11 @@ impl Server {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// Waits a moment for a line that contains `text`.
+    /// Waits for a line that contains `text`.
     pub(crate) fn wait_for_line(&self, text: &str) {
         let begin = Instant::now();
         while !self.printed().contains(text) {
-            assert!(begin.elapsed() < Duration::from_secs(10), "no {text:?} in:\n{}", self.printed());
+            assert!(begin.elapsed() < START, "no {text:?} in:\n{}", self.printed());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

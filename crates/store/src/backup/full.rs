@@ -257,8 +257,8 @@ impl<'a> ChunkWriter<'a> {
         Ok(())
     }
 
-    /// INVARIANT: at its pace, hence slowly, is only what computes. Reading rows takes locks of the engine, which requests
-    /// want as well.
+    /// INVARIANT: at its pace, hence slowly, is only what computes. Reading rows takes locks of the engine, and drawing
+    /// random bytes those of the generator, which requests want as well.
     fn finish_chunk(
         &mut self,
         step: &mut dyn FnMut(Progress) -> Result<(), BackupError>,
@@ -268,7 +268,7 @@ impl<'a> ChunkWriter<'a> {
         }
         let (crypto, key, plain) = (&self.archive.crypto, &self.key, &self.plain);
         let id_key = key.subkey(&**crypto, b"keyreeve/chunk-id/v1");
-        let mac = self.pace.run(plain.len(), || crypto.hmac_sha256(id_key.expose(), &[plain]));
+        let mac = self.pace.run(0, || crypto.hmac_sha256(id_key.expose(), &[plain]));
         let mut chunk = ChunkRef {
             id: std::array::from_fn(|at| mac[at]),
             sha256: [0; 32],
@@ -278,7 +278,9 @@ impl<'a> ChunkWriter<'a> {
         };
         if !self.is_there(&mut chunk)? {
             let (key, plain, store) = (&self.key, &self.plain, self.point.store);
-            let object = self.pace.run(plain.len(), || seal(crypto, key, store, plain))?;
+            let mut salt = [0; 32];
+            crypto.fill(&mut salt)?;
+            let object = self.pace.run(plain.len(), || seal(crypto, key, store, salt, plain))?;
             chunk.sha256 = crypto.sha256(&[&object]);
             chunk.bytes = length(object.len())?;
             let path = chunk_path(self.point.timeline, &chunk);
@@ -325,10 +327,9 @@ fn seal(
     crypto: &Arc<dyn Crypto>,
     key: &ArchiveKey,
     store: Uuid,
+    salt: [u8; 32],
     plain: &[u8],
 ) -> Result<Vec<u8>, BackupError> {
-    let mut salt = [0; 32];
-    crypto.fill(&mut salt)?;
     let header = header(store, key.root_version, &salt);
     let binding = Binding { salt, section: SECTION, owner: crypto.sha256(&[&header]) };
     let seal = || {
