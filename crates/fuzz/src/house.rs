@@ -172,7 +172,12 @@ fn kmip(engine: &Arc<Engine>, authenticator: &Arc<Authenticator>) -> Kmip {
         message_max: Duration::from_secs(60),
         limits: keyreeve_kmip::Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Default::default() },
     };
-    frontends::kmip::Kmip::new(engine.clone(), authenticator.clone(), settings)
+    frontends::kmip::Kmip::new(
+        engine.clone(),
+        authenticator.clone(),
+        settings,
+        Arc::new(keyreeve_server::in_flight::InFlight::new(64 << 20)),
+    )
 }
 
 fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, &Arc<Kmip>)) -> Rest {

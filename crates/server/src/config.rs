@@ -108,7 +108,7 @@ pub const SETTINGS: &[Setting] = &[
     live(
         "limits.in_flight_bytes_max",
         "268435456",
-        "Bytes of all REST bodies over 64 KiB that are under way; what is beyond is told to try again.",
+        "Bytes of all REST bodies and KMIP messages over 64 KiB that are under way; what is beyond is told to try again.",
     ),
     live(
         "limits.message_seconds_max",

@@ -50,6 +50,22 @@ impl Http {
         self.answer()
     }
 
+    /// Sends raw bytes, waits in the middle of them, and returns the status.
+    pub(crate) fn send_in_halves(&mut self, path: &str, body: &[u8], wait: impl FnOnce()) -> io::Result<u16> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n\
+             Content-Length: {}\r\nAuthorization: Bearer {}\r\n\r\n",
+            body.len(),
+            self.token
+        );
+        let (first, second) = body.split_at(body.len() / 2);
+        let sent = self.stream.get_mut().write_all(&[head.as_bytes(), first].concat());
+        wait();
+        // An early answer may be there already, even where the rest is not taken any more.
+        let _ = sent.and_then(|()| self.stream.get_mut().write_all(second));
+        self.answer().map(|(status, _)| status)
+    }
+
     fn answer(&mut self) -> io::Result<(u16, Vec<u8>)> {
         let broken = |what: &str| io::Error::new(io::ErrorKind::UnexpectedEof, what.to_owned());
         let mut line = String::new();

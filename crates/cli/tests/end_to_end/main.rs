@@ -15,6 +15,7 @@ mod floods;
 mod garbage;
 mod http;
 mod kmip_https;
+mod memory;
 mod passphrase;
 mod readme;
 mod recovery;

@@ -204,9 +204,10 @@ impl Server {
         let scratch = config.data.dir.join("index").join("drill.sqlite");
         let backups =
             Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
-        let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip_settings(config)));
-        let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
+        let kmip = kmip_settings(config);
+        let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone()));
+        let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let parts = Parts {
             identity: identity.clone(),
             authenticator: authenticator.clone(),

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use keyreeve_core::Error;
+use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::Version;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +14,7 @@ use super::Kmip;
 use super::errors::Failure;
 use super::pipeline::Begin;
 use crate::frontends::secret_buffer;
+use crate::in_flight::Reserved;
 use crate::listen::{Connection, Handler, Peer, Shutdown};
 
 /// Room that is made for what comes next: memory follows what has arrived, never what a length field announces.
@@ -84,13 +85,20 @@ impl Kmip {
         }
     }
 
-    /// A long message that is still on its way: who sends it must be known. Asked once for each such message.
+    /// A long message that is still on its way: who sends it must be known, and all of it must have room beside the others.
+    /// Asked once for each such message.
     async fn admit(&self, peer: &Peer, length: usize, received: &mut Received) -> Result<(), Error> {
-        if length <= UNPROVEN_BYTES_MAX || received.admitted {
+        if length <= UNPROVEN_BYTES_MAX || received.admitted.is_some() {
             return Ok(());
         }
-        self.authenticator.authenticate("kmip", peer, None).await?;
-        received.admitted = true;
+        let caller = self.authenticator.authenticate("kmip", peer, None).await?;
+        let mut reserved = self.in_flight.reserve();
+        reserved.belongs_to(caller.id());
+        if !reserved.grow_to(length) {
+            let public = "too many bytes of messages are under way (limits.in_flight_bytes_max, a quarter for one client): try again";
+            return Err(Error::new(ErrorKind::Unavailable, public));
+        }
+        received.admitted = Some(reserved);
         Ok(())
     }
 
@@ -112,40 +120,50 @@ struct Received {
     bytes: Zeroizing<Vec<u8>>,
     /// When the first of the bytes came, or was left behind by the message before it.
     begin: Option<Instant>,
-    /// The sender of the first message was asked who it is.
-    admitted: bool,
+    /// The sender of the first message was asked who it is, and it has its room, until it is answered.
+    admitted: Option<Reserved>,
 }
 
 impl Received {
     fn new() -> Self {
-        Self { bytes: Zeroizing::new(Vec::with_capacity(READ_BYTES)), begin: None, admitted: false }
+        Self { bytes: Zeroizing::new(Vec::with_capacity(READ_BYTES)), begin: None, admitted: None }
     }
 
     /// Wipes and removes the messages that take the first bytes. A connection that has nothing to do keeps no memory of a long message.
     fn remove(&mut self, length: usize) {
         secret_buffer::remove(&mut self.bytes, length);
         if !self.bytes.is_empty() {
-            (self.begin, self.admitted) = (Some(Instant::now()), false);
+            (self.begin, self.admitted) = (Some(Instant::now()), None);
         } else if self.bytes.capacity() > UNPROVEN_BYTES_MAX {
             *self = Self::new();
         } else {
-            (self.begin, self.admitted) = (None, false);
+            (self.begin, self.admitted) = (None, None);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::in_flight::InFlight;
 
     #[test]
     fn an_idle_connection_keeps_no_large_buffer() {
         let mut received = Received::new();
         received.bytes.resize(8 << 20, 7);
-        (received.begin, received.admitted) = (Some(Instant::now()), true);
+        let in_flight = Arc::new(InFlight::new(8 << 20));
+        let mut reserved = in_flight.reserve();
+        assert!(reserved.grow_to(8 << 20) && !in_flight.reserve().grow_to(1 << 20));
+        (received.begin, received.admitted) = (Some(Instant::now()), Some(reserved));
         received.remove((8 << 20) - 3);
         assert_eq!(*received.bytes, [7; 3]);
-        assert!(received.begin.is_some() && !received.admitted, "the next message has a time of its own");
+        assert!(received.begin.is_some(), "the next message has a time of its own");
+        assert!(
+            received.admitted.is_none() && in_flight.reserve().grow_to(8 << 20),
+            "and needs room of its own"
+        );
         received.remove(3);
         assert!(received.begin.is_none() && received.bytes.is_empty());
         assert!(received.bytes.capacity() <= UNPROVEN_BYTES_MAX);

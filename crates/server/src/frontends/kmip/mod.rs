@@ -17,6 +17,7 @@ use parking_lot::RwLock;
 use tracing::warn;
 
 use crate::authn::Authenticator;
+use crate::in_flight::InFlight;
 use crate::listen::{Peer, Shutdown};
 use crate::source::Source;
 
@@ -84,6 +85,7 @@ pub struct Kmip {
     engine: Arc<Engine>,
     authenticator: Arc<Authenticator>,
     settings: RwLock<Settings>,
+    in_flight: Arc<InFlight>,
     /// Messages that could not be read, as the log tells of them.
     unread: PerSecond<Source>,
     streams: Streams,
@@ -91,12 +93,18 @@ pub struct Kmip {
 }
 
 impl Kmip {
-    /// Over these parts.
-    pub fn new(engine: Arc<Engine>, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
+    /// Over these parts; long messages have their room in `in_flight`.
+    pub fn new(
+        engine: Arc<Engine>,
+        authenticator: Arc<Authenticator>,
+        settings: Settings,
+        in_flight: Arc<InFlight>,
+    ) -> Self {
         Self {
             engine,
             authenticator,
             settings: RwLock::new(settings),
+            in_flight,
             unread: PerSecond::new(UNREAD_TOLD_MAX, UNREAD_TOLD_TOTAL_MAX),
             streams: Streams::default(),
             jobs: Jobs::default(),

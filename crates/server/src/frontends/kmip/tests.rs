@@ -44,7 +44,12 @@ fn kmip(dir: &std::path::Path) -> Kmip {
     let message_max = Duration::from_secs(60);
     let settings =
         Settings { interop: false, credentials_ignored: false, message_max, limits: Limits::default() };
-    Kmip::new(engine.clone(), Arc::new(Authenticator::new(engine, 10)), settings)
+    Kmip::new(
+        engine.clone(),
+        Arc::new(Authenticator::new(engine, 10)),
+        settings,
+        Arc::new(InFlight::new(64 << 20)),
+    )
 }
 
 /// Ends only once another task of the same runtime has run.
