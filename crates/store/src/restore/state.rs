@@ -125,6 +125,8 @@ impl State {
             let reaches = if breaks(Fault::TrustCell) { Ok(()) } else { self.reaches_all(&key) };
             match reaches {
                 Ok(()) => return Ok(Epoch { generation, key, threshold }),
+                // It could not be looked at, which says nothing of the key.
+                Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
                 Err(error) => drop(refused.get_or_insert((generation, error))),
             }
         }
