@@ -16,7 +16,8 @@ use crate::server::Server;
 /// Time in which what must happen happens.
 const SOON: Duration = Duration::from_secs(60);
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until it holds, which must be soon.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
         assert!(begin.elapsed() < SOON, "it never came to this: {what}");
