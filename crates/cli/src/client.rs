@@ -13,7 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::ext::on_informational;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue};
+use hyper::http::request::Builder;
 use hyper::http::response::Parts;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -30,6 +32,7 @@ use zeroize::Zeroizing;
 use crate::curl;
 use crate::errors::{Failure, Kind, Result};
 use crate::progress::Progress;
+use crate::reading::Reading;
 use crate::settings::{Address, ClientFiles, Server};
 
 /// Time for TCP and TLS together.
@@ -38,6 +41,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(600);
 /// The same for a backup, a drill or pruning, which take as long as there is to read and write.
 const BACKUP: Duration = Duration::from_secs(24 * 3600);
+/// Time for a server to say that it wants the body of a request.
+const ASKED: Duration = Duration::from_secs(10);
 /// Time after which somebody at a terminal is told that it is being waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause between two looks how far the server has come.
@@ -97,6 +102,15 @@ pub(crate) struct Made {
     pub(crate) iv: Option<Vec<u8>>,
     /// Authentication tag of a bare cipher.
     pub(crate) tag: Option<Vec<u8>>,
+}
+
+impl Made {
+    fn of((headers, bytes): (HeaderMap, Bytes)) -> Self {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let decoded = |name: &str| header(name).and_then(|text| STANDARD.decode(text).ok());
+        let version = header("keyreeve-version").and_then(|version| version.parse().ok());
+        Self { bytes, version, iv: decoded("keyreeve-iv"), tag: decoded("keyreeve-tag") }
+    }
 }
 
 impl Client {
@@ -168,11 +182,57 @@ impl Client {
     /// # Errors
     /// As every request.
     pub(crate) fn post_bytes(&mut self, path: &str, data: &Data) -> Result<Made> {
-        let (headers, bytes) = self.ask(Method::POST, path, Body::Bytes(data))?;
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let decoded = |name: &str| header(name).and_then(|text| STANDARD.decode(text).ok());
-        let version = header("keyreeve-version").and_then(|version| version.parse().ok());
-        Ok(Made { bytes, version, iv: decoded("keyreeve-iv"), tag: decoded("keyreeve-tag") })
+        self.ask(Method::POST, path, Body::Bytes(data)).map(Made::of)
+    }
+
+    /// Sends what a file or a pipe holds, however much that is, and returns raw bytes.
+    ///
+    /// # Errors
+    /// As every request; it cannot be read.
+    pub(crate) fn post_stream(&mut self, path: &str, from: Reading) -> Result<Made> {
+        self.stream(path, from).map(Made::of)
+    }
+
+    /// Sends what a file or a pipe holds, however much that is, and returns the JSON that answers.
+    ///
+    /// # Errors
+    /// As every request; it cannot be read.
+    pub(crate) fn post_stream_for_json(&mut self, path: &str, from: Reading) -> Result<Value> {
+        parsed(&self.stream(path, from)?.1)
+    }
+
+    fn stream(&mut self, path: &str, from: Reading) -> Result<(HeaderMap, Bytes)> {
+        let Self { server, runtime, .. } = self;
+        let reads = from.reads();
+        let head = head(server, Method::POST, path, Some(BYTES))?.header(EXPECT, "100-continue");
+        let mut request = whole(head, from)?;
+        let wanted = reads.clone();
+        on_informational(&mut request, move |_| wanted.want());
+        let (head, body) = runtime.block_on(async {
+            let mut open = connect(server).await?;
+            let mut answer = std::pin::pin!(open.send_request(request));
+            let mut before = reads.bytes();
+            let mut within = ASKED;
+            let answer = loop {
+                match tokio::time::timeout(std::mem::replace(&mut within, ANSWER), &mut answer).await {
+                    Ok(answer) => break answer,
+                    // Whoever stands between may not pass it on that the server asked.
+                    Err(_) if !reads.is_wanted() => reads.want(),
+                    // It takes as long as there is to send.
+                    Err(_) if reads.bytes() > before => before = reads.bytes(),
+                    Err(_) => {
+                        let text = format!("no answer from {} for {} s", server.address, ANSWER.as_secs());
+                        return Err(Failure::new(Kind::Remote, text));
+                    }
+                }
+            };
+            let broken =
+                |cause: &(dyn Error + 'static)| reads.failure().unwrap_or_else(|| lost(server, cause));
+            let (head, body) = answer.map_err(|cause| broken(&cause))?.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            Ok::<_, Failure>((head, body.map_err(|cause| broken(&*cause))?.to_bytes()))
+        })?;
+        if head.status.is_success() { Ok((head.headers, body)) } else { Err(refusal(head.status, &body)) }
     }
 
     /// Sends raw bytes and returns the JSON that answers.
@@ -307,7 +367,11 @@ impl Client {
     }
 }
 
-fn request(server: &Server, method: Method, path: &str, body: &Body<'_>) -> Result<Request<Full<Bytes>>> {
+/// The head of a request, with who asks and what its body is.
+///
+/// # Errors
+/// `Usage` where the token holds characters that no header has.
+fn head(server: &Server, method: Method, path: &str, kind: Option<&str>) -> Result<Builder> {
     let mut builder = Request::builder().method(method).uri(path).header(HOST, server.address.authority());
     if let Some(token) = &server.identity.token {
         let text = "the token holds characters that no token has; was the whole file copied?";
@@ -316,15 +380,23 @@ fn request(server: &Server, method: Method, path: &str, body: &Body<'_>) -> Resu
         value.set_sensitive(true);
         builder = builder.header(AUTHORIZATION, value);
     }
+    Ok(match kind {
+        Some(kind) => builder.header(CONTENT_TYPE, kind),
+        None => builder,
+    })
+}
+
+fn request(server: &Server, method: Method, path: &str, body: &Body<'_>) -> Result<Request<Full<Bytes>>> {
     let (kind, bytes) = match body {
         Body::Nothing => (None, Bytes::new()),
         Body::Json(value) => (Some(JSON), Bytes::from(value.to_string())),
         Body::Bytes(data) => (Some(BYTES), Bytes::copy_from_slice(&data.bytes)),
     };
-    if let Some(kind) = kind {
-        builder = builder.header(CONTENT_TYPE, kind);
-    }
-    builder.body(Full::new(bytes)).map_err(|cause| Failure::usage(format!("this cannot be asked: {cause}")))
+    whole(head(server, method, path, kind)?, Full::new(bytes))
+}
+
+fn whole<B>(head: Builder, body: B) -> Result<Request<B>> {
+    head.body(body).map_err(|cause| Failure::usage(format!("this cannot be asked: {cause}")))
 }
 
 /// Prints the request as a line of curl, which is all that was wanted.
@@ -399,7 +471,7 @@ fn parsed(body: &[u8]) -> Result<Value> {
     serde_json::from_slice(body).map_err(|_| Failure::answer("no JSON"))
 }
 
-async fn connect(server: &Server) -> Result<SendRequest<Full<Bytes>>> {
+async fn connect<B: Sent>(server: &Server) -> Result<SendRequest<B>> {
     let address = &server.address;
     let connecting = async {
         let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
@@ -418,10 +490,18 @@ async fn connect(server: &Server) -> Result<SendRequest<Full<Bytes>>> {
     tokio::time::timeout(CONNECT, connecting).await.map_err(|_| Failure::new(Kind::Remote, text))?
 }
 
-async fn handshake(
+/// What a connection may send.
+trait Sent: hyper::body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static {}
+
+impl<B> Sent for B where
+    B: hyper::body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
+{
+}
+
+async fn handshake<B: Sent>(
     server: &Server,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<SendRequest<Full<Bytes>>> {
+) -> Result<SendRequest<B>> {
     let (sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|cause| lost(server, &cause))?;
     // Its errors come out of the requests.

@@ -10,6 +10,7 @@ mod input;
 mod listing;
 mod output;
 mod progress;
+mod reading;
 mod settings;
 
 use std::process::ExitCode;

@@ -144,8 +144,10 @@ pub fn require_process(object: &ManagedObject, now: Time) -> Result<()> {
 pub fn require_online(object: &ManagedObject) -> Result<()> {
     match object.dates.archive.filter(|_| !object.state.is_destroyed()) {
         Some(since) => {
-            let public =
-                format!("object {} is archived since {since}: recover it first (KMIP Recover)", object.id);
+            let public = format!(
+                "object {} is archived since {since}; `keyreeve key recover NAME` takes it back",
+                object.id
+            );
             Err(Error::new(ErrorKind::Archived, public))
         }
         None => Ok(()),

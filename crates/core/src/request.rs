@@ -359,6 +359,12 @@ impl<'e> Context<'e> {
         self.object = object.or(self.object);
     }
 
+    /// Notes that the object it found was not used, and what happened instead.
+    pub(crate) fn note_no_use(&mut self, detail: &str) {
+        self.object = None;
+        self.note_detail(detail);
+    }
+
     /// Notes a name that was asked for, where nothing was resolved by it.
     pub fn note_target(&mut self, target: &str) {
         self.target = Some(shortened(target, TARGET_BYTES_MAX));

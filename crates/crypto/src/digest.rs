@@ -4,6 +4,7 @@ use aws_lc_rs::{digest, hmac};
 use keyreeve_core::{
     Result,
     model::{Algorithm, HashAlgorithm},
+    ports::crypto::Running,
 };
 
 use crate::error::unsupported;
@@ -37,6 +38,46 @@ pub(crate) fn hash(algorithm: &'static digest::Algorithm, parts: &[&[u8]]) -> di
     let mut context = digest::Context::new(algorithm);
     parts.iter().for_each(|part| context.update(part));
     context.finish()
+}
+
+/// Begins a hash.
+///
+/// # Errors
+/// `Unsupported`.
+pub(crate) fn begin(hash: HashAlgorithm) -> Result<Box<dyn Running>> {
+    Ok(Box::new(Hashing(digest::Context::new(algorithm(hash)?))))
+}
+
+/// Begins an HMAC under a parsed key.
+pub(crate) fn begin_hmac(key: &hmac::Key) -> Box<dyn Running> {
+    Box::new(Authenticating(hmac::Context::with_key(key)))
+}
+
+struct Hashing(digest::Context);
+
+impl Running for Hashing {
+    fn update(&mut self, data: &[u8]) -> Result<()> {
+        self.0.update(data);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<u8>> {
+        Ok(self.0.finish().as_ref().to_vec())
+    }
+}
+
+/// Holds a secret.
+struct Authenticating(hmac::Context);
+
+impl Running for Authenticating {
+    fn update(&mut self, data: &[u8]) -> Result<()> {
+        self.0.update(data);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<u8>> {
+        Ok(self.0.sign().as_ref().to_vec())
+    }
 }
 
 /// SHA-256 of the parts one after the other.

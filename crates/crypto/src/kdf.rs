@@ -5,6 +5,7 @@ use aws_lc_rs::{cmac, hkdf, hmac, pbkdf2};
 use keyreeve_core::{
     Result, SecretBytes,
     model::{HashAlgorithm, Kdf, Prf},
+    ports::crypto::Running,
 };
 use std::num::NonZeroU32;
 use zeroize::Zeroizing;
@@ -165,6 +166,24 @@ pub(crate) fn cmac_key(key: &[u8]) -> Result<cmac::Key> {
         _ => return Err(invalid("CMAC needs an AES key of 128, 192 or 256 bits")),
     };
     cmac::Key::new(algorithm, key).map_err(|_| library("take a CMAC key"))
+}
+
+/// Begins a CMAC.
+pub(crate) fn begin_cmac(key: &cmac::Key) -> Box<dyn Running> {
+    Box::new(Authenticating(cmac::Context::with_key(key)))
+}
+
+/// Holds a secret.
+struct Authenticating(cmac::Context);
+
+impl Running for Authenticating {
+    fn update(&mut self, data: &[u8]) -> Result<()> {
+        self.0.update(data).map_err(|_| library("compute a CMAC"))
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<u8>> {
+        Ok(self.0.sign().map_err(|_| library("compute a CMAC"))?.as_ref().to_vec())
+    }
 }
 
 /// CMAC over the parts one after the other, 16 bytes.

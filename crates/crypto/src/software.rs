@@ -7,7 +7,7 @@ use keyreeve_core::{
     Error, Result, SecretBytes,
     model::{Algorithm, HashAlgorithm, Kdf, KeyMaterial, KeySpec, ObjectType, Split, UsageMask},
     ports::{
-        crypto::{Crypto, Generated, ParsedKey},
+        crypto::{Crypto, Generated, ParsedKey, Running},
         rng::Rng,
     },
 };
@@ -138,6 +138,10 @@ impl Crypto for SoftwareCrypto {
 
     fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>> {
         Ok(digest::hash(digest::algorithm(hash)?, parts).as_ref().to_vec())
+    }
+
+    fn begin_hash(&self, hash: HashAlgorithm) -> Result<Box<dyn Running>> {
+        digest::begin(hash)
     }
 
     fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::message::{Message, Place};
 use super::{Session, hexadecimal, unhexed, word};
-use crate::client::{segment, with_query};
+use crate::client::segment;
 use crate::errors::{Failure, Kind, Result};
 use crate::output::{self, Format};
 
@@ -19,7 +20,7 @@ Examples:
 
 /// Make a message authentication code (MAC) over data and print it in hexadecimal, or verify one.
 ///
-/// Exit code 5: it is not valid.
+/// Data may have any size. Exit code 5: it is not valid.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Mac {
@@ -62,12 +63,13 @@ impl Mac {
         query.extend(self.algorithm.map(|algorithm| ("algorithm", word(algorithm))));
         query.extend(self.key_version.map(|version| ("version", version.to_string())));
         query.extend(self.verify.as_ref().map(|mac| ("mac", STANDARD.encode(mac))));
-        let below = if self.verify.is_some() { "mac/verify" } else { "mac" };
-        let path = with_query(&format!("/v1/keys/{}/{below}", segment(&self.name)), &query);
-        let data = session.data(self.input.as_deref())?;
+        let below = if self.verify.is_some() { "/verify" } else { "" };
+        let path = |word: &str| format!("/v1/keys/{}/{word}{below}", segment(&self.name));
+        let place = Place { whole: &path("mac"), stream: &path("mac-stream"), query: &query };
+        let message = Message::read(session, self.input.as_deref())?;
         let mut client = session.client()?;
         if self.verify.is_none() {
-            let made = client.post_bytes(&path, &data)?;
+            let made = message.post(&mut client, &place)?;
             return match session.format {
                 Format::Json => {
                     output::json(&json!({ "mac": STANDARD.encode(&made.bytes), "version": made.version }))
@@ -75,7 +77,7 @@ impl Mac {
                 Format::Table => output::line(&hexadecimal(&made.bytes)),
             };
         }
-        let verdict = client.post_for_json(&path, &data)?;
+        let verdict = message.post_for_json(&mut client, &place)?;
         let valid =
             verdict.get("valid").and_then(Value::as_bool).ok_or_else(|| Failure::answer("no verdict"))?;
         match session.format {

@@ -23,6 +23,7 @@ mod journal;
 mod key;
 mod mac;
 mod man;
+mod message;
 mod object;
 mod random;
 mod realm;

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::message::{Message, Place};
 use super::{Scheme, Session};
-use crate::client::{Data, segment, with_query};
+use crate::client::segment;
 use crate::errors::{Failure, Kind, Result};
 use crate::input;
 use crate::output::{self, Format};
@@ -54,8 +55,7 @@ impl Verify {
             let text = format!("{} is too long for a signature", self.signature.display());
             return Err(Failure::new(Kind::Verification, text));
         }
-        let data = session.data(self.input.as_deref())?;
-        let verdict = self.ask(session, &signature, &data)?;
+        let verdict = self.ask(session, &signature, Message::read(session, self.input.as_deref())?)?;
         let valid =
             verdict.get("valid").and_then(Value::as_bool).ok_or_else(|| Failure::answer("no verdict"))?;
         match session.format {
@@ -70,14 +70,16 @@ impl Verify {
         Err(Failure::new(Kind::Verification, text))
     }
 
-    fn ask(&self, session: &Session, signature: &[u8], data: &Data) -> Result<Value> {
+    fn ask(&self, session: &Session, signature: &[u8], message: Message) -> Result<Value> {
         let path = format!("/v1/keys/{}/verify", segment(&self.name));
         let (mut fields, signature) = (self.scheme.query(), STANDARD.encode(signature));
-        if signature.len() / 4 * 3 <= IN_QUERY_BYTES_MAX {
+        let long = message.whole().filter(|_| signature.len() / 4 * 3 > IN_QUERY_BYTES_MAX);
+        let Some(data) = long else {
             fields.push(("signature", signature));
             fields.extend(self.key_version.map(|version| ("version", version.to_string())));
-            return session.client()?.post_for_json(&with_query(&path, &fields), data);
-        }
+            let place = Place { whole: &path, stream: &format!("{path}-stream"), query: &fields };
+            return message.post_for_json(&mut session.client()?, &place);
+        };
         let mut body = json!({ "data": STANDARD.encode(&data.bytes), "signature": signature });
         for (name, value) in fields {
             body[name] = value.into();

@@ -25,12 +25,28 @@ pub struct CreateSplitKey {
     pub key: Reference,
     /// How.
     pub split: Split,
+    /// What the parts are called, each with its number behind it: `NAME-1`; `None`: by their ids.
+    pub name: Option<String>,
     /// Attributes of every part.
     pub template: Template,
+    /// Free labels of every part.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A part of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPart {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// The object.
+    pub object: ObjectId,
 }
 
 impl Operation for CreateSplitKey {
-    type Reply = Vec<ObjectId>;
+    /// The parts, in the order of their numbers.
+    type Reply = Vec<KeyPart>;
 
     fn action(&self) -> Action {
         Action::CreateSplitKey
@@ -45,13 +61,12 @@ impl Operation for CreateSplitKey {
         true
     }
 
-    /// The parts, in the order of their numbers, from 1.
     fn run(
         &self,
         permit: &Permit,
         context: &mut Context<'_>,
         resolved: Option<Resolved>,
-    ) -> Result<Vec<ObjectId>> {
+    ) -> Result<Vec<KeyPart>> {
         self.split.check()?;
         let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
         let resolved = super::subject(resolved)?;
@@ -76,21 +91,22 @@ impl Operation for CreateSplitKey {
         let shares = context.crypto().split(material.bytes.expose(), &self.split)?;
         let split = Split { origin: Some(context.random_id()?.to_vec()), ..self.split.clone() };
         let mut parts = Vec::with_capacity(shares.len());
-        for (share, identifier) in shares.into_iter().zip(1..) {
+        for (share, number) in shares.into_iter().zip(1..) {
             let mut template = self.template.clone();
-            template.further.extend(split.attributes(identifier)?);
+            template.further.extend(split.attributes(number)?);
             let template_may_leave = template.extractable != Some(false);
             let part = Register {
-                name: None,
+                name: self.name.as_ref().map(|name| format!("{name}-{number}")),
                 object_type: ObjectType::SplitKey,
                 spec: object.spec,
                 material: KeyMaterial { format: material.format, bytes: share },
                 template,
                 digested: None,
                 policy: KeyPolicy { exportable: template_may_leave, ..KeyPolicy::default() },
-                tags: BTreeMap::new(),
+                tags: self.tags.clone(),
             };
-            parts.push(part.run(&register, context, None)?.primary);
+            let made = part.run(&register, context, None)?;
+            parts.push(KeyPart { number, name: made.name, object: made.primary });
         }
         context.note(object.key, Some(Arc::clone(&object).id));
         context.note_detail(format!("split into {} parts", parts.len()));

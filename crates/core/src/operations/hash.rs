@@ -1,6 +1,6 @@
 //! Hash: of data that the caller gives, with no key.
 
-use super::{Operation, Subject, is_long};
+use super::{Operation, Subject, is_long, stream::Message};
 use crate::{
     access::{Action, Permit},
     error::Result,
@@ -12,8 +12,8 @@ use crate::{
 pub struct Hash {
     /// Hash function.
     pub hash: HashAlgorithm,
-    /// Data.
-    pub data: Vec<u8>,
+    /// Data; a stream of this hash.
+    pub message: Message,
 }
 
 impl Operation for Hash {
@@ -28,10 +28,13 @@ impl Operation for Hash {
     }
 
     fn takes_long(&self) -> bool {
-        is_long(self.data.len())
+        is_long(self.message.bytes_left())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Vec<u8>> {
-        context.crypto().hash(self.hash, &[&self.data])
+        match &self.message {
+            Message::Whole(data) => context.crypto().hash(self.hash, &[data]),
+            Message::Stream(stream) => Ok(stream.digest().to_vec()),
+        }
     }
 }

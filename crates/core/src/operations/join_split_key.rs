@@ -5,12 +5,17 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Operation, Subject, Template, create::Created, create_split_key::whole, get::Gotten, register::Register,
+    Operation, Subject, Template,
+    create::Created,
+    create_split_key::whole,
+    get::Gotten,
+    import::{Brought, Decode, Decoded, Import},
+    register::Register,
 };
 use crate::{
     access::{Action, Permit, Target, authorize},
     error::{Error, ErrorKind, Result},
-    model::{KeyMaterial, KeyPolicy, KeySpec, ObjectType, Split},
+    model::{KeyFormat, KeyMaterial, KeyPolicy, KeySpec, ObjectType, Split},
     request::{Context, Reference, Resolved},
 };
 
@@ -24,14 +29,18 @@ pub struct JoinSplitKey {
     pub first: Reference,
     /// The other parts.
     pub others: Vec<Reference>,
-    /// What they make together.
-    pub object_type: ObjectType,
+    /// What they make together; `None`: what the parts say.
+    pub object_type: Option<ObjectType>,
     /// Kind of key; `None`: what the parts say.
     pub spec: Option<KeySpec>,
+    /// Name of the new key, of which a private key brings its public half along; `None`: one object, named by its id.
+    pub name: Option<String>,
     /// Attributes of the new object.
     pub template: Template,
     /// How the new key lives.
     pub policy: KeyPolicy,
+    /// Free labels.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Operation for JoinSplitKey {
@@ -82,20 +91,44 @@ impl Operation for JoinSplitKey {
         let [Gotten { object, material, .. }, ..] = &parts[..] else {
             return Err(Error::internal("a key was joined from no part"));
         };
-        let created = Register {
-            name: None,
-            object_type: self.object_type,
-            spec: self.spec.or(object.spec),
-            material: KeyMaterial { format: material.format, bytes },
-            template: self.template.clone(),
-            digested: None,
-            policy: self.policy.clone(),
-            tags: BTreeMap::new(),
-        }
-        .run(&register, context, None)?;
+        let spec = self.spec.or(object.spec);
+        let object_type = self.object_type.unwrap_or_else(|| object_type(material.format, spec));
+        let material = KeyMaterial { format: material.format, bytes };
+        let created = self.register(&register, context, (object_type, spec, material))?;
         context.note(object.key, Some(object.id));
         context.note_detail(format!("joined {}", created.primary));
         Ok(created)
+    }
+}
+
+impl JoinSplitKey {
+    fn register(
+        &self,
+        permit: &Permit,
+        context: &mut Context<'_>,
+        (object_type, spec, material): (ObjectType, Option<KeySpec>, KeyMaterial),
+    ) -> Result<Created> {
+        let (template, policy, tags) = (self.template.clone(), self.policy.clone(), self.tags.clone());
+        let Some(name) = self.name.clone() else {
+            let (name, digested) = (None, None);
+            return Register { name, object_type, spec, material, template, digested, policy, tags }
+                .run(permit, context, None);
+        };
+        let format = material.format;
+        let decode: Decode =
+            Box::new(move |bytes| Ok(Decoded { object_type, spec, material: KeyMaterial { format, bytes } }));
+        let brought = Brought { bytes: material.bytes, wrapping: None, decode };
+        Import { name, spec: None, brought, template, policy, tags }.run(permit, context, None)
+    }
+}
+
+/// What a whole is, where nobody says it: of what no kind of key is known, it is a secret.
+fn object_type(format: KeyFormat, spec: Option<KeySpec>) -> ObjectType {
+    match (format, spec) {
+        (KeyFormat::Pkcs8 | KeyFormat::Pkcs1 | KeyFormat::EcPrivateKey, _) => ObjectType::PrivateKey,
+        (_, Some(spec)) if spec.algorithm.is_asymmetric() => ObjectType::PrivateKey,
+        (_, Some(_)) => ObjectType::SymmetricKey,
+        (_, None) => ObjectType::SecretData,
     }
 }
 

@@ -4,7 +4,9 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    is_long, subject, usage_limits,
+    is_long,
+    stream::Message,
+    subject, usage_limits,
     verify::Verified,
 };
 use crate::{
@@ -22,8 +24,8 @@ pub struct Mac {
     pub version: Option<u32>,
     /// How.
     pub parameters: CryptoParameters,
-    /// Over what.
-    pub data: Vec<u8>,
+    /// Over what; a stream began with this key.
+    pub message: Message,
 }
 
 /// A MAC.
@@ -45,8 +47,8 @@ pub struct MacVerify {
     pub version: Option<u32>,
     /// How.
     pub parameters: CryptoParameters,
-    /// Over what.
-    pub data: Vec<u8>,
+    /// Over what; a stream began with this key.
+    pub message: Message,
     /// The code.
     pub mac: Vec<u8>,
 }
@@ -63,7 +65,7 @@ impl Operation for Mac {
     }
 
     fn takes_long(&self) -> bool {
-        is_long(self.data.len())
+        is_long(self.message.bytes_left())
     }
 
     fn run(
@@ -74,8 +76,9 @@ impl Operation for Mac {
     ) -> Result<Authenticated> {
         let wanted = (Purpose::Protect, Half::Private, UsageMask::MAC);
         let object = usable(context, &subject(resolved)?, self.version, wanted)?;
-        usage_limits::spend(context, &object, self.data.len())?;
-        let mac = context.parsed(&object)?.mac(&merged(&self.parameters, &object), &self.data)?;
+        usage_limits::spend(context, &object, self.message.bytes())?;
+        let (key, parameters) = (context.parsed(&object)?, merged(&self.parameters, &object));
+        let mac = self.message.mac(object.id, |data| key.mac(&parameters, data))?;
         Ok(Authenticated { object: object.id, version: object.version, mac })
     }
 }
@@ -92,13 +95,14 @@ impl Operation for MacVerify {
     }
 
     fn takes_long(&self) -> bool {
-        is_long(self.data.len())
+        is_long(self.message.bytes_left())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {
         let wanted = (Purpose::Process, Half::Private, UsageMask::MAC_VERIFY);
         let object = usable(context, &subject(resolved)?, self.version, wanted)?;
-        let mac = context.parsed(&object)?.mac(&merged(&self.parameters, &object), &self.data)?;
+        let (key, parameters) = (context.parsed(&object)?, merged(&self.parameters, &object));
+        let mac = self.message.mac(object.id, |data| key.mac(&parameters, data))?;
         let valid = context.crypto().equal(&mac, &self.mac);
         context.note_detail(if valid { "valid" } else { "not valid" });
         Ok(Verified { valid, object: object.id, version: object.version })

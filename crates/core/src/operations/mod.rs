@@ -51,6 +51,7 @@ pub mod revoke;
 pub mod server;
 pub mod show;
 pub mod sign;
+pub mod stream;
 pub mod then_show;
 pub mod tokens;
 pub mod undone;

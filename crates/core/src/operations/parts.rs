@@ -66,6 +66,28 @@ pub enum PartOf {
     MacVerify,
 }
 
+impl PartOf {
+    /// The action that must be allowed.
+    pub(super) fn action(self) -> Action {
+        match self {
+            Self::Sign => Action::Sign,
+            Self::Verify => Action::Verify,
+            Self::Mac => Action::Mac,
+            Self::MacVerify => Action::MacVerify,
+        }
+    }
+
+    /// The object that serves, and the use that it must allow.
+    pub(super) fn wanted(self) -> (Purpose, Half, UsageMask) {
+        match self {
+            Self::Sign => (Purpose::Protect, Half::Private, UsageMask::SIGN),
+            Self::Verify => (Purpose::Process, Half::Public, UsageMask::VERIFY),
+            Self::Mac => (Purpose::Protect, Half::Private, UsageMask::MAC),
+            Self::MacVerify => (Purpose::Process, Half::Private, UsageMask::MAC_VERIFY),
+        }
+    }
+}
+
 /// Takes a part that is not the last: nothing is computed, but only who may use the key so gets that far.
 pub struct TakePart {
     /// Key or object.
@@ -79,12 +101,7 @@ impl Operation for TakePart {
     type Reply = ObjectId;
 
     fn action(&self) -> Action {
-        match self.of {
-            PartOf::Sign => Action::Sign,
-            PartOf::Verify => Action::Verify,
-            PartOf::Mac => Action::Mac,
-            PartOf::MacVerify => Action::MacVerify,
-        }
+        self.of.action()
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -92,13 +109,7 @@ impl Operation for TakePart {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<ObjectId> {
-        let wanted = match self.of {
-            PartOf::Sign => (Purpose::Protect, Half::Private, UsageMask::SIGN),
-            PartOf::Verify => (Purpose::Process, Half::Public, UsageMask::VERIFY),
-            PartOf::Mac => (Purpose::Protect, Half::Private, UsageMask::MAC),
-            PartOf::MacVerify => (Purpose::Process, Half::Private, UsageMask::MAC_VERIFY),
-        };
-        let object = usable(context, &subject(resolved)?, None, wanted)?;
+        let object = usable(context, &subject(resolved)?, None, self.of.wanted())?;
         context.note_detail("a part: nothing is computed before the last one");
         Ok(object.id)
     }

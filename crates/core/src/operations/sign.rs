@@ -4,7 +4,9 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    is_long, subject, usage_limits,
+    is_long,
+    stream::Streamed,
+    subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit},
@@ -15,18 +17,28 @@ use crate::{
 };
 
 /// What is signed or verified.
-#[derive(Clone, Debug)]
 pub enum Input {
     /// The message.
     Data(Vec<u8>),
     /// A digest that the client made with the hash of the parameters.
     Digest(Vec<u8>),
+    /// The message, as a stream that began with this key.
+    Stream(Streamed),
 }
 
 impl Input {
-    pub(super) fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         match self {
             Self::Data(bytes) | Self::Digest(bytes) => bytes.len(),
+            Self::Stream(stream) => stream.bytes(),
+        }
+    }
+
+    /// What is still to be worked through, in bytes.
+    pub(super) fn bytes_left(&self) -> usize {
+        match self {
+            Self::Data(bytes) => bytes.len(),
+            Self::Digest(_) | Self::Stream(_) => 0,
         }
     }
 
@@ -34,6 +46,7 @@ impl Input {
         match self {
             Self::Data(data) => ToSign::Data(data),
             Self::Digest(digest) => ToSign::Digest(digest),
+            Self::Stream(stream) => ToSign::Digest(stream.digest()),
         }
     }
 }
@@ -73,13 +86,13 @@ impl Operation for Sign {
     }
 
     fn takes_long(&self) -> bool {
-        is_long(self.input.len())
+        is_long(self.input.bytes_left())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Signed> {
         let wanted = (Purpose::Protect, Half::Private, UsageMask::SIGN);
         let object = usable(context, &subject(resolved)?, self.version, wanted)?;
-        usage_limits::spend(context, &object, self.input.len())?;
+        usage_limits::spend(context, &object, self.input.bytes())?;
         let parameters = merged(&self.parameters, &object);
         let signature = context.parsed(&object)?.sign(&parameters, self.input.borrowed())?;
         Ok(Signed { object: object.id, version: object.version, signature })

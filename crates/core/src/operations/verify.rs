@@ -55,7 +55,7 @@ impl Operation for Verify {
     }
 
     fn takes_long(&self) -> bool {
-        is_long(self.input.len())
+        is_long(self.input.bytes_left())
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {

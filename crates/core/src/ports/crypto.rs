@@ -105,6 +105,12 @@ pub trait Crypto: Rng {
     /// `Unsupported`.
     fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>>;
 
+    /// Begins the hash of a message that comes bit by bit.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    fn begin_hash(&self, hash: HashAlgorithm) -> Result<Box<dyn Running>>;
+
     /// SHA-256 of the parts one after the other: the hash of journal and credentials.
     fn sha256(&self, parts: &[&[u8]]) -> [u8; 32];
 
@@ -128,6 +134,21 @@ pub trait Crypto: Rng {
 
     /// True where both are equal; takes the same time wherever they differ.
     fn equal(&self, a: &[u8], b: &[u8]) -> bool;
+}
+
+/// A hash or a MAC over a message that comes bit by bit. May hold a secret.
+pub trait Running: Send {
+    /// Takes what follows.
+    ///
+    /// # Errors
+    /// `Internal` where the library fails.
+    fn update(&mut self, data: &[u8]) -> Result<()>;
+
+    /// The hash or MAC of all that came.
+    ///
+    /// # Errors
+    /// `Internal` where the library fails.
+    fn finish(self: Box<Self>) -> Result<Vec<u8>>;
 }
 
 /// A parsed, validated key ready for use. Holds secrets. Usage mask and state are the caller's business.
@@ -182,6 +203,18 @@ pub trait ParsedKey: Send + Sync {
     /// True where the signature is right; false where it is wrong or malformed.
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
         Err(cannot("verify"))
+    }
+
+    /// The hash of which `sign` and `verify` take the digest in place of the message.
+    fn message_hash(&self, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
+        let public = "this kind of key signs and verifies whole messages, within the limit of a request's body: a stream of \
+                      any length takes an RSA or EC key";
+        Err(crate::Error::new(crate::ErrorKind::Unsupported, public))
+    }
+
+    /// Begins a MAC as `mac` makes it, over a message that comes bit by bit.
+    fn begin_mac(&self, parameters: &CryptoParameters) -> Result<Box<dyn Running>> {
+        Err(cannot("make a MAC"))
     }
 
     /// Message authentication code: HMAC, whose hash comes from the algorithm or the parameters, or CMAC.

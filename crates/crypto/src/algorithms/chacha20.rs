@@ -14,7 +14,7 @@ use keyreeve_core::{
         UsageMask,
     },
     ports::{
-        crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey},
+        crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey, Running},
         rng::Rng,
     },
 };
@@ -103,6 +103,10 @@ impl ParsedKey for StreamKey {
         self.raw.mac(parameters, data)
     }
 
+    fn begin_mac(&self, parameters: &CryptoParameters) -> Result<Box<dyn Running>> {
+        self.raw.begin_mac(parameters)
+    }
+
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
         self.raw.export(format)
     }
@@ -171,6 +175,10 @@ impl ParsedKey for AeadKey {
 
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
         self.raw.mac(parameters, data)
+    }
+
+    fn begin_mac(&self, parameters: &CryptoParameters) -> Result<Box<dyn Running>> {
+        self.raw.begin_mac(parameters)
     }
 
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {

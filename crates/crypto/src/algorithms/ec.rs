@@ -200,6 +200,10 @@ impl ParsedKey for PublicKey {
 
     /// # Standard
     /// FIPS 186-5 section 6.4.2.
+    fn message_hash(&self, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
+        hash(self.curve, parameters)
+    }
+
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
         let digest = digest_of(self.curve, parameters, input)?;
         Ok(self.key.verify_digest_sig(&digest, signature).is_ok())
@@ -277,6 +281,10 @@ impl ParsedKey for PrivateKey {
         let digest = digest_of(self.public.curve, parameters, input)?;
         let signature = self.pair.sign_digest(&digest).map_err(|_| library("sign with an EC key"))?;
         Ok(signature.as_ref().to_vec())
+    }
+
+    fn message_hash(&self, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
+        self.public.message_hash(parameters)
     }
 
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {

@@ -7,7 +7,7 @@ use keyreeve_core::{
     Result,
     model::{Algorithm, CryptoParameters, HashAlgorithm, KeyFormat, KeyMaterial, KeySpec, UsageMask},
     ports::{
-        crypto::{Generated, ParsedKey},
+        crypto::{Generated, ParsedKey, Running},
         rng::Rng,
     },
 };
@@ -57,6 +57,18 @@ struct HmacKey {
     key: hmac::Key,
 }
 
+impl HmacKey {
+    fn check(&self, parameters: &CryptoParameters) -> Result<()> {
+        let own = self.raw.spec.algorithm;
+        if parameters.algorithm.is_some_and(|asked| asked != own)
+            || parameters.hash.is_some_and(|asked| Some(asked) != hash_of(own))
+        {
+            return Err(invalid(format!("this key makes {} only", own.word())));
+        }
+        Ok(())
+    }
+}
+
 impl ParsedKey for HmacKey {
     fn spec(&self) -> &KeySpec {
         &self.raw.spec
@@ -65,13 +77,13 @@ impl ParsedKey for HmacKey {
     /// # Standard
     /// FIPS 198-1.
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
-        let own = self.raw.spec.algorithm;
-        if parameters.algorithm.is_some_and(|asked| asked != own)
-            || parameters.hash.is_some_and(|asked| Some(asked) != hash_of(own))
-        {
-            return Err(invalid(format!("this key makes {} only", own.word())));
-        }
+        self.check(parameters)?;
         Ok(digest::hmac(&self.key, &[data]).as_ref().to_vec())
+    }
+
+    fn begin_mac(&self, parameters: &CryptoParameters) -> Result<Box<dyn Running>> {
+        self.check(parameters)?;
+        Ok(digest::begin_hmac(&self.key))
     }
 
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {

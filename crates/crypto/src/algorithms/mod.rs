@@ -15,7 +15,10 @@ mod x25519;
 use keyreeve_core::{
     Result, SecretBytes,
     model::{CryptoParameters, KeyFormat, KeyMaterial, KeySpec},
-    ports::{crypto::Generated, rng::Rng},
+    ports::{
+        crypto::{Generated, Running},
+        rng::Rng,
+    },
 };
 
 use crate::{
@@ -72,11 +75,22 @@ impl RawKey {
     /// # Errors
     /// `WrongUsage` where they do not.
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
+        Ok(digest::hmac(&self.hmac_key(parameters)?, &[data]).as_ref().to_vec())
+    }
+
+    /// Begins what `mac` makes.
+    ///
+    /// # Errors
+    /// As `mac`.
+    fn begin_mac(&self, parameters: &CryptoParameters) -> Result<Box<dyn Running>> {
+        Ok(digest::begin_hmac(&self.hmac_key(parameters)?))
+    }
+
+    fn hmac_key(&self, parameters: &CryptoParameters) -> Result<aws_lc_rs::hmac::Key> {
         let hmac = parameters.algorithm.and_then(digest::hmac_algorithm).ok_or_else(|| {
             wrong_usage("a MAC with this key needs an HMAC algorithm in the cryptographic parameters")
         })?;
-        let key = aws_lc_rs::hmac::Key::new(hmac, self.bytes.expose());
-        Ok(digest::hmac(&key, &[data]).as_ref().to_vec())
+        Ok(aws_lc_rs::hmac::Key::new(hmac, self.bytes.expose()))
     }
 }
 

@@ -6,7 +6,7 @@ use keyreeve_core::{
     Result,
     model::{CryptoParameters, KeyFormat, KeyMaterial, KeySpec, UsageMask},
     ports::{
-        crypto::{Ciphertext, Generated, ParsedKey},
+        crypto::{Ciphertext, Generated, ParsedKey, Running},
         rng::Rng,
     },
 };
@@ -79,6 +79,10 @@ impl ParsedKey for TripleDesKey {
 
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
         self.raw.mac(parameters, data)
+    }
+
+    fn begin_mac(&self, parameters: &CryptoParameters) -> Result<Box<dyn Running>> {
+        self.raw.begin_mac(parameters)
     }
 
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {

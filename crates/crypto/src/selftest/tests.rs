@@ -3,7 +3,10 @@
 use keyreeve_core::{
     ErrorKind,
     model::{Split, UsageMask},
-    ports::{crypto::Ciphertext, rng::Rng},
+    ports::{
+        crypto::{Ciphertext, Running},
+        rng::Rng,
+    },
 };
 
 use super::*;
@@ -100,6 +103,10 @@ impl Crypto for Spoiled {
 
     fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>> {
         self.0.hash(hash, parts).map(|it| self.1.bytes("hash", it))
+    }
+
+    fn begin_hash(&self, hash: HashAlgorithm) -> Result<Box<dyn Running>> {
+        self.0.begin_hash(hash)
     }
 
     fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {

@@ -78,6 +78,8 @@ fn rows() -> Vec<Row> {
         row(Action::WrappingKey, "GET", "/v1/wrapping-key", Value::Null, open),
         row(Action::Disable, "POST", "/v1/keys/KEY/disable", Value::Null, managing),
         row(Action::Enable, "POST", "/v1/keys/KEY/enable", Value::Null, managing),
+        row(Action::Archive, "POST", "/v1/keys/KEY/archive", Value::Null, managing),
+        row(Action::Recover, "POST", "/v1/keys/KEY/recover", Value::Null, managing),
         row(Action::Tag, "PATCH", "/v1/keys/KEY", json!({ "tags": { "a": "b" } }), managing),
         row(Action::SetAlias, "PUT", "/v1/aliases/to-KEY", json!({ "key": "KEY" }), managing),
         row(Action::RemoveAlias, "DELETE", "/v1/aliases/of-KEY", Value::Null, managing),
@@ -162,10 +164,8 @@ fn rows() -> Vec<Row> {
 /// Actions that no row above asks for, each with the reason. What the server does by itself needs none.
 const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::Locate, "KMIP's search by attributes: over REST keys are listed, with filters"),
-    (Action::Archive, "keys are archived over KMIP"),
-    (Action::Recover, "keys are recovered over KMIP"),
-    (Action::CreateSplitKey, "keys are split over KMIP"),
-    (Action::JoinSplitKey, "keys are joined over KMIP"),
+    (Action::CreateSplitKey, "takes the right to get as well: split_key.rs tries who may"),
+    (Action::JoinSplitKey, "takes the right to get as well: split_key.rs tries who may"),
     (Action::Query, "what a KMIP server can do: over REST the OpenAPI document tells it"),
     (Action::Backup, "POST /v1/backups writes folders: upkeep.rs tries who may"),
     (Action::RegisterTarget, "the first backup to a place does it"),
@@ -285,6 +285,10 @@ async fn prepare(
     }
     if row.action == Action::Enable {
         let path = format!("/v1/keys/{name}/disable");
+        assert_eq!(server.json(owner, "POST", &path, Value::Null).await.0, StatusCode::OK);
+    }
+    if row.action == Action::Recover {
+        let path = format!("/v1/keys/{name}/archive");
         assert_eq!(server.json(owner, "POST", &path, Value::Null).await.0, StatusCode::OK);
     }
     if body.get("key").is_some() {

@@ -13,7 +13,7 @@ async fn a_secret_lives_the_life_of_a_key() {
         .admin(
             "POST",
             "/v1/objects",
-            json!({ "type": "secret", "name": "db", "data": base64(b"one"), "tags": { "a": "b" } }),
+            json!({ "type": "secret-data", "name": "db", "data": base64(b"one"), "tags": { "a": "b" } }),
         )
         .await;
     assert_eq!((&made["type"], &made["state"]), (&json!("secret-data"), &json!("active")));
@@ -36,9 +36,27 @@ async fn a_secret_lives_the_life_of_a_key() {
         names.collect::<Vec<_>>()
     };
     assert_eq!(names("/v1/objects", "objects").await, ["db"]);
-    assert_eq!(names("/v1/objects?type=secret&tag=a%3Db&name_prefix=d", "objects").await, ["db"]);
+    assert_eq!(names("/v1/objects?type=secret-data&tag=a%3Db&name_prefix=d", "objects").await, ["db"]);
     assert_eq!(names("/v1/objects?type=certificate", "objects").await, [""; 0]);
     assert_eq!(names("/v1/keys", "keys").await, ["key"]);
+
+    let changed = server.admin("PATCH", "/v1/objects/db", json!({ "tags": { "c": "d" } })).await;
+    assert_eq!(changed["tags"], json!({ "a": "b", "c": "d" }));
+    for (below, state, archived) in
+        [("disable", "suspended", false), ("enable", "active", false), ("archive", "active", true)]
+    {
+        let changed = server.admin("POST", &format!("/v1/objects/db/{below}"), Value::Null).await;
+        assert_eq!(
+            (&changed["state"], changed["versions"][0]["archived"].is_string()),
+            (&json!(state), archived)
+        );
+    }
+    let token = server.admin_token();
+    let (status, problem) =
+        server.json(Proof::Token(&token), "GET", "/v1/objects/db/data", Value::Null).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("archived")));
+    server.admin("POST", "/v1/objects/db/recover", Value::Null).await;
+    assert_eq!(data("").await, b"two");
 
     server.admin("POST", "/v1/objects/db/revoke", json!({})).await;
     let gone = server.admin("POST", "/v1/objects/db/destroy", json!({ "now": true })).await;
@@ -56,7 +74,7 @@ async fn a_certificate_and_an_opaque_object_come_back_as_they_came() {
     assert_eq!(server.admin("POST", "/v1/objects", body).await["type"], "certificate");
     let data = server.admin("GET", "/v1/objects/ca/data", Value::Null).await;
     assert_eq!(data["certificate"].as_str().unwrap().trim(), pem.trim());
-    let body = json!({ "type": "opaque", "name": "blob", "data": base64(&[0, 255]) });
+    let body = json!({ "type": "opaque-object", "name": "blob", "data": base64(&[0, 255]) });
     server.admin("POST", "/v1/objects", body).await;
     assert_eq!(bytes(&server.admin("GET", "/v1/objects/blob/data", Value::Null).await["data"]), [0, 255]);
     let token = server.admin_token();
@@ -68,6 +86,7 @@ async fn a_certificate_and_an_opaque_object_come_back_as_they_came() {
 #[tokio::test]
 async fn only_who_may_gets_a_secret() {
     let server = Server::start();
+    // The short word of before.
     server.admin("POST", "/v1/objects", json!({ "type": "secret", "name": "db", "data": "AA==" })).await;
     let added = server.admin("POST", "/v1/clients", json!({ "name": "app", "token": true })).await;
     let app = Proof::Token(added["token"].as_str().unwrap());

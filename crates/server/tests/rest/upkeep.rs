@@ -14,6 +14,51 @@ async fn admin_status(server: &Server, method: &str, path: &str, body: Value) ->
 }
 
 #[tokio::test]
+async fn an_archived_key_serves_nobody_until_it_is_recovered() {
+    let mut server = Server::start();
+    let key = json!({ "name": "k", "algorithm": "aes-256", "exportable": true, "sensitive": false });
+    server.admin("POST", "/v1/keys", key).await;
+    let sealed = server.admin("POST", "/v1/keys/k/encrypt", json!({ "plaintext": base64(b"secret") })).await;
+    let ciphertext = json!({ "ciphertext": sealed["ciphertext"] });
+    server.admin("POST", "/v1/keys/k/rotate", Value::Null).await;
+    let archived = server.admin("POST", "/v1/keys/k/archive", Value::Null).await;
+    for version in archived["versions"].as_array().unwrap() {
+        assert!(version["archived"].is_string() && version["state"] == "active", "{version}");
+    }
+    server.restart();
+    for (path, body) in [
+        ("/v1/keys/k/encrypt", json!({ "plaintext": "" })),
+        ("/v1/keys/k/decrypt", ciphertext.clone()),
+        ("/v1/keys/k/rotate", Value::Null),
+        ("/v1/keys/k/export", json!({})),
+        ("/v1/keys/k/lease", Value::Null),
+        ("/v1/keys/k/archive", Value::Null),
+    ] {
+        let (status, problem) = admin_status(&server, "POST", path, body).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (StatusCode::CONFLICT, &json!("archived")),
+            "{path} {problem}"
+        );
+        assert!(problem["detail"].as_str().unwrap().contains("key recover"), "{problem}");
+    }
+    let recovered = server.admin("POST", "/v1/keys/k/recover", Value::Null).await;
+    assert!(recovered["versions"].as_array().unwrap().iter().all(|version| version["archived"].is_null()));
+    assert_eq!(admin_status(&server, "POST", "/v1/keys/k/decrypt", ciphertext).await.0, StatusCode::OK);
+    let (status, problem) = admin_status(&server, "POST", "/v1/keys/k/recover", Value::Null).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("wrong_state")));
+
+    // What was archived can be destroyed, and is not archived any more then.
+    server.admin("POST", "/v1/keys/k/archive", Value::Null).await;
+    let destroyed = server.admin("POST", "/v1/keys/k/destroy", json!({ "now": true })).await;
+    assert_eq!(
+        (&destroyed["state"], &destroyed["versions"][0]["archived"]),
+        (&json!("destroyed"), &Value::Null)
+    );
+    assert_eq!(admin_status(&server, "POST", "/v1/keys/k/recover", Value::Null).await.0, StatusCode::GONE);
+}
+
+#[tokio::test]
 async fn a_disabled_key_serves_nothing_and_comes_back_as_it_is() {
     let mut server = Server::start();
     server

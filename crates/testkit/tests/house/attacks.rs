@@ -241,7 +241,7 @@ fn who_may_make_macs_with_a_key_cannot_open_its_envelopes() {
         data.extend_from_slice(&context_hash);
         data.extend_from_slice(&512u32.to_be_bytes());
         let parameters = CryptoParameters { algorithm: Some(Algorithm::HmacSha256), ..Default::default() };
-        let mac = Mac { key: Reference::text("both"), version: None, parameters, data };
+        let mac = Mac { key: Reference::text("both"), version: None, parameters, message: data.into() };
         let mac = house.engine.execute(&mallory, &mac).expect("may make MACs").mac;
         assert_ne!(mac, envelope[70..102]);
     }
@@ -549,7 +549,9 @@ fn a_grant_to_split_a_key_gives_none() {
     let split = CreateSplitKey {
         key: Reference::text("whole"),
         split: Split { method: SplitMethod::Xor, parts: 2, threshold: 2, prime_field: None, origin: None },
+        name: None,
         template: Template::default(),
+        tags: BTreeMap::new(),
     };
     grant(engine, &alice, "whole", "mallory", &[Action::CreateSplitKey]).expect("grants");
     assert_eq!(kind(engine.execute(&mallory, &split)), Some(ErrorKind::Denied));

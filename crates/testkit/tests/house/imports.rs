@@ -24,7 +24,7 @@ use keyreeve_core::{
         sign::{Input, Sign},
     },
     ports::{
-        crypto::{Crypto, Generated, ParsedKey},
+        crypto::{Crypto, Generated, ParsedKey, Running},
         rng::Rng,
     },
     request::Reference,
@@ -83,6 +83,10 @@ impl Crypto for Counting {
 
     fn hash(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Vec<u8>> {
         self.inner.hash(hash, parts)
+    }
+
+    fn begin_hash(&self, hash: HashAlgorithm) -> Result<Box<dyn Running>> {
+        self.inner.begin_hash(hash)
     }
 
     fn sha256(&self, parts: &[&[u8]]) -> [u8; 32] {

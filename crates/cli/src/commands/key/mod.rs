@@ -2,6 +2,7 @@
 
 mod activate;
 mod alias;
+mod archive;
 mod create;
 mod der;
 mod destroy;
@@ -16,6 +17,7 @@ mod revoke;
 mod rotate;
 mod set;
 mod show;
+mod split;
 mod tag;
 
 use clap::Subcommand;
@@ -38,9 +40,13 @@ pub(crate) enum Key {
     Activate(activate::Activate),
     Disable(disable::Disable),
     Enable(disable::Enable),
+    Archive(archive::Archive),
+    Recover(archive::Recover),
     Revoke(revoke::Revoke),
     Destroy(destroy::Destroy),
     Restore(restore::Restore),
+    Split(split::Split),
+    Join(split::Join),
     Export(export::Export),
     Grant(grant::Grant),
     Tag(tag::Tag),
@@ -64,9 +70,13 @@ impl Key {
             Self::Activate(command) => command.run(session),
             Self::Disable(command) => command.run(session),
             Self::Enable(command) => command.run(session),
+            Self::Archive(command) => command.run(session),
+            Self::Recover(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
             Self::Destroy(command) => command.run(session),
             Self::Restore(command) => command.run(session),
+            Self::Split(command) => command.run(session),
+            Self::Join(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Grant(command) => command.run(session),
             Self::Tag(command) => command.run(session),
@@ -89,9 +99,10 @@ pub(super) fn print(session: &Session, key: &Value) -> Result<()> {
     if session.format == Format::Json {
         return output::json(key);
     }
-    let fields = ["name", "id", "algorithm", "state", "owner", "created", "usage", "exportable", "tags"];
-    // A certificate has no algorithm of its own.
-    let has = |field: &&str| *field != "algorithm" || !text(key, field).is_empty();
+    let fields =
+        ["name", "id", "algorithm", "split", "state", "owner", "created", "usage", "exportable", "tags"];
+    // A certificate has no algorithm of its own, and only a part of a key is one.
+    let has = |field: &&str| !matches!(*field, "algorithm" | "split") || !text(key, field).is_empty();
     output::pairs(
         &fields.into_iter().filter(has).map(|field| (field, text(key, field))).collect::<Vec<_>>(),
     )?;
@@ -104,8 +115,10 @@ pub(super) fn print(session: &Session, key: &Value) -> Result<()> {
     if versions.iter().any(|version| version["usage_limits"].is_object()) {
         headings.push("left");
     }
-    if versions.iter().any(|version| !text(version, "destruction").is_empty()) {
-        headings.push("destruction");
+    for date in ["archived", "destruction"] {
+        if versions.iter().any(|version| !text(version, date).is_empty()) {
+            headings.push(date);
+        }
     }
     let row = |version: &Value| headings.iter().map(|heading| cell(version, heading)).collect();
     output::table(&headings, &versions.iter().map(row).collect::<Vec<_>>())

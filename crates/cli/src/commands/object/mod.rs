@@ -1,4 +1,4 @@
-//! `keyreeve object ...`: secrets, certificates and opaque objects, one file a command. Here: their list. Their further life
+//! `keyreeve object ...`: secrets, certificates, opaque objects and parts of keys, one file a command. Here: their list. Their further life
 //! is that of keys (key).
 
 mod add;
@@ -11,7 +11,7 @@ use clap::{Subcommand, ValueEnum};
 use super::Session;
 use crate::errors::Result;
 
-/// Keep secrets, certificates and opaque objects. `key` revokes, disables, tags and destroys them, too.
+/// Keep secrets, certificates, opaque objects and parts of keys. `key` revokes, disables, archives, tags and destroys them, too.
 #[derive(Subcommand)]
 pub(crate) enum Object {
     Add(add::Add),
@@ -24,11 +24,26 @@ pub(crate) enum Object {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Type {
     /// A password, a token: bytes that nobody computes with
-    Secret,
+    #[value(alias = "secret")]
+    SecretData,
     /// An X.509 certificate, in PEM
     Certificate,
     /// Anything else
-    Opaque,
+    #[value(alias = "opaque")]
+    OpaqueObject,
+    /// A part of a key, as `key split` makes them
+    SplitKey,
+}
+
+/// How a secret is split.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SplitMethod {
+    /// Shamir's sharing of single bytes
+    Gf256,
+    /// Shamir's sharing of pairs of bytes
+    Gf65536,
+    /// All parts are needed
+    Xor,
 }
 
 impl Object {

@@ -17,7 +17,7 @@ use keyreeve_core::{
         UsageMask,
     },
     ports::{
-        crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey},
+        crypto::{Ciphertext, EnvelopeKey, Generated, ParsedKey, Running},
         rng::Rng,
     },
 };
@@ -177,14 +177,18 @@ impl ParsedKey for AesKey {
 
     /// CMAC; HMAC with the key's bytes where the parameters name one.
     fn mac(&self, parameters: &CryptoParameters, data: &[u8]) -> Result<Vec<u8>> {
-        let cmac = matches!(parameters.algorithm, None | Some(Algorithm::Aes))
-            && matches!(parameters.mode, None | Some(BlockCipherMode::Cmac))
-            && parameters.hash.is_none();
-        if !cmac {
+        if !is_cmac(parameters) {
             return self.raw.mac(parameters, data);
         }
         let key = kdf::cmac_key(self.raw.bytes.expose())?;
         Ok(kdf::cmac(&key, &[data])?.as_ref().to_vec())
+    }
+
+    fn begin_mac(&self, parameters: &CryptoParameters) -> Result<Box<dyn Running>> {
+        if !is_cmac(parameters) {
+            return self.raw.begin_mac(parameters);
+        }
+        Ok(kdf::begin_cmac(&kdf::cmac_key(self.raw.bytes.expose())?))
     }
 
     fn wrap(&self, parameters: &CryptoParameters, secret: &SecretBytes) -> Result<Vec<u8>> {
@@ -200,6 +204,13 @@ impl ParsedKey for AesKey {
     fn export(&self, format: KeyFormat) -> Result<KeyMaterial> {
         self.raw.export(format)
     }
+}
+
+/// Whether a MAC with these parameters is CMAC, and not HMAC.
+fn is_cmac(parameters: &CryptoParameters) -> bool {
+    matches!(parameters.algorithm, None | Some(Algorithm::Aes))
+        && matches!(parameters.mode, None | Some(BlockCipherMode::Cmac))
+        && parameters.hash.is_none()
 }
 
 impl AesKey {

@@ -13,7 +13,7 @@ use aws_lc_rs::{
 };
 use keyreeve_core::{
     Result, SecretBytes,
-    model::{Algorithm, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, UsageMask},
+    model::{Algorithm, CryptoParameters, HashAlgorithm, KeyFormat, KeyMaterial, KeySpec, UsageMask},
     ports::{
         crypto::{Ciphertext, Generated, ParsedKey, ToSign},
         rng::Rng,
@@ -123,6 +123,10 @@ impl ParsedKey for PublicKey {
         Ok(Ciphertext { data, ..Ciphertext::default() })
     }
 
+    fn message_hash(&self, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
+        signature::message_hash(self.spec.length_bits, parameters)
+    }
+
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
         if self.encrypting.is_none() {
             return Err(too_short(&self.spec));
@@ -208,6 +212,10 @@ impl ParsedKey for PrivateKey {
 
     fn sign(&self, parameters: &CryptoParameters, input: ToSign<'_>) -> Result<Vec<u8>> {
         signature::sign(&self.secret()?.0, self.public.spec.length_bits, parameters, input)
+    }
+
+    fn message_hash(&self, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
+        self.public.message_hash(parameters)
     }
 
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {

@@ -115,6 +115,14 @@ fn verify_as(
     Ok(verified.is_ok())
 }
 
+/// The hash of the message that the parameters mean.
+///
+/// # Errors
+/// `InvalidField` or `Unsupported` for parameters that do not fit.
+pub(super) fn message_hash(key_bits: u32, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
+    Ok(scheme(parameters, key_bits)?.hash)
+}
+
 /// RFC 8017 section 9.1.1: emLen is the length of the modulus less one bit, in whole bytes.
 fn salt_bytes_max(hash: HashAlgorithm, key_bits: u32) -> Result<usize> {
     let hash_bytes = crate::digest::algorithm(hash)?.output_len();

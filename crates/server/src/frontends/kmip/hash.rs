@@ -15,11 +15,11 @@ pub(super) async fn hash(batch: &mut Batch<'_>, request: HashRequest) -> Result<
     let hash = HashAlgorithm::from_code(hash.into());
     if !place.part.is_last {
         // Whoever may not hash, or not so, is told before anything is kept.
-        batch.run(Hash { hash, data: Vec::new() }).await?;
+        batch.run(Hash { hash, message: Vec::new().into() }).await?;
         return Ok(HashResponse { data: None, correlation_value: streams::end(batch, request, &place, 0)? });
     }
     let data = request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec();
-    let digest = batch.run(Hash { hash, data }).await?;
+    let digest = batch.run(Hash { hash, message: data.into() }).await?;
     let correlation_value = streams::end(batch, request, &place, 0)?;
     Ok(HashResponse { data: Some(digest), correlation_value })
 }

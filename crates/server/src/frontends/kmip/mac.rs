@@ -23,7 +23,7 @@ pub(super) async fn mac(batch: &mut Batch<'_>, request: MacRequest) -> Result<Ma
         key,
         version: None,
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-        data: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec(),
+        message: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec().into(),
     };
     let made = batch.run(operation).await?;
     let correlation_value = streams::end(batch, request, &place, 0)?;
@@ -47,7 +47,7 @@ pub(super) async fn mac_verify(
         key,
         version: None,
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-        data: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec(),
+        message: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec().into(),
         mac: request.mac_data.clone().ok_or_else(|| missing("MACData"))?,
     };
     let verified = batch.run(operation).await?;

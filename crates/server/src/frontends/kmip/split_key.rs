@@ -1,5 +1,7 @@
 //! CreateSplitKey and JoinSplitKey, and how a part of a key stands on the wire.
 
+use std::collections::BTreeMap;
+
 use keyreeve_core::attributes::describe;
 use keyreeve_core::model::{KeyPolicy, Split, SplitMethod};
 use keyreeve_core::operations::create_split_key::CreateSplitKey;
@@ -31,7 +33,9 @@ pub(super) async fn create_split_key(
     )?;
     let described = describe(templates::resolved(batch, request.template_attribute.as_ref()).await?)?;
     let key = batch.object(request.unique_identifier.as_ref())?;
-    let parts = batch.run(CreateSplitKey { key, split, template: described.template }).await?;
+    let template = described.template;
+    let split = CreateSplitKey { key, split, name: None, template, tags: BTreeMap::new() };
+    let parts: Vec<_> = batch.run(split).await?.into_iter().map(|part| part.object).collect();
     batch.answered(Operation::CreateSplitKey, &parts);
     Ok(CreateSplitKeyResponse {
         unique_identifiers: parts.into_iter().map(identifier).collect(),
@@ -54,10 +58,12 @@ pub(super) async fn join_split_key(
     let operation = JoinSplitKey {
         first,
         others,
-        object_type: objects::object_type(request.object_type)?,
+        object_type: Some(objects::object_type(request.object_type)?),
         spec,
+        name: None,
         template,
         policy: KeyPolicy { exportable, ..KeyPolicy::default() },
+        tags: BTreeMap::new(),
     };
     let created = batch.run(operation).await?;
     batch.answered(Operation::JoinSplitKey, &[created.primary]);

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keyreeve_core::Error;
 use keyreeve_core::access::Caller;
+use keyreeve_core::model::ObjectId;
 use keyreeve_core::operations::Operation;
 use keyreeve_core::operations::create::Created;
 use keyreeve_core::operations::matching::Matching;
@@ -55,11 +56,7 @@ impl Change {
         O: Operation<Reply = Created> + 'static,
     {
         let (created, shown) = self.run(ThenShow(operation)).await?;
-        let mut answer = KeyAnswer::new(&self.api, &shown)?.created();
-        if let Some(object) = created.duplicate_of {
-            answer.body["duplicate_of"] = object.to_string().into();
-        }
-        Ok(answer)
+        Ok(KeyAnswer::new(&self.api, &shown)?.created().duplicate_of(created.duplicate_of))
     }
 
     /// Runs an operation that changes a key.
@@ -85,6 +82,14 @@ impl KeyAnswer {
     /// The same, of a key or version that is new.
     pub(super) fn created(self) -> Self {
         Self { status: StatusCode::CREATED, ..self }
+    }
+
+    /// The same, with the object that had the same material before, where there is one.
+    pub(super) fn duplicate_of(mut self, object: Option<ObjectId>) -> Self {
+        if let Some(object) = object {
+            self.body["duplicate_of"] = object.to_string().into();
+        }
+        self
     }
 
     /// Without the key, where the caller has it as it is.

@@ -47,7 +47,7 @@ pub(super) struct BesideCiphertext(BesideCipher);
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideMessage {
-    version: Option<u32>,
+    pub(super) version: Option<u32>,
     #[serde(default)]
     input: MessageInput,
     padding: Option<SignaturePadding>,
@@ -59,7 +59,7 @@ pub(super) struct BesideMessage {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideAuthenticated {
-    version: Option<u32>,
+    pub(super) version: Option<u32>,
     /// `None`: the key's own.
     algorithm: Option<MacAlgorithm>,
     mac: Option<Base64>,
@@ -77,7 +77,21 @@ enum MacAlgorithm {
 }
 
 impl BesideAuthenticated {
-    fn parameters(&self) -> CryptoParameters {
+    /// How, where a MAC is made and none is given.
+    pub(super) fn of_making(&self) -> Result<CryptoParameters> {
+        match self.mac {
+            Some(_) => Err(Problem::invalid("a MAC is what this gives; mac/verify takes one")),
+            None => Ok(self.parameters()),
+        }
+    }
+
+    /// The MAC to verify.
+    pub(super) fn required_mac(&self) -> Result<Vec<u8>> {
+        let mac = self.mac.as_ref().ok_or_else(|| Problem::invalid("mac is missing: the MAC in base64"))?;
+        Ok(mac.0.to_vec())
+    }
+
+    pub(super) fn parameters(&self) -> CryptoParameters {
         let mode = matches!(self.algorithm, Some(MacAlgorithm::Cmac)).then_some(BlockCipherMode::Cmac);
         let algorithm = self.algorithm.map(|algorithm| match algorithm {
             MacAlgorithm::Cmac => Algorithm::Aes,
@@ -158,7 +172,31 @@ impl BesideMessage {
         }
     }
 
-    fn parameters(&self) -> CryptoParameters {
+    /// How, where a signature is made and none is given.
+    pub(super) fn of_making(&self) -> Result<CryptoParameters> {
+        match self.signature {
+            Some(_) => Err(Problem::invalid("a signature is what this gives; verify takes one")),
+            None => Ok(self.parameters()),
+        }
+    }
+
+    /// The signature to verify.
+    pub(super) fn required_signature(&self) -> Result<Vec<u8>> {
+        let missing = || Problem::invalid("signature is missing: the signature in base64");
+        Ok(self.signature.as_ref().ok_or_else(missing)?.0.to_vec())
+    }
+
+    /// Refuses a digest where the message comes as a stream.
+    pub(super) fn refuse_digest(&self) -> Result<()> {
+        match self.input {
+            MessageInput::Data => Ok(()),
+            MessageInput::Digest => {
+                Err(Problem::invalid("a stream is the message; a digest goes to sign or verify"))
+            }
+        }
+    }
+
+    pub(super) fn parameters(&self) -> CryptoParameters {
         let padding = self.padding.map(|padding| match padding {
             SignaturePadding::Pss => PaddingMethod::Pss,
             SignaturePadding::Pkcs1 => PaddingMethod::Pkcs1v15,
@@ -208,10 +246,7 @@ pub(super) async fn sign(
     NamedKey(key): NamedKey,
     Data { bytes, beside, raw }: Data<BesideMessage>,
 ) -> Result<Response> {
-    if beside.signature.is_some() {
-        return Err(Problem::invalid("a signature is what this gives; verify takes one"));
-    }
-    let (parameters, input) = (beside.parameters(), beside.input(&bytes));
+    let (parameters, input) = (beside.of_making()?, beside.input(&bytes));
     let done = api.execute(&caller, Sign { key, version: beside.version, parameters, input }).await?;
     Ok(answer::bytes(raw, "signature", &done.signature, (done.object, done.version)))
 }
@@ -224,13 +259,8 @@ pub(super) async fn verify(
     Data { bytes, beside, .. }: Data<BesideMessage>,
 ) -> Result<Json<Value>> {
     let (version, parameters, input) = (beside.version, beside.parameters(), beside.input(&bytes));
-    let Some(Base64(signature)) = beside.signature else {
-        return Err(Problem::invalid("signature is missing: the signature in base64"));
-    };
-    let verified = api
-        .execute(&caller, Verify { key, version, parameters, input, signature: signature.to_vec() })
-        .await?;
-    Ok(verdict(&verified))
+    let signature = beside.required_signature()?;
+    Ok(verdict(&api.execute(&caller, Verify { key, version, parameters, input, signature }).await?))
 }
 
 /// `POST /v1/keys/{name}/mac`.
@@ -240,11 +270,8 @@ pub(super) async fn mac(
     NamedKey(key): NamedKey,
     Data { bytes, beside, raw }: Data<BesideAuthenticated>,
 ) -> Result<Response> {
-    if beside.mac.is_some() {
-        return Err(Problem::invalid("a MAC is what this gives; mac/verify takes one"));
-    }
-    let (version, data, parameters) = (beside.version, bytes.to_vec(), beside.parameters());
-    let done = api.execute(&caller, Mac { key, version, parameters, data }).await?;
+    let (version, message, parameters) = (beside.version, bytes.to_vec().into(), beside.of_making()?);
+    let done = api.execute(&caller, Mac { key, version, parameters, message }).await?;
     Ok(answer::bytes(raw, "mac", &done.mac, (done.object, done.version)))
 }
 
@@ -255,11 +282,9 @@ pub(super) async fn mac_verify(
     NamedKey(key): NamedKey,
     Data { bytes, beside, .. }: Data<BesideAuthenticated>,
 ) -> Result<Json<Value>> {
-    let (version, data, parameters) = (beside.version, bytes.to_vec(), beside.parameters());
-    let Some(Base64(mac)) = beside.mac else {
-        return Err(Problem::invalid("mac is missing: the MAC in base64"));
-    };
-    Ok(verdict(&api.execute(&caller, MacVerify { key, version, parameters, data, mac: mac.to_vec() }).await?))
+    let (version, message, parameters) = (beside.version, bytes.to_vec().into(), beside.parameters());
+    let mac = beside.required_mac()?;
+    Ok(verdict(&api.execute(&caller, MacVerify { key, version, parameters, message, mac }).await?))
 }
 
 /// `POST /v1/keys/{name}/wrap`.
@@ -333,7 +358,7 @@ pub(super) async fn datakey(
 #[serde(deny_unknown_fields)]
 pub(super) struct BesideHashed {
     #[serde(default)]
-    hash: Hash,
+    pub(super) hash: Hash,
 }
 
 impl BesideData for BesideHashed {
@@ -346,7 +371,7 @@ pub(super) async fn hash(
     Authenticated(caller): Authenticated,
     Data { bytes, beside, raw }: Data<BesideHashed>,
 ) -> Result<Response> {
-    let hash = HashData { hash: beside.hash.into(), data: bytes.to_vec() };
+    let hash = HashData { hash: beside.hash.into(), message: bytes.to_vec().into() };
     let digest = api.execute(&caller, hash).await?;
     if raw {
         return Ok(([(header::CONTENT_TYPE, OCTET_STREAM)], digest).into_response());
@@ -375,7 +400,8 @@ pub(super) async fn random(
     Ok(Json(json!({ "random": Base64(Zeroizing::new(bytes.expose().to_vec())) })).into_response())
 }
 
-fn verdict(verified: &Verified) -> Json<Value> {
+/// Whether it is right.
+pub(super) fn verdict(verified: &Verified) -> Json<Value> {
     let Verified { valid, object, version } = verified;
     Json(json!({ "valid": valid, "version": version, "object_id": object.to_string() }))
 }

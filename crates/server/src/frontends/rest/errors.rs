@@ -66,6 +66,8 @@ codes! {
         "The name is taken." "Choose another name, or use what is there.";
     WrongState "wrong_state" CONFLICT
         "The state of the key does not allow this." "Activate it, enable it, or use another version.";
+    Archived "archived" CONFLICT
+        "The key is archived: it serves nobody and is handed out to nobody." "Recover it: `POST .../recover`, `keyreeve key recover`.";
     WrongUsage "wrong_usage" CONFLICT
         "The key is not made for this use." "Use a key whose `usage` has it.";
     UsageLimitExceeded "usage_limit_exceeded" CONFLICT
@@ -154,7 +156,8 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::Destroyed => Code::Destroyed,
         ErrorKind::Denied => Code::Denied,
         ErrorKind::Unauthenticated => Code::Unauthenticated,
-        ErrorKind::WrongState | ErrorKind::Archived => Code::WrongState,
+        ErrorKind::WrongState => Code::WrongState,
+        ErrorKind::Archived => Code::Archived,
         ErrorKind::WrongUsage => Code::WrongUsage,
         ErrorKind::NotExtractable => Code::NotExtractable,
         ErrorKind::Sensitive => Code::Sensitive,

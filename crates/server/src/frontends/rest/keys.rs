@@ -1,4 +1,4 @@
-//! Keys over REST: make, list, show, rotate, activate, revoke, restore, grant. Not here: using them (data), their material
+//! Keys over REST: make, list, show, rotate, activate, disable, archive, revoke, restore, grant. Not here: using them (data), their material
 //! (material), destroying them (destruction).
 
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ use keyreeve_core::model::{
     State as ObjectState, UsageMask,
 };
 use keyreeve_core::operations::activate::Activate;
+use keyreeve_core::operations::archive::{Archive, Recover};
 use keyreeve_core::operations::as_of::ShowAsOf;
 use keyreeve_core::operations::create::Create;
 use keyreeve_core::operations::disable::{Disable, Enable};
@@ -31,8 +32,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Value, json};
 
-use super::Api;
-use super::answer;
 use super::bounded::{List, Tags, Words};
 use super::conditional::{Change, KeyAnswer};
 use super::counted::{self, UsageLimitsRequest};
@@ -40,6 +39,7 @@ use super::cursor::Search;
 use super::errors::{Problem, Result};
 use super::material::Material;
 use super::request::{self, Arguments, Authenticated, Body, NamedKey, Segments};
+use super::{Api, answer, split_key};
 use crate::reason::told;
 
 /// Body of `create`.
@@ -236,13 +236,8 @@ impl<'de> Deserialize<'de> for ListArguments {
 }
 
 /// What is listed as keys.
-const TYPES: &[ObjectType] = &[
-    ObjectType::SymmetricKey,
-    ObjectType::PrivateKey,
-    ObjectType::PublicKey,
-    ObjectType::SplitKey,
-    ObjectType::PgpKey,
-];
+const TYPES: &[ObjectType] =
+    &[ObjectType::SymmetricKey, ObjectType::PrivateKey, ObjectType::PublicKey, ObjectType::PgpKey];
 
 /// The one type of this word among these.
 fn types_of_word(types: &'static [ObjectType], word: &str) -> Result<&'static [ObjectType]> {
@@ -324,6 +319,16 @@ pub(super) async fn disable(change: Change, NamedKey(key): NamedKey) -> Result<K
 /// `POST /v1/keys/{name}/enable`: it is in the state again that it has below.
 pub(super) async fn enable(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
     change.key(Enable { key }).await
+}
+
+/// `POST /v1/keys/{name}/archive`: it serves nobody and is handed out to nobody until it is recovered.
+pub(super) async fn archive(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
+    change.key(Archive { key }).await
+}
+
+/// `POST /v1/keys/{name}/recover`: it is as it was before, and as it would be by now.
+pub(super) async fn recover(change: Change, NamedKey(key): NamedKey) -> Result<KeyAnswer> {
+    change.key(Recover { key }).await
 }
 
 /// Body of `revoke`.
@@ -447,6 +452,7 @@ pub(super) fn key(shown: &Shown) -> Value {
             "deactivated": object.dates.deactivation.filter(|_| was_deactivated(*state)).map(|time| time.to_string()),
             "activation": object.dates.activation.map(|time| time.to_string()),
             "deactivation": object.dates.deactivation.map(|time| time.to_string()),
+            "archived": object.dates.archive.filter(|_| !state.is_destroyed()).map(|time| time.to_string()),
             "destruction": object.dates.destruction.map(|time| time.to_string()),
             "destroyed": object.dates.destroy.map(|time| time.to_string()),
             "erasure": object.erasure.map(|id| id.to_string()),
@@ -454,7 +460,7 @@ pub(super) fn key(shown: &Shown) -> Value {
         counted::add(&mut answer, shown, version);
         Some(answer)
     };
-    json!({
+    let mut answer = json!({
         "id": key.id.to_string(),
         "name": key.name,
         "algorithm": key.spec.map(|spec| spec.name()),
@@ -471,7 +477,12 @@ pub(super) fn key(shown: &Shown) -> Value {
         "reject_duplicates": key.policy.reject_duplicates,
         "version": key.latest().map(|latest| latest.number),
         "versions": key.versions.iter().filter_map(version).collect::<Vec<_>>(),
-    })
+    });
+    let newest = key.latest().and_then(|latest| object(latest.primary));
+    if let Some(split) = newest.and_then(|(object, _)| split_key::told(object)) {
+        answer["split"] = split;
+    }
+    answer
 }
 
 /// A date that lies ahead is a plan; it is told once it has come.

@@ -1,5 +1,5 @@
-//! Secrets, certificates and opaque objects over REST: they live the life of keys, so most of their routes are those of
-//! keys. Not here: what nothing but keys have.
+//! Secrets, certificates, opaque objects and parts of keys over REST: what they hold. They live the life of keys, so most
+//! of their routes have the handlers of keys.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use keyreeve_core::model::{KeyFormat, KeyMaterial, KeyPolicy, ObjectType};
 use keyreeve_core::operations::get::{Get, Protection};
 use keyreeve_core::operations::import::{Brought, Decoded, Import, ImportVersion};
+use keyreeve_core::operations::register::Register;
 use keyreeve_core::operations::show::Show;
 use keyreeve_core::operations::{Activation, Template};
 use keyreeve_core::{Error, ErrorKind, SecretBytes};
@@ -25,10 +26,12 @@ use super::conditional::{Change, KeyAnswer};
 use super::errors::{Problem, Result};
 use super::keys::{self, ListArguments};
 use super::request::{Arguments, Authenticated, Base64, Body, NamedKey, decode};
+use super::split_key::KeptPart;
 use super::{Api, destruction};
 
 /// What is listed as objects: all that is no key.
 const TYPES: &[ObjectType] = &[
+    ObjectType::SplitKey,
     ObjectType::SecretData,
     ObjectType::Certificate,
     ObjectType::CertificateRequest,
@@ -36,13 +39,17 @@ const TYPES: &[ObjectType] = &[
     ObjectType::Template,
 ];
 
-/// Kind of object.
+/// Kind of object, as KMIP calls it; the short words came first, and are still read.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 enum Kind {
-    Secret,
+    #[serde(alias = "secret")]
+    SecretData,
     Certificate,
-    Opaque,
+    #[serde(alias = "opaque")]
+    OpaqueObject,
+    /// A part of a key.
+    SplitKey,
 }
 
 /// What an object holds. May hold secrets.
@@ -63,6 +70,10 @@ pub(super) struct AddRequest {
     data: Option<Zeroizing<String>>,
     /// In PEM, for a certificate.
     certificate: Option<String>,
+    /// Of a part of a key: which one.
+    split: Option<KeptPart>,
+    /// Of a part of a key: what the whole is; a secret has none.
+    algorithm: Option<String>,
     #[serde(default)]
     tags: Tags,
     destroy_waiting_days: Option<u16>,
@@ -72,14 +83,14 @@ pub(super) struct AddRequest {
 
 /// `POST /v1/objects`.
 pub(super) async fn add(change: Change, Body(request): Body<AddRequest>) -> Result<KeyAnswer> {
-    let AddRequest { r#type, name, data, certificate, tags, destroy_waiting_days, destroy_at_once } = request;
-    let brought = Content { data, certificate }.brought(match r#type {
-        Kind::Secret => ObjectType::SecretData,
-        Kind::Certificate => ObjectType::Certificate,
-        Kind::Opaque => ObjectType::OpaqueObject,
+    let AddRequest { r#type, name, data, certificate, tags, destroy_waiting_days, destroy_at_once, .. } =
+        request;
+    let policy = keys::checked(KeyPolicy {
+        exportable: true,
+        destroy_waiting_days,
+        destroy_at_once,
+        ..KeyPolicy::default()
     })?;
-    let policy =
-        KeyPolicy { exportable: true, destroy_waiting_days, destroy_at_once, ..KeyPolicy::default() };
     let template = Template {
         activation: Activation::Now,
         // They are kept to be given out.
@@ -87,8 +98,32 @@ pub(super) async fn add(change: Change, Body(request): Body<AddRequest>) -> Resu
         extractable: Some(true),
         ..Template::default()
     };
-    let import = Import { name, spec: None, brought, template, policy: keys::checked(policy)?, tags: tags.0 };
-    change.imported(import).await
+    let (tags, content) = (tags.0, Content { data, certificate });
+    let object_type = match (r#type, &request.split, &request.algorithm) {
+        (Kind::SplitKey, Some(split), algorithm) => {
+            let (split, number, format) = split.told();
+            let part = Register {
+                name: Some(name),
+                object_type: ObjectType::SplitKey,
+                spec: algorithm.as_deref().map(keys::spec).transpose()?,
+                material: KeyMaterial { format, bytes: content.part()? },
+                digested: None,
+                template: Template { further: split.attributes(number)?.into_iter().collect(), ..template },
+                policy,
+                tags,
+            };
+            return change.imported(part).await;
+        }
+        (Kind::SplitKey, None, _) | (_, Some(_), _) | (_, _, Some(_)) => {
+            let detail = "split and algorithm are for a part of a key (split-key), which needs split";
+            return Err(Problem::invalid(detail));
+        }
+        (Kind::SecretData, ..) => ObjectType::SecretData,
+        (Kind::Certificate, ..) => ObjectType::Certificate,
+        (Kind::OpaqueObject, ..) => ObjectType::OpaqueObject,
+    };
+    let brought = content.brought(object_type)?;
+    change.imported(Import { name, spec: None, brought, template, policy, tags }).await
 }
 
 /// `GET /v1/objects`.
@@ -151,40 +186,6 @@ pub(super) async fn add_version(
     change.imported(ImportVersion { key, brought }).await
 }
 
-/// `GET /v1/objects/{name}`.
-pub(super) async fn show(
-    api: State<Arc<Api>>,
-    caller: Authenticated,
-    key: NamedKey,
-    past: Arguments<keys::Past<Option<String>>>,
-    headers: HeaderMap,
-) -> Result<Response> {
-    keys::show(api, caller, key, past, headers).await
-}
-
-/// `POST /v1/objects/{name}/revoke`.
-pub(super) async fn revoke(
-    change: Change,
-    key: NamedKey,
-    body: Body<keys::RevokeRequest>,
-) -> Result<KeyAnswer> {
-    keys::revoke(change, key, body).await
-}
-
-/// `POST /v1/objects/{name}/destroy`.
-pub(super) async fn destroy(
-    change: Change,
-    key: NamedKey,
-    body: Body<destruction::DestroyRequest>,
-) -> Result<KeyAnswer> {
-    destruction::destroy(change, key, body).await
-}
-
-/// `DELETE /v1/objects/{name}/destroy`.
-pub(super) async fn cancel(change: Change, key: NamedKey) -> Result<KeyAnswer> {
-    destruction::cancel(change, key).await
-}
-
 /// `GET /v1/objects/{name}/destroy`.
 pub(super) async fn destruction(
     api: State<Arc<Api>>,
@@ -196,6 +197,14 @@ pub(super) async fn destruction(
 }
 
 impl Content {
+    /// The bytes of a part of a key.
+    fn part(&self) -> Result<SecretBytes> {
+        match (&self.data, &self.certificate) {
+            (Some(text), None) => bytes(text),
+            _ => Err(Problem::invalid("a part of a key has data in base64")),
+        }
+    }
+
     /// As the operations take it.
     fn brought(self, object_type: ObjectType) -> Result<Brought> {
         let (bytes, format) = match (object_type, self.data, self.certificate) {

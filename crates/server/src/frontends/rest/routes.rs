@@ -17,7 +17,7 @@ use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
     Api, aliases, allowance, backups, batch, change, clients, data, derive, destruction, journal, keys, kmip,
-    material, objects, openapi, places, reload, root, status, stream, tokens,
+    material, message, objects, openapi, places, reload, root, split_key, status, stream, tokens,
 };
 
 /// One method of one path.
@@ -37,9 +37,11 @@ pub(super) struct Route {
 impl Route {
     /// Family and name of its handler, such as `keys_create`.
     pub(super) fn name(&self) -> String {
-        let mut words = self.handler_path.rsplit("::").take(2).collect::<Vec<_>>();
-        words.reverse();
-        words.join("_")
+        let mut words = self.handler_path.rsplit("::");
+        let (handler, family) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        // Objects share handlers with keys.
+        let family = if self.path.starts_with("/v1/objects") { "objects" } else { family };
+        format!("{family}_{handler}")
     }
 }
 
@@ -116,6 +118,8 @@ fn keys() -> Vec<Route> {
         route(PATCH, "/v1/keys/{name}", change::change, "Changes a key", "200 Key"),
         route(POST, "/v1/keys/{name}/disable", keys::disable, "Sets a key aside", "200 Key"),
         route(POST, "/v1/keys/{name}/enable", keys::enable, "Takes a key into use again", "200 Key"),
+        route(POST, "/v1/keys/{name}/archive", keys::archive, "Sets a key aside for later", "200 Key"),
+        route(POST, "/v1/keys/{name}/recover", keys::recover, "Takes a key out of the archive", "200 Key"),
         route(POST, "/v1/keys/{name}/rotate", keys::rotate, "Makes a new version", "200 Key"),
         route(POST, "/v1/keys/{name}/activate", keys::activate, "Activates a key", "200 Key"),
         route(POST, "/v1/keys/{name}/revoke", keys::revoke, "Revokes all versions", "200 Key"),
@@ -123,6 +127,8 @@ fn keys() -> Vec<Route> {
         route(POST, "/v1/keys/{name}/versions", material::import_version, "Imports a version", "201 Key"),
         route(GET, "/v1/keys/{name}/public", material::public, "The public key", "200 pem|bytes|Jwk"),
         route(POST, "/v1/keys/{name}/export", material::export, "Exports a version", "200 Export"),
+        route(POST, "/v1/keys/{name}/split", split_key::split, "Splits a key into parts", "201 Parts"),
+        route(POST, "/v1/join", split_key::join, "Joins parts of a key", "201 Key"),
         route(GET, "/v1/wrapping-key", material::wrapping_key, "Wraps what is imported", "200 WrappingKey"),
         route(GET, "/v1/keys/{name}/grants", keys::grants, "Lists grants", "200 Grants"),
         route(PUT, "/v1/keys/{name}/grants/{principal}", keys::grant, "Grants actions", "200 Grant"),
@@ -141,6 +147,16 @@ fn use_of_keys() -> Vec<Route> {
         route(POST, "/v1/keys/{name}/decrypt-stream", stream::decrypt, "Decrypts any size", "200 bytes"),
         route(POST, "/v1/keys/{name}/sign", data::sign, "Signs", "200 Signature|bytes"),
         route(POST, "/v1/keys/{name}/verify", data::verify, "Verifies a signature", "200 Verdict"),
+        route(POST, "/v1/keys/{name}/sign-stream", message::sign, "Signs any size", "200 bytes"),
+        route(POST, "/v1/keys/{name}/verify-stream", message::verify, "Verifies any size", "200 Verdict"),
+        route(POST, "/v1/keys/{name}/mac-stream", message::mac, "Makes a MAC of any size", "200 bytes"),
+        route(
+            POST,
+            "/v1/keys/{name}/mac-stream/verify",
+            message::mac_verify,
+            "Verifies any size",
+            "200 Verdict",
+        ),
         route(POST, "/v1/keys/{name}/mac", data::mac, "Makes a MAC", "200 Mac|bytes"),
         route(POST, "/v1/keys/{name}/mac/verify", data::mac_verify, "Verifies a MAC", "200 Verdict"),
         route(POST, "/v1/keys/{name}/wrap", data::wrap, "Wraps a secret", "200 Wrapped|bytes"),
@@ -151,6 +167,7 @@ fn use_of_keys() -> Vec<Route> {
         route(POST, "/v1/keys/{name}/lease", allowance::lease, "How long a copy may serve", "200 Lease"),
         route(POST, "/v1/keys/{name}/allocate", allowance::allocate, "Takes of its limits", "200 Allocated"),
         route(POST, "/v1/hash", data::hash, "Hashes data", "200 Digest|bytes"),
+        route(POST, "/v1/hash-stream", message::hash, "Hashes any size", "200 bytes"),
         route(POST, "/v1/batch", batch::run, "Uses many keys", "200 Batch"),
         route(POST, "/v1/random", data::random, "Random bytes", "200 Random|bytes"),
     ]
@@ -160,12 +177,25 @@ fn objects() -> Vec<Route> {
     vec![
         route(POST, "/v1/objects", objects::add, "Adds an object", "201 Key"),
         route(GET, "/v1/objects", objects::list, "Lists objects", "200 Objects"),
-        route(GET, "/v1/objects/{name}", objects::show, "Shows an object", "200 Key, 304"),
+        route(GET, "/v1/objects/{name}", keys::show, "Shows an object", "200 Key, 304"),
         route(GET, "/v1/objects/{name}/data", objects::data, "An object's data", "200 ObjectData|bytes"),
         route(POST, "/v1/objects/{name}/versions", objects::add_version, "Adds a version", "201 Key"),
-        route(POST, "/v1/objects/{name}/revoke", objects::revoke, "Revokes an object", "200 Key"),
-        route(POST, "/v1/objects/{name}/destroy", objects::destroy, "Destroys an object", "200 Key"),
-        route(DELETE, "/v1/objects/{name}/destroy", objects::cancel, "Takes a destruction back", "200 Key"),
+        route(PATCH, "/v1/objects/{name}", change::change, "Changes an object", "200 Key"),
+        route(POST, "/v1/objects/{name}/activate", keys::activate, "Activates an object", "200 Key"),
+        route(POST, "/v1/objects/{name}/disable", keys::disable, "Sets an object aside", "200 Key"),
+        route(POST, "/v1/objects/{name}/enable", keys::enable, "Takes an object into use again", "200 Key"),
+        route(POST, "/v1/objects/{name}/archive", keys::archive, "Sets an object aside for later", "200 Key"),
+        route(POST, "/v1/objects/{name}/recover", keys::recover, "Takes it out of the archive", "200 Key"),
+        route(POST, "/v1/objects/{name}/revoke", keys::revoke, "Revokes an object", "200 Key"),
+        route(POST, "/v1/objects/{name}/restore", keys::restore, "Restores metadata as it was", "200 Key"),
+        route(POST, "/v1/objects/{name}/destroy", destruction::destroy, "Destroys an object", "200 Key"),
+        route(
+            DELETE,
+            "/v1/objects/{name}/destroy",
+            destruction::cancel,
+            "Takes a destruction back",
+            "200 Key",
+        ),
         route(
             GET,
             "/v1/objects/{name}/destroy",

@@ -49,8 +49,8 @@ pub(super) struct BesideStream {
 
 /// A body of bare bytes that is read as it comes, with everything else in the query.
 pub(super) struct Streamed<P> {
-    input: Input,
-    beside: P,
+    pub(super) input: Input,
+    pub(super) beside: P,
 }
 
 impl<P: DeserializeOwned> FromRequest<Arc<Api>> for Streamed<P> {
@@ -67,7 +67,8 @@ impl<P: DeserializeOwned> FromRequest<Arc<Api>> for Streamed<P> {
         }
         let beside = arguments(request.uri())?;
         let seconds_max = api.reloader.limits().message_seconds_max;
-        Ok(Self { input: Input::new(request.into_body(), seconds_max), beside })
+        let waits = request.headers().get(header::EXPECT).is_some_and(|expected| expected == "100-continue");
+        Ok(Self { input: Input::new(request.into_body(), seconds_max, waits), beside })
     }
 }
 
@@ -166,7 +167,7 @@ async fn answered(begun: Result<Begun>, mut input: Input) -> Result<Response> {
 }
 
 /// A body as it comes.
-struct Input {
+pub(super) struct Input {
     body: Body,
     /// Has come and was not taken yet.
     come: Bytes,
@@ -174,21 +175,24 @@ struct Input {
     seconds_max: u64,
     /// By when its beginning has to be there: the header and the first chunk.
     begin_by: Option<Instant>,
+    /// The client sends nothing before it is asked to (RFC 9110 section 10.1.1), and was not asked yet: reading asks.
+    waits: bool,
 }
 
 impl Input {
-    fn new(body: Body, seconds_max: u64) -> Self {
+    fn new(body: Body, seconds_max: u64, waits: bool) -> Self {
         let begin_by = Some(Instant::now() + Duration::from_secs(seconds_max));
-        Self { body, come: Bytes::new(), seconds_max, begin_by }
+        Self { body, come: Bytes::new(), seconds_max, begin_by, waits }
     }
 
     /// What follows may take any time, while bytes come.
-    fn has_begun(&mut self) {
+    pub(super) fn has_begun(&mut self) {
         self.begin_by = None;
     }
 
     /// The next bytes of the body; none where it ends.
-    async fn frame(&mut self) -> Result<Option<Bytes>> {
+    pub(super) async fn frame(&mut self) -> Result<Option<Bytes>> {
+        self.waits = false;
         let silent = Instant::now() + Duration::from_secs(self.seconds_max);
         let by = self.begin_by.unwrap_or(silent);
         let Some(frame) = timeout_at(by, self.body.frame()).await.map_err(|_| self.late())? else {
@@ -227,8 +231,12 @@ impl Input {
         Ok(())
     }
 
-    /// Reads and drops what follows, up to a bound: most clients look for an answer only once they have sent all.
-    async fn discard(&mut self) {
+    /// Reads and drops what follows, up to a bound: most clients look for an answer only once they have sent all. Who waits
+    /// to be asked is not.
+    pub(super) async fn discard(&mut self) {
+        if self.waits {
+            return;
+        }
         let dropped = async {
             let mut bytes = 0;
             while bytes <= DISCARDED_BYTES_MAX

@@ -12,12 +12,16 @@ const ANSWERS: &[(&str, &str)] = &[
         "id uuid, name string, algorithm string|null, type string, state string|null, owner string, created time, \
          tags object, usage [string], exportable boolean, destroy_waiting_days integer|null, \
          destroy_at_once boolean, lease_seconds integer, reject_duplicates boolean, version integer, \
-         versions [KeyVersion], duplicate_of? uuid",
+         versions [KeyVersion], split? KeyPart, duplicate_of? uuid",
     ),
+    ("KeyPart", "method string|null, parts integer, threshold integer, part integer, format string|null"),
+    ("Parts", "parts [Part]"),
+    ("Part", "part integer, name string, object_id uuid"),
     (
         "KeyVersion",
         "version integer, state string, object_id uuid, public_object_id uuid|null, created time, \
-         activated time|null, deactivated time|null, activation time|null, deactivation time|null, destruction time|null, destroyed time|null, \
+         activated time|null, deactivated time|null, activation time|null, deactivation time|null, archived time|null, \
+         destruction time|null, destroyed time|null, \
          erasure uuid|null, uses Uses, first_used time|null, last_used time|null, exports integer|null, \
          usage_limits UsageLimits|null",
     ),
