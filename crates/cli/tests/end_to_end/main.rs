@@ -8,6 +8,7 @@ mod bench;
 mod breach;
 mod cells;
 mod clients;
+mod coverage;
 mod crash;
 mod disk;
 mod files;
