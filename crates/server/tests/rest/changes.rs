@@ -167,3 +167,21 @@ async fn a_key_waits_365_days_at_most_and_without_waiting_it_is_destroyed_at_onc
     let changed = server.admin("PATCH", "/v1/keys/base", json!({ "destroy_waiting_days": 365 })).await;
     assert_eq!(changed["destroy_waiting_days"], 365);
 }
+
+#[tokio::test]
+async fn attributes_are_told_by_the_names_of_kmip_to_who_may_see_the_key() {
+    let server = Server::start();
+    let key = json!({ "name": "k", "algorithm": "aes-256", "usage_limits": { "total": 9, "unit": "uses" } });
+    let made = server.admin("POST", "/v1/keys", key).await;
+    let told = server.admin("GET", "/v1/keys/k/attributes", Value::Null).await;
+    assert_eq!(told["object_id"], made["versions"][0]["object_id"]);
+    let attributes = &told["attributes"];
+    assert_eq!(attributes["Cryptographic Length"], json!([256]));
+    assert_eq!(attributes["Activation Date"], json!([made["versions"][0]["activated"]]));
+    assert_eq!(attributes["Sensitive"], json!([true]));
+    assert_eq!(attributes["Usage Limits"][0]["UsageLimitsTotal"], 9);
+    let added = server.admin("POST", "/v1/clients", json!({ "name": "app", "token": true })).await;
+    let app = Proof::Token(added["token"].as_str().unwrap());
+    let (status, _) = server.json(app, "GET", "/v1/keys/k/attributes", Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}

@@ -38,6 +38,7 @@ use crate::source::Source;
 mod aliases;
 mod allowance;
 mod answer;
+mod attributes;
 mod backups;
 mod batch;
 mod body;

@@ -16,8 +16,8 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, aliases, allowance, backups, batch, change, clients, data, derive, destruction, journal, keys, kmip,
-    material, message, objects, openapi, places, reload, root, split_key, status, stream, tokens,
+    Api, aliases, allowance, attributes, backups, batch, change, clients, data, derive, destruction, journal,
+    keys, kmip, material, message, objects, openapi, places, reload, root, split_key, status, stream, tokens,
 };
 
 /// One method of one path.
@@ -115,6 +115,7 @@ fn keys() -> Vec<Route> {
         route(POST, "/v1/keys", keys::create, "Makes a key", "201 Key"),
         route(GET, "/v1/keys", keys::list, "Lists keys", "200 Keys"),
         route(GET, "/v1/keys/{name}", keys::show, "Shows a key", "200 Key, 304"),
+        route(GET, "/v1/keys/{name}/attributes", attributes::list, "KMIP's attributes", "200 Attributes"),
         route(PATCH, "/v1/keys/{name}", change::change, "Changes a key", "200 Key"),
         route(POST, "/v1/keys/{name}/disable", keys::disable, "Sets a key aside", "200 Key"),
         route(POST, "/v1/keys/{name}/enable", keys::enable, "Takes a key into use again", "200 Key"),

@@ -15,6 +15,7 @@ const ANSWERS: &[(&str, &str)] = &[
          versions [KeyVersion], split? KeyPart, duplicate_of? uuid",
     ),
     ("KeyPart", "method string|null, parts integer, threshold integer, part integer, format string|null"),
+    ("Attributes", "object_id uuid, attributes object"),
     ("Parts", "parts [Part]"),
     ("Part", "part integer, name string, object_id uuid"),
     (
