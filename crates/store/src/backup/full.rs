@@ -41,7 +41,7 @@ use crate::{
     engines::{EngineSnapshot, Row},
     index::{encoding, told},
     journal::Digest,
-    pace::Pace,
+    leisure::Leisure,
 };
 
 const MAGIC: [u8; 8] = *b"KRVCHUNK";
@@ -216,7 +216,7 @@ struct ChunkWriter<'a> {
     rows: u32,
     chunks: Vec<ChunkRef>,
     progress: Progress,
-    pace: Pace,
+    leisure: Leisure,
 }
 
 impl<'a> ChunkWriter<'a> {
@@ -230,7 +230,7 @@ impl<'a> ChunkWriter<'a> {
             rows: 0,
             chunks: Vec::new(),
             progress: Progress::default(),
-            pace: Pace::default(),
+            leisure: Leisure::default(),
         })
     }
 
@@ -257,7 +257,7 @@ impl<'a> ChunkWriter<'a> {
         Ok(())
     }
 
-    /// INVARIANT: at its pace, hence slowly, is only what computes. Reading rows takes locks of the engine, and drawing
+    /// INVARIANT: at leisure is done only what computes. Reading rows takes locks of the engine, and drawing
     /// random bytes those of the generator, which requests want as well.
     fn finish_chunk(
         &mut self,
@@ -268,7 +268,7 @@ impl<'a> ChunkWriter<'a> {
         }
         let (crypto, key, plain) = (&self.archive.crypto, &self.key, &self.plain);
         let id_key = key.subkey(&**crypto, b"keyreeve/chunk-id/v1");
-        let mac = self.pace.run(0, || crypto.hmac_sha256(id_key.expose(), &[plain]));
+        let mac = self.leisure.run(0, || crypto.hmac_sha256(id_key.expose(), &[plain]));
         let mut chunk = ChunkRef {
             id: std::array::from_fn(|at| mac[at]),
             sha256: [0; 32],
@@ -280,7 +280,7 @@ impl<'a> ChunkWriter<'a> {
             let (key, plain, store) = (&self.key, &self.plain, self.point.store);
             let mut salt = [0; 32];
             crypto.fill(&mut salt)?;
-            let object = self.pace.run(plain.len(), || seal(crypto, key, store, salt, plain))?;
+            let object = self.leisure.run(plain.len(), || seal(crypto, key, store, salt, plain))?;
             chunk.sha256 = crypto.sha256(&[&object]);
             chunk.bytes = length(object.len())?;
             let path = chunk_path(self.point.timeline, &chunk);
@@ -306,7 +306,7 @@ impl<'a> ChunkWriter<'a> {
             let (crypto, key, plain, store) =
                 (&self.archive.crypto, &self.key, &self.plain, self.point.store);
             let is_same = || open(crypto, key, store, &found, &object).is_ok_and(|opened| opened == *plain);
-            if self.pace.run(plain.len(), is_same) {
+            if self.leisure.run(plain.len(), is_same) {
                 *chunk = found;
                 return Ok(true);
             }

@@ -17,12 +17,12 @@ const AHEAD_SECONDS_MAX: f64 = 1.0;
 
 /// Works on bytes at the lowest priority that threads have, while that is fast enough.
 #[derive(Default)]
-pub(crate) struct Pace {
+pub(crate) struct Leisure {
     /// Seconds by which it is before its least pace; negative where it is behind.
     ahead: f64,
 }
 
-impl Pace {
+impl Leisure {
     /// Does some work on so many bytes, and waits for it.
     ///
     /// INVARIANT: it takes no lock that a request may want: who holds one would not get on while others are busy.
@@ -84,27 +84,27 @@ mod tests {
     #[test]
     fn work_steps_behind_requests_and_whoever_asked_for_it_does_not() {
         let before = getpriority_process(None).unwrap();
-        assert_eq!(Pace::default().run(7, || getpriority_process(None).unwrap()), 19);
+        assert_eq!(Leisure::default().run(7, || getpriority_process(None).unwrap()), 19);
         assert_eq!(getpriority_process(None).unwrap(), before);
     }
 
     #[test]
     fn work_that_is_behind_waits_for_nobody() {
-        let is_here = |pace: &mut Pace| {
+        let is_here = |leisure: &mut Leisure| {
             let here = thread::current().id();
-            pace.run(0, || thread::current().id() == here)
+            leisure.run(0, || thread::current().id() == here)
         };
         let second = BYTES_PER_SECOND_MIN as usize;
-        let mut pace = Pace::default();
-        pace.count(60 * second, Duration::from_secs(1));
-        assert!(!is_here(&mut pace), "it is ahead");
-        pace.count(second, Duration::from_secs(3));
-        assert!(is_here(&mut pace), "a minute's work in a second is no credit for a minute");
+        let mut leisure = Leisure::default();
+        leisure.count(60 * second, Duration::from_secs(1));
+        assert!(!is_here(&mut leisure), "it is ahead");
+        leisure.count(second, Duration::from_secs(3));
+        assert!(is_here(&mut leisure), "a minute's work in a second is no credit for a minute");
     }
 
     #[test]
     #[should_panic(expected = "as it was told")]
     fn work_that_panics_is_not_lost() {
-        Pace::default().run(1, || panic!("as it was told"));
+        Leisure::default().run(1, || panic!("as it was told"));
     }
 }
