@@ -41,8 +41,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(600);
 /// The same for a backup, a drill or pruning, which take as long as there is to read and write.
 const BACKUP: Duration = Duration::from_secs(24 * 3600);
-/// Time for a server to say that it wants the body of a request.
-const ASKED: Duration = Duration::from_secs(10);
+/// Time for a server to say that it wants the body of a request; where a proxy swallows that, this is waited in vain.
+const ASKED: Duration = Duration::from_secs(30);
 /// Time after which somebody at a terminal is told that it is being waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause between two looks how far the server has come.

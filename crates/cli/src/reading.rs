@@ -96,12 +96,19 @@ impl Body for Reading {
                 return Poll::Pending;
             }
         }
-        let mut bytes = Vec::with_capacity(READ_BYTES);
-        let read = (&mut self.from).take(READ_BYTES as u64).read_to_end(&mut bytes);
+        let mut bytes = vec![0; READ_BYTES];
+        // What is there goes at once: a slow pipe must not look dead to the server.
+        let read = loop {
+            match self.from.read(&mut bytes) {
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
         let mut state = self.reads.state();
         let frame = match read {
             Ok(0) => None,
             Ok(length) => {
+                bytes.truncate(length);
                 state.bytes += length as u64;
                 Some(Ok(Frame::data(Bytes::from(bytes))))
             }

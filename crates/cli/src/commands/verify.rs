@@ -73,8 +73,13 @@ impl Verify {
     fn ask(&self, session: &Session, signature: &[u8], message: Message) -> Result<Value> {
         let path = format!("/v1/keys/{}/verify", segment(&self.name));
         let (mut fields, signature) = (self.scheme.query(), STANDARD.encode(signature));
-        let long = message.whole().filter(|_| signature.len() / 4 * 3 > IN_QUERY_BYTES_MAX);
-        let Some(data) = long else {
+        let is_long = signature.len() / 4 * 3 > IN_QUERY_BYTES_MAX;
+        let Some(data) = message.whole().filter(|_| is_long) else {
+            if is_long {
+                let text = "a signature of this length is of a key that signs whole messages only, and this is longer than one \
+                            can be";
+                return Err(Failure::new(Kind::Usage, text));
+            }
             fields.push(("signature", signature));
             fields.extend(self.key_version.map(|version| ("version", version.to_string())));
             let place = Place { whole: &path, stream: &format!("{path}-stream"), query: &fields };

@@ -118,7 +118,7 @@ async fn what_makes_no_key_is_refused() {
     create(&server, "k", "aes-128").await;
     server.admin("POST", "/v1/keys", json!({ "name": "stays", "algorithm": "aes-128" })).await;
     let parts = split(&server, "k", json!({ "name": "p", "parts": 3, "threshold": 3 })).await;
-    split(&server, "k", json!({ "name": "q", "parts": 3, "threshold": 3, "exportable": false })).await;
+    split(&server, "k", json!({ "name": "q", "parts": 3, "threshold": 3 })).await;
     let token = server.admin_token();
     let join = |parts: Value| ("/v1/join", json!({ "name": "new", "parts": parts }));
     let kept = |split: Value| {
@@ -131,7 +131,7 @@ async fn what_makes_no_key_is_refused() {
         (join(json!(["k"])), 400, "invalid_field"),
         (join(json!(parts[..2])), 422, "crypto_failed"),
         (join(json!(["p-1", "p-2", "p-2"])), 400, "invalid_field"),
-        (join(json!(["p-1", "p-2", "q-3"])), 403, "not_extractable"),
+        (join(json!(["p-1", "p-2", "q-3"])), 400, "invalid_field"),
         (("/v1/keys/stays/split", how.clone()), 403, "not_extractable"),
         (("/v1/keys/k/split", json!({ "name": "r", "parts": 1, "threshold": 1 })), 400, "invalid_field"),
         (

@@ -30,7 +30,7 @@ pub(crate) struct List {
     /// Only keys of this algorithm, such as aes-256
     #[arg(short, long, value_parser = algorithm)]
     algorithm: Option<String>,
-    /// Only keys of this type: symmetric-key, private-key, public-key, split-key or pgp-key
+    /// Only keys of this type: symmetric-key, private-key, public-key or pgp-key
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
     /// Only keys that are not destroyed

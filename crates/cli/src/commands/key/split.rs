@@ -43,9 +43,6 @@ pub(crate) struct Split {
     /// Label the parts with this pair; repeat for more
     #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
     tags: Vec<(String, String)>,
-    /// Let no part leave the server
-    #[arg(long)]
-    stay: bool,
 }
 
 /// Join enough parts of a key to a new key.
@@ -82,7 +79,6 @@ impl Split {
             "parts": self.parts,
             "threshold": self.threshold,
             "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
-            "exportable": !self.stay,
         });
         if let Some(method) = self.method {
             body["method"] = word(method).into();

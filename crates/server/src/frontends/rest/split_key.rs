@@ -61,9 +61,6 @@ pub(super) struct SplitRequest {
     threshold: u32,
     #[serde(default)]
     tags: Tags,
-    /// False: the parts stay on the server.
-    #[serde(default = "keys::yes")]
-    exportable: bool,
 }
 
 /// `POST /v1/keys/{name}/split`: parts of a key, each an object; the key stays as it is.
@@ -72,12 +69,13 @@ pub(super) async fn split(
     NamedKey(key): NamedKey,
     Body(request): Body<SplitRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
-    let SplitRequest { name, method, parts, threshold, tags, exportable } = request;
+    let SplitRequest { name, method, parts, threshold, tags } = request;
     let split = Split { method: method.method(), parts, threshold, prime_field: None, origin: None };
     let template = Template {
         activation: Activation::Now,
+        // Joining reads them as who gets them does: parts that may not leave could never be joined.
         sensitive: Some(false),
-        extractable: Some(exportable),
+        extractable: Some(true),
         ..Template::default()
     };
     let split = CreateSplitKey { key, split, name: Some(name), template, tags: tags.0 };
