@@ -386,17 +386,27 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
     }
 }
 
-/// The principal must still be what it was when it proved itself. Reading it here binds the entry to it too: a
-/// revocation that overtakes this request makes it stale.
+/// The principal must still be what it was when it proved itself, and what it proved itself by must still count: that may
+/// be hours ago, where a message came as a stream. Reading both here binds the entry to them too: a revocation that
+/// overtakes this request makes it stale.
 fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
     let Some(proven) = caller.principal() else { return Ok(()) };
+    let refuse = |what: &str| {
+        let cause =
+            format!("{what} {} was revoked, changed or expired after it proved who it is", proven.name);
+        Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause))
+    };
     match context.get(RecordKey::Principal(proven.id))?.as_deref() {
-        Some(Record::Principal(now)) if now.revoked.is_none() && now.roles == proven.roles => Ok(()),
-        _ => {
-            let cause = format!("{} was revoked or changed after it proved who it is", proven.name);
-            Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause))
+        Some(Record::Principal(now)) if now.revoked.is_none() && now.roles == proven.roles => {}
+        _ => return refuse("principal"),
+    }
+    for id in caller.credentials() {
+        match context.get(RecordKey::Credential(id))?.as_deref() {
+            Some(Record::Credential(now)) if now.counts_at(context.now()) => {}
+            _ => return refuse("a credential of"),
         }
     }
+    Ok(())
 }
 
 fn outcome_of(error: &Error) -> Outcome {

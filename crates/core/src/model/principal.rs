@@ -104,3 +104,10 @@ pub struct Credential {
     /// Set once revoked.
     pub revoked: Option<Time>,
 }
+
+impl Credential {
+    /// Whether it is accepted at this time: neither revoked nor expired.
+    pub fn counts_at(&self, now: Time) -> bool {
+        self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+}

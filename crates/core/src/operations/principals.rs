@@ -232,7 +232,7 @@ pub fn authenticate(store: &dyn Store, proof: CredentialId, now: Time) -> Result
     if credential.revoked.is_some() || principal.revoked.is_some() {
         return refuse(format!("a credential of {} that was revoked", principal.name));
     }
-    if credential.expires.is_some_and(|expires| expires <= now) {
+    if !credential.counts_at(now) {
         return refuse(format!("a credential of {} that has expired", principal.name));
     }
     Ok(Arc::clone(principal))
@@ -299,7 +299,7 @@ fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -> Result<()
     let mut kept = Vec::new();
     for id in &principal.credentials {
         let known = own_credential(context, *id)?;
-        if known.revoked.is_some() || known.expires.is_some_and(|expires| expires <= context.now()) {
+        if !known.counts_at(context.now()) {
             context.delete(RecordKey::Credential(*id));
         } else {
             kept.push(*id);
