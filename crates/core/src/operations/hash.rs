@@ -34,7 +34,7 @@ impl Operation for Hash {
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Vec<u8>> {
         match &self.message {
             Message::Whole(data) => context.crypto().hash(self.hash, &[data]),
-            Message::Stream(stream) => Ok(stream.digest().to_vec()),
+            Message::Stream(stream) => Ok(stream.digest(self.hash)?.to_vec()),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     access::{Action, Permit},
     error::Result,
     model::{CryptoParameters, ObjectId, UsageMask},
-    ports::crypto::ToSign,
+    ports::crypto::{ParsedKey, ToSign},
     request::{Context, Reference, Resolved},
 };
 
@@ -42,12 +42,16 @@ impl Input {
         }
     }
 
-    pub(super) fn borrowed(&self) -> ToSign<'_> {
-        match self {
+    /// As this key takes it with these parameters.
+    ///
+    /// # Errors
+    /// Of a stream: `Unsupported` where the key takes no digest, `Conflict` where it takes another than was made.
+    pub(super) fn for_key(&self, key: &dyn ParsedKey, parameters: &CryptoParameters) -> Result<ToSign<'_>> {
+        Ok(match self {
             Self::Data(data) => ToSign::Data(data),
             Self::Digest(digest) => ToSign::Digest(digest),
-            Self::Stream(stream) => ToSign::Digest(stream.digest()),
-        }
+            Self::Stream(stream) => ToSign::Digest(stream.digest(key.message_hash(parameters)?)?),
+        })
     }
 }
 
@@ -94,7 +98,8 @@ impl Operation for Sign {
         let object = usable(context, &subject(resolved)?, self.version, wanted)?;
         usage_limits::spend(context, &object, self.input.bytes())?;
         let parameters = merged(&self.parameters, &object);
-        let signature = context.parsed(&object)?.sign(&parameters, self.input.borrowed())?;
+        let key = context.parsed(&object)?;
+        let signature = key.sign(&parameters, self.input.for_key(&*key, &parameters)?)?;
         Ok(Signed { object: object.id, version: object.version, signature })
     }
 }

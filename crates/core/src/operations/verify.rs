@@ -61,25 +61,38 @@ impl Operation for Verify {
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {
         let resolved = subject(resolved)?;
         let newest = self.verify(context, &resolved, self.version);
-        if self.version.is_some()
-            || resolved.object.is_some()
-            || newest.as_ref().is_ok_and(|verified| verified.valid)
-        {
+        if newest.as_ref().is_ok_and(|verified| verified.valid) {
             return newest;
         }
-        // A signature carries no version: one made before the key was rotated is still right.
-        for version in resolved.key.versions.iter().rev().skip(1).take(VERSIONS_TRIED_MAX - 1) {
-            match self.verify(context, &resolved, Some(version.number)) {
+        let mut answer = newest;
+        for version in older(&resolved, self.version) {
+            match self.verify(context, &resolved, Some(version)) {
                 Ok(verified) if verified.valid => return Ok(verified),
                 Err(error) if error.kind() == ErrorKind::Internal => return Err(error),
+                // This version may have signed it, and the stream cannot tell.
+                Err(error) if self.is_untold(error.kind()) => answer = Err(error),
                 _ => {}
             }
         }
-        newest
+        answer
     }
 }
 
+/// The versions that may have signed besides the newest one: a signature carries no version, and one made before the key
+/// was rotated is still right. None where the client names one.
+pub(super) fn older(resolved: &Resolved, named: Option<u32>) -> Vec<u32> {
+    if named.is_some() || resolved.object.is_some() {
+        return Vec::new();
+    }
+    let versions = resolved.key.versions.iter().rev().map(|version| version.number);
+    versions.skip(1).take(VERSIONS_TRIED_MAX - 1).collect()
+}
+
 impl Verify {
+    fn is_untold(&self, kind: ErrorKind) -> bool {
+        matches!(self.input, Input::Stream(_)) && matches!(kind, ErrorKind::Conflict | ErrorKind::Unsupported)
+    }
+
     fn verify(
         &self,
         context: &mut Context<'_>,
@@ -89,7 +102,8 @@ impl Verify {
         let wanted = (Purpose::Process, Half::Public, UsageMask::VERIFY);
         let object = usable(context, resolved, version, wanted)?;
         let parameters = merged(&self.parameters, &object);
-        let valid = context.parsed(&object)?.verify(&parameters, self.input.borrowed(), &self.signature)?;
+        let key = context.parsed(&object)?;
+        let valid = key.verify(&parameters, self.input.for_key(&*key, &parameters)?, &self.signature)?;
         context.note_detail(if valid { "valid" } else { "not valid" });
         Ok(Verified { valid, object: object.id, version: object.version })
     }

@@ -9,14 +9,17 @@ use keyreeve_core::{
         ObjectId, Prf, Role, UsageMask,
     },
     operations::{
+        Activation, Template,
         create::{Create, Created},
         decrypt::Decrypt,
         derive_key::{DeriveKey, Product},
         encrypt::{Encrypt, Form},
         get::{Get, Protection},
         mac::Mac,
+        parts::PartOf,
         rekey::Rekey,
         sign::{Input, Sign},
+        stream::{BeginStream, Streamed},
         verify::Verify,
     },
     ports::crypto::Crypto,
@@ -95,6 +98,55 @@ fn every_named_kind_of_key_lives() {
             }
         }
     }
+}
+
+fn streamed(house: &House, caller: &Caller, of: PartOf, version: Option<u32>) -> Result<Streamed, Error> {
+    let begin =
+        BeginStream { key: Reference::text("k"), version, parameters: CryptoParameters::default(), of };
+    let mut stream = house.engine.execute(caller, &begin)?;
+    stream.update(b"a message ")?;
+    stream.update(b"that comes")?;
+    stream.finish()
+}
+
+/// Whichever version signed, and whatever hash it takes: a stream is told what the whole message is told.
+#[test]
+fn a_stream_is_verified_by_every_version_that_verifies_the_whole() {
+    let house = House::new();
+    let caller = principal(&house.engine, "user", &[Role::User]);
+    let run = &house.engine;
+    let key = || Reference::text("k");
+    let parameters = CryptoParameters::default;
+    run.execute(&caller, &made("k", "ec-p256")).expect("makes");
+    let whole = || Input::Data(b"a message that comes".to_vec());
+    let sign = |version, input| Sign { key: key(), version, parameters: parameters(), input };
+    let first = run.execute(&caller, &sign(Some(1), whole())).expect("signs").signature;
+    let sha512 = CryptoParameters { hash: Some(HashAlgorithm::Sha512), ..parameters() };
+    let other = || Some(Template { parameters: vec![sha512.clone()], ..Template::default() });
+    for (version, activation) in [(2, Activation::Now), (3, Activation::Later)] {
+        let rekey = Rekey { key: key(), activation: Some(activation), template: other(), public: other() };
+        run.execute(&caller, &rekey).expect("rotates");
+        for (input, valid) in [
+            (whole(), true),
+            (Input::Stream(streamed(&house, &caller, PartOf::Verify, None).expect("begins")), true),
+            (Input::Data(b"another".to_vec()), false),
+        ] {
+            let signature = first.clone();
+            let verify = Verify { key: key(), version: None, parameters: parameters(), input, signature };
+            let verdict = run.execute(&caller, &verify).map(|verified| (verified.valid, verified.version));
+            match valid {
+                true => assert_eq!(verdict.expect("verifies"), (true, 1), "{version} versions"),
+                false => assert!(!verdict.is_ok_and(|(valid, _)| valid)),
+            }
+        }
+    }
+    // A digest by one hash is never signed as one by another, nor told to be wrong.
+    let stream = || Input::Stream(streamed(&house, &caller, PartOf::Sign, Some(1)).expect("begins"));
+    assert!(run.execute(&caller, &sign(Some(1), stream())).is_ok());
+    assert_eq!(kind(run.execute(&caller, &sign(Some(2), stream()))), Some(ErrorKind::Conflict));
+    let (input, signature) = (stream(), first);
+    let verify = Verify { key: key(), version: Some(2), parameters: parameters(), input, signature };
+    assert_eq!(kind(run.execute(&caller, &verify)), Some(ErrorKind::Conflict));
 }
 
 fn derive(base: &str, name: &str, derivation: Derivation) -> DeriveKey {
