@@ -4,6 +4,9 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
 use crate::harness::{Proof, Server, base64, segment, tls_from};
 
 /// More than a body may have.
@@ -193,4 +196,56 @@ async fn who_waits_to_be_asked_is_refused_first() {
         stream.read_exact(&mut answer).await.unwrap();
         assert_eq!(&String::from_utf8_lossy(&answer)[9..], status, "{path}");
     }
+}
+
+/// The head of a message as a stream, and its first byte; all behind it comes later.
+async fn begin(server: &Server, path: &str, token: &str) -> TlsStream<TcpStream> {
+    let ca = server.files.join("ca.pem");
+    let mut stream = tls_from([127, 0, 0, 1], server.address, &ca, Proof::Nothing).await;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         content-type: application/octet-stream\r\ncontent-length: 2\r\n\r\na"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn wait_for_entry(server: &Server, query: &str) {
+    let path = format!("/v1/journal?{query}");
+    while server.admin("GET", &path, Value::Null).await["entries"].as_array().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn rest_of(mut stream: TlsStream<TcpStream>) -> String {
+    let mut answer = Vec::new();
+    // Whether the server says that it closes is not what is asked here.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_on_the_way_signs_nothing() {
+    let server = Server::start();
+    create(&server, "k", "ec-p256", json!({})).await;
+    let token = server.admin("POST", "/v1/tokens", json!({ "client": "app", "roles": ["user"] })).await;
+    server.admin("PUT", "/v1/keys/k/grants/app", json!({ "actions": ["sign"] })).await;
+    let mut stream = begin(&server, "/v1/keys/k/sign-stream", token["token"].as_str().unwrap()).await;
+    wait_for_entry(&server, "key=k&kind=sign").await;
+    server.admin("POST", &format!("/v1/tokens/{}/revoke", token["id"].as_str().unwrap()), json!({})).await;
+    stream.write_all(b"b").await.unwrap();
+    let answer = rest_of(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+}
+
+/// The client goes silent; without a look at the key, the answer would be that it is late.
+#[tokio::test]
+async fn a_key_that_goes_on_the_way_is_let_go_of_before_the_end() {
+    let server = Server::start_with(|config| config.limits.message_seconds_max = 6);
+    create(&server, "k", "hmac-sha256", json!({})).await;
+    let stream = begin(&server, "/v1/keys/k/mac-stream", &server.admin_token()).await;
+    wait_for_entry(&server, "key=k&kind=mac").await;
+    server.admin("POST", "/v1/keys/k/archive", Value::Null).await;
+    let answer = rest_of(stream).await;
+    assert!(answer.contains("archived"), "{answer}");
 }

@@ -1,7 +1,9 @@
 //! Messages of any size over REST: hashed, signed, verified or authenticated while they come, in constant memory, and
 //! answered at their end. Where a body breaks off, nothing was made. Not here: messages that come in one piece (data).
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,6 +11,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use keyreeve_core::Error;
 use keyreeve_core::access::Caller;
+use keyreeve_core::operations::Operation;
 use keyreeve_core::operations::hash::Hash as HashData;
 use keyreeve_core::operations::mac::{Mac, MacVerify};
 use keyreeve_core::operations::parts::PartOf;
@@ -17,6 +20,7 @@ use keyreeve_core::operations::stream::{BeginStream, Message, Stream, Streamed a
 use keyreeve_core::operations::verify::Verify;
 use keyreeve_core::request::Reference;
 use serde_json::Value;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::Api;
 use super::answer::{self, OCTET_STREAM};
@@ -24,6 +28,9 @@ use super::data::{BesideAuthenticated, BesideHashed, BesideMessage, verdict};
 use super::errors::Result;
 use super::request::{Authenticated, NamedKey};
 use super::stream::{Input, Streamed};
+
+/// How often it is looked whether a message that is on its way could still begin.
+const CHECK_SECONDS: u64 = 2;
 
 /// `POST /v1/keys/{name}/sign-stream`.
 pub(super) async fn sign(
@@ -95,7 +102,9 @@ pub(super) async fn hash(
     Streamed { mut input, beside }: Streamed<BesideHashed>,
 ) -> Result<Response> {
     let hash = beside.hash.into();
-    let stream = fed(Stream::of_hash(&**api.engine.crypto(), hash)?, &mut input).await?;
+    let stream = Stream::of_hash(&**api.engine.crypto(), hash)?;
+    let again = HashData { hash, message: Message::Whole(Vec::new()) };
+    let stream = fed(&api, &caller, stream, &again, &mut input).await?;
     let digest = api.execute(&caller, HashData { hash, message: Message::Stream(stream) }).await?;
     Ok(([(header::CONTENT_TYPE, OCTET_STREAM)], digest).into_response())
 }
@@ -107,6 +116,7 @@ async fn through(
     begin: BeginStream,
     input: &mut Input,
 ) -> Result<(Reference, Through)> {
+    let again = BeginStream { parameters: begin.parameters.clone(), key: begin.key.clone(), ..begin };
     let stream = match api.execute(caller, begin).await {
         Ok(stream) => stream,
         Err(problem) => {
@@ -115,13 +125,53 @@ async fn through(
         }
     };
     let object = stream.object().ok_or_else(|| Error::internal("a stream began without an object"))?;
-    Ok((Reference::Object(object), fed(stream, input).await?))
+    let key = Reference::Object(object);
+    let again = if again.of == PartOf::Verify {
+        again
+    } else {
+        BeginStream { key: key.clone(), version: None, ..again }
+    };
+    Ok((key, fed(api, caller, stream, &again, input).await?))
 }
 
-async fn fed(mut stream: Stream, input: &mut Input) -> Result<Through> {
-    while let Some(data) = input.frame().await? {
-        input.has_begun();
-        stream.update(&data)?;
+/// All of the message. While it comes, it is looked again and again whether it could still begin: what is kept of a key
+/// that was destroyed, or for a caller that was revoked, goes then, and not when the client is pleased to end.
+async fn fed<O: Operation>(
+    api: &Api,
+    caller: &Caller,
+    mut stream: Stream,
+    again: &O,
+    input: &mut Input,
+) -> Result<Through> {
+    let every = Duration::from_secs(CHECK_SECONDS);
+    let mut check = interval_at(Instant::now() + every, every);
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let next = {
+            let mut frame = pin!(input.frame());
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = check.tick() => {
+                        if let Err(error) = api.engine.rehearse(caller).run(again) {
+                            break Err(error);
+                        }
+                    }
+                    frame = &mut frame => break Ok(frame?),
+                }
+            }
+        };
+        match next {
+            Ok(Some(data)) => {
+                input.has_begun();
+                stream.update(&data)?;
+            }
+            Ok(None) => return Ok(stream.finish()?),
+            Err(error) => {
+                drop(stream);
+                input.discard().await;
+                return Err(error.into());
+            }
+        }
     }
-    Ok(stream.finish()?)
 }
