@@ -1,5 +1,6 @@
 //! docs/coverage.md against the core's operations, REST's routes and the command line's words: whoever adds one says there
-//! where it can be asked for, or why not. Not here: whether they work.
+//! where it can be asked for, or why not. Not checked: that a route runs the very operations in whose rows it stands, only that
+//! REST names each of them somewhere. Not here: whether they work.
 
 use std::collections::BTreeSet;
 use std::fs;
