@@ -198,12 +198,12 @@ impl ParsedKey for PublicKey {
         &self.spec
     }
 
-    /// # Standard
-    /// FIPS 186-5 section 6.4.2.
     fn message_hash(&self, parameters: &CryptoParameters) -> Result<HashAlgorithm> {
         hash(self.curve, parameters)
     }
 
+    /// # Standard
+    /// FIPS 186-5 section 6.4.2.
     fn verify(&self, parameters: &CryptoParameters, input: ToSign<'_>, signature: &[u8]) -> Result<bool> {
         let digest = digest_of(self.curve, parameters, input)?;
         Ok(self.key.verify_digest_sig(&digest, signature).is_ok())
