@@ -243,7 +243,8 @@ impl Feed {
         }
     }
 
-    /// How long a chunk waits for its reader: less than any answer does, so that it is told why the feed has ended.
+    /// How long a chunk waits for its reader: half as long as its connection does, so that the feed has ended, and why is on
+    /// record, before the connection is cut.
     fn patience(&self) -> Duration {
         Duration::from_secs(self.place.api.reloader.limits().message_seconds_max) / 2
     }
