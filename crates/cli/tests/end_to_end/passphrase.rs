@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
@@ -58,8 +59,10 @@ impl Terminal {
             while let Ok(len @ 1..) = self.screen.read(&mut bytes) {
                 shown.extend_from_slice(&bytes[..len]);
                 if !typed && String::from_utf8_lossy(&shown).contains(PROMPT) {
+                    let begin = Instant::now();
                     while tcgetattr(&self.screen).unwrap().local_modes.contains(LocalModes::ECHO) {
-                        std::thread::yield_now();
+                        assert!(begin.elapsed() < Duration::from_secs(60), "what is typed would be shown");
+                        std::thread::sleep(Duration::from_millis(5));
                     }
                     self.screen.write_all(line.as_bytes()).unwrap();
                     typed = true;
