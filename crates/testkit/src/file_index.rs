@@ -67,6 +67,11 @@ impl FileIndex {
         self.least
     }
 
+    /// After a crash, before anything else: so many batches are there, which may be more than were surely synced.
+    pub fn holds(&self, batches: u64) {
+        self.history().since.iter_mut().for_each(|photo| photo.batches = batches);
+    }
+
     fn found(found: Photo, seed: u64) -> Self {
         let folder = TempDir::new().expect("a folder");
         let path = path_in(&folder);

@@ -76,6 +76,7 @@ fn a_power_loss_leaves_of_the_index_what_its_first_batches_made_of_it() {
             counter.fetch_add(1, Ordering::SeqCst);
             kept.fetch_add(u64::from(index.least() > 0), Ordering::SeqCst);
             after.truncate(held + 1);
+            index.holds(held as u64);
         }
     });
     if std::env::var_os("KEYREEVE_SEED").is_none() {
