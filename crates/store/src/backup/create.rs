@@ -41,7 +41,7 @@ pub enum BackupKind {
 pub struct BackupOptions<'a> {
     /// At most so many bytes are written in a second, on average; none: no limit.
     pub bytes_per_second_max: Option<NonZeroU64>,
-    /// Told how far it has come, each few MiB; `Break` stops it, and the next one goes on from there.
+    /// Told how far it has come, each few MiB and while it waits for the rate; `Break` stops it, and the next one goes on from there.
     pub progress: Option<&'a mut dyn FnMut(Progress) -> ControlFlow<()>>,
 }
 
@@ -87,7 +87,6 @@ impl Store {
         let claim = Claim::acquire(target.clone(), shared.source.claimant, false)?;
         let mut progress = Progress::default();
         let pace = Pace { clock: shared.clock.clone(), bytes_per_second_max: options.bytes_per_second_max };
-        let is_stopped = || shared.is_stopping() || shared.failure.check().is_err();
         let mut step = |now: Progress| {
             let written = now.bytes_written.saturating_sub(progress.bytes_written);
             progress = now;
@@ -95,16 +94,22 @@ impl Store {
                 BackupKind::Full => work.tell("writing records", now.rows, None),
                 BackupKind::Incremental => work.tell("shipping bytes of the journal", now.bytes, None),
             }
-            pace.wait(written, is_stopped);
-            if shared.is_stopping() {
-                return Err(BackupError::Stopped);
-            }
+            let mut check = || {
+                shared.failure.check()?;
+                match options.progress.as_mut().map(|told| told(now)) {
+                    Some(ControlFlow::Break(())) => Err(BackupError::Stopped),
+                    _ if shared.is_stopping() => Err(BackupError::Stopped),
+                    _ => Ok(()),
+                }
+            };
+            let mut checked = Ok(());
+            pace.wait(written, || {
+                checked = check();
+                checked.is_ok()
+            });
+            checked?;
             claim.check()?;
-            shared.failure.check()?;
-            match options.progress.as_mut().map(|told| told(now)) {
-                Some(ControlFlow::Break(())) => Err(BackupError::Stopped),
-                _ => Ok(()),
-            }
+            check()
         };
         let lsn = match kind {
             BackupKind::Full => full(shared, &**target, &mut step)?.point.lsn,
@@ -186,14 +191,17 @@ impl Store {
         step: &mut dyn FnMut(Progress) -> Result<(), BackupError>,
     ) -> Result<Lsn, BackupError> {
         let source = &self.targets.shared().source;
-        let until = source.last();
+        let (until, mut progress) = (source.last(), Progress::default());
         if let Some(shipper) = self.targets.find(target.address()) {
-            shipper.keep()?;
+            shipper.keep_until(until, &mut |bytes| {
+                // Not as written: the shipper has a rate of its own, which it keeps to.
+                progress.bytes += bytes;
+                step(progress)
+            })?;
             return Ok(until);
         }
         let claim = Claim::resume(target.clone(), source.claimant)?;
         let mut archive = Archive::open(source.clone(), target.clone(), claim)?;
-        let mut progress = Progress::default();
         while let Some(bytes) = archive.ship_next(until)? {
             progress.bytes += bytes;
             progress.bytes_written += bytes;

@@ -4,7 +4,7 @@ use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use keyreeve_core::ports::clock::Clock;
 
-/// Who waits looks so often whether they are to stop.
+/// Who waits is asked so often whether they go on.
 const STEP: Duration = Duration::from_millis(100);
 
 /// Keeps what is written to a rate, by the store's clock.
@@ -14,15 +14,17 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Waits as long as bytes that were written take at the rate, or until nobody waits any more.
-    pub(super) fn wait(&self, bytes: u64, is_stopped: impl Fn() -> bool) {
-        let Some(rate) = self.bytes_per_second_max else { return };
+    /// Waits as long as bytes that were written take at the rate, or until who waits does not go on; gives the bytes that
+    /// were not waited for.
+    pub(super) fn wait(&self, bytes: u64, mut goes_on: impl FnMut() -> bool) -> u64 {
+        let Some(rate) = self.bytes_per_second_max else { return 0 };
         let time = Duration::try_from_secs_f64(bytes as f64 / rate.get() as f64);
         let mut left = time.unwrap_or(Duration::MAX);
-        while !left.is_zero() && !is_stopped() {
+        while !left.is_zero() && goes_on() {
             let step = left.min(STEP);
             self.clock.wait(step);
             left -= step;
         }
+        (left.as_secs_f64() * rate.get() as f64) as u64
     }
 }

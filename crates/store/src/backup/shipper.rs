@@ -118,14 +118,22 @@ pub(crate) struct Shipper {
     target: Arc<dyn Target>,
     has_cell: bool,
     pace: Pace,
-    /// Bytes that were written and not waited for yet; held by who waits and ships.
-    owed: Mutex<u64>,
+    /// Held by who waits and ships.
+    owed: Mutex<Owed>,
     work: Mutex<Work>,
     seen: Mutex<Seen>,
     shipped: AtomicU64,
     abandoned: AtomicBool,
     wake: Condvar,
     state: Mutex<Thread>,
+}
+
+/// Bytes that were written and not waited for yet.
+#[derive(Default)]
+struct Owed {
+    shipped: u64,
+    /// Waited for while nothing is to be shipped: what is new does not wait for what was merged.
+    merged: u64,
 }
 
 #[derive(Default)]
@@ -231,7 +239,7 @@ impl Shipper {
     /// # Errors
     /// What kept it from that; noted for the status too.
     pub(crate) fn keep(&self) -> Result<(), BackupError> {
-        while self.pass()? {}
+        while self.pass()?.is_some() {}
         Ok(())
     }
 
@@ -240,7 +248,26 @@ impl Shipper {
     /// # Errors
     /// As [`Self::keep`].
     pub(crate) fn keep_now(&self) -> Result<(), BackupError> {
-        while self.pass_with(&mut 0)? {}
+        while self.pass_with(&mut Owed::default())?.is_some() {}
+        Ok(())
+    }
+
+    /// Ships what is durable up to an entry, at the rate; told the bytes of each piece that is shipped.
+    ///
+    /// # Errors
+    /// As [`Self::keep`], and those of `told`, which end it.
+    pub(crate) fn keep_until(
+        &self,
+        until: Lsn,
+        told: &mut dyn FnMut(u64) -> Result<(), BackupError>,
+    ) -> Result<(), BackupError> {
+        // On a busy server there is always more: that is the next one's.
+        while let Some(bytes) = self.pass()? {
+            told(bytes)?;
+            if self.shipped.load(Ordering::Acquire) >= until.0 {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -276,8 +303,8 @@ impl Shipper {
         let mut delay = interval;
         loop {
             delay = match self.pass() {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => interval,
+                Ok(Some(_)) => Duration::ZERO,
+                Ok(None) => interval,
                 Err(_) => (delay * 2).clamp(interval, RETRY_DELAY_MAX),
             };
             let mut state = self.state.lock();
@@ -295,20 +322,27 @@ impl Shipper {
         }
     }
 
-    /// Ships one piece, or sees to what is there where nothing is left to ship: false.
-    fn pass(&self) -> Result<bool, BackupError> {
+    /// Ships one piece and gives its bytes, or sees to what is there where nothing is left to ship.
+    fn pass(&self) -> Result<Option<u64>, BackupError> {
         // INVARIANT: taken before `work`, which who holds a claim or looks at the archive must not wait for so long.
         let mut owed = self.owed.lock();
-        let is_stopped = || self.shared.is_stopping() || self.state.lock().stopped;
-        self.pace.wait(std::mem::take(&mut *owed), is_stopped);
+        owed.shipped = self.pace.wait(owed.shipped, || self.waits_on());
+        owed.merged = self.pace.wait(owed.merged, || !self.is_behind() && self.waits_on());
         self.pass_with(&mut owed)
     }
 
+    /// Whether who keeps to the rate waits on; meanwhile a breach is told, and who has waited for the target too long.
+    fn waits_on(&self) -> bool {
+        self.begin();
+        self.shared.acknowledger.reached(Lsn(0));
+        !self.shared.is_stopping() && !self.state.lock().stopped
+    }
+
     /// A pass without waiting, which adds to the bytes that were written.
-    fn pass_with(&self, written: &mut u64) -> Result<bool, BackupError> {
+    fn pass_with(&self, owed: &mut Owed) -> Result<Option<u64>, BackupError> {
         let mut work = self.work.lock();
         let begin = self.begin();
-        let passed = self.ship_or_tend(&mut work, begin.1, written);
+        let passed = self.ship_or_tend(&mut work, begin.1, owed);
         self.note(&mut work, begin, passed.as_ref().err());
         passed
     }
@@ -321,19 +355,20 @@ impl Shipper {
         begin
     }
 
-    fn ship_or_tend(&self, work: &mut Work, until: Lsn, written: &mut u64) -> Result<bool, BackupError> {
+    fn ship_or_tend(&self, work: &mut Work, until: Lsn, owed: &mut Owed) -> Result<Option<u64>, BackupError> {
         self.check_kept()?;
         // First: who restores opens with it what is shipped from now on. Neither this nor the anchor waits for a quiet
         // moment, which a busy store never has.
         self.put_root_file(work)?;
         let archive = self.archive(work)?;
         let shipped = archive.ship_next(until)?;
-        *written += match shipped {
-            Some(bytes) => bytes,
-            None => archive.merge()?,
-        };
+        match shipped {
+            Some(bytes) => owed.shipped += bytes,
+            None if owed.merged == 0 => owed.merged = archive.merge()?,
+            None => {}
+        }
         self.put_anchor(work)?;
-        Ok(shipped.is_some())
+        Ok(shipped)
     }
 
     /// The archive, opened where it is not.
@@ -414,8 +449,7 @@ impl Shipper {
 
     /// Sees whether the target is behind, and tells of a breach once.
     fn look(&self, (at, until): (Time, Lsn), seen: &mut Seen) {
-        let shipped = self.shipped.load(Ordering::Acquire);
-        let behind = self.shared.source.last().0 > shipped;
+        let (shipped, behind) = (self.shipped.load(Ordering::Acquire), self.is_behind());
         // What it lacks became durable after the pass began that brought all there was.
         let since = seen.behind_since.filter(|_| shipped < until.0).unwrap_or(at);
         seen.behind_since = behind.then_some(since);
@@ -425,6 +459,10 @@ impl Shipper {
             tracing::warn!(target = self.target.address(), lag_ms, "the recovery point objective is not met");
         }
         seen.breached = breached;
+    }
+
+    fn is_behind(&self) -> bool {
+        self.shared.source.last().0 > self.shipped.load(Ordering::Acquire)
     }
 
     fn is_breached(&self, seen: &Seen) -> bool {

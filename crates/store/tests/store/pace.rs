@@ -1,13 +1,20 @@
 //! The rate at which targets are written to, on a clock that waits move: it holds after every object, for the journal and
 //! for full backups.
 
-use std::sync::Arc;
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use keyreeve_core::{
-    model::PrincipalId,
+    model::{PrincipalId, Time},
     ports::{
         cell::Cell,
-        clock::Clock as _,
+        clock::Clock,
         store::{Commit, DrawnIds, Store as _},
     },
     record::{Change, EntryDraft, Record, ServerData},
@@ -15,12 +22,12 @@ use keyreeve_core::{
 use keyreeve_store::{
     Store,
     backup::{
-        Acknowledge, BackupKind, BackupOptions,
+        Acknowledge, BackupError, BackupKind, BackupOptions, Progress,
         targets::{KnownTargets, Listed, PutIf, Target, TargetError, Targets, Version},
     },
 };
 use keyreeve_testkit::{disk::FaultyDisk, random::Random};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::{Bench, HandClock, commit_whole, crypto, key_file, put, records};
 
@@ -100,14 +107,17 @@ fn record(number: u64) -> Change {
     Change::Put(Record::Server(Arc::new(ServerData { name: format!("{number:05}"), data, sealed: None })))
 }
 
-/// Before each object there was time for all that came before it, and not more than that.
-fn assert_in_rate(came: &[(i64, u64)]) {
+/// Before each object there was time for all that came before it, and not more than that: but for so many bytes, which
+/// nobody had waited for yet.
+fn assert_in_rate(came: &[(i64, u64)], merged_max: u64) {
+    let early_ms = (merged_max * 1000 / BYTES_PER_SECOND_MAX) as i64;
     let (mut bytes, begin) = (0, came[0].0);
     for (number, (at, len)) in came.iter().enumerate() {
         let (ms, wanted_ms) = (at - begin, (bytes * 1000 / BYTES_PER_SECOND_MAX) as i64);
         // The clock has whole milliseconds, which each wait is cut to.
         let cut_ms = number as i64 + 1;
-        assert!((wanted_ms - cut_ms..=wanted_ms + cut_ms).contains(&ms), "{number}: {ms} of {wanted_ms} ms");
+        let in_rate = wanted_ms - cut_ms - early_ms..=wanted_ms + cut_ms;
+        assert!(in_rate.contains(&ms), "{number}: {ms} of {wanted_ms} ms");
         bytes += len;
     }
 }
@@ -128,7 +138,7 @@ fn a_full_backup_keeps_to_the_rate() {
     assert_eq!(came.iter().map(|(_, len)| len).sum::<u64>(), report.progress.bytes_written);
     // It has ended when the last of it is within the rate.
     came.push((bench.clock.now().0, 0));
-    assert_in_rate(&came);
+    assert_in_rate(&came, 0);
 }
 
 #[test]
@@ -145,7 +155,47 @@ fn the_journal_keeps_to_the_rate_with_what_is_merged() {
     let came = came.lock();
     let largest = came.iter().map(|(_, len)| *len).max().unwrap();
     assert!(came.len() > 70 && largest > 40 * 2048, "some were merged: {came:?}");
-    assert_in_rate(&came);
+    assert_in_rate(&came, largest);
+    let merged = came.iter().position(|(_, len)| *len == largest).unwrap();
+    let next_ms = came[merged + 1].0 - came[merged].0;
+    assert!(next_ms < 1000, "what is new does not wait for what was merged: {next_ms} ms");
+    let (last_ms, bytes) = (came[came.len() - 1].0 - came[0].0, came.iter().map(|(_, len)| len).sum::<u64>());
+    assert!(
+        last_ms as u64 * BYTES_PER_SECOND_MAX / 1000 > bytes - 10_000,
+        "but it is waited for: {last_ms} ms"
+    );
+}
+
+fn commit_of(store: &Store, number: u64) -> Commit {
+    // What the server does by itself waits for nobody.
+    let principal = PrincipalId(uuid::Uuid::from_u128(1));
+    let entry = EntryDraft { principal, ..records::draft(vec![record(number)]) };
+    let (as_of, reads, drawn) = (store.published(), Vec::new(), DrawnIds::default());
+    Commit { as_of, reads, valid_until: None, drawn, entry }
+}
+
+/// One that is made while the journal grows ends with what was there when it began, and is stopped when that is asked for.
+#[test]
+fn an_incremental_backup_to_a_registered_target_ends() {
+    let (bench, _) = watched();
+    let store = bench.open();
+    let target = store.open_target("/backup").unwrap();
+    store.register_target("/backup", true, false).unwrap();
+    let backup = |progress: &mut dyn FnMut() -> ControlFlow<()>| {
+        let mut progress = |_: Progress| progress();
+        let options = BackupOptions { bytes_per_second_max: None, progress: Some(&mut progress) };
+        store.backup(&target, BackupKind::Incremental, options)
+    };
+    put(&store, vec![record(0)]);
+    let mut told = 0;
+    let report = backup(&mut || {
+        told += 1;
+        put(&store, vec![record(told)]);
+        if told < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    let report = report.unwrap();
+    assert!(report.progress.bytes > 2048 && store.targets()[0].shipped.0 >= report.lsn.0, "{report:?}");
+    assert!(matches!(backup(&mut || ControlFlow::Break(())), Err(BackupError::Stopped)));
 }
 
 /// Whoever waits for an answer has the thread ship at once, but not beyond the rate.
@@ -158,29 +208,113 @@ fn who_waits_for_a_target_does_not_break_the_rate() {
     store.register_target("/backup", true, false).unwrap();
     came.lock().clear();
     for number in 0..20 {
-        // What the server does by itself waits for nobody.
-        let principal = PrincipalId(uuid::Uuid::from_u128(1));
-        let entry = EntryDraft { principal, ..records::draft(vec![record(number)]) };
-        let (as_of, reads, drawn) = (store.published(), Vec::new(), DrawnIds::default());
-        commit_whole(&store, Commit { as_of, reads, valid_until: None, drawn, entry }).unwrap();
+        commit_whole(&store, commit_of(&store, number)).unwrap();
     }
     let came = came.lock();
     assert!(came.len() >= 20, "{came:?}");
-    assert_in_rate(&came);
+    assert_in_rate(&came, 0);
+}
+
+/// A clock whose waits end one by one, as they are let go.
+#[derive(Default)]
+struct Gate {
+    /// Those that have begun, and those that may end.
+    waits: Mutex<(u64, u64)>,
+    changed: Condvar,
+    ms: AtomicI64,
+}
+
+impl Gate {
+    fn let_go(&self, waits: u64) {
+        self.waits.lock().1 = waits;
+        self.changed.notify_all();
+    }
+
+    /// Until so many waits have begun.
+    fn await_waits(&self, waits: u64) {
+        let begin = Instant::now();
+        while self.waits.lock().0 < waits {
+            assert!(begin.elapsed() < Duration::from_secs(60), "nobody waits");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Clock for Gate {
+    fn now(&self) -> Time {
+        Time(self.ms.load(Ordering::SeqCst))
+    }
+
+    fn wait(&self, _: Duration) {
+        let mut waits = self.waits.lock();
+        waits.0 += 1;
+        let number = waits.0;
+        while waits.1 < number {
+            self.changed.wait(&mut waits);
+        }
+    }
 }
 
 /// A backlog that takes days at its rate holds nobody up.
 #[test]
 fn a_store_that_is_closed_waits_for_no_rate() {
-    let (mut bench, came) = watched();
+    let (mut bench, _) = watched();
+    let clock = Arc::new(Gate::default());
+    bench.options.clock = clock.clone();
     bench.options.background = true;
     bench.options.archive.bytes_per_second_max = std::num::NonZeroU64::new(1);
-    let store = bench.open();
+    let store = Arc::new(bench.open());
     store.register_target("/backup", true, false).unwrap();
-    let last = put(&store, vec![record(1)]);
-    let begin = bench.clock.now();
-    store.close().unwrap();
+    put(&store, (0..100).map(record).collect());
+    clock.await_waits(1);
+    let last = put(&store, vec![record(100)]);
+    assert!(store.targets()[0].shipped < last, "it waits for what was shipped before");
+    let closing = std::thread::spawn({
+        let store = store.clone();
+        move || store.close()
+    });
+    // Two million waits of 100 ms are owed.
+    let (begin, mut let_go) = (Instant::now(), 0);
+    while !closing.is_finished() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", store.targets());
+        let_go += 1;
+        clock.let_go(let_go);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    closing.join().unwrap().unwrap();
     assert!(store.targets().iter().all(|status| status.shipped >= last), "{:?}", store.targets());
-    let bytes: u64 = came.lock().iter().map(|(_, len)| len).sum();
-    assert!(bench.clock.now().0 - begin.0 < bytes as i64 * 1000, "nobody waited for so long");
+}
+
+/// Who waits for a target that keeps to its rate is answered in time, and the breach is told meanwhile.
+#[test]
+fn what_waits_for_the_rate_is_told() {
+    let (mut bench, _) = watched();
+    let clock = Arc::new(Gate::default());
+    bench.options.clock = clock.clone();
+    bench.options.background = true;
+    bench.options.archive.bytes_per_second_max = std::num::NonZeroU64::new(1);
+    bench.options.archive.acknowledge = Acknowledge::Target;
+    let store = Arc::new(bench.open());
+    store.register_target("/backup", true, false).unwrap();
+    commit_whole(&store, commit_of(&store, 1)).unwrap();
+    clock.await_waits(1);
+
+    let (told, answer) = std::sync::mpsc::channel();
+    let seen = Arc::downgrade(&store);
+    let done = move |result: keyreeve_core::Result<_>| {
+        // Only who has waited too long is told while the status can be asked for.
+        let breached = result.is_err() && seen.upgrade().is_some_and(|store| store.targets()[0].breached);
+        let _ = told.send((result.is_err(), breached));
+    };
+    store.commit(commit_of(&store, 2), Box::new(done));
+    // Answers come in order, and one without changes waits for no target.
+    put(&store, Vec::new());
+    clock.let_go(2);
+    clock.await_waits(3);
+    assert!(answer.try_recv().is_err(), "it waits");
+    clock.ms.store(30_000, Ordering::SeqCst);
+    clock.let_go(3);
+    assert_eq!(answer.recv_timeout(Duration::from_secs(60)), Ok((true, true)), "{:?}", store.targets());
+    clock.let_go(u64::MAX);
+    store.close().unwrap();
 }
