@@ -1,6 +1,5 @@
 //! `keyreeve derive`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -10,7 +9,8 @@ use serde_json::json;
 
 use super::cipher::BlockPadding;
 use super::mac::Bytes;
-use super::{Hash, Session, algorithm, name_and_value, unhexed, word};
+use super::new_key::NewKey;
+use super::{Hash, Session, algorithm, unhexed, word};
 use crate::client::segment;
 use crate::errors::{Failure, Result};
 use crate::input;
@@ -75,15 +75,8 @@ pub(crate) struct Derive {
     /// What the new key may be used for; the default is every use that fits the algorithm
     #[arg(long, value_delimiter = ',', value_name = "USE,...")]
     usage: Option<Vec<String>>,
-    /// Label it with this pair; repeat for more
-    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    tags: Vec<(String, String)>,
-    /// Let it leave the server, wrapped by another key
-    #[arg(long)]
-    exportable: bool,
-    /// Let it leave in the clear as well
-    #[arg(long, requires = "exportable")]
-    plain_export: bool,
+    #[command(flatten)]
+    new_key: NewKey,
 }
 
 /// How a key is derived.
@@ -138,10 +131,8 @@ impl Derive {
         let mut body = json!({
             "name": self.name,
             "method": word(self.method),
-            "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
-            "exportable": self.exportable,
-            "sensitive": !self.plain_export,
         });
+        self.new_key.put_into(&mut body);
         let base64 = |bytes: Option<Bytes>| bytes.map(|bytes| STANDARD.encode(bytes).into());
         let given = [
             ("algorithm", self.algorithm.map(Into::into)),

@@ -78,12 +78,7 @@ impl Message {
     /// # Errors
     /// As every request.
     pub(super) fn post(self, client: &mut Client, place: &Place<'_>) -> Result<Made> {
-        let refused = match self.whole().map(|data| client.post_bytes(&place.path(place.whole), data)) {
-            Some(Err(failure)) if failure.code() == Some("too_large") => Some(failure),
-            Some(answer) => return answer,
-            None => None,
-        };
-        or(refused, client.post_stream(&place.path(place.stream), self.reading()))
+        self.sent(client, place, Client::post_bytes, Client::post_stream)
     }
 
     /// Sends it for JSON.
@@ -91,12 +86,27 @@ impl Message {
     /// # Errors
     /// As every request.
     pub(super) fn post_for_json(self, client: &mut Client, place: &Place<'_>) -> Result<Value> {
-        let refused = match self.whole().map(|data| client.post_for_json(&place.path(place.whole), data)) {
+        self.sent(client, place, Client::post_for_json, Client::post_stream_for_json)
+    }
+
+    /// Sends it whole where it is small, and as a stream where that is too large for the server. Where the key takes no
+    /// streams, the answer is why it did not take the message whole.
+    fn sent<T>(
+        self,
+        client: &mut Client,
+        place: &Place<'_>,
+        whole: fn(&mut Client, &str, &Data) -> Result<T>,
+        stream: fn(&mut Client, &str, Reading) -> Result<T>,
+    ) -> Result<T> {
+        let refused = match self.whole().map(|data| whole(client, &place.path(place.whole), data)) {
             Some(Err(failure)) if failure.code() == Some("too_large") => Some(failure),
             Some(answer) => return answer,
             None => None,
         };
-        or(refused, client.post_stream_for_json(&place.path(place.stream), self.reading()))
+        match (refused, stream(client, &place.path(place.stream), self.reading())) {
+            (Some(refused), Err(failure)) if failure.code() == Some("unsupported") => Err(refused),
+            (_, answer) => answer,
+        }
     }
 
     fn reading(self) -> Reading {
@@ -114,13 +124,5 @@ impl Message {
 impl Place<'_> {
     fn path(&self, path: &str) -> String {
         with_query(path, self.query)
-    }
-}
-
-/// The answer to a stream; where the key takes no streams, why it did not take the message whole.
-fn or<T>(refused: Option<Failure>, answer: Result<T>) -> Result<T> {
-    match (refused, answer) {
-        (Some(refused), Err(failure)) if failure.code() == Some("unsupported") => Err(refused),
-        (_, answer) => answer,
     }
 }

@@ -24,6 +24,7 @@ mod key;
 mod mac;
 mod man;
 mod message;
+mod new_key;
 mod object;
 mod random;
 mod realm;

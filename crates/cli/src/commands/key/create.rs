@@ -1,12 +1,11 @@
 //! `keyreeve key create`.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use serde_json::json;
 
 use super::print;
-use crate::commands::{Session, algorithm, name_and_value};
+use crate::commands::new_key::NewKey;
+use crate::commands::{Session, algorithm};
 use crate::errors::Result;
 
 const EXAMPLES: &str = "\
@@ -43,15 +42,8 @@ pub(crate) struct Create {
     /// stands below
     #[arg(long, value_delimiter = ',', value_name = "USE,...")]
     usage: Option<Vec<String>>,
-    /// Label it with this pair; repeat for more
-    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    tags: Vec<(String, String)>,
-    /// Let its secret or private material leave the server, wrapped by another key
-    #[arg(long)]
-    exportable: bool,
-    /// Let it leave in the clear as well
-    #[arg(long, requires = "exportable")]
-    plain_export: bool,
+    #[command(flatten)]
+    new_key: NewKey,
     /// Days from `key destroy` to the destruction, 0 to 365; the default is the server's
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(..=365))]
     waiting_days: Option<u16>,
@@ -80,19 +72,17 @@ impl Create {
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let limits = |total: Option<u64>, unit| total.map(|total| json!({ "total": total, "unit": unit }));
-        let body = json!({
+        let mut body = json!({
             "name": self.name,
             "algorithm": self.algorithm,
             "usage": self.usage,
-            "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
-            "exportable": self.exportable,
-            "sensitive": !self.plain_export,
             "active": !self.inactive,
             "destroy_waiting_days": self.waiting_days,
             "destroy_at_once": !self.always_wait,
             "usage_limits": limits(self.uses_max, "uses").or(limits(self.bytes_max, "bytes")),
             "lease_seconds": self.lease_seconds,
         });
+        self.new_key.put_into(&mut body);
         print(session, &session.client()?.post("/v1/keys", &body)?)
     }
 }

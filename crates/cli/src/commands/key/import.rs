@@ -1,6 +1,5 @@
 //! `keyreeve key import`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -9,7 +8,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{der, path, print};
-use crate::commands::{KeyForm, Session, WrapAlgorithm, algorithm, name_and_value, text, word};
+use crate::commands::new_key::NewKey;
+use crate::commands::{KeyForm, Session, WrapAlgorithm, algorithm, text, word};
 use crate::errors::{Failure, Result};
 use crate::{input, output};
 
@@ -51,15 +51,8 @@ pub(crate) struct Import {
     /// What it may be used for; the default is every use that fits the algorithm
     #[arg(long, value_delimiter = ',', value_name = "USE,...")]
     usage: Option<Vec<String>>,
-    /// Label it with this pair; repeat for more
-    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    tags: Vec<(String, String)>,
-    /// Let its secret or private material leave the server, wrapped by another key
-    #[arg(long)]
-    exportable: bool,
-    /// Let it leave in the clear as well
-    #[arg(long, requires = "exportable")]
-    plain_export: bool,
+    #[command(flatten)]
+    new_key: NewKey,
     /// Refuse material that an object has already, or had before it was destroyed; without it that is told
     #[arg(long)]
     reject_duplicates: bool,
@@ -81,11 +74,9 @@ impl Import {
         let mut body = json!({
             "name": self.name,
             "material": material,
-            "tags": self.tags.iter().cloned().collect::<BTreeMap<_, _>>(),
-            "exportable": self.exportable,
-            "sensitive": !self.plain_export,
             "reject_duplicates": self.reject_duplicates,
         });
+        self.new_key.put_into(&mut body);
         let given = [
             ("algorithm", self.algorithm.clone().map(Value::from)),
             ("usage", self.usage.clone().map(Value::from)),

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{path, print};
+use crate::commands::new_key::NewKey;
 use crate::commands::object::SplitMethod;
 use crate::commands::{Session, name_and_value, text, word};
 use crate::errors::Result;
@@ -57,15 +58,8 @@ pub(crate) struct Join {
     /// What the new key may be used for; the default is every use that fits the algorithm
     #[arg(long, value_delimiter = ',', value_name = "USE,...")]
     usage: Option<Vec<String>>,
-    /// Label it with this pair; repeat for more
-    #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    tags: Vec<(String, String)>,
-    /// Let it leave the server, wrapped by another key
-    #[arg(long)]
-    exportable: bool,
-    /// Let it leave in the clear as well
-    #[arg(long, requires = "exportable")]
-    plain_export: bool,
+    #[command(flatten)]
+    new_key: NewKey,
 }
 
 impl Split {
@@ -103,10 +97,8 @@ impl Join {
         let mut body = json!({
             "name": self.name,
             "parts": self.parts,
-            "tags": self.tags.into_iter().collect::<BTreeMap<_, _>>(),
-            "exportable": self.exportable,
-            "sensitive": !self.plain_export,
         });
+        self.new_key.put_into(&mut body);
         if let Some(usage) = self.usage {
             body["usage"] = usage.into();
         }
