@@ -129,8 +129,8 @@ pub const SETTINGS: &[Setting] = &[
     live("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
     setting(
         "crypto.rsa_keys_ahead",
-        "2",
-        "RSA keys of each length, 8 at most, that are made ahead once one was asked for; 0: none.",
+        "0",
+        "RSA keys of each length, 8 at most, made ahead once one was asked for: not where running machines are cloned.",
     ),
     live(
         "destroy.waiting_days",

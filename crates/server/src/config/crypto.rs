@@ -7,18 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 const KEYS_AHEAD_MAX: usize = 8;
 
 /// The cryptography.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Crypto {
-    /// RSA keys of each length that are made ahead.
+    /// RSA keys of each length that are made ahead, 8 at most. None by default: a machine that is copied while it runs
+    /// would give both copies the same keys.
     #[serde(deserialize_with = "keys_ahead")]
     pub rsa_keys_ahead: usize,
-}
-
-impl Default for Crypto {
-    fn default() -> Self {
-        Self { rsa_keys_ahead: 2 }
-    }
 }
 
 fn keys_ahead<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

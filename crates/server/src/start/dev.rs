@@ -80,8 +80,6 @@ fn dev_in(
     (config.kmip.interop, config.kmip.credentials_ignored) = (true, true);
     // What is tried out is destroyed when that is asked for.
     config.destroy.waiting_days = 0;
-    // Such servers live shortly, beside what is tried out with them.
-    config.crypto.rsa_keys_ahead = 0;
     let opened = open_or_create(&mut config, root_key)?;
     found(&opened)?;
     write_client_files(&opened, &dir)?;

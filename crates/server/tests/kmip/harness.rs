@@ -48,7 +48,6 @@ impl Server {
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
-        config.crypto.rsa_keys_ahead = 0;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         (config.listen.http, config.listen.kmip) = (loopback, loopback);
         config.data.dir = dir.path().join("data");

@@ -60,7 +60,6 @@ impl Server {
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
-        config.crypto.rsa_keys_ahead = 0;
         config.listen.http = loopback();
         config.listen.kmip = loopback();
         config.data.dir = dir.path().join("data");

@@ -32,8 +32,8 @@ const DIR: &str = "KEYREEVE_SCALE_DIR";
 const COUNT: &str = "KEYREEVE_SCALE_COUNT";
 const FEW: u128 = 1_000;
 const MANY: u128 = 10_000_000;
-/// What as many take while their index is made anew beside the old one, and some to spare.
-const MANY_BYTES: u64 = 60 << 30;
+/// What as many take (13 GB of journal, 19 of index), and some to spare.
+const MANY_BYTES: u64 = 45 << 30;
 /// Where there is less space.
 const FEWER: u128 = 1_000_000;
 const LOOKUPS: usize = 20_000;
