@@ -150,12 +150,17 @@ impl Store {
         })
     }
 
+    /// The store is to be closed soon: nothing that is written to a target waits to keep a rate any more.
+    pub fn hurry(&self) {
+        self.targets.hurry();
+    }
+
     /// Commits what waits, marks a clean stop and lets the index catch up. Later commits are refused.
     ///
     /// # Errors
     /// `Stop` where the store had failed before, or the stop could not be marked.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.targets.hurry();
+        self.hurry();
         self.eraser.stop();
         if let Some(erasing) = self.erasing.lock().take() {
             // A panic there left something pending; the next start takes it up.

@@ -158,6 +158,8 @@ async fn run(
     }
     server.health.set_ready(false);
     trigger.request();
+    // Open requests may wait for a target that is written to slowly.
+    opened.store.hurry();
     while tasks.join_next().await.is_some() {}
     if opened.failure.borrow().is_none() {
         let counted = [

@@ -255,6 +255,26 @@ impl Clock for Gate {
     }
 }
 
+/// Lets everybody go at the end, however a test ends: a store that is dropped waits for its threads.
+struct LetGo(Arc<Gate>);
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        self.0.let_go(u64::MAX);
+    }
+}
+
+/// Lets go of one wait after the other until something is so.
+fn let_go_until(clock: &Gate, store: &Store, so: impl Fn() -> bool) {
+    let (begin, mut waits) = (Instant::now(), 0);
+    while !so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", store.targets());
+        waits += 1;
+        clock.let_go(waits);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// A backlog that takes days at its rate holds nobody up.
 #[test]
 fn a_store_that_is_closed_waits_for_no_rate() {
@@ -264,6 +284,7 @@ fn a_store_that_is_closed_waits_for_no_rate() {
     bench.options.background = true;
     bench.options.archive.bytes_per_second_max = std::num::NonZeroU64::new(1);
     let store = Arc::new(bench.open());
+    let _let_go = LetGo(clock.clone());
     store.register_target("/backup", true, false).unwrap();
     put(&store, (0..100).map(record).collect());
     clock.await_waits(1);
@@ -274,15 +295,33 @@ fn a_store_that_is_closed_waits_for_no_rate() {
         move || store.close()
     });
     // Two million waits of 100 ms are owed.
-    let (begin, mut let_go) = (Instant::now(), 0);
-    while !closing.is_finished() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", store.targets());
-        let_go += 1;
-        clock.let_go(let_go);
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let_go_until(&clock, &store, || closing.is_finished());
     closing.join().unwrap().unwrap();
     assert!(store.targets().iter().all(|status| status.shipped >= last), "{:?}", store.targets());
+}
+
+/// What was asked for before a stop is answered when the target has it, not when its rate allows.
+#[test]
+fn who_waits_for_a_target_is_answered_before_a_stop() {
+    let (mut bench, _) = watched();
+    let clock = Arc::new(Gate::default());
+    bench.options.clock = clock.clone();
+    bench.options.background = true;
+    bench.options.archive.bytes_per_second_max = std::num::NonZeroU64::new(1);
+    bench.options.archive.acknowledge = Acknowledge::Target;
+    let store = Arc::new(bench.open());
+    let _let_go = LetGo(clock.clone());
+    store.register_target("/backup", true, false).unwrap();
+    put(&store, (0..100).map(record).collect());
+    clock.await_waits(1);
+    let answered = Arc::new(Mutex::new(None));
+    let answer = answered.clone();
+    store.commit(commit_of(&store, 100), Box::new(move |result| *answer.lock() = Some(result.is_ok())));
+    // Two million waits of 100 ms are owed.
+    store.hurry();
+    let_go_until(&clock, &store, || answered.lock().is_some());
+    assert_eq!(*answered.lock(), Some(true));
+    store.close().unwrap();
 }
 
 /// Who waits for a target that keeps to its rate is answered in time, and the breach is told meanwhile.
@@ -295,6 +334,7 @@ fn what_waits_for_the_rate_is_told() {
     bench.options.archive.bytes_per_second_max = std::num::NonZeroU64::new(1);
     bench.options.archive.acknowledge = Acknowledge::Target;
     let store = Arc::new(bench.open());
+    let _let_go = LetGo(clock.clone());
     store.register_target("/backup", true, false).unwrap();
     commit_whole(&store, commit_of(&store, 1)).unwrap();
     clock.await_waits(1);
