@@ -1,5 +1,5 @@
 //! Splitting secrets into parts and joining them: XOR, and Shamir's polynomials over GF(2^8) and GF(2^16) as KMIP
-//! represents those fields, which no library does. Not here: who may.
+//! represents those fields, which no library does. Prime fields are `prime`'s. Not here: who may.
 //!
 //! # Standard
 //! KMIP 2.1 section 13.5. KMIP 1.4 names FIPS 197's polynomial for GF(2^8); its test cases, and 2.1, mean x^8 + x^4 +
@@ -14,24 +14,29 @@ use keyreeve_core::{
 
 use crate::error::{invalid, unsupported};
 
+mod prime;
+
 /// Elements of the field have so many bytes, as pairs (u, v), where u is 0 in the smaller field.
 fn element_bytes(method: SplitMethod) -> Result<usize> {
     match method {
         SplitMethod::Gf256 => Ok(1),
         SplitMethod::Gf65536 => Ok(2),
-        SplitMethod::Xor | SplitMethod::Other(_) => {
-            Err(unsupported("keys are split by XOR and by polynomials over GF(2^8) and GF(2^16)"))
-        }
+        SplitMethod::Xor | SplitMethod::PrimeField | SplitMethod::Other(_) => Err(unsupported(
+            "keys are split by XOR and by polynomials over GF(2^8), GF(2^16) and prime fields",
+        )),
     }
 }
 
 /// All parts of a secret, in the order of their numbers, from 1.
 ///
 /// # Errors
-/// `Unsupported` for another method, `InvalidField` for a secret that has no whole number of elements.
+/// `Unsupported` for another method, `InvalidField` for a secret that has no whole number of elements, or no prime.
 pub(crate) fn split(secret: &[u8], split: &Split, rng: &dyn Rng) -> Result<Vec<SecretBytes>> {
     if secret.is_empty() {
         return Err(invalid("there is nothing to split"));
+    }
+    if split.method == SplitMethod::PrimeField {
+        return prime::split(secret, split, rng);
     }
     let random = || {
         let mut bytes = vec![0; secret.len()];
@@ -57,8 +62,11 @@ pub(crate) fn split(secret: &[u8], split: &Split, rng: &dyn Rng) -> Result<Vec<S
 /// The secret of these parts, each with its number. The caller has checked that there are enough, and none twice.
 ///
 /// # Errors
-/// `Unsupported` for another method, `InvalidField` for parts of different lengths.
+/// `Unsupported` for another method, `InvalidField` for parts of different lengths, or that are not of the field.
 pub(crate) fn join(parts: &[(u32, &[u8])], split: &Split) -> Result<SecretBytes> {
+    if split.method == SplitMethod::PrimeField {
+        return prime::join(parts, split);
+    }
     let bytes = parts.first().map_or(0, |(_, part)| part.len());
     if bytes == 0 || parts.iter().any(|(_, part)| part.len() != bytes) {
         return Err(invalid("parts of one key have the same length, and are not empty"));
@@ -182,7 +190,7 @@ mod tests {
     fn odd_and_empty_secrets_are_refused() {
         assert!(split(&[1, 2, 3], &way(SplitMethod::Gf65536, 3, 2), &SystemRng).is_err());
         assert!(split(&[], &way(SplitMethod::Gf256, 3, 2), &SystemRng).is_err());
-        assert!(split(&[1], &way(SplitMethod::Other(3), 3, 2), &SystemRng).is_err());
+        assert!(split(&[1], &way(SplitMethod::Other(5), 3, 2), &SystemRng).is_err());
         assert!(join(&[(1, &[1]), (2, &[1, 2])], &way(SplitMethod::Gf256, 3, 2)).is_err());
     }
 }

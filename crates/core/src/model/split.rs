@@ -10,6 +10,8 @@ pub enum SplitMethod {
     Xor,
     /// Shamir's sharing of pairs of bytes, in the field GF(2^16).
     Gf65536,
+    /// Shamir's sharing of the whole secret as one number, in a prime field.
+    PrimeField,
     /// Shamir's sharing of single bytes, in the field GF(2^8).
     Gf256,
     /// Any other code of KMIP's Split Key Method list: kept, never computed with.
@@ -47,6 +49,7 @@ impl SplitMethod {
         match code {
             1 => Self::Xor,
             2 => Self::Gf65536,
+            3 => Self::PrimeField,
             4 => Self::Gf256,
             other => Self::Other(other),
         }
@@ -57,6 +60,7 @@ impl SplitMethod {
         match self {
             Self::Xor => 1,
             Self::Gf65536 => 2,
+            Self::PrimeField => 3,
             Self::Gf256 => 4,
             Self::Other(code) => code,
         }

@@ -19,7 +19,7 @@ use keyreeve_kmip::payloads::join_split_key::JoinSplitKeyRequest;
 use keyreeve_kmip::payloads::modify_attribute::ModifyAttributeRequest;
 use keyreeve_kmip::payloads::register::RegisterRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
-use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
+use keyreeve_kmip::values::{BigInteger, CryptographicUsageMask, UniqueIdentifier};
 
 use crate::harness::{Client, Server, attribute};
 
@@ -39,6 +39,14 @@ fn bytes(object: &ManagedObject) -> Vec<u8> {
     bytes.expose().to_vec()
 }
 
+/// The least prime above 2^256, which is 2^256 + 297.
+fn prime() -> BigInteger {
+    let mut bytes = vec![0; 40];
+    bytes[7] = 1;
+    bytes[38..].copy_from_slice(&297u16.to_be_bytes());
+    BigInteger(bytes.into())
+}
+
 fn split(id: &UniqueIdentifier, method: SplitKeyMethod, parts: i32, threshold: i32) -> CreateSplitKeyRequest {
     CreateSplitKeyRequest {
         object_type: ObjectType::SplitKey,
@@ -46,7 +54,7 @@ fn split(id: &UniqueIdentifier, method: SplitKeyMethod, parts: i32, threshold: i
         split_key_parts: parts,
         split_key_threshold: threshold,
         split_key_method: method,
-        prime_field_size: None,
+        prime_field_size: (method == SplitKeyMethod::PolynomialSharingPrimeField).then(prime),
         template_attribute: None,
         protection_storage_masks: None,
     }
@@ -79,6 +87,7 @@ fn enough_parts_make_the_key_again() {
         (SplitKeyMethod::Xor, 3),
         (SplitKeyMethod::PolynomialSharingGf2_8, 2),
         (SplitKeyMethod::PolynomialSharingGf2_16, 2),
+        (SplitKeyMethod::PolynomialSharingPrimeField, 2),
     ];
     for (method, threshold) in ways {
         let parts = parts(&mut client, split(&id, method, 3, threshold));
@@ -109,7 +118,11 @@ fn what_may_not_leave_is_not_split() {
             "{parts} {threshold}"
         );
     }
-    client.refused(VERSION, split(&id, SplitKeyMethod::PolynomialSharingPrimeField, 3, 2));
+    let prime_field = SplitKeyMethod::PolynomialSharingPrimeField;
+    for wrong in [None, Some(BigInteger(vec![1, 0].into())), Some(BigInteger(vec![0x80; 8].into()))] {
+        let request = CreateSplitKeyRequest { prime_field_size: wrong, ..split(&id, prime_field, 3, 2) };
+        assert_eq!(client.refused(VERSION, request), ResultReason::InvalidField);
+    }
     let others = parts(&mut client, split(&id, method, 3, 2));
     let again = parts(&mut client, split(&id, method, 4, 2));
     let mixed = join(&[&others[0], &again[1]]);
