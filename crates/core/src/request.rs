@@ -38,14 +38,14 @@ pub enum Reference {
     Text(String),
     /// An object's id.
     Object(ObjectId),
-    /// Text in the place of an object's id that is none: it leads nowhere, and the attempt goes on record.
-    Nothing(String),
+    /// Text in the place of an object's id: it leads to the object that was imported under it ([`ObjectId::chosen`]).
+    Chosen(String),
 }
 
 impl Reference {
     /// A reference from text that a protocol defines as an object's id, and never as a name.
     pub fn object(text: &str) -> Self {
-        text.parse().map_or_else(|_| Self::Nothing(text.to_owned()), Self::Object)
+        text.parse().map_or_else(|_| Self::Chosen(text.to_owned()), Self::Object)
     }
 
     /// A reference from text as people and REST give it.
@@ -207,6 +207,13 @@ impl<'e> Context<'e> {
         Ok(id)
     }
 
+    /// The object id of an identifier that a client chooses: the id itself, or what stands for any other text in this realm.
+    pub fn chosen_id(&self, identifier: &str) -> ObjectId {
+        let other =
+            |_| ObjectId::chosen(self.crypto().sha256(&[self.realm().as_bytes(), identifier.as_bytes()]));
+        identifier.parse().unwrap_or_else(other)
+    }
+
     /// Reads a record and remembers that the outcome depends on it.
     pub fn get(&mut self, key: RecordKey) -> Result<Option<Arc<Record>>> {
         if let Some(pending) = self.pending(&key) {
@@ -297,7 +304,7 @@ impl<'e> Context<'e> {
     pub fn resolve(&mut self, reference: &Reference) -> Result<Resolved> {
         self.target = Some(match reference {
             Reference::Object(id) => id.to_string(),
-            Reference::Text(text) | Reference::Nothing(text) => shortened(text, TARGET_BYTES_MAX),
+            Reference::Text(text) | Reference::Chosen(text) => shortened(text, TARGET_BYTES_MAX),
         });
         let resolved = self.find_reference(reference)?;
         self.key = Some(resolved.key.id);
@@ -319,14 +326,15 @@ impl<'e> Context<'e> {
         match reference {
             Reference::Object(id) => self.resolve_object(*id),
             Reference::Text(text) => self.resolve_text(text),
-            Reference::Nothing(_) => Err(Error::no_such_key()),
+            Reference::Chosen(text) => self.resolve_object(self.chosen_id(text)),
         }
     }
 
     /// INVARIANT: ids come before names. Whoever may name a key could else give it the id of another's and receive
-    /// what is meant for that.
+    /// what is meant for that. Whoever may import could choose an id that is a name: of an id's spellings one counts here,
+    /// and import refuses an id whose text is a name.
     fn resolve_text(&mut self, text: &str) -> Result<Resolved> {
-        if let Ok(id) = text.parse::<ObjectId>() {
+        if let Some(id) = text.parse::<ObjectId>().ok().filter(|id| id.to_string() == text) {
             match self.key(KeyId(id.0)) {
                 Ok(key) => return Ok(Resolved { key, object: None }),
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),

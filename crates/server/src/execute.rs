@@ -127,7 +127,7 @@ fn spec(engine: &Engine, realm: RealmId, reference: &Reference) -> Option<KeySpe
             })
         }
         Reference::Object(id) => of_object(store, *id),
-        Reference::Nothing(_) => None,
+        Reference::Chosen(_) => None,
     }
 }
 

@@ -7,12 +7,14 @@
 mod describe;
 mod edit;
 mod fields;
+mod history;
 mod rules;
 mod view;
 
 pub use describe::{Described, describe};
 pub use edit::{AttributeEdit, Changed, Instance, edit};
 pub use fields::new_usage_limits;
+pub use history::{History, describe_imported};
 pub use rules::{Change, Rule, rule};
 pub use view::{View, server_generator};
 

@@ -87,7 +87,7 @@ pub fn rule(name: &AttributeName) -> Rule {
     }
 }
 
-fn is_part_of_certificate_name(kind: AttributeKind) -> bool {
+pub(super) fn is_part_of_certificate_name(kind: AttributeKind) -> bool {
     let word = kind.word();
     let part = word.strip_prefix("Certificate Subject ").or_else(|| word.strip_prefix("Certificate Issuer "));
     part.is_some()

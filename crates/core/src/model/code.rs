@@ -101,6 +101,11 @@ impl State {
             Self::DestroyedCompromised => 6,
         }
     }
+
+    /// The state of this code, where KMIP has one.
+    pub fn from_code(code: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| *state != Self::Suspended && state.code() == code)
+    }
 }
 
 const SIGNATURES: &[(SignatureScheme, u32)] = {

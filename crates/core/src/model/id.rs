@@ -61,6 +61,14 @@ impl ObjectId {
         bytes[..2].copy_from_slice(&(tick as u16 & ((1 << Self::TICK_BITS) - 1)).to_be_bytes());
         Self::from_parts(tick >> Self::TICK_BITS, &bytes)
     }
+
+    /// The id that stands for an identifier that a client chose, from the SHA-256 of realm and identifier (RFC 9562 UUID
+    /// version 8): nobody finds another text for an id, and no record has to tell which text it stands for.
+    pub fn chosen(digest: [u8; 32]) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
 }
 
 impl RealmId {

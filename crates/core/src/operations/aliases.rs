@@ -5,7 +5,7 @@ use std::{ops::Bound, sync::Arc};
 
 use super::{
     Operation, Subject,
-    create::{check_name, check_reserved},
+    create::{check_name, check_no_id, check_reserved},
     subject,
 };
 use crate::{
@@ -73,6 +73,7 @@ impl Operation for SetAlias {
         let key = subject(resolved)?.key;
         check_name(&self.alias)?;
         check_reserved(context, &self.alias)?;
+        check_no_id(context, key.id, &self.alias)?;
         if self.alias.len() > ALIAS_BYTES_MAX {
             let public = format!("an alias has at most {ALIAS_BYTES_MAX} bytes");
             return Err(Error::new(ErrorKind::InvalidField, public));

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Key, KeyId, KeyPolicy, KeySpec, KeyVersion, Link, LinkType, ObjectId, ObjectType, UsageMask},
     ports::crypto::Generated,
-    record::Record,
+    record::{Record, RecordKey},
     request::{Context, NAME_BYTES_MAX, Resolved},
 };
 
@@ -188,6 +188,7 @@ pub(super) fn claim_names(
 pub(super) fn claim_name(context: &mut Context<'_>, key: KeyId, name: &str) -> Result<()> {
     check_name(name)?;
     check_reserved(context, name)?;
+    check_no_id(context, key, name)?;
     match context.name_held(name)? {
         // An alias of its own becomes a name like others.
         Some((holder, alias)) if holder == key && !alias => return Ok(()),
@@ -214,6 +215,24 @@ pub(super) fn check_reserved(context: &Context<'_>, name: &str) -> Result<()> {
     }
     let public = format!("the name {name:?} is for administrators to give; choose another name");
     Err(Error::new(ErrorKind::Denied, public))
+}
+
+/// A name that is the id of another key or object, in whatever spelling, would be taken for that one.
+///
+/// # Errors
+/// `AlreadyExists`.
+pub(super) fn check_no_id(context: &mut Context<'_>, key: KeyId, name: &str) -> Result<()> {
+    let Ok(id) = name.parse::<ObjectId>() else { return Ok(()) };
+    let is_key = key.0 != id.0 && context.get(RecordKey::Key(KeyId(id.0)))?.is_some();
+    let of_other = match context.get(RecordKey::Object(id))?.as_deref() {
+        Some(Record::Object(object)) => object.key != key,
+        _ => false,
+    };
+    if is_key || of_other {
+        let public = format!("{name:?} is the identifier of another key or object; choose another name");
+        return Err(Error::new(ErrorKind::AlreadyExists, public));
+    }
+    Ok(())
 }
 
 /// Nothing of the key is left: its name still finds it until its owner, or an administrator, makes another key of that

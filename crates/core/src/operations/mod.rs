@@ -32,6 +32,7 @@ pub mod get_usage_allocation;
 pub mod grant;
 pub mod hash;
 pub mod import;
+pub mod import_object;
 pub mod join_split_key;
 pub mod journal;
 pub mod list_keys;

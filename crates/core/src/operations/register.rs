@@ -11,7 +11,10 @@ use super::{
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
-    model::{Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ObjectType, UsageMask, is_valueless},
+    model::{
+        Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ManagedObject, ObjectId, ObjectType,
+        UsageMask, is_valueless,
+    },
     ports::crypto::ParsedKey,
     record::Record,
     request::{Context, Resolved, is_key},
@@ -52,15 +55,40 @@ impl Operation for Register {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
+        let id = context.new_object_id()?;
+        self.put(permit, context, id, |_| Ok(()))
+    }
+}
+
+/// What material turned out to be, and what fits it.
+struct Recognised {
+    spec: Option<KeySpec>,
+    fitting: UsageMask,
+    /// Where this server can compute with it.
+    parsed: Option<Arc<dyn ParsedKey>>,
+}
+
+impl Register {
+    /// Makes the object under this id, which is free, as its template says and `finish` after that.
+    ///
+    /// # Errors
+    /// As [`Operation::run`], and those of `finish`.
+    pub(super) fn put(
+        &self,
+        permit: &Permit,
+        context: &mut Context<'_>,
+        id: ObjectId,
+        finish: impl FnOnce(&mut ManagedObject) -> Result<()>,
+    ) -> Result<Created> {
         self.check_size()?;
         check_tags(&self.tags)?;
         let Recognised { spec, fitting, parsed } = self.recognise(context)?;
         let key = KeyId(context.new_object_id()?.0);
-        let id = context.new_object_id()?;
         let place = Place { id, realm: permit.realm(), key, version: 1, object_type: self.object_type, spec };
         // KMIP's Always Sensitive and Never Extractable tell of the attributes since registration, not of what was
         // before: they follow the template as for a created key.
-        let object = self.template.object(place, fitting, context.now())?;
+        let mut object = self.template.object(place, fitting, context.now())?;
+        finish(&mut object)?;
         let object = context.put_new_digested(object, &self.material, self.digested.as_ref())?;
         let duplicate_of = if object.is_valueless() {
             None
@@ -97,17 +125,7 @@ impl Operation for Register {
         context.note_target(&name);
         Ok(Created { key, name, version: 1, primary: id, public: None, duplicate_of })
     }
-}
 
-/// What material turned out to be, and what fits it.
-struct Recognised {
-    spec: Option<KeySpec>,
-    fitting: UsageMask,
-    /// Where this server can compute with it.
-    parsed: Option<Arc<dyn ParsedKey>>,
-}
-
-impl Register {
     fn check_size(&self) -> Result<()> {
         if self.material.bytes.len() <= MATERIAL_BYTES_MAX {
             return Ok(());

@@ -5,8 +5,8 @@ use keyreeve_kmip::attributes::{
     AttributeValue, Attributes, CryptographicParameters, Name, TemplateAttribute,
 };
 use keyreeve_kmip::enums::{
-    BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, NameType, ObjectType,
-    QueryFunction,
+    BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, KeyWrapType, NameType,
+    ObjectType, QueryFunction, State,
 };
 use keyreeve_kmip::message::{RequestItem, RequestMessage};
 use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, PlainKeyValue, SymmetricKey};
@@ -18,12 +18,13 @@ use keyreeve_kmip::payloads::encrypt::EncryptRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
 use keyreeve_kmip::payloads::hash::HashRequest;
+use keyreeve_kmip::payloads::import::ImportRequest;
 use keyreeve_kmip::payloads::locate::LocateRequest;
 use keyreeve_kmip::payloads::query::QueryRequest;
 use keyreeve_kmip::payloads::register::RegisterRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
 use keyreeve_kmip::payloads::sign::SignRequest;
-use keyreeve_kmip::values::CryptographicUsageMask;
+use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
 use keyreeve_kmip::{Encoding, Version};
 
 use crate::{Seeds, seed};
@@ -68,6 +69,19 @@ fn register() -> Request {
         template_attribute: aes(),
         object: SymmetricKey { key_block }.into(),
         protection_storage_masks: None,
+    }
+    .into()
+}
+
+fn import() -> Request {
+    let Request::Register(RegisterRequest { object, .. }) = register() else { panic!("another request") };
+    ImportRequest {
+        unique_identifier: UniqueIdentifier::Text("chosen".into()),
+        object_type: Some(ObjectType::SymmetricKey),
+        replace_existing: Some(false),
+        key_wrap_type: Some(KeyWrapType::NotWrapped),
+        attributes: [AttributeValue::State(State::Active)].into_iter().collect(),
+        object,
     }
     .into()
 }
@@ -138,6 +152,7 @@ fn batches() -> Vec<(&'static str, Version, Vec<Request>)> {
         ("create-and-get", Version::V2_1, vec![create(), GetRequest::default().into()]),
         ("encrypt", Version::V2_1, vec![create(), activate(), encrypt()]),
         ("register", Version::V1_4, vec![register(), GetAttributesRequest::default().into()]),
+        ("import", Version::V2_1, vec![import(), GetAttributesRequest::default().into()]),
         ("sign", Version::V2_0, vec![pair(), activate(), sign()]),
         ("rekey", Version::V1_4, vec![create(), ReKeyRequest::default().into()]),
         ("locate", Version::V2_1, vec![locate()]),

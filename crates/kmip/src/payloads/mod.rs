@@ -22,6 +22,7 @@ pub mod get_attribute_list;
 pub mod get_attributes;
 pub mod get_usage_allocation;
 pub mod hash;
+pub mod import;
 pub mod interop;
 pub mod join_split_key;
 pub mod locate;
@@ -177,6 +178,7 @@ operations! {
     GetUsageAllocation(GetUsageAllocationRequest, GetUsageAllocationResponse) in get_usage_allocation;
     Get(GetRequest, GetResponse) in get;
     Export(ExportRequest, ExportResponse) in export;
+    Import(ImportRequest, ImportResponse) in import;
     GetAttributes(GetAttributesRequest, GetAttributesResponse) in get_attributes;
     GetAttributeList(GetAttributeListRequest, GetAttributeListResponse) in get_attribute_list;
     AddAttribute(AddAttributeRequest, AddAttributeResponse) in add_attribute;

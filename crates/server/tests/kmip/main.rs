@@ -6,6 +6,7 @@ mod bad_input;
 mod batches;
 mod field;
 mod harness;
+mod import;
 mod kmip_protocol;
 mod later;
 mod life;

@@ -132,7 +132,13 @@ fn a_name_never_stands_for_another_keys_id() {
     let People { house, alice, mallory } = people();
     let own = make(&house.engine, &alice, &new_key("own"));
     let trap = own.key.to_string();
-    make(&house.engine, &mallory, &new_key(&trap));
+    for name in [trap.clone(), trap.to_uppercase(), own.primary.to_string()] {
+        assert_eq!(
+            kind(house.engine.execute(&mallory, &new_key(&name))),
+            Some(ErrorKind::AlreadyExists),
+            "{name}"
+        );
+    }
     let shown = house.engine.execute(&alice, &Show { key: Reference::text(&trap) }).expect("hers");
     assert_eq!(shown.key.id, own.key);
 }

@@ -7,6 +7,7 @@ mod bench;
 mod counting;
 mod crashes;
 mod destruction;
+mod identifiers;
 mod imports;
 mod index_file;
 mod lives;

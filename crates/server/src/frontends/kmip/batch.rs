@@ -28,8 +28,8 @@ use tracing::warn;
 use super::answer::Answer;
 use super::errors::{Failure, missing, not_supported};
 use super::{
-    Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, interop, jobs, lifecycle, locate,
-    mac, modify_attributes, query, register, rekey, rng, sign, split_key,
+    Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs, lifecycle,
+    locate, mac, modify_attributes, query, register, rekey, rng, sign, split_key,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -262,6 +262,7 @@ impl<'a> Batch<'a> {
             Request::GetUsageAllocation(request) => rare!(check::get_usage_allocation(self, request)),
             Request::Get(request) => get::get(self, request).await.map(Response::from),
             Request::Export(request) => rare!(get::export(self, request)),
+            Request::Import(request) => rare!(import::import(self, request)),
             Request::GetAttributes(request) => rare!(get_attributes::get_attributes(self, request)),
             Request::GetAttributeList(request) => rare!(get_attributes::get_attribute_list(self, request)),
             Request::AddAttribute(request) => rare!(modify_attributes::add(self, request)),
@@ -381,6 +382,7 @@ impl<'a> Batch<'a> {
             Named::CreateKeyPair | Named::CreateKeyPairPrivateKey => (Operation::CreateKeyPair, 0),
             Named::CreateKeyPairPublicKey => (Operation::CreateKeyPair, 1),
             Named::Locate => (Operation::Locate, 0),
+            Named::Import => (Operation::Import, 0),
             Named::Register => (Operation::Register, 0),
             Named::CreateSplitKey => (Operation::CreateSplitKey, 0),
             Named::DeriveKey => (Operation::DeriveKey, 0),

@@ -34,6 +34,7 @@ mod errors;
 mod get;
 mod get_attributes;
 mod hash;
+mod import;
 mod interop;
 mod jobs;
 mod lifecycle;

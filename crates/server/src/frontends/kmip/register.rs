@@ -10,8 +10,8 @@ use keyreeve_core::model::{
 use keyreeve_core::operations::register::Register;
 use keyreeve_core::operations::wrap::Unwrap;
 use keyreeve_kmip::Limits;
-use keyreeve_kmip::enums::{EncodingOption, Operation, ResultReason, WrappingMethod};
-use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, PlainKeyValue};
+use keyreeve_kmip::enums::{self as wire, EncodingOption, Operation, ResultReason, WrappingMethod};
+use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue};
 use keyreeve_kmip::payloads::register::{RegisterRequest, RegisterResponse};
 
 use super::batch::{Batch, identifier};
@@ -24,17 +24,30 @@ pub(super) async fn register(
     request: RegisterRequest,
 ) -> Result<RegisterResponse, Failure> {
     let RegisterRequest { object_type, template_attribute, mut object, .. } = request;
-    if object.object_type() != object_type {
-        let message = format!("ObjectType says {object_type}, the object is a {}", object.object_type());
-        return Err(Failure::new(ResultReason::InvalidField, message));
-    }
+    check_type(&object, object_type)?;
     if let Some(block) = objects::key_block_mut(&mut object)
         && block.key_wrapping_data.is_some()
     {
         unwrap(batch, block).await?;
     }
-    let mut incoming = objects::incoming(object, batch.version)?;
-    let mut described = describe(templates::resolved(batch, Some(&template_attribute)).await?)?;
+    let described = describe(templates::resolved(batch, Some(&template_attribute)).await?)?;
+    let operation = operation(objects::incoming(object, batch.version)?, described)?;
+    let created = batch.run(operation).await?;
+    batch.answered(Operation::Register, &[created.primary]);
+    // No attributes of ours were implied, and clients in the field choke on more than the identifier.
+    Ok(RegisterResponse { unique_identifier: identifier(created.primary), template_attribute: None })
+}
+
+pub(super) fn check_type(object: &ManagedObject, told: wire::ObjectType) -> Result<(), Failure> {
+    if object.object_type() == told {
+        return Ok(());
+    }
+    let message = format!("ObjectType says {told}, the object is a {}", object.object_type());
+    Err(Failure::new(ResultReason::InvalidField, message))
+}
+
+/// What core is to take in.
+pub(super) fn operation(mut incoming: Incoming, mut described: Described) -> Result<Register, Failure> {
     check_value(&incoming, &mut described)?;
     let spec = spec(&incoming, &mut described)?;
     if incoming.object_type == ObjectType::Certificate {
@@ -49,21 +62,16 @@ pub(super) async fn register(
     }
     described.template.subtype = incoming.subtype.take().or(described.template.subtype);
     let exportable = described.template.extractable != Some(false);
-    let created = batch
-        .run(Register {
-            name: None,
-            object_type: incoming.object_type,
-            spec,
-            material: incoming.material,
-            digested: incoming.digested,
-            template: described.template,
-            policy: KeyPolicy { exportable, ..KeyPolicy::default() },
-            tags: BTreeMap::new(),
-        })
-        .await?;
-    batch.answered(Operation::Register, &[created.primary]);
-    // No attributes of ours were implied, and clients in the field choke on more than the identifier.
-    Ok(RegisterResponse { unique_identifier: identifier(created.primary), template_attribute: None })
+    Ok(Register {
+        name: None,
+        object_type: incoming.object_type,
+        spec,
+        material: incoming.material,
+        digested: incoming.digested,
+        template: described.template,
+        policy: KeyPolicy { exportable, ..KeyPolicy::default() },
+        tags: BTreeMap::new(),
+    })
 }
 
 /// A key comes with its value, or with a word of where that is kept.
@@ -126,7 +134,7 @@ fn spec(incoming: &Incoming, described: &mut Described) -> Result<Option<KeySpec
 }
 
 /// Takes the wrapping off a key block with a key of this server. Where that key may wrap and not unwrap, the wrapping stays.
-async fn unwrap(batch: &mut Batch<'_>, block: &mut KeyBlock) -> Result<(), Failure> {
+pub(super) async fn unwrap(batch: &mut Batch<'_>, block: &mut KeyBlock) -> Result<(), Failure> {
     let Some(data) = &block.key_wrapping_data else { return Ok(()) };
     if data.wrapping_method != WrappingMethod::Encrypt {
         return Err(not_supported("a wrapping method other than Encrypt"));
