@@ -232,7 +232,8 @@ impl Engine {
             target: done.target,
             others: done.others,
             outcome,
-            detail: failure.or(done.detail).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
+            detail: detail(caller, failure.or(done.detail))
+                .map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
             changes: if reply.is_ok() { done.changes } else { Vec::new() },
         };
         let mut commit = Commit { as_of: done.as_of, reads, valid_until, drawn: done.drawn, entry };
@@ -407,6 +408,15 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The detail of an entry. Where somebody else proved the connection, it begins with who.
+fn detail(caller: &Caller, detail: Option<String>) -> Option<String> {
+    if caller.connection().id() == caller.id() {
+        return detail;
+    }
+    let connection = format!("on a connection of {}", caller.connection().name());
+    Some(detail.map_or_else(|| connection.clone(), |detail| format!("{connection}; {detail}")))
 }
 
 fn outcome_of(error: &Error) -> Outcome {

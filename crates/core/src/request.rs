@@ -63,6 +63,12 @@ pub struct Resolved {
     pub object: Option<ObjectId>,
 }
 
+/// The object id of an identifier that a client chooses: the id itself, or what stands for any other text in this realm.
+pub fn chosen_id(crypto: &dyn Crypto, realm: RealmId, identifier: &str) -> ObjectId {
+    let other = |_| ObjectId::chosen(crypto.sha256(&[realm.as_bytes(), identifier.as_bytes()]));
+    identifier.parse().unwrap_or_else(other)
+}
+
 /// The running request.
 pub struct Context<'e> {
     engine: &'e Engine,
@@ -207,11 +213,9 @@ impl<'e> Context<'e> {
         Ok(id)
     }
 
-    /// The object id of an identifier that a client chooses: the id itself, or what stands for any other text in this realm.
+    /// The object id of an identifier that a client chooses, as [`chosen_id`] tells it of this realm.
     pub fn chosen_id(&self, identifier: &str) -> ObjectId {
-        let other =
-            |_| ObjectId::chosen(self.crypto().sha256(&[self.realm().as_bytes(), identifier.as_bytes()]));
-        identifier.parse().unwrap_or_else(other)
+        chosen_id(self.crypto(), self.realm(), identifier)
     }
 
     /// Reads a record and remembers that the outcome depends on it.
@@ -322,11 +326,20 @@ impl<'e> Context<'e> {
         Ok(resolved)
     }
 
+    /// INVARIANT: every key that a request names is found here, so nothing beyond a caller's scope is.
     fn find_reference(&mut self, reference: &Reference) -> Result<Resolved> {
-        match reference {
-            Reference::Object(id) => self.resolve_object(*id),
-            Reference::Text(text) => self.resolve_text(text),
-            Reference::Chosen(text) => self.resolve_object(self.chosen_id(text)),
+        let resolved = match reference {
+            Reference::Object(id) => self.resolve_object(*id)?,
+            Reference::Text(text) => self.resolve_text(text)?,
+            Reference::Chosen(text) => self.resolve_object(self.chosen_id(text))?,
+        };
+        let Some(scope) = self.caller.scope() else { return Ok(resolved) };
+        match resolved.object {
+            Some(id) if scope.holds(&*self.object(id)?) => Ok(resolved),
+            _ => {
+                Err(Error::no_such_key()
+                    .because("it is not among the objects that the caller is narrowed to"))
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::reason::reason;
 mod anew;
 mod backup;
 mod crypto;
+mod kmip;
 mod log;
 mod memory;
 mod ranges;
@@ -22,6 +23,7 @@ mod tls;
 pub use self::anew::{Anew, Change, Origin};
 pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
+pub use self::kmip::{Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
 pub(crate) use self::ranges::BYTES_BEYOND_MESSAGE;
@@ -127,6 +129,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     live("limits.feeds_max", "64", "Open feeds of the journal; a principal has 8 of them at most."),
     live("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
+    live(
+        "kmip.credentials",
+        "refuse",
+        "Credentials in the header of a KMIP request: refuse, check or ignore.",
+    ),
     setting(
         "crypto.rsa_keys_ahead",
         "0",
@@ -316,17 +323,6 @@ pub struct LimitsConfig {
     /// Open feeds of the journal.
     #[serde(deserialize_with = "ranges::feeds_max")]
     pub feeds_max: usize,
-}
-
-/// KMIP.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Kmip {
-    /// Answer Interop.
-    pub interop: bool,
-    /// Take requests whose header holds credentials, and look at the TLS certificate alone: `dev` only.
-    #[serde(skip)]
-    pub credentials_ignored: bool,
 }
 
 /// Destruction.
@@ -555,7 +551,7 @@ mod tests {
                     denials_recorded_per_second_max: 1,
                     feeds_max: 1,
                 },
-                kmip: Kmip { interop: true, credentials_ignored: false },
+                kmip: Kmip { interop: true, credentials: Credentials::Ignore },
                 crypto: Crypto { rsa_keys_ahead: 1 },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),

@@ -100,6 +100,9 @@ actions! {
     Random "random" Open;
     WrappingKey "wrapping-key" Open;
     Query "query" Open;
+    Login "login" Open;
+    DelegatedLogin "delegated-login" Open;
+    Logout "logout" Open;
     Grant "grant" Share;
     CreatePrincipal "create-principal" Administer;
     ListPrincipals "list-principals" Administer;

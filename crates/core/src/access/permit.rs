@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Action, roles};
+use super::{Action, Scope, roles};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{CredentialId, Key, Principal, PrincipalId, RealmId, RequestId},
@@ -20,6 +20,9 @@ pub struct Caller {
     /// This request.
     pub request: RequestId,
     credentials: [Option<CredentialId>; 2],
+    /// Who proved the connection, where that is somebody else.
+    connection: Option<Arc<Caller>>,
+    scope: Option<Arc<Scope>>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +40,7 @@ impl Caller {
         source: Option<SocketAddr>,
         request: RequestId,
     ) -> Self {
-        Self { who: Who::Principal(principal), protocol, source, request, credentials: [None; 2] }
+        Self::new(Who::Principal(principal), protocol, source, request)
     }
 
     /// The same, with what it proved itself by.
@@ -45,19 +48,44 @@ impl Caller {
         Self { credentials, ..self }
     }
 
+    /// The same, on a connection that somebody else has proven: their credentials must count as well.
+    pub fn on(self, connection: Self) -> Self {
+        Self { connection: Some(Arc::new(connection)), ..self }
+    }
+
+    /// The same, with nothing in reach but what the scope holds.
+    pub fn within(self, scope: Arc<Scope>) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
+
     /// Somebody who proved nothing: may do nothing, and is only spoken of in the record of that.
     pub fn stranger(protocol: &'static str, source: Option<SocketAddr>, request: RequestId) -> Self {
-        Self { who: Who::Stranger, protocol, source, request, credentials: [None; 2] }
+        Self::new(Who::Stranger, protocol, source, request)
     }
 
     /// The server itself. INVARIANT: never made from anything that a peer sent.
     pub fn system(request: RequestId) -> Self {
-        Self { who: Who::System, protocol: "system", source: None, request, credentials: [None; 2] }
+        Self::new(Who::System, "system", None, request)
+    }
+
+    fn new(who: Who, protocol: &'static str, source: Option<SocketAddr>, request: RequestId) -> Self {
+        Self { who, protocol, source, request, credentials: [None; 2], connection: None, scope: None }
     }
 
     /// What the caller proved itself by, for who looks later whether it still counts.
     pub fn credentials(&self) -> impl Iterator<Item = CredentialId> {
-        self.credentials.into_iter().flatten()
+        let of_connection = self.connection.iter().flat_map(|connection| connection.credentials);
+        self.credentials.into_iter().chain(of_connection).flatten()
+    }
+
+    /// Who proved the connection: mostly the caller itself.
+    pub fn connection(&self) -> &Self {
+        self.connection.as_deref().unwrap_or(self)
+    }
+
+    /// What alone is in reach, where that is narrowed.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_deref()
     }
 
     /// The proven principal, where there is one.
@@ -142,6 +170,11 @@ pub fn authorize(caller: &Caller, action: Action, target: Target<'_>) -> Result<
         Who::Stranger if action == Action::Authenticate => return Ok(permit),
         Who::Stranger => return Err(Error::new(ErrorKind::Unauthenticated, "authentication failed")),
     };
+    // What is about no object would reach beyond a scope: a new object is in none, and a search finds others.
+    if caller.scope.is_some() && matches!(target, Target::Realm(_)) {
+        let public = format!("{} may {} nothing here but certain objects", principal.name, action.word());
+        return Err(Error::new(ErrorKind::Denied, public));
+    }
     // INVARIANT: nobody reaches into another realm, whatever the role.
     if principal.revoked.is_none() && principal.realm == realm && roles::allows(principal, action, target) {
         return Ok(permit);

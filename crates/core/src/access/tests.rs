@@ -53,6 +53,7 @@ fn row(action: Action) -> Row {
         Disable | Enable | Archive | Recover | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant | ImportVersion => SHARE,
         Locate | ListKeys | ListAliases | Hash | Random | Query | Status | WrappingKey => OPEN,
+        Login | DelegatedLogin | Logout => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
             ADMINISTER
         }

@@ -11,6 +11,7 @@ pub mod create;
 pub mod create_key_pair;
 pub mod create_split_key;
 pub mod decrypt;
+pub mod delegated_login;
 pub mod delete_attribute;
 pub mod derive_key;
 pub mod destroy;
@@ -27,6 +28,8 @@ pub mod interop;
 pub mod join_split_key;
 pub mod locate;
 pub mod log;
+pub mod login;
+pub mod logout;
 pub mod mac;
 pub mod mac_verify;
 pub mod modify_attribute;
@@ -210,6 +213,9 @@ operations! {
     RngSeed(RngSeedRequest, RngSeedResponse) in rng_seed;
     Interop(InteropRequest, InteropResponse) in interop;
     Log(LogRequest, LogResponse) in log;
+    Login(LoginRequest, LoginResponse) in login;
+    DelegatedLogin(DelegatedLoginRequest, DelegatedLoginResponse) in delegated_login;
+    Logout(LogoutRequest, LogoutResponse) in logout;
     Ping(PingRequest, PingResponse) in ping;
     Query(QueryRequest, QueryResponse) in query;
 }

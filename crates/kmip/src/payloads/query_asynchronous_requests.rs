@@ -37,11 +37,11 @@ structure! {
     ///
     /// # Standard
     ///
-    /// KMIP 2.1, section 7.29.
+    /// KMIP 2.1, section 7.25.
     #[derive(Clone, Debug, Default, PartialEq)]
     Operations {
         /// The operations.
-        operations: Vec<Operation> = OPERATION, V2_1..;
+        operations: Vec<Operation> = OPERATION, V2_0..;
     }
 }
 

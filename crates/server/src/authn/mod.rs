@@ -1,6 +1,7 @@
 //! Authentication: from what a peer proves to the caller that it is. One file a method. Not here: what the caller may
 //! do (core's access).
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -74,24 +75,88 @@ impl Authenticator {
                 Ok(caller.proven_by(credentials))
             }
             Err(error) if error.kind() == ErrorKind::Unauthenticated => {
-                self.record(&Caller::stranger(protocol, Some(peer.address), request), peer, &error).await;
+                self.record(protocol, peer.address, request, &error).await;
                 Err(Error::new(ErrorKind::Unauthenticated, REFUSAL))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<(Arc<Principal>, [Option<CredentialId>; 2])> {
-        let known = |proof| {
-            let principal =
-                principals::authenticate(&**self.engine.store(), proof, self.engine.clock().now())?;
-            Ok((principal, proof))
+    /// Who asks, where a request on a proven connection brought the name of a principal and a token of it. The name is looked
+    /// at once the token is good: who has none learns nothing of names.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`].
+    pub async fn authenticate_named(&self, connection: &Caller, name: &str, token: &str) -> Result<Caller> {
+        let proven = match token::proof(&**self.engine.crypto(), token) {
+            Some(proof) => self.known(proof),
+            None => Err(refused("a password that is not one of this server's tokens")),
         };
+        let proven = proven.and_then(|(principal, proof)| {
+            if principal.name == name {
+                return Ok((principal, proof));
+            }
+            Err(refused(format!("a token of {} under another name", principal.name)))
+        });
+        self.on(connection, proven).await
+    }
+
+    /// Who asks, where a request on a proven connection brought what stands for this credential.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`].
+    pub async fn authenticate_proven(&self, connection: &Caller, proof: CredentialId) -> Result<Caller> {
+        self.on(connection, self.known(proof)).await
+    }
+
+    /// Puts on record that what a request brought proves nothing. What its peer is told.
+    pub async fn refuse(&self, connection: &Caller, cause: impl std::fmt::Display) -> Error {
+        let cause = format!("on a connection of {}: {cause}", connection.name());
+        match connection.source {
+            Some(address) => {
+                self.record(connection.protocol, address, connection.request, &refused(cause)).await;
+            }
+            None => warn!(request = %connection.request, %cause, "authentication failed"),
+        }
+        Error::new(ErrorKind::Unauthenticated, CREDENTIAL_REFUSAL)
+    }
+
+    async fn on(
+        &self,
+        connection: &Caller,
+        proven: Result<(Arc<Principal>, CredentialId)>,
+    ) -> Result<Caller> {
+        let elsewhere = |principal: &Principal| {
+            refused(format!("a credential of {}, which is of another realm", principal.name))
+        };
+        let proven = proven.and_then(|(principal, proof)| match principal.realm == connection.realm() {
+            true => Ok((principal, proof)),
+            false => Err(elsewhere(&principal)),
+        });
+        match proven {
+            Ok((principal, proof)) => {
+                let Caller { protocol, source, request, .. } = *connection;
+                let caller = Caller::authenticated(principal, protocol, source, request);
+                Ok(caller.proven_by([Some(proof), None]).on(connection.clone()))
+            }
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => {
+                Err(self.refuse(connection, error.cause().unwrap_or(error.public())).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn known(&self, proof: CredentialId) -> Result<(Arc<Principal>, CredentialId)> {
+        let now = self.engine.clock().now();
+        Ok((principals::authenticate(&**self.engine.store(), proof, now)?, proof))
+    }
+
+    fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<(Arc<Principal>, [Option<CredentialId>; 2])> {
         let by_certificate =
-            peer.certificate.as_ref().map(|shown| known(certificate::proof(shown))).transpose()?;
+            peer.certificate.as_ref().map(|shown| self.known(certificate::proof(shown))).transpose()?;
         let by_token = token
             .map(|token| match token::proof(&**self.engine.crypto(), token) {
-                Some(proof) => known(proof),
+                Some(proof) => self.known(proof),
                 None => Err(refused("a bearer token that is not one of this server's")),
             })
             .transpose()?;
@@ -107,18 +172,19 @@ impl Authenticator {
         }
     }
 
-    async fn record(&self, caller: &Caller, peer: &Peer, error: &Error) {
+    async fn record(&self, protocol: &'static str, address: SocketAddr, request: RequestId, error: &Error) {
         let cause = error.cause().unwrap_or(error.public());
         let second = self.engine.clock().now().seconds();
-        let Some(suppressed) = self.failures.admit(Source::from(peer.address.ip()), second) else { return };
-        warn!(protocol = caller.protocol, peer = %peer.address, request = %caller.request, %cause, suppressed, "authentication failed");
+        let Some(suppressed) = self.failures.admit(Source::from(address.ip()), second) else { return };
+        warn!(protocol, peer = %address, %request, %cause, suppressed, "authentication failed");
         let mut detail = cause.to_owned();
         if suppressed > 0 {
             detail.push_str(&format!("; {suppressed} failures before it are not on record"));
         }
         // The note is itself a denial; a journal that cannot take it stops the server by its own way.
+        let caller = Caller::stranger(protocol, Some(address), request);
         let _ =
-            execute(&self.engine, caller, Note { action: Action::Authenticate, detail, denied: true }).await;
+            execute(&self.engine, &caller, Note { action: Action::Authenticate, detail, denied: true }).await;
     }
 }
 
@@ -166,6 +232,10 @@ pub fn request_id(engine: &Engine) -> Result<RequestId> {
 /// What every refused peer is told, whatever was wrong.
 const REFUSAL: &str =
     "authentication failed: show a client certificate of this server's CA, or a valid bearer token";
+
+/// The same of what a request brought on a connection that is proven.
+const CREDENTIAL_REFUSAL: &str =
+    "authentication failed: the credential in the request's header is none that counts here";
 
 fn refused(cause: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unauthenticated, REFUSAL).because(cause)

@@ -93,7 +93,6 @@ impl Config {
     /// With what stands in no file as it is in the other.
     pub(super) fn with_unwritten_of(mut self, other: &Self) -> Self {
         self.listen.plain_http = other.listen.plain_http;
-        self.kmip.credentials_ignored = other.kmip.credentials_ignored;
         self.once = other.once;
         self.origin.clone_from(&other.origin);
         self
@@ -122,7 +121,7 @@ mod tests {
         write("[limits]\nconnections_max = 7\n[backup]\nkeep_days = 3\n");
         let variable = |name: &str| (name == "KEYREEVE_LIMITS_FEEDS_MAX").then(|| "9".to_owned());
         let mut config = Config::load(Some(&file), variable, Vec::new()).unwrap();
-        config.kmip.credentials_ignored = true;
+        config.once.take_over = true;
         let same = config.read_anew().unwrap();
         assert!(same.changed.is_empty() && same.needs_restart.is_empty() && same.config == config);
 
@@ -138,7 +137,7 @@ mod tests {
         assert_eq!(told(&anew.needs_restart), ["data.dir: \"/var/lib/keyreeve\" -> \"/elsewhere\""]);
         let new = anew.config;
         assert_eq!((new.limits.connections_max, new.limits.feeds_max), (8, 9));
-        assert_eq!((&new.data, new.kmip.credentials_ignored), (&config.data, true));
+        assert_eq!((&new.data, new.once.take_over), (&config.data, true));
         assert!(new.read_anew().unwrap().changed.is_empty(), "what was taken over is told once");
 
         write("[limits]\nmessage_bytes_max = 8192\nin_flight_bytes_max = 65536\n");

@@ -14,7 +14,7 @@ use super::files::{make_dir, write_secret};
 use super::init::{create_store, found, write_client_files};
 use super::open::Opened;
 use super::serve::{Addresses, StopOn, serve_opened};
-use crate::config::{Config, Data, UnlockFile};
+use crate::config::{Config, Credentials, Data, UnlockFile};
 use crate::memory::protect;
 use crate::offline::unlock::unlock;
 
@@ -77,7 +77,7 @@ fn dev_in(
     // What follows is decided here and stands in no file.
     config.origin = None;
     // What published test cases need: they begin and end with Interop, and send credentials of their own.
-    (config.kmip.interop, config.kmip.credentials_ignored) = (true, true);
+    (config.kmip.interop, config.kmip.credentials) = (true, Credentials::Ignore);
     // What is tried out is destroyed when that is asked for.
     config.destroy.waiting_days = 0;
     let opened = open_or_create(&mut config, root_key)?;

@@ -14,7 +14,7 @@ use keyreeve_kmip::payloads::create::CreateRequest;
 use keyreeve_kmip::payloads::{Request, Response};
 use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
 use keyreeve_kmip::{Limits, Version};
-use keyreeve_server::config::Config;
+use keyreeve_server::config::{Config, Credentials};
 use keyreeve_server::listen::{ShutdownTrigger, shutdown_signal};
 use keyreeve_server::start::{StartError, StopOn, init, serve};
 use rustls::pki_types::pem::PemObject as _;
@@ -42,7 +42,9 @@ pub(crate) struct Client(pub(crate) StreamOwned<ClientConnection, TcpStream>);
 impl Server {
     /// A new server that allows what published cases need, as `dev` does.
     pub(crate) fn start() -> Self {
-        Self::start_with(|config| (config.kmip.interop, config.kmip.credentials_ignored) = (true, true))
+        Self::start_with(|config| {
+            (config.kmip.interop, config.kmip.credentials) = (true, Credentials::Ignore)
+        })
     }
 
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
@@ -121,11 +123,16 @@ impl Server {
 impl Server {
     /// Posts JSON to the REST API as the administrator.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        self.rest("POST", path, body)
+    }
+
+    /// Asks the REST API as the administrator.
+    pub(crate) fn rest(&self, method: &str, path: &str, body: &Value) -> Value {
         let file = |name: &str| std::fs::read(self.files.join(name)).unwrap();
         let Client(mut stream) = self.connect_to(self.http, &file("client.pem"), &file("client.key"));
         let body = body.to_string();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );

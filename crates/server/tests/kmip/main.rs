@@ -4,6 +4,7 @@
 mod appliances;
 mod bad_input;
 mod batches;
+mod credentials;
 mod field;
 mod harness;
 mod import;

@@ -27,9 +27,10 @@ use tracing::warn;
 
 use super::answer::Answer;
 use super::errors::{Failure, missing, not_supported};
+use super::tickets::Held;
 use super::{
     Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs, lifecycle,
-    locate, mac, modify_attributes, query, register, rekey, rng, sign, split_key,
+    locate, login, mac, modify_attributes, query, register, rekey, rng, sign, split_key,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -41,6 +42,10 @@ const BATCH_ITEMS_MAX: usize = 256;
 pub(super) struct Batch<'a> {
     pub(super) kmip: &'a Kmip,
     pub(super) caller: &'a Caller,
+    /// What its requests are proven by, where that is a ticket.
+    ticket: Option<&'a Held>,
+    /// The caller as the ticket narrows the item that is run.
+    narrowed: Option<Caller>,
     pub(super) version: Version,
     /// The ID Placeholder.
     placeholder: Option<ObjectId>,
@@ -57,7 +62,11 @@ pub(super) struct Batch<'a> {
 ///
 /// # Standard
 /// KMIP 2.1 sections 9.5 to 9.7 and 11.5 (batches), 4.61 and 11.62 (ID Placeholder).
-pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -> Vec<Answer> {
+pub(super) async fn run(
+    kmip: &Kmip,
+    (caller, ticket): (&Caller, Option<&Held>),
+    message: RequestMessage,
+) -> Vec<Answer> {
     let RequestMessage { version, header, items } = message;
     let refused = |reason, message| vec![Answer::new(ResponseItem::failure(None, reason, message), version)];
     if items.len() > BATCH_ITEMS_MAX {
@@ -72,23 +81,34 @@ pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -
         option => option,
     };
     let is_asynchronous = match header.asynchronous_indicator {
+        // Nobody would look then whether the ticket still holds.
+        Some(AsynchronousIndicator::Mandatory) if ticket.is_some() => {
+            let failure = not_supported("asynchronous processing of what a ticket proves");
+            return refused(failure.reason, failure.message);
+        }
         Some(AsynchronousIndicator::Mandatory) if items.len() > 1 => {
             let failure = not_supported("asynchronous processing of several items in one request");
             return refused(failure.reason, failure.message);
         }
         Some(AsynchronousIndicator::Mandatory) => true,
         // Before 2.0 there is one word for a client that can wait, and published cases count on its being taken at it.
-        Some(AsynchronousIndicator::Optional) => !version.has_tagged_attributes() && items.len() == 1,
+        Some(AsynchronousIndicator::Optional) => {
+            !version.has_tagged_attributes() && items.len() == 1 && ticket.is_none()
+        }
         _ => false,
     };
+    if option == BatchErrorContinuationOption::Undo && ticket.is_some_and(|held| held.rights.is_some()) {
+        let failure = not_supported("a batch with the option Undo under a ticket for certain rights");
+        return refused(failure.reason, failure.message);
+    }
     // Undo means all or nothing: the batch is rehearsed, and done only where all of it succeeds.
     if option == BatchErrorContinuationOption::Undo
         && items.len() > 1
-        && let Some(undone) = Box::pin(rehearse(kmip, caller, version, &items)).await
+        && let Some(undone) = Box::pin(rehearse(kmip, (caller, ticket), version, &items)).await
     {
         return undone;
     }
-    let mut batch = Batch::new(kmip, caller, version, None);
+    let mut batch = Batch { ticket, ..Batch::new(kmip, caller, version, None) };
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
         let answer = match is_asynchronous && jobs::may_wait(&item) {
@@ -109,11 +129,11 @@ pub(super) async fn run(kmip: &Kmip, caller: &Caller, message: RequestMessage) -
 /// The answers of a batch that would fail; `None` where it would succeed. Nothing is done in either case.
 async fn rehearse(
     kmip: &Kmip,
-    caller: &Caller,
+    (caller, ticket): (&Caller, Option<&Held>),
     version: Version,
     items: &[RequestItem],
 ) -> Option<Vec<Answer>> {
-    let mut batch = Batch::new(kmip, caller, version, Some(kmip.engine.rehearse(caller)));
+    let mut batch = Batch { ticket, ..Batch::new(kmip, caller, version, Some(kmip.engine.rehearse(caller))) };
     let mut undone = Vec::with_capacity(items.len());
     for item in items {
         let mut answer = match copied(item, version) {
@@ -175,8 +195,18 @@ impl<'a> Batch<'a> {
         version: Version,
         rehearsal: Option<Rehearsal<'a>>,
     ) -> Self {
-        let (placeholder, answered) = (None, Vec::new());
-        Self { kmip, caller, version, placeholder, answered, rehearsal, latest: None, answer_bytes: 0 }
+        Self {
+            kmip,
+            caller,
+            ticket: None,
+            narrowed: None,
+            version,
+            placeholder: None,
+            answered: Vec::new(),
+            rehearsal,
+            latest: None,
+            answer_bytes: 0,
+        }
     }
 
     async fn item(&mut self, item: RequestItem) -> ResponseItem {
@@ -195,7 +225,10 @@ impl<'a> Batch<'a> {
                 let message = format!("the extension of {vendor} is not known here");
                 Err(Failure::new(ResultReason::UnknownMessageExtension, message))
             }
-            (None, Ok(payload)) if operation.since() <= self.version => self.dispatch(payload).await,
+            (None, Ok(payload)) if operation.since() <= self.version => match self.narrow(operation) {
+                Ok(()) => self.dispatch(payload).await,
+                Err(failure) => Err(failure),
+            },
             (None, Ok(_)) => Err(unsupported(operation)),
             (None, Err(error)) => Err(error.into()),
         };
@@ -203,6 +236,13 @@ impl<'a> Batch<'a> {
             Ok(answer) => ResponseItem { unique_batch_item_id, ..answer },
             Err(failure) => self.failed(operation, unique_batch_item_id, failure),
         }
+    }
+
+    /// Lets the item reach what its ticket allows, and nothing else.
+    fn narrow(&mut self, operation: Operation) -> Result<(), Failure> {
+        let scope = self.ticket.map(|held| held.scope(operation)).transpose()?.flatten();
+        self.narrowed = scope.map(|scope| self.caller.clone().within(scope));
+        Ok(())
     }
 
     fn failed(
@@ -303,6 +343,9 @@ impl<'a> Batch<'a> {
             Request::DiscoverVersions(request) => Ok(query::discover_versions(&request).into()),
             Request::Interop(request) => interop::interop(self, &request).map(Response::from),
             Request::Log(request) => Ok(interop::log(self, &request).into()),
+            Request::Login(request) => rare!(login::login(self, request)),
+            Request::DelegatedLogin(request) => rare!(login::delegated_login(self, request)),
+            Request::Logout(request) => rare!(login::logout(self, request)),
             Request::Ping(_) => Ok(interop::ping().into()),
             Request::Unknown { operation, mut payload } => {
                 payload.scrub();
@@ -329,7 +372,10 @@ impl<'a> Batch<'a> {
             }
             // Making keys takes seconds: meanwhile this thread's other connections go on elsewhere.
             Some(rehearsal) => Ok(tokio::task::block_in_place(|| rehearsal.run(&operation))?),
-            None => Ok(execute(&self.kmip.engine, self.caller, operation).await?),
+            None => {
+                let caller = self.narrowed.as_ref().unwrap_or(self.caller);
+                Ok(execute(&self.kmip.engine, caller, operation).await?)
+            }
         }
     }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::per_second::PerSecond;
-use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::message::{
     RejectedRequest, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage,
 };
@@ -17,6 +16,7 @@ use parking_lot::RwLock;
 use tracing::warn;
 
 use crate::authn::Authenticator;
+use crate::config::Credentials;
 use crate::in_flight::InFlight;
 use crate::listen::{Peer, Shutdown};
 use crate::source::Source;
@@ -28,6 +28,7 @@ mod certificates;
 mod check;
 mod connection;
 mod create;
+mod credentials;
 mod derive_key;
 mod encrypt;
 mod errors;
@@ -39,6 +40,7 @@ mod interop;
 mod jobs;
 mod lifecycle;
 mod locate;
+mod login;
 mod mac;
 mod modify_attributes;
 mod objects;
@@ -53,12 +55,14 @@ mod sign;
 mod split_key;
 mod streams;
 mod templates;
+mod tickets;
 mod transparent;
 
 use answer::whole;
 use errors::Failure;
 use jobs::Jobs;
 use streams::Streams;
+use tickets::Tickets;
 
 /// Log lines in a second about messages of one source that could not be read, and of all sources.
 const UNREAD_TOLD_MAX: u32 = 10;
@@ -72,9 +76,8 @@ const TENDED_EVERY: Duration = Duration::from_secs(1);
 pub struct Settings {
     /// Answer the operation Interop, which test suites use.
     pub interop: bool,
-    /// Take requests with credentials in their header, and look at the TLS certificate alone. Otherwise such requests
-    /// are refused: what cannot be checked must not look as if it had been.
-    pub credentials_ignored: bool,
+    /// What becomes of credentials in a request's header.
+    pub credentials: Credentials,
     /// Time from the first byte of a message to its last.
     pub message_max: Duration,
     /// Limits on messages.
@@ -91,6 +94,7 @@ pub struct Kmip {
     unread: PerSecond<Source>,
     streams: Streams,
     jobs: Jobs,
+    tickets: Tickets,
 }
 
 impl Kmip {
@@ -109,6 +113,7 @@ impl Kmip {
             unread: PerSecond::new(UNREAD_TOLD_MAX, UNREAD_TOLD_TOTAL_MAX),
             streams: Streams::default(),
             jobs: Jobs::default(),
+            tickets: Tickets::default(),
         }
     }
 
@@ -119,7 +124,9 @@ impl Kmip {
             tokio::select! {
                 () = shutdown.requested() => return,
                 _ = ticks.tick() => {
-                    self.streams.forget_idle(self.engine.clock().now());
+                    let now = self.engine.clock().now();
+                    self.streams.forget_idle(now);
+                    self.tickets.forget_over(now);
                     jobs::tend(&self).await;
                 }
             }
@@ -179,17 +186,21 @@ impl Kmip {
     }
 
     async fn answer(&self, caller: &Caller, message: RequestMessage) -> SecretBytes {
-        if message.header.authentication.is_some() && !self.settings().credentials_ignored {
-            let public = "credentials in the header are not taken: the TLS client certificate says who asks";
-            warn!(request = %caller.request, "a KMIP request brought credentials, which are not configured");
-            return self.refuse(&message, Error::new(ErrorKind::Unauthenticated, public).into());
-        }
+        let asker = match &message.header.authentication {
+            Some(authentication) => match Box::pin(credentials::check(self, caller, authentication)).await {
+                Ok(asker) => asker,
+                Err(failure) => return self.refuse(&message, failure),
+            },
+            None => None,
+        };
+        let (caller, ticket) =
+            asker.as_ref().map_or((caller, None), |(caller, held)| (caller, held.as_ref()));
         let version = message.version;
         let size_max = message.header.maximum_response_size;
         let mut header = self.header();
         header.client_correlation_value = message.header.client_correlation_value.clone();
         header.server_correlation_value = Some(caller.request.to_string());
-        let answers = batch::run(self, caller, message).await;
+        let answers = batch::run(self, (caller, ticket), message).await;
         answer::assemble(version, &header, answers, size_max)
     }
 

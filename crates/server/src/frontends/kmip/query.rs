@@ -14,6 +14,7 @@ use keyreeve_kmip::{ProtocolVersion, Version};
 
 use super::batch::Batch;
 use super::errors::{Failure, missing};
+use crate::config::Credentials;
 
 const OBJECT_TYPES: &[ObjectType] = &[
     ObjectType::Certificate,
@@ -74,9 +75,16 @@ pub(super) fn query(batch: &Batch<'_>, request: &QueryRequest) -> Result<QueryRe
 }
 
 fn operations(batch: &Batch<'_>) -> Vec<Operation> {
+    let settings = batch.kmip.settings();
     let offered = |operation: &&Operation| {
         operation.since() <= batch.version
-            && (**operation != Operation::Interop || batch.kmip.settings().interop)
+            && match operation {
+                Operation::Interop => settings.interop,
+                Operation::Login | Operation::DelegatedLogin | Operation::Logout => {
+                    settings.credentials == Credentials::Check
+                }
+                _ => true,
+            }
     };
     OPERATIONS.iter().filter(offered).copied().collect()
 }

@@ -43,7 +43,7 @@ fn kmip(dir: &std::path::Path) -> Kmip {
     let engine = Arc::new(Engine::new(store.clone(), store.sealer(), crypto, clock));
     let message_max = Duration::from_secs(60);
     let settings =
-        Settings { interop: false, credentials_ignored: false, message_max, limits: Limits::default() };
+        Settings { interop: false, credentials: Credentials::Refuse, message_max, limits: Limits::default() };
     Kmip::new(
         engine.clone(),
         Arc::new(Authenticator::new(engine, 10)),

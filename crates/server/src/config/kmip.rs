@@ -1,0 +1,27 @@
+//! What KMIP is configured with.
+
+use serde::{Deserialize, Serialize};
+
+/// KMIP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kmip {
+    /// Answer Interop.
+    pub interop: bool,
+    /// What becomes of credentials in a request's header.
+    pub credentials: Credentials,
+}
+
+/// What becomes of a request whose header holds credentials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credentials {
+    /// It is refused: what is not checked must not look as if it had been.
+    #[default]
+    Refuse,
+    /// They say who asks, where they prove it; else it is refused.
+    Check,
+    /// They are not looked at, and the connection says who asks: for published test cases, and clients that cannot leave
+    /// them out.
+    Ignore,
+}
