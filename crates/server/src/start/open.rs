@@ -53,10 +53,21 @@ impl Opened {
         unlock: &Unlock,
         told: Option<OnProgress>,
     ) -> Result<Self, StartError> {
+        Self::open_by(config, unlock, Arc::new(SystemClock), told)
+    }
+
+    /// As `open_telling`, by this clock.
+    pub(super) fn open_by(
+        config: &Config,
+        unlock: &Unlock,
+        clock: Arc<dyn Clock>,
+        told: Option<OnProgress>,
+    ) -> Result<Self, StartError> {
         check_data_dir(&config.data.dir)?;
         let crypto = crypto_with(config.crypto.rsa_keys_ahead)?;
         let (failed, failure) = watch::channel(None);
         let mut options = store_options(config, crypto.clone());
+        options.clock = clock;
         options.on_failure = Arc::new(move |cause| {
             failed.send_replace(Some(cause.to_owned()));
         });

@@ -7,6 +7,7 @@ use std::time::Instant;
 use keyreeve_core::access::Action;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::server::Note;
+use keyreeve_core::ports::clock::Clock;
 use keyreeve_pki::CertificateAuthority;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -69,6 +70,21 @@ pub fn serve(
     protect(config.memory.lock)?;
     let unlock = from_files(&config.unlock)?.ok_or(StartError::Unlock("none"))?;
     serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
+}
+
+/// As `serve`, by another clock than the system's, which a test moves.
+///
+/// # Errors
+/// As `serve`.
+pub fn serve_by(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    stop: StopOn,
+    ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    protect(config.memory.lock)?;
+    let unlock = from_files(&config.unlock)?.ok_or(StartError::Unlock("none"))?;
+    serve_opened(&Opened::open_by(config, &unlock, clock, None)?, config, stop, ready)
 }
 
 /// As `serve`, for somebody who watches: who is asked for what unlocks the root key where the configuration names nothing,

@@ -25,6 +25,7 @@ use keyreeve_kmip::values::{Interval, UniqueIdentifier};
 use keyreeve_server::config::Credentials;
 use serde_json::{Value, json};
 
+use crate::clock::HandClock;
 use crate::harness::{Client, Server, attribute, create};
 
 const VERSION: Version = Version::V2_1;
@@ -254,6 +255,20 @@ fn a_lease_has_bounds_and_a_limit_that_nobody_keeps_is_not_promised() {
     };
     assert_eq!(client.refused(VERSION, delegated(vec![limited])), ResultReason::FeatureNotSupported);
     assert_eq!(client.refused(VERSION, delegated(Vec::new())), ResultReason::InvalidField);
+}
+
+#[test]
+fn a_ticket_is_over_with_its_lease() {
+    let clock = HandClock::of_today();
+    let server = Server::start_at(clock.clone(), |config| config.kmip.credentials = Credentials::Check);
+    let mut client = server.connect();
+    let lease = LoginRequest { lease_time: Some(LeaseTime::For(Interval(60))), ..LoginRequest::default() };
+    let value = ticket_of(client.done(VERSION, lease));
+    clock.advance(59);
+    done(&mut client, by_ticket(&value), PingRequest::default());
+    clock.advance(1);
+    let over = refused(&mut client, by_ticket(&value), PingRequest::default());
+    assert_eq!(over, ResultReason::AuthenticationNotSuccessful);
 }
 
 fn delegated(rights: Vec<Right>) -> DelegatedLoginRequest {

@@ -16,12 +16,17 @@ use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
 use keyreeve_kmip::{Limits, Version};
 use keyreeve_server::config::{Config, Credentials};
 use keyreeve_server::listen::{ShutdownTrigger, shutdown_signal};
-use keyreeve_server::start::{StartError, StopOn, init, serve};
+use keyreeve_server::start::{Addresses, StartError, StopOn, init, serve, serve_by};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::clock::HandClock;
+
+/// Is told where a server listens.
+type Ready = Box<dyn FnOnce(&Addresses) -> Result<(), StartError> + Send>;
 
 /// A server that stops when dropped.
 pub(crate) struct Server {
@@ -48,6 +53,18 @@ impl Server {
     }
 
     pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::run(change, |config, stop, ready| serve(config, stop, ready))
+    }
+
+    /// A server whose clock the test moves.
+    pub(crate) fn start_at(clock: Arc<HandClock>, change: impl FnOnce(&mut Config)) -> Self {
+        Self::run(change, move |config, stop, ready| serve_by(config, clock, stop, ready))
+    }
+
+    fn run(
+        change: impl FnOnce(&mut Config),
+        serve: impl FnOnce(&Config, StopOn, Ready) -> Result<(), StartError> + Send + 'static,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -62,10 +79,11 @@ impl Server {
         let (trigger, shutdown) = shutdown_signal();
         let (sender, receiver) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            serve(&config, StopOn::Shutdown(shutdown), |addresses| {
+            let ready = move |addresses: &Addresses| {
                 sender.send(*addresses).unwrap();
                 Ok(())
-            })
+            };
+            serve(&config, StopOn::Shutdown(shutdown), Box::new(ready))
         });
         let Ok(addresses) = receiver.recv() else {
             panic!("the server did not start: {:?}", thread.join().unwrap());

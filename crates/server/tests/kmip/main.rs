@@ -4,6 +4,7 @@
 mod appliances;
 mod bad_input;
 mod batches;
+mod clock;
 mod credentials;
 mod field;
 mod harness;
@@ -13,6 +14,7 @@ mod later;
 mod life;
 mod parts;
 mod pipeline;
+mod published;
 mod split;
 mod templates;
 mod usage;
