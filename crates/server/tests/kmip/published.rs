@@ -2,6 +2,8 @@
 //! where a case waits, on a clock that is moved by hand, and gives each client of a case a certificate of its own. Held against
 //! docs/kmip.md. Not here: the runner as it comes, against the shipped binary (crates/cli).
 
+#![allow(clippy::print_stderr)]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -41,7 +43,7 @@ fn replay(cases: &str) {
     let vectors = std::env::var_os("KEYREEVE_TEST_VECTORS").map(PathBuf::from);
     let vectors = vectors.unwrap_or_else(|| root().join("../shared/vectors")).join("kmip");
     if !vectors.join("runner/kmipxml.py").exists() {
-        println!("NOT TESTED: the published KMIP cases are not at {}", vectors.display());
+        eprintln!("NOT TESTED: the published KMIP cases are not at {}", vectors.display());
         return;
     }
     let report = run(&vectors, cases);
@@ -52,7 +54,7 @@ fn replay(cases: &str) {
         others.insert(name(path));
     }
     let (all, strict) = (report.len(), report.len() - others.len());
-    println!("{cases}: {strict} of {all} STRICT with time and clients\n{told}");
+    eprintln!("{cases}: {strict} of {all} STRICT with time and clients\n{told}");
     let document = std::fs::read_to_string(root().join("docs/kmip.md")).unwrap();
     let row = document.lines().find(|line| line.starts_with(&format!("| {cases} | "))).unwrap();
     assert!(

@@ -315,14 +315,8 @@ impl<'a> Batch<'a> {
             Request::Destroy(request) => rare!(lifecycle::destroy(self, request)),
             Request::Archive(request) => rare!(lifecycle::archive(self, request)),
             Request::Recover(request) => rare!(lifecycle::recover(self, request)),
-            Request::Cancel(request) => {
-                self.refuse_in_rehearsal("Cancel")?;
-                jobs::cancel(self, request).map(Response::from)
-            }
-            Request::Process(request) => {
-                self.refuse_in_rehearsal("Process")?;
-                rare!(jobs::process(self, request))
-            }
+            Request::Cancel(request) => jobs::cancel(self, request).map(Response::from),
+            Request::Process(request) => rare!(jobs::process(self, request)),
             Request::QueryAsynchronousRequests(request) => Ok(jobs::query(self, &request).into()),
             // `dispatch` answers it: its answer is that of another request.
             Request::Poll(_) => Err(unsupported(Operation::Poll)),

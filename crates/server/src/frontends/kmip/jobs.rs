@@ -108,6 +108,7 @@ pub(super) async fn poll(batch: &Batch<'_>, name: &[u8]) -> Result<ResponseItem,
 }
 
 pub(super) async fn process(batch: &Batch<'_>, request: ProcessRequest) -> Result<ProcessResponse, Failure> {
+    batch.refuse_in_rehearsal("Process")?;
     let name = own(batch, &request.asynchronous_correlation_value)?;
     if let Some((job, item)) = batch.kmip.jobs.begin(&name) {
         do_now(batch.kmip, &name, job, item).await;
@@ -116,6 +117,7 @@ pub(super) async fn process(batch: &Batch<'_>, request: ProcessRequest) -> Resul
 }
 
 pub(super) fn cancel(batch: &Batch<'_>, request: CancelRequest) -> Result<CancelResponse, Failure> {
+    batch.refuse_in_rehearsal("Cancel")?;
     let name = own(batch, &request.asynchronous_correlation_value)?;
     let mut jobs = batch.kmip.jobs.0.lock();
     let cancellation_result = match jobs.get(&name).map(|job| &job.stage) {
