@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+use crate::bad_input::real_server_with;
 use crate::http::Http;
 use crate::server::{Server, folder, root};
 
@@ -26,18 +27,27 @@ fn said_by(script: &str, arguments: &[&str]) -> Option<String> {
     let python = python()?;
     let data = folder();
     let server = Server::dev(data.path());
+    Some(said_to((&server, data.path()), &python, script, arguments))
+}
+
+/// What a script in tests/clients says to this server, in this folder; it must succeed.
+fn said_to((server, place): (&Server, &Path), python: &str, script: &str, arguments: &[&str]) -> String {
     let script = root().join("tests/clients").join(script);
-    let mut command = server.command(&python);
-    let output = command.arg(script).args(arguments).current_dir(data.path()).output().unwrap();
+    let mut command = server.command(python);
+    let output = command.arg(script).args(arguments).current_dir(place).output().unwrap();
     let said =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     assert!(output.status.success(), "{said}\n\nThe server:\n{}", server.printed_last());
-    Some(said)
+    said
 }
 
 /// The same, of a script that prints a line for each check.
 fn checked_by(script: &str, arguments: &[&str], checks_min: usize) {
     let Some(said) = said_by(script, arguments) else { return };
+    check_count(&said, checks_min);
+}
+
+fn check_count(said: &str, checks_min: usize) {
     let checks = said.lines().filter(|line| line.starts_with("ok ")).count();
     assert!(checks >= checks_min, "it passed, and checked little:\n{said}");
 }
@@ -95,6 +105,13 @@ fn pykmip_wraps_derives_and_searches_with_kmip_1_4() {
 #[test]
 fn pykmip_wraps_derives_and_searches_with_kmip_2_0() {
     depth("2.0");
+}
+
+#[test]
+fn pykmip_says_who_asks_by_a_name_and_a_token() {
+    let Some(python) = python() else { return };
+    let (place, server) = real_server_with("[kmip]\ncredentials = \"check\"\n");
+    check_count(&said_to((&server, place.path()), &python, "pykmip_credentials.py", &[]), 15);
 }
 
 #[test]
