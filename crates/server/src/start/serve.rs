@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::error::StartError;
-use super::open::Opened;
+use super::open::{Opened, SystemClock};
 use crate::authn::Authenticator;
 use crate::authn::certificate::Pinned;
 use crate::backups::Backups;
@@ -67,9 +67,7 @@ pub fn serve(
     stop: StopOn,
     ready: impl FnOnce(&Addresses) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
-    protect(config.memory.lock)?;
-    let unlock = from_files(&config.unlock)?.ok_or(StartError::Unlock("none"))?;
-    serve_opened(&Opened::open(config, &unlock)?, config, stop, ready)
+    serve_by(config, Arc::new(SystemClock), stop, ready)
 }
 
 /// As `serve`, by another clock than the system's, which a test moves.
