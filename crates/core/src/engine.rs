@@ -235,6 +235,7 @@ impl Engine {
             detail: detail(caller, failure.or(done.detail))
                 .map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
             changes: if reply.is_ok() { done.changes } else { Vec::new() },
+            touched: if reply.is_ok() { done.touched } else { Vec::new() },
         };
         let mut commit = Commit { as_of: done.as_of, reads, valid_until, drawn: done.drawn, entry };
         let only_counted = reply.is_err() && caller.principal().is_some() && self.is_flood(&mut commit.entry);

@@ -245,6 +245,19 @@ pub struct EntryDraft {
     pub detail: Option<String>,
     /// Changes of the state, in order.
     pub changes: Vec<Change>,
+    /// Which attributes of objects that were there before the changes touch. A change holds the object as it is after it, so
+    /// that nothing else tells what was another way before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub touched: Vec<Touched>,
+}
+
+/// The attributes of one object that an entry set, changed or deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// The object.
+    pub object: ObjectId,
+    /// The attributes, the standard's first, then vendors'; never none.
+    pub attributes: Vec<AttributeName>,
 }
 
 impl EntryDraft {

@@ -18,7 +18,7 @@ use crate::{
         crypto::{Crypto, ParsedKey},
         seal::{SealBinding, SealedMaterial},
     },
-    record::{Change, Record, RecordKey},
+    record::{Change, Record, RecordKey, Touched},
     walks::Walk,
 };
 
@@ -87,6 +87,7 @@ pub struct Context<'e> {
     purge: Vec<ObjectId>,
     loaded: Loaded,
     taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
+    touched: Vec<Touched>,
 }
 
 /// What is left of a request once it ran.
@@ -105,6 +106,7 @@ pub(crate) struct Finished {
     pub(crate) purge: Vec<ObjectId>,
     pub(crate) loaded: Loaded,
     pub(crate) taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
+    pub(crate) touched: Vec<Touched>,
 }
 
 impl<'e> Context<'e> {
@@ -126,6 +128,7 @@ impl<'e> Context<'e> {
             purge: Vec::new(),
             loaded: engine.parsed().loading(),
             taken: Vec::new(),
+            touched: Vec::new(),
         }
     }
 
@@ -145,6 +148,7 @@ impl<'e> Context<'e> {
             purge: self.purge,
             loaded: self.loaded,
             taken: self.taken,
+            touched: self.touched,
         }
     }
 
@@ -557,9 +561,24 @@ impl<'e> Context<'e> {
             )?;
             object.mac = mac.to_vec();
         }
+        self.touch(&object)?;
         let object = Arc::new(object);
         self.put(Record::Object(Arc::clone(&object)));
         Ok(object)
+    }
+
+    /// Notes what is another way than in the store; nothing for an object that this request makes.
+    fn touch(&mut self, after: &ManagedObject) -> Result<()> {
+        let address = RecordKey::Object(after.id);
+        let Some(record) = self.engine.store().get(&address)? else { return Ok(()) };
+        let Record::Object(before) = &*record else { return Err(damaged(&address, &record)) };
+        let attributes = crate::attributes::differing(before, after, self.now, self.crypto());
+        // One request may change an object more than once: what counts is what it was before, and is after.
+        self.touched.retain(|touched| touched.object != after.id);
+        if !attributes.is_empty() {
+            self.touched.push(Touched { object: after.id, attributes });
+        }
+        Ok(())
     }
 
     /// The object as it is stored must bear its MAC. One that this request makes is not stored yet, and one that is

@@ -146,6 +146,12 @@ fn the_published_messages_decode_typed_and_encode_again() {
             }
         };
         checked += 1;
+        // Its Put has a header of 1.0 and attributes of later versions, which are not written for 1.0.
+        if file.contains("TC_NP_2_12")
+            && matches!(&result, Err(error) if error.starts_with("lost [Attribute,"))
+        {
+            continue;
+        }
         // The functions of PKCS#11 have no names here: their numbers stand in hexadecimal.
         if file.contains("PKCS11-M-1-21") && kind == "RequestMessage" {
             continue;

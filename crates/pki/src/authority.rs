@@ -126,7 +126,9 @@ impl CertificateAuthority {
         let label: String = first.to_str().chars().take(COMMON_NAME_CHARS_MAX).collect();
         let mut params = params(&label, validity)?;
         params.subject_alt_names = names.iter().map(alternative_name).collect::<Result<_, _>>()?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        // It proves the server to those that it connects to as well. To itself it proves nobody: no principal has this key.
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = PrivateKey::generate()?;
         Ok(Issued { certificate: self.issue(params, &key.signer()?)?, key })
     }

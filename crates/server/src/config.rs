@@ -14,6 +14,7 @@ use crate::reason::reason;
 mod anew;
 mod backup;
 mod crypto;
+mod endpoint;
 mod kmip;
 mod log;
 mod memory;
@@ -23,6 +24,7 @@ mod tls;
 pub use self::anew::{Anew, Change, Origin};
 pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
+pub use self::endpoint::{Endpoint, Pushed};
 pub use self::kmip::{Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
@@ -49,6 +51,7 @@ impl Setting {
         match defaults.get(section).and_then(|section| section.get(name)) {
             Some(toml::Value::Boolean(_)) => "true or false",
             Some(toml::Value::Integer(_)) => "whole number",
+            Some(toml::Value::Array(_)) if self.key == "kmip.endpoints" => "list of tables",
             Some(toml::Value::Array(_)) => "list of texts",
             _ => "text",
         }
@@ -133,6 +136,12 @@ pub const SETTINGS: &[Setting] = &[
         "kmip.credentials",
         "refuse",
         "Credentials in the header of a KMIP request: refuse, check or ignore.",
+    ),
+    setting(
+        "kmip.endpoints",
+        "[]",
+        "KMIP servers, 16 at most, that are told what happens: tables with name, address, ca_file, principal, takes (put, \
+         notify), and where wanted version, group, tls_name.",
     ),
     setting(
         "crypto.rsa_keys_ahead",
@@ -551,7 +560,11 @@ mod tests {
                     denials_recorded_per_second_max: 1,
                     feeds_max: 1,
                 },
-                kmip: Kmip { interop: true, credentials: Credentials::Ignore },
+                kmip: Kmip {
+                    interop: true,
+                    credentials: Credentials::Ignore,
+                    endpoints: vec![endpoint::tests::endpoint("one")],
+                },
                 crypto: Crypto { rsa_keys_ahead: 1 },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),

@@ -84,7 +84,8 @@ impl Report {
         self.findings.push(Finding { is_warning: false, text: text.into() });
     }
 
-    fn warn(&mut self, text: impl Into<String>) {
+    /// Something more to see to.
+    pub fn warn(&mut self, text: impl Into<String>) {
         self.findings.push(Finding { is_warning: true, text: text.into() });
     }
 }

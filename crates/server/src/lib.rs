@@ -8,6 +8,7 @@ pub mod config;
 mod descriptors;
 pub mod doctor;
 pub mod execute;
+pub mod follow;
 pub mod frontends;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use keyreeve_core::ports::clock::Clock;
 use keyreeve_pki::{CertificateAuthority, CertificateInfo, SERVER_VALIDITY_DAYS, Validity, pem};
 use parking_lot::Mutex;
+use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer, ServerName,
@@ -18,7 +19,9 @@ use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Listen};
-use crate::listen::{ClientCertificate, PinnedCertificates, Replacement, TlsEndpoint, TlsError, TlsSettings};
+use crate::listen::{
+    ClientCertificate, Dialer, PinnedCertificates, Replacement, TlsEndpoint, TlsError, TlsSettings,
+};
 use crate::start::StartError;
 use crate::start::files::read_secret;
 
@@ -103,6 +106,15 @@ impl ServerIdentity {
         let endpoint = Arc::new(TlsEndpoint::new(self.settings(shown, &door))?);
         endpoints.push(Endpoint { endpoint: endpoint.clone(), door });
         Ok(endpoint)
+    }
+
+    /// How to connect, showing this certificate, to whom these authorities vouch for.
+    ///
+    /// # Errors
+    /// [`TlsError`] where the certificate does not fit its key.
+    pub fn dialer(&self, authorities: &Arc<RootCertStore>) -> Result<Dialer, TlsError> {
+        let Current { shown, .. } = &*self.current.lock();
+        Dialer::new(shown.chain.clone(), &shown.key, authorities)
     }
 
     /// What this configuration wants to be shown, ready to take its place; nothing where that is shown already.
@@ -241,11 +253,7 @@ fn wanted(config: &Config) -> Result<Wanted, StartError> {
 fn read_chain(path: &Path, now_seconds: i64) -> Result<Vec<CertificateDer<'static>>, StartError> {
     let wrong =
         |cause: String| StartError::Value(format!("tls.certificate_file {}: {cause}", path.display()));
-    let mut text = Vec::new();
-    let read = regular(path).and_then(|file| file.take(CHAIN_BYTES_MAX + 1).read_to_end(&mut text));
-    if read.map_err(|error| wrong(error.to_string()))? as u64 > CHAIN_BYTES_MAX {
-        return Err(wrong(format!("it is larger than {CHAIN_BYTES_MAX} bytes")));
-    }
+    let text = read_regular(path, CHAIN_BYTES_MAX).map_err(wrong)?;
     let chain = pem::decode_certificates(&text).map_err(|error| wrong(error.to_string()))?;
     let leaf = chain.first().ok_or_else(|| wrong("it holds no certificate in PEM".to_owned()))?;
     let info = CertificateInfo::read(leaf).map_err(|error| wrong(error.to_string()))?;
@@ -262,6 +270,16 @@ fn read_key(path: &Path) -> Result<Zeroizing<PrivateKeyDer<'static>>, StartError
     PrivateKeyDer::from_pem_slice(read_secret(path)?.expose())
         .map(Zeroizing::new)
         .map_err(|_| wrong("it holds no private key in PEM"))
+}
+
+/// The bytes of a file that holds no secret, or why they cannot be had.
+pub(crate) fn read_regular(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = regular(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes));
+    if read.map_err(|error| error.to_string())? as u64 > bytes_max {
+        return Err(format!("it is larger than {bytes_max} bytes"));
+    }
+    Ok(bytes)
 }
 
 /// Opens a file of which reading ends: no pipe, and no device.

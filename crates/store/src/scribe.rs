@@ -110,6 +110,7 @@ impl Scribe {
             outcome: Outcome::Success,
             detail: Some(detail),
             changes,
+            touched: Vec::new(),
         };
         let (sender, receiver) = mpsc::channel();
         let prepared =

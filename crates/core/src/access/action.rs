@@ -134,6 +134,7 @@ actions! {
     Authenticate "authenticate" System;
     Initialize "initialize" System;
     CountFailures "count-failures" System;
+    MoveCursor "move-cursor" System;
     Start "start" System;
     Stop "stop" System;
 }

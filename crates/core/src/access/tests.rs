@@ -61,7 +61,7 @@ fn row(action: Action) -> Row {
             ADMINISTER
         }
         ReadJournal | VerifyJournal | ShowErasures | Inspect => AUDIT,
-        ApplyDates | Authenticate | CountFailures | Initialize | Start | Stop => NOBODY,
+        ApplyDates | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
         Claim | Restored | AcceptRollback => NOBODY,
     }

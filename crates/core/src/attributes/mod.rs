@@ -20,6 +20,7 @@ pub use view::{View, server_generator};
 
 pub(crate) use edit::check_dates;
 pub(crate) use fields::{part, unspent};
+pub(crate) use view::differing;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Reads attributes of an object by name, at one instant.
 
+use std::collections::BTreeSet;
+
 use super::fields;
 use crate::{
     lifecycle,
@@ -126,6 +128,30 @@ pub fn server_generator() -> Value {
         field("CryptographicLength", Value::Integer(256)),
         field("DRBGAlgorithm", Value::Enumeration(5)),
     ])
+}
+
+/// The attributes that an object has otherwise, or no more, or only now. A state counts as changed when that is recorded, also
+/// where a date brought it before.
+pub(crate) fn differing(
+    before: &ManagedObject,
+    after: &ManagedObject,
+    now: Time,
+    crypto: &dyn Crypto,
+) -> Vec<AttributeName> {
+    // What a lease and usage limits allow does not stand in the object, and is the same in both.
+    let view = |object| View { object, spent: 0, lease_seconds: 0, now, crypto };
+    let (was, is) = (view(before), view(after));
+    let standard = AttributeKind::ALL.iter().map(|kind| AttributeName::Standard(*kind));
+    // It follows from the identifier, and is dear to compute.
+    let short = AttributeName::Standard(AttributeKind::ShortUniqueIdentifier);
+    let vendors: BTreeSet<_> = before.further.keys().chain(after.further.keys()).collect();
+    let vendors = vendors.into_iter().filter(|name| matches!(name, AttributeName::Vendor { .. }));
+    let state = AttributeName::Standard(AttributeKind::State);
+    standard
+        .filter(|name| *name != short)
+        .chain(vendors.cloned())
+        .filter(|name| was.read(name) != is.read(name) || *name == state && before.state != after.state)
+        .collect()
 }
 
 fn subtype(object: &ManagedObject, of: ObjectType) -> Option<Value> {

@@ -18,6 +18,7 @@ pub mod change_key;
 pub mod check;
 pub mod create;
 pub mod create_split_key;
+pub mod cursor;
 pub mod data_key;
 pub mod decrypt;
 pub mod derive_key;

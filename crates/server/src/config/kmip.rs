@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoint::{self, Endpoint};
+
 /// KMIP.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -10,6 +12,9 @@ pub struct Kmip {
     pub interop: bool,
     /// What becomes of credentials in a request's header.
     pub credentials: Credentials,
+    /// Who is sent Put and Notify.
+    #[serde(deserialize_with = "endpoint::checked")]
+    pub endpoints: Vec<Endpoint>,
 }
 
 /// What becomes of a request whose header holds credentials.

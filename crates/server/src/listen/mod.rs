@@ -1,7 +1,8 @@
-//! Listeners: sockets, TLS, limits and the way to stop. Not here: what the bytes mean (frontends) and who the
+//! Listeners, and connections of the server's own: sockets, TLS, limits and the way to stop. Not here: what the bytes mean (frontends) and who the
 //! peer is (authn). Sockets that are accepted live only in this folder.
 
 mod activity;
+mod dial;
 mod limits;
 mod pinned;
 mod places;
@@ -23,6 +24,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 pub use activity::{Known, Work, Working};
+pub use dial::Dialer;
 use limits::Place;
 pub use limits::{LimitSettings, Limits};
 pub use pinned::PinnedCertificates;

@@ -21,7 +21,8 @@ use super::refusal::{OFFERED_BEFORE_TLS_1_2, Refusal, expired, offered};
 /// Sessions that a listener remembers for resumption, a few KiB each.
 const SESSIONS_MAX: usize = 1024;
 
-const EITHER_VERSION: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+pub(super) const EITHER_VERSION: &[&SupportedProtocolVersion] =
+    &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// Whether a client must show a certificate; one that is shown must always be good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ use crate::backups::Backups;
 use crate::config::Config;
 use crate::descriptors;
 use crate::frontends::kmip::Kmip;
+use crate::frontends::kmip::endpoints::{self, Endpoint};
 use crate::frontends::rest::{Api, Cursors, Feeds, Rest};
 use crate::health::Health;
 use crate::in_flight::InFlight;
@@ -130,10 +131,12 @@ async fn run(
     let mut stop = Stop::new(stop)?;
     let authority = Arc::new(opened.authority()?);
     let identity = Arc::new(ServerIdentity::new(authority.clone(), config, opened.engine.clock().clone())?);
-    let server = Server::new(opened, config, authority, &identity);
+    let endpoints = endpoints::configured(config)?;
+    let server = Server::new(opened, config, (authority, endpoints), &identity);
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
+    server.kmip.push(&identity, &shutdown, &mut tasks);
     tasks.spawn(scheduler::run(
         opened.engine.clone(),
         identity,
@@ -207,7 +210,7 @@ impl Server {
     fn new(
         opened: &Opened,
         config: &Config,
-        authority: Arc<CertificateAuthority>,
+        (authority, endpoints): (Arc<CertificateAuthority>, Vec<Endpoint>),
         identity: &Arc<ServerIdentity>,
     ) -> Self {
         let engine = opened.engine.clone();
@@ -222,7 +225,8 @@ impl Server {
             Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
         let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
         let kmip = kmip_settings(config);
-        let kmip = Arc::new(Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone()));
+        let kmip = Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone());
+        let kmip = Arc::new(kmip.with_endpoints(endpoints));
         let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let parts = Parts {
             identity: identity.clone(),

@@ -28,6 +28,9 @@ use crate::clock::HandClock;
 /// Is told where a server listens.
 type Ready = Box<dyn FnOnce(&Addresses) -> Result<(), StartError> + Send>;
 
+/// How a server is run, also when it is started again.
+type Serve = Arc<dyn Fn(&Config, StopOn, Ready) -> Result<(), StartError> + Send + Sync>;
+
 /// A server that stops when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -37,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) http: SocketAddr,
     /// `ca.pem`, `client.pem` and `client.key` of the administrator.
     pub(crate) files: PathBuf,
+    config: Config,
+    serve: Serve,
     running: Option<(ShutdownTrigger, JoinHandle<Result<(), StartError>>)>,
     _dir: TempDir,
 }
@@ -58,12 +63,12 @@ impl Server {
 
     /// A server whose clock the test moves.
     pub(crate) fn start_at(clock: Arc<HandClock>, change: impl FnOnce(&mut Config)) -> Self {
-        Self::run(change, move |config, stop, ready| serve_by(config, clock, stop, ready))
+        Self::run(change, move |config, stop, ready| serve_by(config, clock.clone(), stop, ready))
     }
 
     fn run(
         change: impl FnOnce(&mut Config),
-        serve: impl FnOnce(&Config, StopOn, Ready) -> Result<(), StartError> + Send + 'static,
+        serve: impl Fn(&Config, StopOn, Ready) -> Result<(), StartError> + Send + Sync + 'static,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::default();
@@ -76,25 +81,32 @@ impl Server {
         std::fs::write(dir.path().join("root"), "17".repeat(32)).unwrap();
         let files = dir.path().join("client");
         init(&config, &files, None).unwrap();
-        let (trigger, shutdown) = shutdown_signal();
-        let (sender, receiver) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let ready = move |addresses: &Addresses| {
-                sender.send(*addresses).unwrap();
-                Ok(())
-            };
-            serve(&config, StopOn::Shutdown(shutdown), Box::new(ready))
-        });
-        let Ok(addresses) = receiver.recv() else {
-            panic!("the server did not start: {:?}", thread.join().unwrap());
-        };
+        let serve: Serve = Arc::new(serve);
+        let (addresses, running) = spawn(config.clone(), serve.clone());
         Self {
             address: addresses.kmip,
             appliances: addresses.appliances,
             http: addresses.http,
             files,
-            running: Some((trigger, thread)),
+            config,
+            serve,
+            running: Some(running),
             _dir: dir,
+        }
+    }
+
+    /// Stops it, and starts it again over the same data.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        let (addresses, running) = spawn(self.config.clone(), self.serve.clone());
+        (self.address, self.http, self.running) = (addresses.kmip, addresses.http, Some(running));
+    }
+
+    fn stop(&mut self) {
+        if let Some((trigger, thread)) = self.running.take() {
+            trigger.request();
+            let stopped = thread.join().unwrap();
+            assert!(std::thread::panicking() || stopped.is_ok(), "{stopped:?}");
         }
     }
 
@@ -165,12 +177,25 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some((trigger, thread)) = self.running.take() {
-            trigger.request();
-            let stopped = thread.join().unwrap();
-            assert!(std::thread::panicking() || stopped.is_ok(), "{stopped:?}");
-        }
+        self.stop();
     }
+}
+
+/// Serves this configuration on a thread.
+fn spawn(config: Config, serve: Serve) -> (Addresses, (ShutdownTrigger, JoinHandle<Result<(), StartError>>)) {
+    let (trigger, shutdown) = shutdown_signal();
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let ready = move |addresses: &Addresses| {
+            sender.send(*addresses).unwrap();
+            Ok(())
+        };
+        serve(&config, StopOn::Shutdown(shutdown), Box::new(ready))
+    });
+    let Ok(addresses) = receiver.recv() else {
+        panic!("the server did not start: {:?}", thread.join().unwrap());
+    };
+    (addresses, (trigger, thread))
 }
 
 impl Client {

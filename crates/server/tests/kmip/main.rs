@@ -6,6 +6,7 @@ mod bad_input;
 mod batches;
 mod clock;
 mod credentials;
+mod endpoints;
 mod field;
 mod harness;
 mod import;

@@ -359,6 +359,7 @@ mod tests {
             outcome: Outcome::Success,
             detail: None,
             changes,
+            touched: Vec::new(),
         }
     }
 

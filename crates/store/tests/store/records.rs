@@ -30,6 +30,7 @@ pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
         outcome: Outcome::Success,
         detail: None,
         changes,
+        touched: Vec::new(),
     }
 }
 

@@ -318,8 +318,8 @@ impl<'a> Batch<'a> {
             Request::Cancel(request) => jobs::cancel(self, request).map(Response::from),
             Request::Process(request) => rare!(jobs::process(self, request)),
             Request::QueryAsynchronousRequests(request) => Ok(jobs::query(self, &request).into()),
-            // `dispatch` answers it: its answer is that of another request.
-            Request::Poll(_) => Err(unsupported(Operation::Poll)),
+            // `dispatch` answers Poll: its answer is that of another request. The others only a server sends.
+            Request::Poll(_) | Request::Notify(_) | Request::Put(_) => Err(unsupported(payload.operation())),
             Request::Encrypt(request) => encrypt::encrypt(self, request).await.map(Response::from),
             Request::Decrypt(request) => encrypt::decrypt(self, request).await.map(Response::from),
             Request::Sign(request) => sign::sign(self, request).await.map(Response::from),
@@ -341,6 +341,7 @@ impl<'a> Batch<'a> {
             Request::DelegatedLogin(request) => rare!(login::delegated_login(self, request)),
             Request::Logout(request) => rare!(login::logout(self, request)),
             Request::Ping(_) => Ok(interop::ping().into()),
+            Request::SetEndpointRole(request) => interop::set_endpoint_role(&request).map(Response::from),
             Request::Unknown { operation, mut payload } => {
                 payload.scrub();
                 Err(unsupported(operation))

@@ -1,9 +1,10 @@
-//! Interop, Log and Ping: operations that touch no object.
+//! Interop, Log, Ping and Set Endpoint Role: operations that touch no object.
 
-use keyreeve_kmip::enums::{InteropFunction, ResultReason};
+use keyreeve_kmip::enums::{EndpointRole, InteropFunction, ResultReason};
 use keyreeve_kmip::payloads::interop::{InteropRequest, InteropResponse};
 use keyreeve_kmip::payloads::log::{LogRequest, LogResponse};
 use keyreeve_kmip::payloads::ping::PingResponse;
+use keyreeve_kmip::payloads::set_endpoint_role::{SetEndpointRoleRequest, SetEndpointRoleResponse};
 use tracing::info;
 
 use super::batch::Batch;
@@ -33,4 +34,18 @@ pub(super) fn log(batch: &Batch<'_>, request: &LogRequest) -> LogResponse {
 
 pub(super) fn ping() -> PingResponse {
     PingResponse::default()
+}
+
+/// This server stays one: whom it sends messages to, over connections of its own, the configuration says.
+pub(super) fn set_endpoint_role(
+    request: &SetEndpointRoleRequest,
+) -> Result<SetEndpointRoleResponse, Failure> {
+    match request.endpoint_role {
+        EndpointRole::Server => Ok(SetEndpointRoleResponse { endpoint_role: EndpointRole::Server }),
+        EndpointRole::Client => Err(not_supported("the endpoint role Client")),
+        EndpointRole::Unnamed(code) => {
+            let message = format!("there is no Endpoint Role 0x{code:08X}");
+            Err(Failure::new(ResultReason::InvalidField, message))
+        }
+    }
 }

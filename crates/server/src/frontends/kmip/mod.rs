@@ -13,12 +13,15 @@ use keyreeve_kmip::message::{
 use keyreeve_kmip::values::DateTime;
 use keyreeve_kmip::{Encoding, Limits, SecretBytes, Version};
 use parking_lot::RwLock;
+use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::authn::Authenticator;
 use crate::config::Credentials;
+use crate::follow::Progress;
 use crate::in_flight::InFlight;
 use crate::listen::{Peer, Shutdown};
+use crate::server_identity::ServerIdentity;
 use crate::source::Source;
 
 mod answer;
@@ -31,6 +34,7 @@ mod create;
 mod credentials;
 mod derive_key;
 mod encrypt;
+pub(crate) mod endpoints;
 mod errors;
 mod get;
 mod get_attributes;
@@ -59,6 +63,7 @@ mod tickets;
 mod transparent;
 
 use answer::whole;
+use endpoints::Endpoint;
 use errors::Failure;
 use jobs::Jobs;
 use streams::Streams;
@@ -95,6 +100,7 @@ pub struct Kmip {
     streams: Streams,
     jobs: Jobs,
     tickets: Tickets,
+    endpoints: Vec<Arc<Endpoint>>,
 }
 
 impl Kmip {
@@ -114,7 +120,30 @@ impl Kmip {
             streams: Streams::default(),
             jobs: Jobs::default(),
             tickets: Tickets::default(),
+            endpoints: Vec::new(),
         }
+    }
+
+    /// With these to be sent Put and Notify.
+    pub(crate) fn with_endpoints(self, endpoints: Vec<Endpoint>) -> Self {
+        Self { endpoints: endpoints.into_iter().map(Arc::new).collect(), ..self }
+    }
+
+    /// Sends Put and Notify from now on, until the server stops.
+    pub(crate) fn push(
+        self: &Arc<Self>,
+        identity: &Arc<ServerIdentity>,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) {
+        for endpoint in &self.endpoints {
+            tasks.spawn(endpoint.clone().run(self.clone(), identity.clone(), shutdown.clone()));
+        }
+    }
+
+    /// How far each endpoint has come.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Progress> {
+        self.endpoints.iter().map(|endpoint| &**endpoint.progress())
     }
 
     /// Does asynchronous requests that wait, and forgets what nobody comes back for, until the server stops.

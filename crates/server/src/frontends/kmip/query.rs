@@ -83,6 +83,8 @@ fn operations(batch: &Batch<'_>) -> Vec<Operation> {
                 Operation::Login | Operation::DelegatedLogin | Operation::Logout => {
                     settings.credentials == Credentials::Check
                 }
+                // These go from server to client.
+                Operation::Notify | Operation::Put => false,
                 _ => true,
             }
     };

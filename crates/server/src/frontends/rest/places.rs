@@ -61,8 +61,14 @@ pub(super) async fn doctor(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>> {
-    let backups = Arc::clone(&api.backups);
-    let look = move || Ok((backups.examine()?, "doctor".to_owned()));
+    let asked = Arc::clone(&api);
+    let look = move || {
+        let mut report = asked.backups.examine()?;
+        let published = asked.engine.store().published();
+        let troubles = asked.kmip.endpoints().filter_map(|told| told.trouble(published));
+        troubles.for_each(|trouble| report.warn(trouble));
+        Ok((report, "doctor".to_owned()))
+    };
     let report = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;
     Ok(Json(report.to_json()))
 }

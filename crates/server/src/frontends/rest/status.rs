@@ -89,6 +89,11 @@ fn inspect(api: &Api, status: &mut Value) -> Result<()> {
     let store = api.backups.store();
     status["erasures_pending"] = pending.len().into();
     status["troubles"] = destruction::troubles(&store.troubles());
+    let published = api.engine.store().published();
+    let endpoints: Vec<Value> = api.kmip.endpoints().map(|told| told.to_json(published)).collect();
+    if !endpoints.is_empty() {
+        status["kmip_endpoints"] = endpoints.into();
+    }
     status["archives"] = store.targets().iter().map(places::archive).collect();
     Ok(())
 }

@@ -301,6 +301,7 @@ fn draft(changes: Vec<Change>) -> EntryDraft {
         outcome: Outcome::Success,
         detail: None,
         changes,
+        touched: Vec::new(),
     }
 }
 

@@ -1,0 +1,174 @@
+//! What an entry of the journal means for an endpoint, and the message about it. Not here: how it gets there.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::model::{AttributeKind, AttributeName, ObjectId};
+use keyreeve_core::operations::Operation;
+use keyreeve_core::operations::get::{Get, Protection};
+use keyreeve_core::operations::get_attributes::GetAttributes;
+use keyreeve_core::record::{Change, Entry, Record, RecordKey};
+use keyreeve_core::request::Reference;
+use keyreeve_kmip::Version;
+use keyreeve_kmip::attributes::{AttributeReference, AttributeValue, Attributes};
+use keyreeve_kmip::enums::{LinkType, PutFunction};
+use keyreeve_kmip::payloads::Request;
+use keyreeve_kmip::payloads::export::ExportRequest;
+use keyreeve_kmip::payloads::notify::NotifyRequest;
+use keyreeve_kmip::payloads::put::PutRequest;
+use keyreeve_kmip::values::UniqueIdentifier;
+
+use super::super::batch::{Batch, identifier};
+use super::super::errors::Failure;
+use super::super::{Kmip, attributes, get};
+use super::may_pass;
+use crate::config::{self, Pushed};
+
+/// Something that an endpoint is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// An object was made.
+    Made(ObjectId),
+    /// Attributes of an object were set, changed or deleted.
+    Changed(ObjectId, Vec<AttributeName>),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Made(object) => write!(f, "Put of {object}"),
+            Self::Changed(object, _) => write!(f, "Notify of {object}"),
+        }
+    }
+}
+
+/// What an endpoint of this configuration is told of an entry, in the order of its changes.
+pub(super) fn events(entry: &Entry, endpoint: &config::Endpoint) -> Vec<Event> {
+    let draft = &entry.draft;
+    // Sealing anew writes objects and materials that are what they were.
+    if draft.action == Action::Reseal {
+        return Vec::new();
+    }
+    let is_put = |change: &&Change| matches!(change, Change::Put(_));
+    let put: HashSet<RecordKey> = draft.changes.iter().filter(is_put).map(Change::key).collect();
+    let touched: HashMap<ObjectId, &[AttributeName]> =
+        draft.touched.iter().map(|touched| (touched.object, &*touched.attributes)).collect();
+    let mut seen = HashSet::new();
+    let event = |change: &Change| {
+        let Change::Put(Record::Object(object)) = change else { return None };
+        let id = object.id;
+        // One request may write an object more than once.
+        if !seen.insert(id) || endpoint.group.as_ref().is_some_and(|group| !object.groups.contains(group)) {
+            return None;
+        }
+        let (kind, event) = match touched.get(&id) {
+            Some(attributes) => (Pushed::Notify, Event::Changed(id, attributes.to_vec())),
+            None if put.contains(&RecordKey::Material(id)) => (Pushed::Put, Event::Made(id)),
+            None => return None,
+        };
+        endpoint.takes.contains(&kind).then_some(event)
+    };
+    draft.changes.iter().filter_map(event).collect()
+}
+
+/// Whether the caller may not have this now: looked at beforehand, so that what is not for an endpoint is no refused request
+/// in the journal each time.
+pub(super) fn is_withheld(kmip: &Kmip, caller: &Caller, event: &Event) -> Result<bool, String> {
+    match event {
+        Event::Made(object) => is_refused(kmip, caller, &got(*object)),
+        Event::Changed(object, names) => is_refused(kmip, caller, &read(*object, names)),
+    }
+}
+
+/// The message, of what holds now, with its entries in the journal; `None` where this is not for the caller after all, or not
+/// in words that the version has.
+pub(super) async fn payload(
+    kmip: &Kmip,
+    caller: &Caller,
+    version: Version,
+    event: &Event,
+) -> Result<Option<Request>, String> {
+    let mut batch = Batch::new(kmip, caller, version, None);
+    let payload = match event {
+        Event::Made(object) => put(&mut batch, *object).await,
+        Event::Changed(object, names) => notify(&mut batch, *object, names).await,
+    };
+    match payload {
+        Ok(payload) => Ok(payload),
+        Err(failure) if may_pass(failure.kind) => Err(failure.message),
+        Err(_) => Ok(None),
+    }
+}
+
+fn got(object: ObjectId) -> Get {
+    let (key, protection) = (Reference::Object(object), Protection::AsItCame);
+    Get { key, version: None, public: false, format: None, protection }
+}
+
+fn read(object: ObjectId, names: &[AttributeName]) -> GetAttributes {
+    GetAttributes { key: Reference::Object(object), names: Some(names.to_vec()) }
+}
+
+fn is_refused<O: Operation>(kmip: &Kmip, caller: &Caller, operation: &O) -> Result<bool, String> {
+    let rehearsed = tokio::task::block_in_place(|| kmip.engine.rehearse(caller).run(operation).map(drop));
+    match rehearsed {
+        Ok(()) => Ok(false),
+        Err(error) if may_pass(Some(error.kind())) => Err(error.to_string()),
+        Err(_) => Ok(true),
+    }
+}
+
+/// The object as Export answers it: with the rights, the policy and the entry of a Get.
+async fn put(batch: &mut Batch<'_>, object: ObjectId) -> Result<Option<Request>, Failure> {
+    let wanted = ExportRequest { unique_identifier: Some(identifier(object)), ..ExportRequest::default() };
+    let exported = get::export(batch, wanted).await?;
+    if exported.object_type.since() > batch.version {
+        return Ok(None);
+    }
+    let replaced = replaced(&exported.attributes);
+    let put_function = if replaced.is_some() { PutFunction::Replace } else { PutFunction::New };
+    let put = PutRequest {
+        unique_identifier: exported.unique_identifier,
+        put_function,
+        replaced_unique_identifier: replaced,
+        object: exported.object,
+        attributes: Some(exported.attributes),
+    };
+    Ok(Some(put.into()))
+}
+
+/// The object that these attributes are of one in the place of.
+fn replaced(attributes: &Attributes) -> Option<UniqueIdentifier> {
+    attributes.0.iter().find_map(|attribute| match &attribute.value {
+        AttributeValue::Link(link) if link.link_type == LinkType::ReplacedObjectLink => {
+            Some(link.linked_object_identifier.clone())
+        }
+        _ => None,
+    })
+}
+
+async fn notify(
+    batch: &mut Batch<'_>,
+    object: ObjectId,
+    names: &[AttributeName],
+) -> Result<Option<Request>, Failure> {
+    let last_change = AttributeName::Standard(AttributeKind::LastChangeDate);
+    let mut names = names.to_vec();
+    if !names.contains(&last_change) {
+        names.push(last_change);
+    }
+    let values = batch.run(read(object, &names)).await?.attributes;
+    let version = batch.version;
+    let is_defined = |reference: &AttributeReference| match reference {
+        AttributeReference::Kind(kind) => kind.is_defined_in(version),
+        _ => true,
+    };
+    let gone = names.iter().filter(|name| !values.iter().any(|(there, _)| there == *name));
+    let notify = NotifyRequest {
+        unique_identifier: identifier(object),
+        attributes: attributes::outgoing_all(&values, version),
+        deleted: gone.filter_map(attributes::reference).filter(is_defined).collect(),
+    };
+    Ok(Some(notify.into()))
+}

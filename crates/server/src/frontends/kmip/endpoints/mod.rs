@@ -1,0 +1,271 @@
+//! Put and Notify: what happens to objects, sent to those that the configuration names, one message after the other, each
+//! until it is answered. A reader that is slow, absent or talks rubbish costs one task and one page of the journal, and holds
+//! up nobody else. Not here: what the messages say (message), and how far a reader has come (follow).
+//!
+//! INVARIANT: nothing that came over a network adds an endpoint or changes one.
+
+use std::sync::Arc;
+
+use keyreeve_core::access::Caller;
+use keyreeve_core::engine::Engine;
+use keyreeve_core::model::RealmId;
+use keyreeve_core::record::{Record, RecordKey};
+use keyreeve_core::{Error, ErrorKind};
+use keyreeve_kmip::message::ResponseItem;
+use keyreeve_kmip::values::DateTime;
+use keyreeve_pki::pem;
+use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use super::Kmip;
+use crate::authn::request_id;
+use crate::config::{self, Config};
+use crate::follow::{Follower, Pause, Progress};
+use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
+use crate::listen::Shutdown;
+use crate::server_identity::{ServerIdentity, read_regular};
+use crate::start::StartError;
+
+mod line;
+mod message;
+
+use line::Line;
+use message::Event;
+
+/// Bytes of a file with authorities.
+const AUTHORITIES_BYTES_MAX: u64 = 1 << 20;
+
+/// One whom messages are sent to.
+pub(crate) struct Endpoint {
+    configured: config::Endpoint,
+    tls_name: ServerName<'static>,
+    authorities: Arc<RootCertStore>,
+    progress: Arc<Progress>,
+}
+
+/// How an attempt to tell something ended.
+enum Told {
+    /// It was taken.
+    Taken,
+    /// The other end refused it, and why.
+    Refused(String),
+    /// By the rights that it has now it is not told this.
+    Withheld,
+}
+
+/// Those that the configuration names.
+///
+/// # Errors
+/// [`StartError`] for a name that no certificate bears, and for a file that holds no authorities.
+pub(crate) fn configured(config: &Config) -> Result<Vec<Endpoint>, StartError> {
+    config.kmip.endpoints.iter().cloned().map(Endpoint::new).collect()
+}
+
+impl Endpoint {
+    fn new(configured: config::Endpoint) -> Result<Self, StartError> {
+        let wrong = |cause: String| StartError::Value(format!("the endpoint {}: {cause}", configured.name));
+        let name = configured.tls_name.as_deref().unwrap_or_else(|| configured.host()).to_owned();
+        let tls_name = ServerName::try_from(name)
+            .map_err(|_| wrong("tls_name is neither a DNS name nor an address".to_owned()))?;
+        let wrong = |cause: String| wrong(format!("ca_file {}: {cause}", configured.ca_file.display()));
+        let text = read_regular(&configured.ca_file, AUTHORITIES_BYTES_MAX).map_err(wrong)?;
+        let certificates = pem::decode_certificates(&text).map_err(|error| wrong(error.to_string()))?;
+        let mut authorities = RootCertStore::empty();
+        for certificate in certificates {
+            authorities.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        }
+        if authorities.is_empty() {
+            return Err(wrong("it holds no certificate in PEM".to_owned()));
+        }
+        let progress = Arc::new(Progress::new(format!("kmip-endpoint/{}", configured.name)));
+        Ok(Self { configured, tls_name, authorities: Arc::new(authorities), progress })
+    }
+
+    /// How far it has come.
+    pub(crate) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// Tells it what happens, until the server stops.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        kmip: Arc<Kmip>,
+        identity: Arc<ServerIdentity>,
+        mut shutdown: Shutdown,
+    ) {
+        let mut follower = None;
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => {}
+            () = self.follow(&kmip, &identity, &mut follower) => {}
+        }
+        if let Some(Err(error)) = async { Some(follower.as_mut()?.save_at_stop().await) }.await {
+            debug!(endpoint = self.configured.name, %error, "a cursor is not on record: what it stands for is told again");
+        }
+    }
+
+    async fn follow(&self, kmip: &Kmip, identity: &ServerIdentity, place: &mut Option<Follower>) {
+        let mut pause = Pause::default();
+        loop {
+            let stuck = match place {
+                None => match Follower::open(kmip.engine.clone(), self.progress.clone()).await {
+                    Ok(follower) => {
+                        *place = Some(follower);
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+                Some(follower) => match self.tell_page(kmip, identity, follower).await {
+                    Ok(()) => {
+                        pause = Pause::default();
+                        continue;
+                    }
+                    Err(error) => error,
+                },
+            };
+            self.failed(&kmip.engine, &stuck.to_string());
+            sleep(pause.longer()).await;
+        }
+    }
+
+    /// Tells what the next entries are about, or waits for some.
+    async fn tell_page(
+        &self,
+        kmip: &Kmip,
+        identity: &ServerIdentity,
+        follower: &mut Follower,
+    ) -> Result<(), Error> {
+        let configured = self.configured.clone();
+        let page = follower.page(move |entry| message::events(&entry, &configured)).await?;
+        if page.is_empty() {
+            follower.wait().await;
+        }
+        let mut line = None;
+        for (lsn, events) in page {
+            let told = !events.is_empty();
+            for event in &events {
+                if let Some(refusal) = self.tell(kmip, identity, event, &mut line).await {
+                    let detail = format!("{} refused {event}: {refusal}", self.configured.name);
+                    warn!(endpoint = self.configured.name, "{detail}");
+                    follower.save(Some(detail)).await?;
+                }
+            }
+            follower.passed(lsn, told);
+        }
+        follower.save_if_due().await
+    }
+
+    /// Tries until the other end has answered; gives why it refused.
+    async fn tell(
+        &self,
+        kmip: &Kmip,
+        identity: &ServerIdentity,
+        event: &Event,
+        line: &mut Option<Line>,
+    ) -> Option<String> {
+        let mut pause = Pause::default();
+        loop {
+            let told = self.attempt(kmip, identity, event, line).await;
+            if told.is_ok() && self.progress.recovered() {
+                info!(endpoint = self.configured.name, "an endpoint can be told again what happens");
+            }
+            match told {
+                Ok(Told::Taken) => {
+                    self.progress.update(|standing| standing.told += 1);
+                    return None;
+                }
+                Ok(Told::Withheld) => {
+                    self.progress.update(|standing| standing.withheld += 1);
+                    return None;
+                }
+                Ok(Told::Refused(refusal)) => {
+                    self.progress.update(|standing| standing.refused += 1);
+                    return Some(refusal);
+                }
+                Err(cause) => {
+                    *line = None;
+                    self.failed(&kmip.engine, &cause);
+                    sleep(pause.longer()).await;
+                }
+            }
+        }
+    }
+
+    /// Once. The object is read, with its entry in the journal, only when somebody is there to take it.
+    async fn attempt(
+        &self,
+        kmip: &Kmip,
+        identity: &ServerIdentity,
+        event: &Event,
+        line: &mut Option<Line>,
+    ) -> Result<Told, String> {
+        let mut caller = self.caller(&kmip.engine)?;
+        if message::is_withheld(kmip, &caller, event)? {
+            return Ok(Told::Withheld);
+        }
+        let patience = kmip.settings().message_max;
+        let too_slow = |_| format!("there was no answer within {} s", patience.as_secs());
+        let line = match line {
+            Some(line) => line,
+            None => {
+                let dialer = identity.dialer(&self.authorities).map_err(|error| error.to_string())?;
+                let dialed = Line::dial(&dialer, &self.configured.address, &self.tls_name);
+                line.insert(timeout(patience, dialed).await.map_err(too_slow)??)
+            }
+        };
+        caller.source = Some(line.peer());
+        let version = self.configured.version;
+        let Some(payload) = message::payload(kmip, &caller, version, event).await? else {
+            return Ok(Told::Withheld);
+        };
+        let now = DateTime(kmip.engine.clock().now().seconds());
+        let answer = timeout(patience, line.exchange(version, now, payload)).await.map_err(too_slow)??;
+        Ok(match line::refusal(&answer)? {
+            None => Told::Taken,
+            Some(refusal) => Told::Refused(refusal),
+        })
+    }
+
+    /// The client whose rights decide, as it is now.
+    fn caller(&self, engine: &Engine) -> Result<Caller, String> {
+        let told = |error: Error| error.to_string();
+        let name = &self.configured.principal;
+        let unknown = || format!("there is no client {name}, whose rights it has (`keyreeve client add`)");
+        let address = RecordKey::PrincipalName(RealmId::DEFAULT, name.clone());
+        let id = match engine.store().get(&address).map_err(told)?.as_deref() {
+            Some(Record::PrincipalName { principal, .. }) => *principal,
+            _ => return Err(unknown()),
+        };
+        match engine.store().get(&RecordKey::Principal(id)).map_err(told)?.as_deref() {
+            Some(Record::Principal(principal)) => {
+                let request = request_id(engine).map_err(told)?;
+                Ok(Caller::authenticated(Arc::clone(principal), "kmip", None, request))
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    fn failed(&self, engine: &Engine, cause: &str) {
+        warn!(endpoint = self.configured.name, %cause, "an endpoint cannot be told what happens; it is tried again");
+        let (now, cause) = (engine.clock().now(), cause.to_owned());
+        self.progress.update(|standing| {
+            let since = standing.failing.take().map_or(now, |(since, _)| since);
+            standing.failing = Some((since, cause));
+        });
+    }
+}
+
+/// Whether it is worth trying again, rather than not for this reader.
+fn may_pass(kind: Option<ErrorKind>) -> bool {
+    matches!(kind, Some(ErrorKind::Unavailable | ErrorKind::Conflict))
+}
+
+/// What somebody else wrote, for log and record.
+fn quoted(item: &ResponseItem) -> String {
+    let message = item.result_message.clone().unwrap_or_default();
+    let clean: String = message.chars().filter(|c| !c.is_control()).collect();
+    let reason = item.result_reason.map_or_else(|| "no reason".to_owned(), |reason| reason.to_string());
+    format!("{reason}: {}", cut(clean, QUOTED_BYTES_MAX))
+}
