@@ -27,6 +27,8 @@ pub enum ErrorKind {
     NotExtractable,
     /// The key leaves the server only wrapped.
     Sensitive,
+    /// A new object would not be what the realm's constraints want.
+    ConstraintViolation,
     /// The attribute cannot be changed by this caller or at this time.
     ReadOnlyAttribute,
     /// The attribute, or the instance of it that was named, is not there.

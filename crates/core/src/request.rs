@@ -11,6 +11,7 @@ use crate::{
         ErasedObject, HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId,
         ObjectType, RealmId, Time,
     },
+    operations::object_rules::check_constraints,
     pages::Pages,
     parsed::Loaded,
     ports::store::{DrawnIds, IndexHit, IndexRange, Order},
@@ -497,6 +498,7 @@ impl<'e> Context<'e> {
                 vec![crate::model::Digest { hash: HashAlgorithm::Sha256, value, format: digested.format }];
         }
         let attributes = check_attributes(&object)?;
+        check_constraints(self, &object)?;
         let sealer = self.engine.sealer();
         let sealed = sealer.seal(&new_binding(&object), &material.bytes)?;
         object.mac = sealer

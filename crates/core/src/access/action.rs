@@ -103,6 +103,8 @@ actions! {
     Login "login" Open;
     DelegatedLogin "delegated-login" Open;
     Logout "logout" Open;
+    SetDefaults "set-defaults" Administer;
+    SetConstraints "set-constraints" Administer;
     Grant "grant" Share;
     CreatePrincipal "create-principal" Administer;
     ListPrincipals "list-principals" Administer;

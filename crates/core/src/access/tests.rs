@@ -57,6 +57,7 @@ fn row(action: Action) -> Row {
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
             ADMINISTER
         }
+        SetDefaults | SetConstraints => ADMINISTER,
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload => {
             ADMINISTER
         }

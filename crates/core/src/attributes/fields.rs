@@ -158,7 +158,7 @@ impl Reader<'_> {
 }
 
 /// How an attribute is called in texts for people.
-pub(super) fn spelled(name: &AttributeName) -> String {
+pub(crate) fn spelled(name: &AttributeName) -> String {
     match name {
         AttributeName::Standard(kind) => kind.word().to_owned(),
         AttributeName::Vendor { vendor, name } => format!("{vendor}-{name}"),

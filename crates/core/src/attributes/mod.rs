@@ -19,7 +19,7 @@ pub use rules::{Change, Rule, rule};
 pub use view::{View, server_generator};
 
 pub(crate) use edit::check_dates;
-pub(crate) use fields::{part, unspent};
+pub(crate) use fields::{part, spelled, unspent};
 pub(crate) use view::differing;
 
 #[cfg(test)]

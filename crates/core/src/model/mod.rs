@@ -9,6 +9,7 @@ mod erasure;
 mod id;
 mod key;
 mod object;
+mod object_rule;
 mod parameters;
 mod principal;
 mod split;
@@ -31,6 +32,7 @@ pub use object::{
     Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, MaterialDigest, Name, ObjectType,
     Revocation, RevocationReason,
 };
+pub use object_rule::{ObjectRule, RuleKind};
 pub use parameters::{BlockCipherMode, CryptoParameters, MaskGenerator, PaddingMethod, SignatureScheme};
 pub use principal::{Credential, CredentialId, CredentialKind, Principal, Role};
 pub use split::{Split, SplitMethod};

@@ -130,17 +130,18 @@ pub(super) fn put_made(
     match made {
         Generated::Symmetric(material) => {
             let place = place(context, primary, ObjectType::SymmetricKey);
-            context.put_new(template.object(place, fitting, context.now())?, &material)?;
+            let object = template.object(context, place, fitting)?;
+            context.put_new(object, &material)?;
             Ok(KeyVersion { number: series.version, primary, public: None })
         }
         Generated::Pair { private, public } => {
             let public_id = context.new_object_id()?;
             let place_private = place(context, primary, ObjectType::PrivateKey);
-            let mut object = template.object(place_private, fitting, context.now())?;
+            let mut object = template.object(context, place_private, fitting)?;
             object.links.push(Link { kind: LinkType::PublicKey, target: public_id.to_string() });
             context.put_new(object, &private)?;
             let place_public = place(context, public_id, ObjectType::PublicKey);
-            let mut object = public_template.object(place_public, fitting_public, context.now())?;
+            let mut object = public_template.object(context, place_public, fitting_public)?;
             // A public key is no secret: it can always be handed out.
             (object.sensitive, object.always_sensitive) = (false, false);
             (object.extractable, object.never_extractable) = (true, false);

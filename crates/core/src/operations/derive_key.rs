@@ -186,7 +186,7 @@ impl DeriveKey {
         let mut template = self.template.clone();
         template.sensitive = template.sensitive.or(Some(base.sensitive));
         template.extractable = template.extractable.or(Some(base.extractable));
-        let mut object = template.object(place, fitting, context.now())?;
+        let mut object = template.object(context, place, fitting)?;
         object.links.push(Link { kind: LinkType::DerivationBase, target: base.id.to_string() });
         context.put_new(object, &material)?;
         let version = KeyVersion { number: 1, primary: id, public: None };

@@ -299,7 +299,7 @@ impl Made {
         let of_data = if object_type == ObjectType::SecretData { UsageMask::DERIVE } else { UsageMask::NONE };
         let fitting = spec.map_or(of_data, |spec| context.crypto().default_usage(&spec).1);
         let place = Place { id, realm: context.realm(), key, version, object_type, spec };
-        let mut object = templates[0].object(place, fitting, context.now())?;
+        let mut object = templates[0].object(context, place, fitting)?;
         if object_type == ObjectType::PublicKey {
             (object.sensitive, object.always_sensitive) = (false, false);
             (object.extractable, object.never_extractable) = (true, false);

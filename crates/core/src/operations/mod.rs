@@ -41,6 +41,7 @@ pub mod locate;
 pub mod mac;
 pub mod matching;
 pub mod modify_attributes;
+pub mod object_rules;
 pub mod obtain_lease;
 pub mod parts;
 pub mod principals;

@@ -87,7 +87,7 @@ impl Register {
         let place = Place { id, realm: permit.realm(), key, version: 1, object_type: self.object_type, spec };
         // KMIP's Always Sensitive and Never Extractable tell of the attributes since registration, not of what was
         // before: they follow the template as for a created key.
-        let mut object = self.template.object(place, fitting, context.now())?;
+        let mut object = self.template.object(context, place, fitting)?;
         finish(&mut object)?;
         let object = context.put_new_digested(object, &self.material, self.digested.as_ref())?;
         let duplicate_of = if object.is_valueless() {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::object_rules;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{
         AttributeName, CryptoParameters, Dates, KeyFormat, KeyId, KeySpec, Link, ManagedObject, Name,
         ObjectId, ObjectType, RealmId, State, Time, UsageMask, Value,
     },
+    request::Context,
 };
 
 /// When a new object becomes Active.
@@ -67,7 +69,20 @@ pub(super) struct Place {
 
 impl Template {
     /// The object that this template describes; material, digest and MAC come with `Context::put_new`.
-    pub(super) fn object(&self, place: Place, fitting: UsageMask, now: Time) -> Result<ManagedObject> {
+    /// Where it is silent, the realm's defaults count.
+    pub(super) fn object(
+        &self,
+        context: &mut Context<'_>,
+        place: Place,
+        fitting: UsageMask,
+    ) -> Result<ManagedObject> {
+        match object_rules::defaults(context, place.object_type, &self.groups)? {
+            Some(defaults) => self.over(defaults).described(place, fitting, context.now()),
+            None => self.described(place, fitting, context.now()),
+        }
+    }
+
+    fn described(&self, place: Place, fitting: UsageMask, now: Time) -> Result<ManagedObject> {
         self.check_dates()?;
         let activation = match self.activation {
             Activation::Later => None,

@@ -5,6 +5,7 @@ mod cryptography;
 mod message;
 pub(crate) mod names;
 mod objects;
+mod pkcs11;
 mod profile;
 mod reasons;
 mod server;
@@ -12,6 +13,7 @@ mod server;
 pub use cryptography::*;
 pub use message::*;
 pub use objects::*;
+pub use pkcs11::*;
 pub use profile::*;
 pub use server::*;
 

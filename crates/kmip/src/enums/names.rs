@@ -85,6 +85,8 @@ by_tag! {
     OPAQUE_DATA_TYPE: super::OpaqueDataType,
     OPERATION: super::Operation,
     PADDING_METHOD: super::PaddingMethod,
+    PKCS11_FUNCTION: super::Pkcs11Function,
+    PKCS11_RETURN_CODE: super::Pkcs11ReturnCode,
     PRIVATE_KEY_UNIQUE_IDENTIFIER: super::UniqueIdentifierReference,
     PROCESSING_STAGE: super::ProcessingStage,
     PROFILE_NAME: super::ProfileName,

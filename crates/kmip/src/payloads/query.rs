@@ -80,6 +80,19 @@ structure! {
 }
 
 structure! {
+    /// Kinds of objects.
+    ///
+    /// # Standard
+    ///
+    /// KMIP 2.1, section 7.24.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    ObjectTypes {
+        /// The kinds.
+        object_types: Vec<ObjectType> = OBJECT_TYPE, V2_1..;
+    }
+}
+
+structure! {
     /// About a server. Before 2.0 the structure had no fields of the standard's.
     ///
     /// # Standard
@@ -282,9 +295,13 @@ structure! {
     /// KMIP 2.1, section 7.22.
     #[derive(Clone, Debug, PartialEq)]
     ObjectDefaults {
-        /// The kind.
+        /// The kind, where there is one.
         object_type: Option<ObjectType> = OBJECT_TYPE, V2_0..;
+        /// The kinds, where there are several.
+        object_types: Option<ObjectTypes> = OBJECT_TYPES, V2_1..;
         /// The attributes.
         attributes: Attributes = ATTRIBUTE, V2_0..;
+        /// Groups that it is about; all where absent.
+        object_groups: Option<ObjectGroups> = OBJECT_GROUPS, V2_1..;
     }
 }

@@ -164,6 +164,8 @@ fn rows() -> Vec<Row> {
 /// Actions that no row above asks for, each with the reason. What the server does by itself needs none.
 const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::Locate, "KMIP's search by attributes: over REST keys are listed, with filters"),
+    (Action::SetDefaults, "is asked for over KMIP alone: object_rules.rs of the house tries who may"),
+    (Action::SetConstraints, "as the one before"),
     (Action::CreateSplitKey, "takes the right to get as well: split_key.rs tries who may"),
     (Action::JoinSplitKey, "takes the right to get as well: split_key.rs tries who may"),
     (Action::Login, "KMIP's tickets: over REST a token is a credential of its own"),

@@ -12,6 +12,7 @@ mod imports;
 mod index_file;
 mod lives;
 mod lookups;
+mod object_rules;
 mod places;
 mod rot;
 mod simulation;

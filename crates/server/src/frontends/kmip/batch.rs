@@ -30,7 +30,8 @@ use super::errors::{Failure, missing, not_supported};
 use super::tickets::Held;
 use super::{
     Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs, lifecycle,
-    locate, login, mac, modify_attributes, query, register, rekey, rng, sign, split_key,
+    locate, login, mac, modify_attributes, object_rules, pkcs11, query, register, rekey, rng, sign,
+    split_key,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -333,13 +334,17 @@ impl<'a> Batch<'a> {
             Request::JoinSplitKey(request) => rare!(split_key::join_split_key(self, request)),
             Request::RngRetrieve(request) => rare!(rng::retrieve(self, request)),
             Request::RngSeed(request) => rng::seed(&request).map(Response::from),
-            Request::Query(request) => query::query(self, &request).map(Response::from),
+            Request::SetDefaults(request) => rare!(object_rules::set_defaults(self, request)),
+            Request::SetConstraints(request) => rare!(object_rules::set_constraints(self, request)),
+            Request::GetConstraints(_) => rare!(object_rules::get_constraints(self)),
+            Request::Query(request) => rare!(query::query(self, &request)),
             Request::DiscoverVersions(request) => Ok(query::discover_versions(&request).into()),
             Request::Interop(request) => interop::interop(self, &request).map(Response::from),
             Request::Log(request) => Ok(interop::log(self, &request).into()),
             Request::Login(request) => rare!(login::login(self, request)),
             Request::DelegatedLogin(request) => rare!(login::delegated_login(self, request)),
             Request::Logout(request) => rare!(login::logout(self, request)),
+            Request::Pkcs11(request) => pkcs11::pkcs11(self, &request).map(Response::from),
             Request::Ping(_) => Ok(interop::ping().into()),
             Request::SetEndpointRole(request) => interop::set_endpoint_role(&request).map(Response::from),
             Request::Unknown { operation, mut payload } => {

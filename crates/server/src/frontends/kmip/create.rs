@@ -14,10 +14,13 @@ use keyreeve_kmip::payloads::create_key_pair::{CreateKeyPairRequest, CreateKeyPa
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing, not_supported};
-use super::templates;
+use super::object_rules::with_kind_of_key;
+use super::{objects, templates};
 
 pub(super) async fn create(batch: &mut Batch<'_>, request: CreateRequest) -> Result<CreateResponse, Failure> {
-    let described = describe(templates::resolved(batch, Some(&request.template_attribute)).await?)?;
+    let attributes = templates::resolved(batch, Some(&request.template_attribute)).await?;
+    let object_type = objects::object_type(request.object_type)?;
+    let described = describe(with_kind_of_key(batch, object_type, attributes).await?)?;
     match request.object_type {
         ObjectType::SymmetricKey => {}
         ObjectType::SecretData => return create_secret(batch, described).await,
@@ -83,7 +86,9 @@ pub(super) async fn create_key_pair(
     let common = templates::resolved(batch, request.common_template_attribute.as_ref()).await?;
     let private = templates::resolved(batch, request.private_key_template_attribute.as_ref()).await?;
     let public = templates::resolved(batch, request.public_key_template_attribute.as_ref()).await?;
-    let private = describe(over(&common, private))?;
+    let private = over(&common, private);
+    let private =
+        describe(with_kind_of_key(batch, keyreeve_core::model::ObjectType::PrivateKey, private).await?)?;
     let public = describe(over(&common, public))?;
     check_quantum_safe(&private)?;
     let spec = private.spec()?;

@@ -49,6 +49,7 @@ fn reason(kind: ErrorKind) -> ResultReason {
         ErrorKind::WrongUsage => ResultReason::IncompatibleCryptographicUsageMask,
         ErrorKind::NotExtractable => ResultReason::NotExtractable,
         ErrorKind::Sensitive => ResultReason::Sensitive,
+        ErrorKind::ConstraintViolation => ResultReason::ConstraintViolation,
         ErrorKind::ReadOnlyAttribute => ResultReason::AttributeReadOnly,
         ErrorKind::AttributeNotFound => ResultReason::AttributeNotFound,
         ErrorKind::AlreadyExists => ResultReason::NonUniqueNameAttribute,

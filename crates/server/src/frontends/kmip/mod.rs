@@ -47,9 +47,11 @@ mod locate;
 mod login;
 mod mac;
 mod modify_attributes;
+mod object_rules;
 mod objects;
 mod parameters;
 mod pipeline;
+mod pkcs11;
 mod pkcs12;
 mod query;
 mod register;
@@ -66,6 +68,7 @@ use answer::whole;
 use endpoints::Endpoint;
 use errors::Failure;
 use jobs::Jobs;
+use pkcs11::Applications;
 use streams::Streams;
 use tickets::Tickets;
 
@@ -101,6 +104,7 @@ pub struct Kmip {
     jobs: Jobs,
     tickets: Tickets,
     endpoints: Vec<Arc<Endpoint>>,
+    applications: Applications,
 }
 
 impl Kmip {
@@ -121,6 +125,7 @@ impl Kmip {
             jobs: Jobs::default(),
             tickets: Tickets::default(),
             endpoints: Vec::new(),
+            applications: Applications::default(),
         }
     }
 
@@ -156,6 +161,7 @@ impl Kmip {
                     let now = self.engine.clock().now();
                     self.streams.forget_idle(now);
                     self.tickets.forget_over(now);
+                    self.applications.forget_idle(now);
                     jobs::tend(&self).await;
                 }
             }

@@ -14,6 +14,7 @@ use keyreeve_kmip::{ProtocolVersion, Version};
 
 use super::batch::Batch;
 use super::errors::{Failure, missing};
+use super::object_rules;
 use crate::config::Credentials;
 
 const OBJECT_TYPES: &[ObjectType] = &[
@@ -29,7 +30,7 @@ const OBJECT_TYPES: &[ObjectType] = &[
     ObjectType::CertificateRequest,
 ];
 
-pub(super) fn query(batch: &Batch<'_>, request: &QueryRequest) -> Result<QueryResponse, Failure> {
+pub(super) async fn query(batch: &mut Batch<'_>, request: &QueryRequest) -> Result<QueryResponse, Failure> {
     if request.query_functions.is_empty() {
         return Err(missing("QueryFunction"));
     }
@@ -58,8 +59,12 @@ pub(super) fn query(batch: &Batch<'_>, request: &QueryRequest) -> Result<QueryRe
                 let masks = vec![ProtectionStorageMask::SOFTWARE];
                 answer.protection_storage_masks = Some(ProtectionStorageMasks { masks });
             }
-            // There is nothing of these to tell: no namespaces, extensions, attestation, validations, profiles,
-            // registration methods or defaults.
+            QueryFunction::QueryDefaultsInformation => {
+                let groups = request.object_groups.as_ref();
+                answer.defaults_information = object_rules::defaults_information(batch, groups).await?;
+            }
+            // There is nothing of these to tell: no namespaces, extensions, attestation, validations, profiles
+            // or registration methods.
             QueryFunction::QueryApplicationNamespaces
             | QueryFunction::QueryExtensionList
             | QueryFunction::QueryExtensionMap
@@ -67,7 +72,6 @@ pub(super) fn query(batch: &Batch<'_>, request: &QueryRequest) -> Result<QueryRe
             | QueryFunction::QueryValidations
             | QueryFunction::QueryProfiles
             | QueryFunction::QueryClientRegistrationMethods
-            | QueryFunction::QueryDefaultsInformation
             | QueryFunction::Unnamed(_) => {}
         }
     }

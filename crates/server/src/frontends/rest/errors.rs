@@ -54,6 +54,8 @@ codes! {
         "The key may not leave the server." "Use it where it is; keys that may leave are made with `exportable`.";
     Sensitive "sensitive" FORBIDDEN
         "The key leaves the server only wrapped." "Name a wrapping key.";
+    ConstraintViolation "constraint_violation" FORBIDDEN
+        "The new key or object would not be what this realm's constraints want." "Make it as they want; `detail` names the attribute.";
     NotFound "not_found" NOT_FOUND
         "There is no such thing, or the caller may not know of it." "Check name and realm, and what was granted.";
     AttributeNotFound "attribute_not_found" NOT_FOUND
@@ -161,6 +163,7 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::WrongUsage => Code::WrongUsage,
         ErrorKind::NotExtractable => Code::NotExtractable,
         ErrorKind::Sensitive => Code::Sensitive,
+        ErrorKind::ConstraintViolation => Code::ConstraintViolation,
         ErrorKind::ReadOnlyAttribute => Code::ReadOnlyAttribute,
         ErrorKind::AttributeNotFound => Code::AttributeNotFound,
         ErrorKind::AlreadyExists => Code::AlreadyExists,
