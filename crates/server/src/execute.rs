@@ -11,7 +11,7 @@ use keyreeve_core::model::{Algorithm, Curve, KeyId, KeySpec, ObjectId, RealmId};
 use keyreeve_core::operations::{Operation, Subject};
 use keyreeve_core::ports::store::Store;
 use keyreeve_core::record::{EntryDraft, Record, RecordKey};
-use keyreeve_core::request::Reference;
+use keyreeve_core::request::{Reference, chosen_id};
 use keyreeve_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
@@ -127,7 +127,7 @@ fn spec(engine: &Engine, realm: RealmId, reference: &Reference) -> Option<KeySpe
             })
         }
         Reference::Object(id) => of_object(store, *id),
-        Reference::Chosen(_) => None,
+        Reference::Chosen(text) => of_object(store, chosen_id(&**engine.crypto(), realm, text)),
     }
 }
 

@@ -52,21 +52,24 @@ pub fn describe_imported(
 ) -> Result<(Described, History)> {
     let mut history = History::default();
     let (mut given, mut seen) = (Vec::new(), Vec::new());
-    let mut computed = Vec::new();
+    let mut kept = Vec::new();
     for (name, value) in attributes {
         match history.take(&name, &value)? {
             Taken::ByClients => given.push((name, value)),
-            Taken::Kept => computed.push((name, value)),
-            Taken::Here if seen.contains(&name) => {
+            Taken::Computed => {}
+            Taken::Kept | Taken::Here if seen.contains(&name) => {
                 let public = format!("{} is given more than once", spelled(&name));
                 return Err(Error::new(ErrorKind::InvalidField, public));
             }
             Taken::Here => seen.push(name),
-            Taken::Computed => {}
+            Taken::Kept => {
+                seen.push(name.clone());
+                kept.push((name, value));
+            }
         }
     }
     let mut described = describe(given)?;
-    for (name, value) in computed {
+    for (name, value) in kept {
         described.template.further.entry(name).or_default().push(value);
     }
     Ok((described, history))
@@ -88,8 +91,9 @@ impl History {
     fn take(&mut self, name: &AttributeName, value: &Value) -> Result<Taken> {
         let reader = Reader(name);
         let AttributeName::Standard(kind) = name else {
-            let AttributeName::Vendor { vendor, .. } = name else { return Ok(Taken::ByClients) };
-            return Ok(if vendor == "y" { Taken::Kept } else { Taken::ByClients });
+            // The server's own words, such as which split a part is from, are nobody else's to say.
+            let is_ours = matches!(name, AttributeName::Vendor { vendor, .. } if vendor == "y");
+            return Ok(if is_ours { Taken::Computed } else { Taken::ByClients });
         };
         use AttributeKind::*;
         match kind {
@@ -106,20 +110,20 @@ impl History {
             LeaseTime => self.lease_seconds = Some(lease(value)?),
             UsageLimits => self.usage_limits = Some(left(&reader, value)?),
             DestroyDate => return Err(contradiction("a destroyed object has no value to be imported")),
-            UniqueIdentifier | ShortUniqueIdentifier | Digest | KeyFormatType | KeyValuePresent => {
-                return Ok(Taken::Computed);
-            }
-            X509CertificateIdentifier
+            UniqueIdentifier
+            | ShortUniqueIdentifier
+            | Digest
+            | KeyFormatType
+            | KeyValuePresent
+            | X509CertificateIdentifier
             | X509CertificateIssuer
             | X509CertificateSubject
             | CertificateIdentifier
             | CertificateIssuer
             | CertificateSubject
-            | DigitalSignatureAlgorithm
-            | RotateDate
-            | RotateGeneration
-            | RotateLatest => return Ok(Taken::Kept),
-            _ if super::rules::is_part_of_certificate_name(*kind) => return Ok(Taken::Kept),
+            | DigitalSignatureAlgorithm => return Ok(Taken::Computed),
+            _ if super::rules::is_part_of_certificate_name(*kind) => return Ok(Taken::Computed),
+            RotateDate | RotateGeneration | RotateLatest => return Ok(Taken::Kept),
             _ => return Ok(Taken::ByClients),
         }
         Ok(Taken::Here)
@@ -164,8 +168,8 @@ impl History {
     fn dated(&self, object: &mut ManagedObject, now: Time) -> Result<State> {
         let dates = &mut object.dates;
         let state = self.state.unwrap_or(self.implied());
-        if self.compromise.is_some() && state != State::Compromised {
-            return Err(contradiction("a Compromise Date is given, and the State is not Compromised"));
+        if self.is_compromised() && state != State::Compromised {
+            return Err(contradiction("a compromise is told of, and the State is not Compromised"));
         }
         let date = match state {
             State::PreActive => return Ok(state),
@@ -183,13 +187,20 @@ impl History {
 
     /// The state, where nobody says it, as far as it does not follow from dates that move objects.
     fn implied(&self) -> State {
-        use RevocationReason::{CaCompromise, KeyCompromise};
         match &self.revocation {
-            _ if self.compromise.is_some() => State::Compromised,
-            Some(Revocation { reason: KeyCompromise | CaCompromise, .. }) => State::Compromised,
+            _ if self.is_compromised() => State::Compromised,
             Some(_) => State::Deactivated,
             None => State::PreActive,
         }
+    }
+
+    /// Whether a date or a reason tells of a compromise.
+    fn is_compromised(&self) -> bool {
+        use RevocationReason::{CaCompromise, KeyCompromise};
+        let reason = self.revocation.as_ref().map(|revocation| revocation.reason);
+        self.compromise.is_some()
+            || self.compromise_occurrence.is_some()
+            || matches!(reason, Some(KeyCompromise | CaCompromise))
     }
 }
 

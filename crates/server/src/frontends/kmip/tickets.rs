@@ -18,8 +18,9 @@ use super::errors::Failure;
 /// Bytes of a ticket.
 pub(super) const TICKET_BYTES: usize = 32;
 
-/// Tickets at once, on connections of one principal and of all.
-const TICKETS_OF_ONE_MAX: usize = 64;
+/// Tickets at once: of one who asked, on connections of one principal, and of all.
+const TICKETS_OF_ASKER_MAX: usize = 16;
+const TICKETS_OF_ONE_MAX: usize = 256;
 const TICKETS_MAX: usize = 1024;
 
 /// Tickets that hold.
@@ -91,8 +92,12 @@ impl Tickets {
         let connection = of(caller);
         let mut tickets = self.0.lock();
         forget_over(&mut tickets, now);
-        let own = tickets.values().filter(|known| known.connection == connection).count();
-        if own >= TICKETS_OF_ONE_MAX || tickets.len() >= TICKETS_MAX {
+        let own = || tickets.values().filter(|known| known.connection == connection);
+        let of_asker = own().filter(|known| known.held.token == held.token).count();
+        if of_asker >= TICKETS_OF_ASKER_MAX
+            || own().count() >= TICKETS_OF_ONE_MAX
+            || tickets.len() >= TICKETS_MAX
+        {
             let message = "too many tickets hold: log out by some of them, or ask for shorter leases";
             return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
         }
@@ -224,13 +229,14 @@ mod tests {
     #[test]
     fn tickets_are_few() {
         let tickets = Tickets::default();
-        for byte in 0..TICKETS_OF_ONE_MAX as u8 {
+        for byte in 0..TICKETS_OF_ASKER_MAX as u8 {
             keep(&tickets, &caller(1), byte, None).unwrap();
         }
-        assert_eq!(
-            keep(&tickets, &caller(1), 255, None).unwrap_err().reason,
-            ResultReason::ServerLimitExceeded
-        );
+        let refused = |of: &Caller| keep(&tickets, of, 255, None).unwrap_err().reason;
+        assert_eq!(refused(&caller(1)), ResultReason::ServerLimitExceeded);
+        // Whoever takes all they may have takes nothing from others behind the same gateway.
+        let behind = caller(2).proven_by([Some(CredentialId([1; 32])), None]).on(caller(1));
+        keep(&tickets, &behind, 254, None).unwrap();
         keep(&tickets, &caller(2), 255, None).unwrap();
     }
 
