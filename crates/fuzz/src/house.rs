@@ -168,6 +168,7 @@ fn administrator(engine: &Engine, crypto: &dyn Crypto) -> (Caller, String) {
 fn kmip(engine: &Arc<Engine>, authenticator: &Arc<Authenticator>) -> Kmip {
     let settings = Settings {
         interop: true,
+        issuer: Some("ec".into()),
         credentials: keyreeve_server::config::Credentials::Check,
         message_max: Duration::from_secs(60),
         limits: keyreeve_kmip::Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Default::default() },

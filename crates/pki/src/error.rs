@@ -25,6 +25,15 @@ pub enum PkiError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Something that a request asks for, or a key or a name brings, and no certificate is given for.
+    #[error("{0}")]
+    NotCertified(String),
+    /// An issuer that cannot issue, or not this.
+    #[error("the issuer's certificate {0}")]
+    Issuer(String),
+    /// The key behind the crypto port failed.
+    #[error("{0}")]
+    Key(#[from] keyreeve_core::Error),
     /// A certificate and a private key that do not belong together.
     #[error("the private key does not belong to this certificate")]
     KeyMismatch,

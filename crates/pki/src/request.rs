@@ -1,19 +1,23 @@
-//! Certificate requests (PKCS#10): read, checked, and reduced to their public key. Not here: any use of the
-//! names and extensions that a request asks for, since the authority decides those.
+//! Certificate requests (PKCS#10): read, checked, and reduced to their public key and what they ask for. Not here: any
+//! use of the names and extensions that a request asks for, since the authority decides those.
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use rcgen::{PublicKeyData as _, SignatureAlgorithm, SubjectPublicKeyInfo};
 use rustls_pki_types::CertificateSigningRequestDer;
 use rustls_pki_types::pem::PemObject as _;
 use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::cri_attributes::ParsedCriAttribute;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
 use crate::PkiError;
+use crate::issuer::{Wanted, wanted};
 
 /// A request whose signature proves that its sender holds the private key.
 pub struct CertificateRequest {
     pub(crate) public_key: SubjectPublicKeyInfo,
+    spki: Vec<u8>,
+    wanted: Result<Wanted, PkiError>,
 }
 
 impl CertificateRequest {
@@ -41,8 +45,39 @@ impl CertificateRequest {
         }
         let public_key = certifiable_key(&request)?;
         verify(&request, &public_key)?;
-        Ok(Self { public_key })
+        let wanted = asked(&request);
+        Ok(Self { public_key, spki: request.certification_request_info.subject_pki.raw.to_vec(), wanted })
     }
+
+    /// The public key that is to be certified, SubjectPublicKeyInfo in DER.
+    pub fn subject_public_key_info(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// What the certificate is asked to say.
+    ///
+    /// # Errors
+    /// [`PkiError::NotCertified`] where that is more than a holder of a key gets.
+    pub fn into_wanted(self) -> Result<Wanted, PkiError> {
+        self.wanted
+    }
+}
+
+/// The name and the extensions that a request asks for.
+///
+/// # Standard
+/// RFC 2985 section 5.4.2 (extensionRequest).
+fn asked(request: &X509CertificationRequest<'_>) -> Result<Wanted, PkiError> {
+    let info = &request.certification_request_info;
+    let mut requests = info.iter_attributes().filter_map(|attribute| match attribute.parsed_attribute() {
+        ParsedCriAttribute::ExtensionRequest(asked) => Some(&asked.extensions[..]),
+        _ => None,
+    });
+    let extensions = requests.next().unwrap_or_default();
+    if requests.next().is_some() {
+        return Err(PkiError::NotCertified("the request asks for extensions twice".to_owned()));
+    }
+    wanted(info.subject.as_raw(), extensions)
 }
 
 fn certifiable_key(request: &X509CertificationRequest<'_>) -> Result<SubjectPublicKeyInfo, PkiError> {

@@ -137,6 +137,11 @@ pub const SETTINGS: &[Setting] = &[
         "refuse",
         "Credentials in the header of a KMIP request: refuse, check or ignore.",
     ),
+    live(
+        "kmip.issuer",
+        "",
+        "Name of the private key in each realm that signs the certificates of KMIP's Certify; empty: none is offered.",
+    ),
     setting(
         "kmip.endpoints",
         "[]",
@@ -562,6 +567,7 @@ mod tests {
                 },
                 kmip: Kmip {
                     interop: true,
+                    issuer: None,
                     credentials: Credentials::Ignore,
                     endpoints: vec![endpoint::tests::endpoint("one")],
                 },

@@ -139,6 +139,7 @@ actions! {
     MoveCursor "move-cursor" System;
     Start "start" System;
     Stop "stop" System;
+    Certify "certify" Use;
 }
 
 impl Action {

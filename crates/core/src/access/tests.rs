@@ -48,6 +48,7 @@ fn row(action: Action) -> Row {
         Create | CreateKeyPair | Register => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Derive | Get => USE,
         GetUsageAllocation | DataKey | DataKeyWithoutPlaintext | CreateSplitKey | JoinSplitKey => USE,
+        Certify => USE,
         GetPublic | GetAttributes | Check | ObtainLease | ReadHistory => READ,
         Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
         Disable | Enable | Archive | Recover | Tag | SetAlias | RemoveAlias => MANAGE,

@@ -14,6 +14,7 @@ pub mod apply_dates;
 pub mod archive;
 pub mod as_of;
 pub mod cancel_destroy;
+pub mod certify;
 pub mod change_key;
 pub mod check;
 pub mod create;

@@ -20,6 +20,18 @@ use crate::{
 /// All rules of one kind, encoded, in bytes at most: every new object reads them.
 const RULES_BYTES_MAX: usize = 16 * 1024;
 
+/// What no default gives. Names are unique. A date would begin or end the life of objects whose makers say nothing of it,
+/// or say that it begins later. Whether a key may ever leave is written in its policy by who makes it, and an attribute
+/// alone could be changed back: a constraint holds there.
+const NEVER_DEFAULTS: &[AttributeKind] = &[
+    AttributeKind::Name,
+    AttributeKind::ActivationDate,
+    AttributeKind::DeactivationDate,
+    AttributeKind::ProcessStartDate,
+    AttributeKind::ProtectStopDate,
+    AttributeKind::Extractable,
+];
+
 /// Replaces the rules of one kind; no rules are none.
 pub struct SetObjectRules {
     /// Which.
@@ -72,8 +84,12 @@ impl SetObjectRules {
         if self.kind == RuleKind::Constraints {
             return Ok(());
         }
-        if rule.attributes.iter().any(|(name, _)| *name == AttributeName::Standard(AttributeKind::Name)) {
-            return Err(Error::new(ErrorKind::InvalidField, "a Name is one object's: it is no default"));
+        for (name, _) in &rule.attributes {
+            let AttributeName::Standard(kind) = name else { continue };
+            if NEVER_DEFAULTS.contains(kind) {
+                let public = format!("{} is each object's own: it is no default", kind.word());
+                return Err(Error::new(ErrorKind::InvalidField, public));
+            }
         }
         describe(rule.attributes.iter().cloned()).map(drop)
     }

@@ -1,11 +1,17 @@
 //! Certificates and certificate requests.
 
-use keyreeve_pki::{CertificateInfo, CertificateRequest, pem};
+use keyreeve_pki::{CertificateInfo, CertificateRequest, pem, validate_chain, wanted_of};
 
-/// Certificates in PEM, or one in DER.
+/// The moment for which chains are validated, in Unix seconds.
+const AT_SECONDS: i64 = 1_767_225_600;
+
+/// Certificates in PEM, or one in DER; also as a chain.
 pub(super) fn certificate(bytes: &[u8]) -> bool {
     let certificates = pem::decode_certificates(bytes).unwrap_or_else(|_| vec![bytes.to_vec().into()]);
+    let chain: Vec<&[u8]> = certificates.iter().take(16).map(|certificate| certificate.as_ref()).collect();
+    let _ = validate_chain(&chain, AT_SECONDS);
     certificates.iter().all(|certificate| {
+        let _ = wanted_of(certificate);
         let read = CertificateInfo::read(certificate);
         let _ = read.as_ref().map(CertificateInfo::principal);
         read.is_ok()
@@ -14,5 +20,5 @@ pub(super) fn certificate(bytes: &[u8]) -> bool {
 
 /// A certificate request in either.
 pub(super) fn certificate_request(bytes: &[u8]) -> bool {
-    CertificateRequest::read(bytes).is_ok()
+    CertificateRequest::read(bytes).map(CertificateRequest::into_wanted).is_ok()
 }

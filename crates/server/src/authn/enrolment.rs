@@ -81,6 +81,10 @@ pub fn refused(error: PkiError) -> Error {
         | PkiError::Name { .. }
         | PkiError::Validity { .. }
         | PkiError::EmptyPassword => Error::new(ErrorKind::InvalidField, error.to_string()),
-        PkiError::KeyMismatch | PkiError::Crypto(_) => Error::internal(error),
+        PkiError::KeyMismatch
+        | PkiError::Crypto(_)
+        | PkiError::NotCertified(_)
+        | PkiError::Issuer(_)
+        | PkiError::Key(_) => Error::internal(error),
     }
 }

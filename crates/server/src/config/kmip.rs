@@ -10,6 +10,9 @@ use super::endpoint::{self, Endpoint};
 pub struct Kmip {
     /// Answer Interop.
     pub interop: bool,
+    /// Name of the private key that certifies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// What becomes of credentials in a request's header.
     pub credentials: Credentials,
     /// Who is sent Put and Notify.

@@ -4,6 +4,7 @@
 mod appliances;
 mod bad_input;
 mod batches;
+mod certify;
 mod clock;
 mod credentials;
 mod endpoints;

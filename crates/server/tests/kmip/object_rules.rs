@@ -115,6 +115,8 @@ fn what_a_request_leaves_out_comes_from_the_defaults() {
     for wrong in [
         vec![AttributeValue::Name(named("one for all"))],
         vec![AttributeValue::AlwaysSensitive(true)],
+        vec![AttributeValue::Extractable(false)],
+        vec![AttributeValue::ActivationDate(keyreeve_kmip::values::DateTime(0))],
         Vec::new(),
     ] {
         let request = defaults(vec![of_keys(wrong, None)]);

@@ -29,9 +29,9 @@ use super::answer::Answer;
 use super::errors::{Failure, missing, not_supported};
 use super::tickets::Held;
 use super::{
-    Kmip, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs, lifecycle,
-    locate, login, mac, modify_attributes, object_rules, pkcs11, query, register, rekey, rng, sign,
-    split_key,
+    Kmip, certify, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs,
+    lifecycle, locate, login, mac, modify_attributes, object_rules, pkcs11, query, register, rekey, rng,
+    sign, split_key, validate,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -296,6 +296,9 @@ impl<'a> Batch<'a> {
             Request::Register(request) => rare!(register::register(self, request)),
             Request::ReKey(request) => rare!(rekey::rekey(self, request)),
             Request::ReKeyKeyPair(request) => rare!(rekey::rekey_key_pair(self, request)),
+            Request::Certify(request) => rare!(certify::certify(self, request)),
+            Request::ReCertify(request) => rare!(certify::recertify(self, request)),
+            Request::Validate(request) => rare!(validate::validate(self, request)),
             Request::DeriveKey(request) => rare!(derive_key::derive_key(self, request)),
             Request::Locate(request) => rare!(locate::locate(self, request)),
             Request::Check(request) => rare!(check::check(self, request)),
@@ -425,6 +428,8 @@ impl<'a> Batch<'a> {
         let (operation, index) = match reference {
             Named::IdPlaceholder => return self.placeholder,
             Named::Create => (Operation::Create, 0),
+            Named::Certify => (Operation::Certify, 0),
+            Named::ReCertify => (Operation::ReCertify, 0),
             Named::CreateKeyPair | Named::CreateKeyPairPrivateKey => (Operation::CreateKeyPair, 0),
             Named::CreateKeyPairPublicKey => (Operation::CreateKeyPair, 1),
             Named::Locate => (Operation::Locate, 0),

@@ -45,6 +45,11 @@ pub(super) fn attributes(certificate: &[u8]) -> Vec<(AttributeName, Vec<Value>)>
     found
 }
 
+/// The object identifier of the part of a subject that an attribute is.
+pub(super) fn subject_part(kind: AttributeKind) -> Option<&'static str> {
+    SUBJECT.iter().position(|part| *part == kind).and_then(|index| PARTS.get(index)).copied()
+}
+
 /// Algorithm and length in bits of the key that the certificate is for.
 fn subject_key(certificate: &X509Certificate<'_>) -> Option<(Algorithm, i32)> {
     let (algorithm, bits) = match certificate.public_key().parsed().ok()? {

@@ -28,6 +28,7 @@ mod answer;
 mod attributes;
 mod batch;
 mod certificates;
+mod certify;
 mod check;
 mod connection;
 mod create;
@@ -63,6 +64,7 @@ mod streams;
 mod templates;
 mod tickets;
 mod transparent;
+mod validate;
 
 use answer::whole;
 use endpoints::Endpoint;
@@ -80,10 +82,12 @@ const UNREAD_TOLD_TOTAL_MAX: u32 = 100;
 const TENDED_EVERY: Duration = Duration::from_secs(1);
 
 /// What the front-end allows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Answer the operation Interop, which test suites use.
     pub interop: bool,
+    /// Name of the private key that Certify and Re-certify sign with; `None`: they are not offered.
+    pub issuer: Option<Arc<str>>,
     /// What becomes of credentials in a request's header.
     pub credentials: Credentials,
     /// Time from the first byte of a message to its last.
@@ -174,7 +178,7 @@ impl Kmip {
     }
 
     fn settings(&self) -> Settings {
-        *self.settings.read()
+        self.settings.read().clone()
     }
 
     fn random<const N: usize>(&self) -> Result<[u8; N], Failure> {

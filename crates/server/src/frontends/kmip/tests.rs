@@ -42,8 +42,13 @@ fn kmip(dir: &std::path::Path) -> Kmip {
     let store = Arc::new(Store::open(&options, &unlock).unwrap());
     let engine = Arc::new(Engine::new(store.clone(), store.sealer(), crypto, clock));
     let message_max = Duration::from_secs(60);
-    let settings =
-        Settings { interop: false, credentials: Credentials::Refuse, message_max, limits: Limits::default() };
+    let settings = Settings {
+        interop: false,
+        issuer: None,
+        credentials: Credentials::Refuse,
+        message_max,
+        limits: Limits::default(),
+    };
     Kmip::new(
         engine.clone(),
         Arc::new(Authenticator::new(engine, 10)),
