@@ -322,8 +322,6 @@ impl<'a> Batch<'a> {
             Request::Cancel(request) => jobs::cancel(self, request).map(Response::from),
             Request::Process(request) => rare!(jobs::process(self, request)),
             Request::QueryAsynchronousRequests(request) => Ok(jobs::query(self, &request).into()),
-            // `dispatch` answers Poll: its answer is that of another request. The others only a server sends.
-            Request::Poll(_) | Request::Notify(_) | Request::Put(_) => Err(unsupported(payload.operation())),
             Request::Encrypt(request) => encrypt::encrypt(self, request).await.map(Response::from),
             Request::Decrypt(request) => encrypt::decrypt(self, request).await.map(Response::from),
             Request::Sign(request) => sign::sign(self, request).await.map(Response::from),
@@ -337,16 +335,29 @@ impl<'a> Batch<'a> {
             Request::JoinSplitKey(request) => rare!(split_key::join_split_key(self, request)),
             Request::RngRetrieve(request) => rare!(rng::retrieve(self, request)),
             Request::RngSeed(request) => rng::seed(&request).map(Response::from),
-            Request::SetDefaults(request) => rare!(object_rules::set_defaults(self, request)),
-            Request::SetConstraints(request) => rare!(object_rules::set_constraints(self, request)),
-            Request::GetConstraints(_) => rare!(object_rules::get_constraints(self)),
-            Request::Query(request) => rare!(query::query(self, &request)),
+            payload => Box::pin(self.done_about_server(payload)).await,
+        }
+    }
+
+    /// What is about no object.
+    async fn done_about_server(&mut self, payload: Request) -> Result<Response, Failure> {
+        match payload {
+            Request::SetDefaults(request) => {
+                object_rules::set_defaults(self, request).await.map(Response::from)
+            }
+            Request::SetConstraints(request) => {
+                object_rules::set_constraints(self, request).await.map(Response::from)
+            }
+            Request::GetConstraints(_) => object_rules::get_constraints(self).await.map(Response::from),
+            Request::Query(request) => query::query(self, &request).await.map(Response::from),
             Request::DiscoverVersions(request) => Ok(query::discover_versions(&request).into()),
             Request::Interop(request) => interop::interop(self, &request).map(Response::from),
             Request::Log(request) => Ok(interop::log(self, &request).into()),
-            Request::Login(request) => rare!(login::login(self, request)),
-            Request::DelegatedLogin(request) => rare!(login::delegated_login(self, request)),
-            Request::Logout(request) => rare!(login::logout(self, request)),
+            Request::Login(request) => login::login(self, request).await.map(Response::from),
+            Request::DelegatedLogin(request) => {
+                login::delegated_login(self, request).await.map(Response::from)
+            }
+            Request::Logout(request) => login::logout(self, request).await.map(Response::from),
             Request::Pkcs11(request) => pkcs11::pkcs11(self, &request).map(Response::from),
             Request::Ping(_) => Ok(interop::ping().into()),
             Request::SetEndpointRole(request) => interop::set_endpoint_role(&request).map(Response::from),
@@ -354,6 +365,8 @@ impl<'a> Batch<'a> {
                 payload.scrub();
                 Err(unsupported(operation))
             }
+            // `dispatch` answers Poll: its answer is that of another request. Put and Notify only a server sends.
+            other => Err(unsupported(other.operation())),
         }
     }
 
