@@ -1,18 +1,25 @@
 //! Power losses, damage, full disks and failed syncs, seen through the store.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use keyreeve_core::{
-    ErrorKind,
+    ErrorKind, SecretBytes,
     access::Action,
     model::{Lsn, State},
-    ports::store::{Commit, Committed, DrawnIds, Store as _},
+    ports::{
+        cell::CellEntry,
+        store::{Commit, Committed, DrawnIds, Store as _},
+    },
     record::{Change, EntryDraft},
 };
-use keyreeve_store::{Store, StoreError, journal::JournalError};
+use keyreeve_store::{
+    Store, StoreError,
+    backup::targets::{KnownTargets, Targets as _},
+    journal::JournalError,
+};
 use keyreeve_testkit::disk::FaultyDisk;
 
-use crate::{Bench, commit, commit_whole, key_file, put, records};
+use crate::{Bench, commit, commit_whole, crypto, key_file, put, records};
 
 const SEGMENT: &str = "/data/journal/00000000000000000001.krj";
 
@@ -116,6 +123,47 @@ fn a_failed_sync_stops_the_store_once() {
     drop(store);
     let found = Bench::on(bench.disk.crash(3)).open();
     assert_eq!(found.published(), Lsn(1));
+}
+
+/// What a sync could not write is read all the same until the power fails, and the next sync says nothing of it.
+#[test]
+fn no_failed_sync_leaves_an_older_key_in_a_cell() {
+    let entry = |generation: u64| CellEntry {
+        store: uuid::Uuid::from_u128(1),
+        timeline: 1,
+        generation,
+        threshold: 1,
+        share: 1,
+        key: SecretBytes::new(vec![generation as u8; 32]),
+    };
+    // As whoever was started anew has it: nothing is remembered.
+    let cell = |disk: &FaultyDisk| {
+        KnownTargets::new(Arc::new(disk.clone()), crypto()).open("/backup").unwrap().cell().unwrap()
+    };
+    let settle = |disk: &FaultyDisk| {
+        let cell = cell(disk);
+        cell.put(&entry(2), 2).and_then(|()| cell.erase_except(Some(2)))
+    };
+    let mut failed = 0;
+    for sync in 1..20 {
+        let disk = FaultyDisk::new();
+        cell(&disk).put(&entry(1), 0).unwrap();
+        cell(&disk).put(&entry(2), 1).unwrap();
+        disk.fail_sync_at(sync);
+        if settle(&disk).is_ok() {
+            break;
+        }
+        failed += 1;
+        settle(&disk).unwrap();
+        for seed in 0..8 {
+            let after = disk.crash(seed);
+            let medium = after.bytes(Path::new("/backup.cell"));
+            assert!(!medium.windows(32).any(|bytes| bytes == [1; 32]), "sync {sync}, seed {seed}");
+            let held = cell(&after).read().unwrap();
+            assert!(!held.is_empty() && held.iter().all(|held| held.generation == 2), "sync {sync}");
+        }
+    }
+    assert!(failed >= 3, "{failed} syncs failed");
 }
 
 #[test]

@@ -203,8 +203,8 @@ impl Cell for FileCell {
         }
     }
 
-    // INVARIANT: the slot of the generation to keep is never written, not even with the same bytes: a write that the
-    // power cuts off may leave neither.
+    // INVARIANT: the slot of the generation to keep is not written, not even with the same bytes, before another one holds
+    // that: a write that the power cuts off may leave neither.
     fn put(&self, entry: &CellEntry, keep: u64) -> Result<()> {
         let bytes = encode_slot(&*self.crypto, entry);
         let bytes = bytes.ok_or_else(|| Error::internal("an epoch key has another length than 32 bytes"))?;
@@ -217,7 +217,17 @@ impl Cell for FileCell {
         let chosen =
             chosen.or_else(|| others().find(|(_, slot)| holds(None)(slot))).or_else(|| others().next());
         // Where both slots hold it, one of them can go.
-        self.write_slot(&*file, chosen.map_or(1, |(slot, _)| slot), bytes.expose())?;
+        let chosen = chosen.map_or(1, |(slot, _)| slot);
+        self.write_slot(&*file, chosen, bytes.expose())?;
+        // After a failed sync the medium may hold something else than we read, such as an older key: what reads as the
+        // generation to keep is written once more, now that the other slot holds it.
+        if entry.generation == keep {
+            let copies =
+                (0..SLOTS).zip(&slots).filter(|(slot, held)| *slot != chosen && holds(Some(keep))(held));
+            copies
+                .map(|(slot, _)| slot)
+                .try_for_each(|slot| self.write_slot(&*file, slot, bytes.expose()))?;
+        }
         self.found([entry]);
         Ok(())
     }
