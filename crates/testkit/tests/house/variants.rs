@@ -302,6 +302,40 @@ fn a_cell_that_is_not_synced_brings_destroyed_keys_back_after_a_power_loss() {
     assert!(after(Some(Fault::SkipCellSync)) > 0, "nobody would notice");
 }
 
+/// The same where a sync fails while the key is destroyed, and the program is started again and again until the cell is on
+/// record as cleared.
+fn comes_back_after_a_failed_sync(count: u64) -> bool {
+    let (mut disk, options) = house(None);
+    let (store, engine) = open(&options).expect("opens");
+    let ciphertext = create(&engine, "doomed");
+    let (copy, before) = (disk.kill(), store.generation().expect("reads"));
+    let destroy = Destroy { key: Reference::text("doomed"), deactivate: true, at_once: true };
+    engine.execute(&system(), &destroy).expect("may");
+    disk.fail_sync_at(count);
+    // Where it is one of the journal's, the store has failed.
+    let _ = store.keep();
+    drop((store, engine));
+    for _ in 0..4 {
+        disk = disk.kill();
+        let (store, _engine) = open(&on(disk.clone(), &options)).expect("opens again");
+        store.keep().expect("keeps");
+        let (generation, places) = (store.generation().expect("reads"), store.places().expect("reads"));
+        if generation > before && places.iter().all(|place| place.confirmed == generation) {
+            let cell = copy.open(Path::new(CELL), OpenMode::Write).expect("is there");
+            cell.write_at(0, &disk.crash(count).bytes(Path::new(CELL))).expect("is written");
+            return open(&on(copy, &options))
+                .is_some_and(|(_, engine)| decrypts(&engine, "doomed", &ciphertext));
+        }
+    }
+    panic!("sync {count}: its cell is never cleared");
+}
+
+#[test]
+fn a_cell_that_failed_to_sync_is_not_taken_for_what_it_reads_as() {
+    let back: Vec<u64> = (1..=16).filter(|count| comes_back_after_a_failed_sync(*count)).collect();
+    assert!(back.is_empty(), "syncs that failed: {back:?}");
+}
+
 /// One machine and one target as they are now, and as they were before "key 0" was destroyed; its certificate says what such a
 /// copy is good for.
 fn before_and_after() -> (Site, Site) {
