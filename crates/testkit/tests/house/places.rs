@@ -650,9 +650,11 @@ impl<'a> Simulation<'a> {
         count(&self.told.solved, 1);
     }
 
-    /// One flipped bit in what is archived is found, and what comes back from there in spite of it is all there is.
-    fn rot_at(&self, target: &str, live: u64) {
-        let archived = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "krp" || kind == "krc");
+    /// One flipped bit in what is archived is found, and what comes back from there in spite of it is all there is. Without a
+    /// full backup chunks are the beginning of one, and no archive yet.
+    fn rot_at(&self, target: &str, has_full: bool, live: u64) {
+        let archived =
+            |path: &PathBuf| path.extension().is_some_and(|kind| kind == "krp" || has_full && kind == "krc");
         let files: Vec<_> =
             self.targets.disk().files(Path::new(target)).into_iter().filter(archived).collect();
         let mut random = self.random.clone();
@@ -693,7 +695,7 @@ impl<'a> Simulation<'a> {
         for target in [NEAR, FAR] {
             // Takes up what a power failure has cut off.
             let (opened, retention) = (self.target(target), Retention { full_count_min: 1, days_min: 0 });
-            house.store.prune_backups(&opened, retention, false).expect("prunes");
+            let pruned = house.store.prune_backups(&opened, retention, false).expect("prunes");
             let verified = house.store.verify_backup(&*self.target(target), &mut |_| {}).expect("is reached");
             assert_eq!(verified.problems, [], "{target}");
             // Each brings everything back alone. Nothing is claimed: that is the first start's.
@@ -703,7 +705,7 @@ impl<'a> Simulation<'a> {
             let report =
                 restore(&machine, &unlock(), &plan).unwrap_or_else(|error| panic!("{target}: {error}"));
             assert!(report.verified.opened >= live, "{target}: {:?}", report.verified);
-            self.rot_at(target, live);
+            self.rot_at(target, !pruned.kept_fulls.is_empty(), live);
         }
         for (disk, place) in [(&self.machine, "/data"), (&self.targets, NEAR), (&self.targets, FAR)] {
             let held: BTreeSet<_> = keys_at(disk, place).into_iter().collect();
