@@ -402,6 +402,9 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
         Some(Record::Principal(now)) if now.revoked.is_none() && now.roles == proven.roles => {}
         _ => return refuse("principal"),
     }
+    if caller.expires().is_some_and(|expires| context.now() >= expires) {
+        return refuse("what was shown for");
+    }
     for id in caller.credentials() {
         match context.get(RecordKey::Credential(id))?.as_deref() {
             Some(Record::Credential(now)) if now.counts_at(context.now()) => {}

@@ -12,6 +12,7 @@ use crate::listen::LimitSettings;
 use crate::reason::reason;
 
 mod anew;
+mod authn;
 mod backup;
 mod crypto;
 mod endpoint;
@@ -22,6 +23,7 @@ mod ranges;
 mod tls;
 
 pub use self::anew::{Anew, Change, Origin};
+pub use self::authn::{Authn, JwtAlgorithm, JwtIssuer};
 pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
 pub use self::endpoint::{Endpoint, Pushed};
@@ -51,7 +53,9 @@ impl Setting {
         match defaults.get(section).and_then(|section| section.get(name)) {
             Some(toml::Value::Boolean(_)) => "true or false",
             Some(toml::Value::Integer(_)) => "whole number",
-            Some(toml::Value::Array(_)) if self.key == "kmip.endpoints" => "list of tables",
+            Some(toml::Value::Array(_)) if matches!(self.key, "kmip.endpoints" | "authn.jwt") => {
+                "list of tables"
+            }
             Some(toml::Value::Array(_)) => "list of texts",
             _ => "text",
         }
@@ -81,6 +85,12 @@ pub const SETTINGS: &[Setting] = &[
         "Address of KMIP for old appliances: TLS 1.2 alone, and certificates that were pinned; empty: none.",
     ),
     live("log.level", "info", "What is logged, such as info, or warn,keyreeve_store=debug."),
+    live(
+        "authn.jwt",
+        "[]",
+        "Issuers of JSON Web Tokens that are taken, 16 at most: tables with name, issuer, audiences, and where wanted jwks_file, \
+         jwks_url, ca_file, algorithms, clock_skew_seconds, keys_seconds_max, subject_claim, private_addresses (docs/access.md).",
+    ),
     setting("data.dir", "/var/lib/keyreeve", "Folder of journal, index and root key file."),
     setting("unlock.passphrase_file", "", "File whose first line is the passphrase of the root key."),
     setting("unlock.key_file", "", "File with a 32-byte key, in hex or base64, that unlocks the root key."),
@@ -225,6 +235,8 @@ pub struct Config {
     pub listen: Listen,
     /// The log.
     pub log: LogConfig,
+    /// Authentication.
+    pub authn: Authn,
     /// Where data lies.
     pub data: Data,
     /// How the root key is unlocked.
@@ -550,6 +562,7 @@ mod tests {
                     plain_http: None,
                 },
                 log: LogConfig { level: "off".into() },
+                authn: Authn { jwt: vec![authn::tests::issuer("one")] },
                 data: Data { dir: PathBuf::from("elsewhere") },
                 tls: Tls { names: Vec::new(), ..Tls::default() },
                 limits: LimitsConfig {

@@ -12,6 +12,7 @@ use keyreeve_core::{Error, ErrorKind, Result};
 use parking_lot::RwLock;
 use tracing::{info, warn};
 
+use crate::authn::jwt::Issuers;
 use crate::authn::{Authenticator, request_id};
 use crate::backups::Backups;
 use crate::config::{Anew, Change, Config, LimitsConfig};
@@ -62,6 +63,7 @@ pub struct Reloaded {
 struct Plan {
     anew: Anew,
     certificate: Option<Checked>,
+    issuers: Issuers,
     turn: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -123,10 +125,11 @@ impl Reloader {
         let config = self.config.read().clone();
         let anew = config.read_anew().map_err(|error| refused(&error))?;
         let certificate = self.parts.identity.check(&anew.config).map_err(|error| refused(&error))?;
-        Ok(Plan { anew, certificate, turn })
+        let issuers = Issuers::new(&anew.config.authn.jwt).map_err(|error| refused(&error))?;
+        Ok(Plan { anew, certificate, issuers, turn })
     }
 
-    fn take_over(&self, Plan { anew, certificate, turn }: Plan) {
+    fn take_over(&self, Plan { anew, certificate, issuers, turn }: Plan) {
         let Parts { identity, authenticator, backups, in_flight, kmip, listeners } = &self.parts;
         let config = anew.config;
         let connections = connection_limits(&config);
@@ -136,6 +139,7 @@ impl Reloader {
         listeners.iter().for_each(|limits| limits.set(connections));
         in_flight.set(config.limits.in_flight_bytes_max);
         kmip.set(kmip_settings(&config));
+        authenticator.set_issuers(issuers.with_keys_of(&authenticator.issuers()));
         authenticator.set_failures_max(config.limits.failures_recorded_per_second_max);
         backups.set(config.backup.settings());
         self.engine.set_failures_recorded_max(config.limits.denials_recorded_per_second_max);

@@ -20,6 +20,8 @@ const SYSTEM: &[(&[&str], &str)] = &[
     (&["openssl", "version"], "openssl"),
     (&["curl", "--version"], "curl"),
     (&["python3", "-c", "import venv, ensurepip"], "python3-venv"),
+    (&["node", "--version"], "nodejs"),
+    (&["npm", "--version"], "npm"),
     // Terminals for what speaks to one.
     (&["script", "--version"], "bsdutils"),
 ];
@@ -28,6 +30,10 @@ const SYSTEM: &[(&[&str], &str)] = &[
 const REQUIREMENTS: &str = "tests/requirements.txt";
 /// Where they are installed; relative to the root.
 const PYTHON_FOLDER: &str = "target/venv";
+/// Folder of the pinned npm packages' names; relative to the root.
+const NODE_PINS: &str = "tests/clients/oidc";
+/// Where they are installed; relative to the root.
+const NODE_FOLDER: &str = "target/node";
 /// Published test vectors, beside the repository; relative to the root.
 const VECTORS: &str = "../shared/vectors";
 
@@ -49,11 +55,13 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), String> {
 pub(crate) fn run_steps(root: &Path, extent: Extent, steps: &mut Steps) -> Result<(), String> {
     install_system_packages(steps)?;
     install_python_clients(root, steps)?;
+    install_node_clients(root, steps)?;
     match root.join(VECTORS).canonicalize() {
         Ok(folder) => steps.set("KEYREEVE_TEST_VECTORS", folder),
         Err(_) => println!("NOT TESTED: {VECTORS} is not there, so the published vectors are not run"),
     }
     steps.set("KEYREEVE_TEST_PYTHON", root.join(PYTHON_FOLDER).join("bin/python"));
+    steps.set("KEYREEVE_TEST_NODE", root.join(NODE_FOLDER));
     if extent == Extent::Long {
         steps.set("KEYREEVE_LONG", "1");
     }
@@ -105,6 +113,29 @@ fn install_python_clients(root: &Path, steps: &mut Steps) -> Result<(), String> 
     let install = [&install[..], &["--requirement", REQUIREMENTS]].concat();
     steps.command("install Python clients", &install)?;
     fs::write(&stamp, pins).map_err(|e| format!("{}: {e}", stamp.display()))
+}
+
+/// Installs the npm packages anew when their pins have changed. None of their own scripts is run.
+fn install_node_clients(root: &Path, steps: &mut Steps) -> Result<(), String> {
+    let folder = root.join(NODE_FOLDER);
+    let told = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: std::io::Error| format!("{path}: {error}")
+    };
+    let lock = root.join(NODE_PINS).join("package-lock.json");
+    let pins = fs::read_to_string(&lock).map_err(told(&lock))?;
+    let stamp = folder.join("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == pins) {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder).map_err(told(&folder))?;
+    for name in ["package.json", "package-lock.json"] {
+        let from = root.join(NODE_PINS).join(name);
+        fs::copy(&from, folder.join(name)).map_err(told(&from))?;
+    }
+    let install = ["npm", "ci", "--prefix", NODE_FOLDER, "--ignore-scripts", "--no-audit", "--no-fund"];
+    steps.command("install npm clients", &install)?;
+    fs::write(&stamp, pins).map_err(told(&stamp))
 }
 
 /// Runs the doc tests of the packages that have any: cargo would compile the others for nothing.

@@ -10,6 +10,7 @@ mod client;
 mod completions;
 mod config;
 mod context;
+mod credential;
 mod datakey;
 mod decrypt;
 mod derive;
@@ -39,6 +40,7 @@ mod target;
 mod token;
 mod unlock;
 mod verify;
+mod whoami;
 mod wrap;
 
 use std::convert::Infallible;
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Init(init::Init),
     Server(server::Server),
     Status(status::Status),
+    #[command(name = "whoami")]
+    WhoAmI(whoami::WhoAmI),
     #[command(subcommand)]
     Key(key::Key),
     #[command(subcommand)]
@@ -84,6 +88,8 @@ pub(crate) enum Command {
     Client(client::Client),
     #[command(subcommand)]
     Token(token::Token),
+    #[command(subcommand)]
+    Credential(credential::Credential),
     #[command(subcommand)]
     Context(context::Context),
     #[command(subcommand)]
@@ -211,6 +217,7 @@ impl Command {
             Self::Init(command) => command.run(session),
             Self::Server(command) => command.run(),
             Self::Status(command) => command.run(session),
+            Self::WhoAmI(command) => command.run(session),
             Self::Key(command) => command.run(session),
             Self::Object(command) => command.run(session),
             Self::Realm(command) => command.run(session),
@@ -227,6 +234,7 @@ impl Command {
             Self::Journal(command) => command.run(session),
             Self::Client(command) => command.run(session),
             Self::Token(command) => command.run(session),
+            Self::Credential(command) => command.run(session),
             Self::Context(command) => command.run(session),
             Self::Root(command) => command.run(session),
             Self::Certificate(command) => command.run(session),

@@ -164,7 +164,7 @@ include-operation-id = ["clients_renew", "clients_revoke"]
 parameters = { "path.name" = "somebody" }
 
 [[operations]]
-include-operation-id = "tokens_revoke"
+include-operation-id = ["credentials_revoke", "tokens_revoke"]
 parameters = { "path.id" = "TOKEN" }
 
 "#;

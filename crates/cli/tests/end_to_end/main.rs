@@ -15,6 +15,7 @@ mod files;
 mod floods;
 mod garbage;
 mod http;
+mod identities;
 mod kmip_https;
 mod memory;
 mod passphrase;

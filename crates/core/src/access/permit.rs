@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{Action, Scope, roles};
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{CredentialId, Key, Principal, PrincipalId, RealmId, RequestId},
+    model::{CredentialId, Key, Principal, PrincipalId, RealmId, RequestId, Time},
 };
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ pub struct Caller {
     /// This request.
     pub request: RequestId,
     credentials: [Option<CredentialId>; 2],
+    /// When what it showed expires, where that is sooner than its credentials.
+    expires: Option<Time>,
     /// Who proved the connection, where that is somebody else.
     connection: Option<Arc<Caller>>,
     scope: Option<Arc<Scope>>,
@@ -48,6 +50,11 @@ impl Caller {
         Self { credentials, ..self }
     }
 
+    /// The same, for no longer than this: what was shown expires by itself.
+    pub fn until(self, expires: Option<Time>) -> Self {
+        Self { expires, ..self }
+    }
+
     /// The same, on a connection that somebody else has proven: their credentials must count as well.
     pub fn on(self, connection: Self) -> Self {
         Self { connection: Some(Arc::new(connection)), ..self }
@@ -69,13 +76,28 @@ impl Caller {
     }
 
     fn new(who: Who, protocol: &'static str, source: Option<SocketAddr>, request: RequestId) -> Self {
-        Self { who, protocol, source, request, credentials: [None; 2], connection: None, scope: None }
+        Self {
+            who,
+            protocol,
+            source,
+            request,
+            credentials: [None; 2],
+            expires: None,
+            connection: None,
+            scope: None,
+        }
     }
 
     /// What the caller proved itself by, for who looks later whether it still counts.
     pub fn credentials(&self) -> impl Iterator<Item = CredentialId> {
         let of_connection = self.connection.iter().flat_map(|connection| connection.credentials);
         self.credentials.into_iter().chain(of_connection).flatten()
+    }
+
+    /// When what the caller showed, or who proved the connection, expires by itself.
+    pub fn expires(&self) -> Option<Time> {
+        let of_connection = self.connection.as_deref().and_then(Self::expires);
+        [self.expires, of_connection].into_iter().flatten().min()
     }
 
     /// Who proved the connection: mostly the caller itself.

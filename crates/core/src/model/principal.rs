@@ -86,6 +86,23 @@ pub enum CredentialKind {
         #[serde(with = "serde_bytes")]
         sha256: Vec<u8>,
     },
+    /// A subject of an issuer of JSON Web Tokens that the configuration trusts.
+    Jwt {
+        /// The issuer's own name for itself, as in the claim `iss`.
+        issuer: String,
+        /// The claim that names the subject.
+        claim: String,
+        /// Whom it names.
+        subject: String,
+    },
+}
+
+impl CredentialKind {
+    /// Whether its id follows from a name that somebody else gives, so that it may come back once it was revoked. Other
+    /// credentials are made once, and never again.
+    pub fn is_named(&self) -> bool {
+        matches!(self, Self::Jwt { .. })
+    }
 }
 
 /// A credential of a principal.

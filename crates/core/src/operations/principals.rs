@@ -16,7 +16,8 @@ use crate::{
 /// A credential to be added.
 #[derive(Clone, Debug)]
 pub struct NewCredential {
-    /// SHA-256 of the token, or of the SubjectPublicKeyInfo DER of the certificate.
+    /// SHA-256 of the token, of the SubjectPublicKeyInfo DER of the certificate, or of what names a subject, under a prefix of
+    /// its method: identities of different methods never meet.
     pub id: CredentialId,
     /// Kind.
     pub kind: CredentialKind,
@@ -138,6 +139,7 @@ impl Operation for AddCredential {
         }
         forget_old(context, &mut principal)?;
         put_credential(context, principal.id, &self.credential)?;
+        principal.credentials.retain(|id| *id != self.credential.id);
         principal.credentials.push(self.credential.id);
         let principal = Arc::new(principal);
         context.put(Record::Principal(Arc::clone(&principal)));
@@ -314,10 +316,8 @@ fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -> Result<()
 }
 
 fn put_credential(context: &mut Context<'_>, principal: PrincipalId, new: &NewCredential) -> Result<()> {
-    if context.get(RecordKey::Credential(new.id))?.is_some() {
-        // One key pair for two principals, or one certificate twice: whom would it prove?
-        let public = "this credential is known already; make a new key pair";
-        return Err(Error::new(ErrorKind::AlreadyExists, public));
+    if let Some(known) = credential(context, new.id)? {
+        give_up(context, principal, (&known, new))?;
     }
     let created = context.now();
     let credential = Credential {
@@ -329,6 +329,37 @@ fn put_credential(context: &mut Context<'_>, principal: PrincipalId, new: &NewCr
         revoked: None,
     };
     context.put(Record::Credential(Arc::new(credential)));
+    Ok(())
+}
+
+/// Takes a credential that is known already from whom it belonged to, where it counts no more and may come back.
+///
+/// # Errors
+/// `AlreadyExists` where it still counts, or is made once only.
+fn give_up(
+    context: &mut Context<'_>,
+    principal: PrincipalId,
+    (known, new): (&Credential, &NewCredential),
+) -> Result<()> {
+    if !new.kind.is_named() {
+        // One key pair for two principals, or one certificate twice: whom would it prove?
+        let public = "this credential is known already; make a new key pair";
+        return Err(Error::new(ErrorKind::AlreadyExists, public));
+    }
+    let taken = || {
+        let public = "this identity is a client's already; revoke that credential first";
+        Error::new(ErrorKind::AlreadyExists, public)
+    };
+    if known.counts_at(context.now()) {
+        return Err(taken());
+    }
+    if known.principal == principal {
+        return Ok(());
+    }
+    // Nobody of another realm is found.
+    let mut owner = Principal::clone(&*self::principal(context, known.principal).map_err(|_| taken())?);
+    owner.credentials.retain(|id| *id != known.id);
+    context.put(Record::Principal(Arc::new(owner)));
     Ok(())
 }
 

@@ -7,27 +7,40 @@ use std::sync::{Arc, OnceLock};
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
-use keyreeve_core::model::{CredentialId, Principal, RequestId};
+use keyreeve_core::model::{CredentialId, Principal, RequestId, Time};
 use keyreeve_core::operations::principals;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::per_second::PerSecond;
 use keyreeve_core::{Error, ErrorKind, Result};
+use parking_lot::RwLock;
 use tracing::warn;
 
+use self::jwt::Issuers;
 use crate::execute::execute;
 use crate::listen::Peer;
 use crate::source::Source;
 
 pub mod certificate;
 pub mod enrolment;
+pub mod jwt;
 pub mod token;
 
 /// Failures that go on record in a second, of all sources together.
 const FAILURES_RECORDED_TOTAL_MAX: u32 = 100;
 
+/// Who asks, and how that was proven.
+struct Proven {
+    principal: Arc<Principal>,
+    /// Of the connection's certificate, of the token.
+    credentials: [Option<CredentialId>; 2],
+    /// When what was shown expires by itself.
+    expires: Option<Time>,
+}
+
 /// Recognises callers by certificate and token.
 pub struct Authenticator {
     engine: Arc<Engine>,
+    issuers: RwLock<Arc<Issuers>>,
     failures: PerSecond<Source>,
     requests: RequestIds,
 }
@@ -37,12 +50,22 @@ impl Authenticator {
     /// journal in a second.
     pub fn new(engine: Arc<Engine>, failures_recorded_per_second_max: u32) -> Self {
         let failures = PerSecond::new(failures_recorded_per_second_max, FAILURES_RECORDED_TOTAL_MAX);
-        Self { engine, failures, requests: RequestIds::default() }
+        Self { engine, issuers: RwLock::default(), failures, requests: RequestIds::default() }
     }
 
     /// Puts so many failures of one source on record in a second from now on.
     pub fn set_failures_max(&self, failures_recorded_per_second_max: u32) {
         self.failures.set_kind_max(failures_recorded_per_second_max);
+    }
+
+    /// The issuers whose tokens are taken.
+    pub fn issuers(&self) -> Arc<Issuers> {
+        self.issuers.read().clone()
+    }
+
+    /// Takes tokens of these issuers from now on, and of no others.
+    pub fn set_issuers(&self, issuers: Issuers) {
+        *self.issuers.write() = Arc::new(issuers);
     }
 
     /// How many failures of floods that are over are not on record; told once.
@@ -66,13 +89,13 @@ impl Authenticator {
         peer: &Peer,
         token: Option<&str>,
     ) -> Result<Caller> {
-        let proven = self.prove(peer, token);
+        let proven = self.prove(peer, token).await;
         let request = self.requests.next(&self.engine)?;
         match proven {
-            Ok((principal, credentials)) => {
+            Ok(Proven { principal, credentials, expires }) => {
                 peer.known.set();
                 let caller = Caller::authenticated(principal, protocol, Some(peer.address), request);
-                Ok(caller.proven_by(credentials))
+                Ok(caller.proven_by(credentials).until(expires))
             }
             Err(error) if error.kind() == ErrorKind::Unauthenticated => {
                 self.record(protocol, peer.address, request, &error).await;
@@ -151,25 +174,46 @@ impl Authenticator {
         Ok((principals::authenticate(&**self.engine.store(), proof, now)?, proof))
     }
 
-    fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<(Arc<Principal>, [Option<CredentialId>; 2])> {
+    async fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<Proven> {
         let by_certificate =
             peer.certificate.as_ref().map(|shown| self.known(certificate::proof(shown))).transpose()?;
-        let by_token = token
-            .map(|token| match token::proof(&**self.engine.crypto(), token) {
-                Some(proof) => self.known(proof),
-                None => Err(refused("a bearer token that is not one of this server's")),
-            })
-            .transpose()?;
+        let by_token = match token {
+            Some(token) => Some(self.bearer(token).await?),
+            None => None,
+        };
         match (by_certificate, by_token) {
-            (Some((certificate, _)), Some((token, _))) if certificate.id != token.id => {
+            (Some((certificate, _)), Some(((token, _), _))) if certificate.id != token.id => {
                 Err(refused(format!("certificate of {} with a token of {}", certificate.name, token.name)))
             }
             (Some((principal, proof)), token) => {
-                Ok((principal, [Some(proof), token.map(|(_, proof)| proof)]))
+                let (by_token, expires) = token.map(|((_, proof), expires)| (proof, expires)).unzip();
+                Ok(Proven { principal, credentials: [Some(proof), by_token], expires: expires.flatten() })
             }
-            (None, Some((principal, proof))) => Ok((principal, [None, Some(proof)])),
+            (None, Some(((principal, proof), expires))) => {
+                Ok(Proven { principal, credentials: [None, Some(proof)], expires })
+            }
             (None, None) => Err(refused("neither client certificate nor token was shown")),
         }
+    }
+
+    /// Whom a bearer token proves, by which credential, and until when where it expires by itself.
+    async fn bearer(&self, token: &str) -> Result<((Arc<Principal>, CredentialId), Option<Time>)> {
+        let crypto = &**self.engine.crypto();
+        if let Some(proof) = token::proof(crypto, token) {
+            return Ok((self.known(proof)?, None));
+        }
+        if !jwt::has_form(token) {
+            return Err(refused("a bearer token that is not one of this server's"));
+        }
+        let proven = self.issuers().verify(crypto, token, self.engine.clock().now()).await;
+        let jwt::Proven { id, subject, expires } = proven.map_err(refused)?;
+        let known = self.known(id).map_err(|error| match error.kind() {
+            ErrorKind::Unauthenticated => {
+                refused(format!("{subject}: {}", error.cause().unwrap_or(error.public())))
+            }
+            _ => error,
+        })?;
+        Ok((known, Some(expires)))
     }
 
     async fn record(&self, protocol: &'static str, address: SocketAddr, request: RequestId, error: &Error) {

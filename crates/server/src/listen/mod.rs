@@ -2,7 +2,9 @@
 //! peer is (authn). Sockets that are accepted live only in this folder.
 
 mod activity;
+mod addresses;
 mod dial;
+mod fetch;
 mod limits;
 mod pinned;
 mod places;
@@ -25,6 +27,7 @@ use tracing::{debug, error, info, warn};
 
 pub use activity::{Known, Work, Working};
 pub use dial::Dialer;
+pub use fetch::{Fetcher, HttpsUrl};
 use limits::Place;
 pub use limits::{LimitSettings, Limits};
 pub use pinned::PinnedCertificates;

@@ -17,6 +17,7 @@ use super::error::StartError;
 use super::open::{Opened, SystemClock};
 use crate::authn::Authenticator;
 use crate::authn::certificate::Pinned;
+use crate::authn::jwt::Issuers;
 use crate::backups::Backups;
 use crate::config::Config;
 use crate::descriptors;
@@ -131,8 +132,8 @@ async fn run(
     let mut stop = Stop::new(stop)?;
     let authority = Arc::new(opened.authority()?);
     let identity = Arc::new(ServerIdentity::new(authority.clone(), config, opened.engine.clock().clone())?);
-    let endpoints = endpoints::configured(config)?;
-    let server = Server::new(opened, config, (authority, endpoints), &identity);
+    let named = (endpoints::configured(config)?, Issuers::new(&config.authn.jwt)?);
+    let server = Server::new(opened, config, (authority, named), &identity);
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
@@ -210,12 +211,13 @@ impl Server {
     fn new(
         opened: &Opened,
         config: &Config,
-        (authority, endpoints): (Arc<CertificateAuthority>, Vec<Endpoint>),
+        (authority, (endpoints, issuers)): (Arc<CertificateAuthority>, (Vec<Endpoint>, Issuers)),
         identity: &Arc<ServerIdentity>,
     ) -> Self {
         let engine = opened.engine.clone();
         let failures_max = config.limits.failures_recorded_per_second_max;
         let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
+        authenticator.set_issuers(issuers);
         let health = Health::default();
         let resealing = Arc::new(Resealing::new(engine.clone(), opened.store.clone()));
         let settings = config.backup.settings();

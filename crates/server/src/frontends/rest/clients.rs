@@ -154,7 +154,7 @@ pub(super) async fn revoke(
 
 /// Turns away, on record, who may not do this, before a request of theirs is read and a certificate signed. Whoever
 /// passes is authorized again by the operation.
-async fn permit(api: &Api, caller: &Caller, action: Action) -> Result<()> {
+pub(super) async fn permit(api: &Api, caller: &Caller, action: Action) -> Result<()> {
     match access::authorize(caller, action, Target::Realm(caller.realm())) {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -257,18 +257,24 @@ fn client(listed: &Listed) -> Value {
     })
 }
 
-fn credential(credential: &Credential) -> Value {
-    let (kind, serial) = match &credential.kind {
+/// What is told of a credential: nothing that proves anybody.
+pub(super) fn credential(credential: &Credential) -> Value {
+    let (kind, serial, subject) = match &credential.kind {
         CredentialKind::Certificate { serial } => {
-            ("certificate", Some(serial.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+            let serial = serial.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            ("certificate", Some(serial), None)
         }
-        CredentialKind::Token => ("token", None),
-        CredentialKind::Pinned { .. } => ("pinned certificate", None),
+        CredentialKind::Token => ("token", None, None),
+        CredentialKind::Pinned { .. } => ("pinned certificate", None, None),
+        CredentialKind::Jwt { issuer, claim, subject } => {
+            ("jwt", None, Some(json!({ "issuer": issuer, "claim": claim, "subject": subject })))
+        }
     };
     json!({
         "id": credential.id.to_string(),
         "kind": kind,
         "serial": serial,
+        "subject": subject,
         "created": credential.created.to_string(),
         "expires": credential.expires.map(|time| time.to_string()),
         "revoked": credential.revoked.map(|time| time.to_string()),

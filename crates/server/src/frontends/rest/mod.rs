@@ -48,6 +48,7 @@ mod cipher;
 mod clients;
 mod conditional;
 mod counted;
+mod credentials;
 mod cursor;
 mod data;
 mod derive;
@@ -71,6 +72,7 @@ mod split_key;
 mod status;
 mod stream;
 mod tokens;
+mod whoami;
 
 pub use cursor::Cursors;
 use errors::{Code, Problem, Untold};

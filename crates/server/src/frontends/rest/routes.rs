@@ -16,8 +16,9 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, aliases, allowance, attributes, backups, batch, change, clients, data, derive, destruction, journal,
-    keys, kmip, material, message, objects, openapi, places, reload, root, split_key, status, stream, tokens,
+    Api, aliases, allowance, attributes, backups, batch, change, clients, credentials, data, derive,
+    destruction, journal, keys, kmip, material, message, objects, openapi, places, reload, root, split_key,
+    status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -99,6 +100,7 @@ fn server() -> Vec<Route> {
         route(GET, "/health/ready", status::ready, "Whether requests are taken", "200 Health, 503 Health"),
         route(GET, "/v1/openapi.json", openapi::show, "This document", "200 OpenApi"),
         route(GET, "/v1/status", status::show, "The server's state, and who asks", "200 Status"),
+        route(GET, "/v1/whoami", whoami::show, "Who asks, and how that is proven", "200 WhoAmI"),
         route(GET, "/v1/journal", journal::show, "Entries of the journal", "200 Journal|events|lines"),
         route(POST, "/v1/journal/verify", journal::verify, "Verifies the journal", "200 JournalVerified"),
         route(GET, "/v1/work", status::work, "What takes long, and how far it is", "200 Works"),
@@ -237,6 +239,20 @@ fn clients() -> Vec<Route> {
         route(GET, "/v1/clients", clients::list, "Lists clients", "200 Clients"),
         route(POST, "/v1/clients/{name}/renew", clients::renew, "Gives a new certificate", "200 Enrolled"),
         route(POST, "/v1/clients/{name}/revoke", clients::revoke, "Revokes a client", "200 ClientRevoked"),
+        route(
+            POST,
+            "/v1/credentials",
+            credentials::add,
+            "Takes somebody's word for a client",
+            "201 CredentialOfClient",
+        ),
+        route(
+            POST,
+            "/v1/credentials/{id}/revoke",
+            credentials::revoke,
+            "Revokes a credential",
+            "200 CredentialOfClient",
+        ),
         route(POST, "/v1/tokens", tokens::create, "Makes a token", "201 TokenMade"),
         route(GET, "/v1/tokens", tokens::list, "Lists tokens", "200 Tokens"),
         route(POST, "/v1/tokens/{id}/revoke", tokens::revoke, "Revokes a token", "200 Token"),

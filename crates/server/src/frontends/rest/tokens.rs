@@ -8,8 +8,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use keyreeve_core::model::{Credential, CredentialKind, Principal, Role};
+use keyreeve_core::operations::credentials::RevokeCredential;
 use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, ListPrincipals, Listed, new_id};
-use keyreeve_core::operations::tokens::RevokeToken;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -95,7 +95,8 @@ pub(super) async fn revoke(
     Authenticated(caller): Authenticated,
     Segments(id): Segments<String>,
 ) -> Result<Json<Value>> {
-    let (principal, credential) = api.execute(&caller, RevokeToken { id: id.parse()? }).await?;
+    let (principal, credential) =
+        api.execute(&caller, RevokeCredential { id: id.parse()?, token_only: true }).await?;
     Ok(Json(shown(&principal, &credential)))
 }
 

@@ -116,11 +116,16 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     (
         "Credential",
-        "id string, kind string, serial string|null, created time, expires time|null, revoked time|null",
+        "id string, kind string, serial string|null, subject object|null, created time, expires time|null, revoked time|null",
     ),
     ("TokenMade", "id string, client string, token string, expires time|null"),
     ("Tokens", "tokens [Token], next string|null"),
     ("Token", "id string, client string, created time, expires time|null, revoked time|null"),
+    ("CredentialOfClient", "client string, credential Credential"),
+    (
+        "WhoAmI",
+        "name string, id uuid, realm string, roles [string], proven_by [Credential], expires time|null, source string|null",
+    ),
     ("ClientRevoked", "id uuid, name string, revoked time|null"),
     ("Root", "version integer, unlocked_by [object], retired any, resealing boolean, resealed integer|null"),
     (

@@ -1,4 +1,4 @@
-//! Credentials one by one: revoking a single token, which leaves its principal and all other credentials as they are.
+//! Credentials one by one: revoking a single one, which leaves its principal and all other credentials as they are.
 
 use std::sync::Arc;
 
@@ -14,13 +14,15 @@ use crate::{
     request::{Context, Resolved},
 };
 
-/// Revokes one bearer token; one that was revoked before keeps its date.
-pub struct RevokeToken {
+/// Revokes one credential; one that was revoked before keeps its date.
+pub struct RevokeCredential {
     /// Which.
     pub id: CredentialId,
+    /// Only where it is a bearer token; others are not found.
+    pub token_only: bool,
 }
 
-impl Operation for RevokeToken {
+impl Operation for RevokeCredential {
     /// Whose it was, and how it is now.
     type Reply = (Arc<Principal>, Arc<Credential>);
 
@@ -33,18 +35,19 @@ impl Operation for RevokeToken {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {
-        let unknown = || Error::not_found("token");
+        let what = if self.token_only { "token" } else { "credential" };
+        let unknown = || Error::not_found(what);
         let known = credential(context, self.id)?.ok_or_else(unknown)?;
         // INVARIANT: `principal` finds nobody of another realm.
         let owner = principal(context, known.principal).map_err(|error| match error.kind() {
             ErrorKind::NotFound => unknown(),
             _ => error,
         })?;
-        if known.kind != CredentialKind::Token {
+        if self.token_only && known.kind != CredentialKind::Token {
             return Err(unknown());
         }
         context.note_target(&owner.name);
-        context.note_detail(format!("token {}", self.id));
+        context.note_detail(format!("{what} {}", self.id));
         if known.revoked.is_some() {
             return Ok((owner, known));
         }

@@ -1,0 +1,40 @@
+//! `keyreeve whoami`.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{Session, text};
+use crate::errors::Result;
+use crate::output::{self, Format};
+
+/// Show who you are to the server, by which credentials, and until when.
+#[derive(Args)]
+pub(crate) struct WhoAmI {}
+
+impl WhoAmI {
+    /// Asks and prints.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let told = session.client()?.get("/v1/whoami")?;
+        if session.format == Format::Json {
+            return output::json(&told);
+        }
+        let fields = ["name", "realm", "roles", "groups", "expires"];
+        let mut pairs: Vec<_> = fields.map(|field| (field, text(&told, field))).into();
+        pairs.retain(|(_, value)| !value.is_empty());
+        for credential in told.get("proven_by").and_then(Value::as_array).into_iter().flatten() {
+            pairs.push(("proven_by", described(credential)));
+        }
+        output::pairs(&pairs)
+    }
+}
+
+/// Kind and id of a credential, and whom another's word names.
+fn described(credential: &Value) -> String {
+    let subject = credential.get("subject").filter(|subject| subject.is_object());
+    let named =
+        subject.map(|subject| format!(" {} of {}", text(subject, "subject"), text(subject, "issuer")));
+    format!("{}{} {}", text(credential, "kind"), named.unwrap_or_default(), text(credential, "id"))
+}

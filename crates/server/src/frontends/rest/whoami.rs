@@ -1,0 +1,43 @@
+//! Who asks, over REST. Not here: what the caller may do.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use keyreeve_core::access::Action;
+use keyreeve_core::operations::server::Note;
+use keyreeve_core::record::{Record, RecordKey};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::clients::credential;
+use super::errors::{Problem, Result};
+use super::request::Authenticated;
+
+/// `GET /v1/whoami`: who the caller is to this server, by which credentials, and until when.
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>> {
+    let note = Note { action: Action::Status, detail: "asked who it is".into(), denied: false };
+    api.execute(&caller, note).await?;
+    let roles: Vec<_> = caller.principal().into_iter().flat_map(|principal| &principal.roles).collect();
+    let (mut proven_by, mut expires) = (Vec::new(), caller.expires());
+    for id in caller.credentials() {
+        if let Some(Record::Credential(known)) =
+            api.engine.store().get(&RecordKey::Credential(id)).map_err(Problem::told)?.as_deref()
+        {
+            expires = [expires, known.expires].into_iter().flatten().min();
+            proven_by.push(credential(known));
+        }
+    }
+    Ok(Json(json!({
+        "name": caller.name(),
+        "id": caller.id().to_string(),
+        "realm": caller.realm().to_string(),
+        "roles": roles,
+        "proven_by": proven_by,
+        "expires": expires.map(|time| time.to_string()),
+        "source": caller.source.map(|address| address.ip().to_string()),
+    })))
+}
