@@ -140,6 +140,7 @@ actions! {
     Start "start" System;
     Stop "stop" System;
     Certify "certify" Use;
+    ReProvision "re-provision" Make;
 }
 
 impl Action {

@@ -45,7 +45,7 @@ const NOBODY: Row =
 fn row(action: Action) -> Row {
     use Action::*;
     match action {
-        Create | CreateKeyPair | Register => MAKE,
+        Create | CreateKeyPair | Register | ReProvision => MAKE,
         Encrypt | Decrypt | Sign | Verify | Mac | MacVerify | Wrap | Unwrap | Derive | Get => USE,
         GetUsageAllocation | DataKey | DataKeyWithoutPlaintext | CreateSplitKey | JoinSplitKey => USE,
         Certify => USE,

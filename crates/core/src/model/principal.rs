@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{PrincipalId, RealmId, Time};
+use super::{ObjectId, PrincipalId, RealmId, Time};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Built-in role.
@@ -120,6 +120,9 @@ pub struct Credential {
     pub expires: Option<Time>,
     /// Set once revoked.
     pub revoked: Option<Time>,
+    /// The certificate that it is, where that is an object of the store: once that is revoked, this counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<ObjectId>,
 }
 
 impl Credential {

@@ -50,6 +50,7 @@ pub mod principals;
 pub mod random;
 pub mod register;
 pub mod rekey;
+pub mod reprovision;
 pub mod reseal;
 pub mod restore_key;
 pub mod revoke;

@@ -7,7 +7,7 @@ use crate::{
     access::{Action, Permit},
     engine::damaged,
     error::{Error, ErrorKind, Result},
-    model::{Credential, CredentialId, CredentialKind, Principal, PrincipalId, Role, Time},
+    model::{Credential, CredentialId, CredentialKind, ObjectId, Principal, PrincipalId, Role, Time},
     ports::store::{IndexRange, Store},
     record::{IndexKind, Record, RecordKey},
     request::{Context, Resolved},
@@ -95,7 +95,7 @@ impl Operation for CreatePrincipal {
             return Err(Error::new(ErrorKind::AlreadyExists, public));
         }
         for credential in &self.credentials {
-            put_credential(context, self.id, credential)?;
+            put_credential(context, self.id, credential, None)?;
         }
         let principal = Arc::new(Principal {
             id: self.id,
@@ -138,7 +138,7 @@ impl Operation for AddCredential {
             revoke_credentials(context, &principal, |kind| same_kind(kind, &self.credential.kind))?;
         }
         forget_old(context, &mut principal)?;
-        put_credential(context, principal.id, &self.credential)?;
+        put_credential(context, principal.id, &self.credential, None)?;
         principal.credentials.retain(|id| *id != self.credential.id);
         principal.credentials.push(self.credential.id);
         let principal = Arc::new(principal);
@@ -237,7 +237,21 @@ pub fn authenticate(store: &dyn Store, proof: CredentialId, now: Time) -> Result
     if !credential.counts_at(now) {
         return refuse(format!("a credential of {} that has expired", principal.name));
     }
+    if certificate_is_revoked(store, credential)? {
+        return refuse(format!("a credential of {} whose certificate was revoked", principal.name));
+    }
     Ok(Arc::clone(principal))
+}
+
+/// Whether the object was revoked that a credential is.
+fn certificate_is_revoked(store: &dyn Store, credential: &Credential) -> Result<bool> {
+    let Some(id) = credential.certificate else { return Ok(false) };
+    let address = RecordKey::Object(id);
+    match store.get(&address)?.as_deref() {
+        Some(Record::Object(object)) => Ok(object.revocation.is_some()),
+        Some(other) => Err(damaged(&address, other)),
+        None => Ok(false),
+    }
 }
 
 /// The principal of this name in the caller's realm.
@@ -294,7 +308,7 @@ fn own_credential(context: &mut Context<'_>, id: CredentialId) -> Result<Arc<Cre
 ///
 /// # Errors
 /// `LimitExceeded` where all of them count.
-fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -> Result<()> {
+pub(super) fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -> Result<()> {
     if principal.credentials.len() < CREDENTIALS_MAX {
         return Ok(());
     }
@@ -315,7 +329,16 @@ fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -> Result<()
     Err(Error::new(ErrorKind::LimitExceeded, public))
 }
 
-fn put_credential(context: &mut Context<'_>, principal: PrincipalId, new: &NewCredential) -> Result<()> {
+/// Puts a credential on record; `certificate`: the object that it is.
+///
+/// # Errors
+/// `AlreadyExists` where somebody has it, or had.
+pub(super) fn put_credential(
+    context: &mut Context<'_>,
+    principal: PrincipalId,
+    new: &NewCredential,
+    certificate: Option<ObjectId>,
+) -> Result<()> {
     if let Some(known) = credential(context, new.id)? {
         give_up(context, principal, (&known, new))?;
     }
@@ -327,6 +350,7 @@ fn put_credential(context: &mut Context<'_>, principal: PrincipalId, new: &NewCr
         created,
         expires: new.expires,
         revoked: None,
+        certificate,
     };
     context.put(Record::Credential(Arc::new(credential)));
     Ok(())

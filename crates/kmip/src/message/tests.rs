@@ -191,7 +191,7 @@ fn a_bad_payload_fails_its_item_alone() {
     let items = vec![
         item(0x0A, b"1", bad),
         item(0x0A, b"2", good),
-        item(0x35, b"3", vec![Node::new(Tag::SPLIT_KEY_PARTS, Value::Integer(3))]),
+        item(0x7F, b"3", vec![Node::new(Tag::SPLIT_KEY_PARTS, Value::Integer(3))]),
         nameless.collect(),
     ];
     let message = RequestMessage::decode(&raw(V1_2, 4, items), &Limits::default()).unwrap();
@@ -205,7 +205,7 @@ fn a_bad_payload_fails_its_item_alone() {
     let Ok(Request::Get(get)) = &message.items[1].payload else { panic!("unknown fields are passed over") };
     assert_eq!(get.unique_identifier, Some(UniqueIdentifier::from("1")));
     let Ok(Request::Unknown { operation, payload }) = &message.items[2].payload else { panic!("not kept") };
-    assert_eq!(*operation, Operation::ReProvision);
+    assert_eq!(*operation, Operation::Unnamed(0x7F));
     assert_eq!(*payload, Value::Structure(vec![Node::new(Tag::SPLIT_KEY_PARTS, Value::Integer(3))]));
     assert_eq!(errors[3].unwrap().to_string(), "UniqueBatchItemID: is required and missing");
 }

@@ -49,6 +49,7 @@ pub mod recover;
 pub mod register;
 pub mod rekey;
 pub mod rekey_key_pair;
+pub mod reprovision;
 pub mod revoke;
 pub mod rng_retrieve;
 pub mod rng_seed;
@@ -186,6 +187,7 @@ operations! {
     ReKeyKeyPair(ReKeyKeyPairRequest, ReKeyKeyPairResponse) in rekey_key_pair;
     Certify(CertifyRequest, CertifyResponse) in certify;
     ReCertify(ReCertifyRequest, ReCertifyResponse) in recertify;
+    ReProvision(ReProvisionRequest, ReProvisionResponse) in reprovision;
     Validate(ValidateRequest, ValidateResponse) in validate;
     DeriveKey(DeriveKeyRequest, DeriveKeyResponse) in derive_key;
     Locate(LocateRequest, LocateResponse) in locate;

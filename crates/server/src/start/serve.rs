@@ -228,7 +228,7 @@ impl Server {
         let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
         let kmip = kmip_settings(config);
         let kmip = Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone());
-        let kmip = Arc::new(kmip.with_endpoints(endpoints));
+        let kmip = Arc::new(kmip.with_endpoints(endpoints).with_authority(authority.clone()));
         let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let parts = Parts {
             identity: identity.clone(),

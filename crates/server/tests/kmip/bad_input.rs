@@ -116,7 +116,7 @@ fn what_cannot_be_done_is_refused_in_the_versions_own_terms() {
     let server = Server::start();
     let mut client = server.connect();
     let unknown =
-        || Request::Unknown { operation: Operation::ReProvision, payload: Value::Structure(Vec::new()) };
+        || Request::Unknown { operation: Operation::Unnamed(0x7F), payload: Value::Structure(Vec::new()) };
     assert_eq!(client.refused(Version::V1_0, unknown()), ResultReason::OperationNotSupported);
     // Newer than the version that is spoken.
     let discover = DiscoverVersionsRequest::default();

@@ -41,14 +41,14 @@ use crate::harness::{Client, Server, attribute, named};
 const VERSION: Version = Version::V2_1;
 
 /// A folder in which OpenSSL works.
-struct OpenSsl(TempDir);
+pub(crate) struct OpenSsl(TempDir);
 
 impl OpenSsl {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -56,14 +56,14 @@ impl OpenSsl {
         Command::new("openssl").args(line.split(' ')).current_dir(self.0.path()).output().unwrap()
     }
 
-    fn run(&self, line: &str) -> String {
+    pub(crate) fn run(&self, line: &str) -> String {
         let output = self.output(line);
         assert!(output.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// An authority, `NAME.pem` and `NAME.key`; gives its certificate.
-    fn authority(&self, name: &str, key: &str) -> Vec<u8> {
+    pub(crate) fn authority(&self, name: &str, key: &str) -> Vec<u8> {
         let usage = "-addext keyUsage=critical,keyCertSign,cRLSign";
         self.run(&format!(
             "req -x509 -nodes -newkey {key} -days 30 -subj /O=Test/CN={name} {usage} -keyout {name}.key -out {name}.pem"
@@ -71,12 +71,12 @@ impl OpenSsl {
         self.certificate(name)
     }
 
-    fn certificate(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn certificate(&self, name: &str) -> Vec<u8> {
         CertificateDer::from_pem_file(self.path(&format!("{name}.pem"))).unwrap().to_vec()
     }
 
     /// A request with these extensions, DER; its key is `NAME.key`.
-    fn request(&self, name: &str, extensions: &str) -> Vec<u8> {
+    pub(crate) fn request(&self, name: &str, extensions: &str) -> Vec<u8> {
         let key = if self.path(&format!("{name}.key")).exists() {
             format!("-key {name}.key")
         } else {
@@ -97,7 +97,7 @@ impl OpenSsl {
     }
 }
 
-const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
+pub(crate) const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
 
 fn start() -> Server {
     Server::start_with(|config| config.kmip.issuer = Some("issuer".to_owned()))

@@ -19,6 +19,7 @@ mod parts;
 mod pipeline;
 mod pkcs11;
 mod published;
+mod reprovision;
 mod split;
 mod templates;
 mod usage;

@@ -171,6 +171,7 @@ const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::Login, "KMIP's tickets: over REST a token is a credential of its own"),
     (Action::DelegatedLogin, "as for login"),
     (Action::Logout, "as for login"),
+    (Action::ReProvision, "KMIP's Re-Provision: reprovision.rs of its tests tries who may"),
     (Action::Certify, "KMIP's Certify and Re-certify: certify.rs of its tests tries who may"),
     (Action::Query, "what a KMIP server can do: over REST the OpenAPI document tells it"),
     (Action::Backup, "POST /v1/backups writes folders: upkeep.rs tries who may"),

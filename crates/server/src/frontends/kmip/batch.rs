@@ -30,8 +30,8 @@ use super::errors::{Failure, missing, not_supported};
 use super::tickets::Held;
 use super::{
     Kmip, certify, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs,
-    lifecycle, locate, login, mac, modify_attributes, object_rules, pkcs11, query, register, rekey, rng,
-    sign, split_key, validate,
+    lifecycle, locate, login, mac, modify_attributes, object_rules, pkcs11, query, register, rekey,
+    reprovision, rng, sign, split_key, validate,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -47,6 +47,8 @@ pub(super) struct Batch<'a> {
     ticket: Option<&'a Held>,
     /// The caller as the ticket narrows the item that is run.
     narrowed: Option<Caller>,
+    /// The caller by another certificate, once an item has replaced the one that the request was proven by.
+    pub(super) renewed: Option<Caller>,
     pub(super) version: Version,
     /// The ID Placeholder.
     placeholder: Option<ObjectId>,
@@ -57,6 +59,8 @@ pub(super) struct Batch<'a> {
     latest: Option<(Action, Option<Reference>)>,
     /// Bytes of the answers so far.
     answer_bytes: usize,
+    /// A Get stands behind the item that is run.
+    pub(super) gets_later: bool,
 }
 
 /// Runs the items of a request.
@@ -111,7 +115,9 @@ pub(super) async fn run(
     }
     let mut batch = Batch { ticket, ..Batch::new(kmip, caller, version, None) };
     let mut answers = Vec::with_capacity(items.len());
-    for item in items {
+    let mut items = items.into_iter();
+    while let Some(item) = items.next() {
+        batch.gets_later = items.as_slice().iter().any(|later| later.operation == Operation::Get);
         let answer = match is_asynchronous && jobs::may_wait(&item) {
             true => jobs::submit(kmip, caller, version, item),
             false => batch.item(item).await,
@@ -201,12 +207,14 @@ impl<'a> Batch<'a> {
             caller,
             ticket: None,
             narrowed: None,
+            renewed: None,
             version,
             placeholder: None,
             answered: Vec::new(),
             rehearsal,
             latest: None,
             answer_bytes: 0,
+            gets_later: false,
         }
     }
 
@@ -358,6 +366,9 @@ impl<'a> Batch<'a> {
                 login::delegated_login(self, request).await.map(Response::from)
             }
             Request::Logout(request) => login::logout(self, request).await.map(Response::from),
+            Request::ReProvision(request) => {
+                reprovision::reprovision(self, request).await.map(Response::from)
+            }
             Request::Pkcs11(request) => pkcs11::pkcs11(self, &request).map(Response::from),
             Request::Ping(_) => Ok(interop::ping().into()),
             Request::SetEndpointRole(request) => interop::set_endpoint_role(&request).map(Response::from),
@@ -389,7 +400,7 @@ impl<'a> Batch<'a> {
             // Making keys takes seconds: meanwhile this thread's other connections go on elsewhere.
             Some(rehearsal) => Ok(tokio::task::block_in_place(|| rehearsal.run(&operation))?),
             None => {
-                let caller = self.narrowed.as_ref().unwrap_or(self.caller);
+                let caller = self.narrowed.as_ref().or(self.renewed.as_ref()).unwrap_or(self.caller);
                 Ok(execute(&self.kmip.engine, caller, operation).await?)
             }
         }
@@ -425,7 +436,7 @@ impl<'a> Batch<'a> {
         self.placeholder = match objects {
             [only] => Some(*only),
             // Of a pair it is the private key.
-            [private, _] if is_pair(operation) => Some(*private),
+            [private, _] if is_pair(operation) || operation == Operation::ReProvision => Some(*private),
             [first, ..] if operation == Operation::CreateSplitKey => Some(*first),
             _ => None,
         };

@@ -58,8 +58,9 @@ enum Stage {
 
 /// Whether this may be asked for asynchronously. What asks about such requests, and a part of a stream, is answered at once.
 pub(super) fn may_wait(item: &RequestItem) -> bool {
-    use Operation::{Cancel, Poll, Process, QueryAsynchronousRequests};
-    !matches!(item.operation, Poll | Cancel | Process | QueryAsynchronousRequests)
+    use Operation::{Cancel, Poll, Process, QueryAsynchronousRequests, ReProvision};
+    // After Re-Provision nobody can ask for the answer any more.
+    !matches!(item.operation, Poll | Cancel | Process | QueryAsynchronousRequests | ReProvision)
         && item.payload.as_ref().is_ok_and(|payload| !super::streams::is_part(payload))
 }
 

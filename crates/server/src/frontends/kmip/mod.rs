@@ -12,6 +12,7 @@ use keyreeve_kmip::message::{
 };
 use keyreeve_kmip::values::DateTime;
 use keyreeve_kmip::{Encoding, Limits, SecretBytes, Version};
+use keyreeve_pki::CertificateAuthority;
 use parking_lot::RwLock;
 use tokio::task::JoinSet;
 use tracing::warn;
@@ -57,6 +58,7 @@ mod pkcs12;
 mod query;
 mod register;
 mod rekey;
+mod reprovision;
 mod rng;
 mod sign;
 mod split_key;
@@ -109,6 +111,8 @@ pub struct Kmip {
     tickets: Tickets,
     endpoints: Vec<Arc<Endpoint>>,
     applications: Applications,
+    /// Issues the certificates by which clients prove themselves.
+    authority: Option<Arc<CertificateAuthority>>,
 }
 
 impl Kmip {
@@ -130,7 +134,13 @@ impl Kmip {
             tickets: Tickets::default(),
             endpoints: Vec::new(),
             applications: Applications::default(),
+            authority: None,
         }
+    }
+
+    /// With the authority of the listeners, for clients that ask for another certificate.
+    pub fn with_authority(self, authority: Arc<CertificateAuthority>) -> Self {
+        Self { authority: Some(authority), ..self }
     }
 
     /// With these to be sent Put and Notify.

@@ -89,6 +89,7 @@ fn operations(batch: &Batch<'_>) -> Vec<Operation> {
                 }
                 // These go from server to client.
                 Operation::Notify | Operation::Put => false,
+                Operation::ReProvision => batch.kmip.authority.is_some(),
                 Operation::Certify | Operation::ReCertify => settings.issuer.is_some(),
                 _ => true,
             }

@@ -67,7 +67,15 @@ pub(super) async fn add(
         }
         None => api.execute(&caller, AddCredential { name: client, credential: new, replace: false }).await?,
     };
-    let added = Credential { id, principal: principal.id, kind, created: now, expires, revoked: None };
+    let added = Credential {
+        id,
+        principal: principal.id,
+        kind,
+        created: now,
+        expires,
+        revoked: None,
+        certificate: None,
+    };
     Ok((StatusCode::CREATED, Json(shown(&principal, &added))))
 }
 
