@@ -14,6 +14,7 @@ use keyreeve_core::{Error, Result};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::authn::request_id;
 use crate::execute::execute;
@@ -57,6 +58,10 @@ pub struct Standing {
     pub told: u64,
     /// Messages that it refused.
     pub refused: u64,
+    /// Messages that it did not take in many tries, and is not sent any more.
+    pub given_up: u64,
+    /// Entries that are not kept any more and were not looked at.
+    pub skipped: u64,
     /// Messages that were not for it after all, by the rights that it has.
     pub withheld: u64,
     /// Since when it cannot be told, and why.
@@ -90,15 +95,30 @@ impl Progress {
 
     /// For REST; `published` is the end of the journal.
     pub fn to_json(&self, published: Lsn) -> Value {
-        let Standing { at, told, refused, withheld, failing } = self.standing();
+        let Standing { at, told, refused, given_up, skipped, withheld, failing } = self.standing();
         json!({
             "reader": self.reader,
             "lag_entries": published.0.saturating_sub(at.0),
             "told": told,
             "refused": refused,
+            "given_up": given_up,
+            "skipped_entries": skipped,
             "withheld": withheld,
             "trouble": failing.map(|(_, cause)| cause),
         })
+    }
+
+    /// What it was never told, for doctor.
+    pub fn missed(&self) -> Option<String> {
+        let Standing { given_up, skipped, .. } = self.standing();
+        if given_up == 0 && skipped == 0 {
+            return None;
+        }
+        let reader = &self.reader;
+        Some(format!(
+            "{reader} was not told {given_up} messages, which it did not answer, nor what {skipped} entries say that are not kept \
+             any more, since this start. The journal names them at move-cursor: bring it what it lacks."
+        ))
     }
 
     /// What is wrong, for doctor.
@@ -131,21 +151,49 @@ impl Follower {
         Ok(follower)
     }
 
-    /// What is picked of each of the next entries; none at the end of the journal.
+    /// What is picked of each of the next entries; none at the end of the journal, and where the next entries are not kept any
+    /// more: then it goes on at the oldest that is left, and says so.
     ///
     /// # Errors
-    /// The store's, also where what comes next is not kept any more.
+    /// The store's.
     pub async fn page<T: Send + 'static>(
-        &self,
+        &mut self,
         pick: impl Fn(Entry) -> T + Send + 'static,
     ) -> Result<Vec<(Lsn, T)>> {
         let (engine, after) = (Arc::clone(&self.engine), self.at);
-        let read = move || {
-            let entries = engine.store().journal_within(after, PAGE_ENTRIES, &mut { PAGE_BYTES })?;
-            Ok(entries.into_iter().map(|entry| (entry.lsn, pick(entry))).collect())
+        let read = move || -> Result<std::result::Result<Vec<(Lsn, T)>, Lsn>> {
+            let store = engine.store();
+            match store.journal_within(after, PAGE_ENTRIES, &mut { PAGE_BYTES }) {
+                Ok(entries) => Ok(Ok(entries.into_iter().map(|entry| (entry.lsn, pick(entry))).collect())),
+                Err(error) => match store.journal_begins()? {
+                    oldest if oldest.0 > after.0.saturating_add(1) => Ok(Err(oldest)),
+                    _ => Err(error),
+                },
+            }
         };
         let read = tokio::task::spawn_blocking(read).await;
-        read.map_err(|cause| Error::internal(format!("reading the journal broke off: {cause}")))?
+        let read =
+            read.map_err(|cause| Error::internal(format!("reading the journal broke off: {cause}")))?;
+        match read? {
+            Ok(page) => Ok(page),
+            Err(oldest) => {
+                self.skip_to(oldest).await?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Goes on at the oldest entry that is kept.
+    async fn skip_to(&mut self, oldest: Lsn) -> Result<()> {
+        let (reader, from) = (self.progress.reader.clone(), self.at.0.saturating_add(1));
+        let skipped = oldest.0.saturating_sub(from);
+        let detail = format!(
+            "{skipped} entries from LSN {from} on are not kept any more: {reader} may not have been told what they say"
+        );
+        warn!(reader, from, skipped, "what a reader of the journal comes to next is not kept any more");
+        self.passed(Lsn(oldest.0.saturating_sub(1)), false);
+        self.progress.update(|standing| standing.skipped += skipped);
+        self.save(Some(detail)).await
     }
 
     /// Waits for more entries, not for long.
@@ -168,7 +216,8 @@ impl Follower {
     /// The store's.
     pub async fn save_if_due(&mut self) -> Result<()> {
         let waited = self.engine.clock().now().0.saturating_sub(self.saved_when.0);
-        let told_long_ago = self.told_since && waited >= SAVED_EVERY_MS;
+        // A clock that was set back tells nothing.
+        let told_long_ago = self.told_since && !(0..SAVED_EVERY_MS).contains(&waited);
         if told_long_ago || self.at.0.saturating_sub(self.saved.0) >= SAVED_EVERY_ENTRIES {
             self.save(None).await?;
         }
@@ -206,7 +255,114 @@ impl Pause {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll};
+
+    use keyreeve_core::ErrorKind;
+    use keyreeve_core::SecretBytes;
+    use keyreeve_core::ports::clock::Clock;
+    use keyreeve_core::ports::store::{Commit, Completion, IndexHit, IndexRange, Order, Store};
+    use keyreeve_core::record::{Record, RecordKey};
+    use keyreeve_crypto::SoftwareCrypto;
+    use keyreeve_store::{StoreOptions, Unlock};
+
     use super::*;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Time {
+            Time(1_700_000_000_000)
+        }
+
+        fn wait(&self, _: Duration) {}
+    }
+
+    /// A store whose journal begins later than it does.
+    struct Pruned {
+        inner: Arc<keyreeve_store::Store>,
+        begins: Lsn,
+    }
+
+    impl Store for Pruned {
+        fn published(&self) -> Lsn {
+            self.inner.published()
+        }
+
+        fn poll_published(&self, after: Lsn, context: &mut Context<'_>) -> Poll<Lsn> {
+            self.inner.poll_published(after, context)
+        }
+
+        fn is_full(&self) -> bool {
+            self.inner.is_full()
+        }
+
+        fn get(&self, key: &RecordKey) -> Result<Option<Arc<Record>>> {
+            self.inner.get(key)
+        }
+
+        fn find_in(
+            &self,
+            order: Order,
+            range: &IndexRange,
+            beyond: Option<&IndexHit>,
+            limit: usize,
+        ) -> Result<Vec<IndexHit>> {
+            self.inner.find_in(order, range, beyond, limit)
+        }
+
+        fn commit(&self, commit: Commit, done: Completion) {
+            self.inner.commit(commit, done);
+        }
+
+        fn journal_within(&self, after: Lsn, limit: usize, bytes_left: &mut usize) -> Result<Vec<Entry>> {
+            if after.0 + 1 < self.begins.0 {
+                return Err(Error::new(ErrorKind::Unavailable, "not kept any more"));
+            }
+            self.inner.journal_within(after, limit, bytes_left)
+        }
+
+        fn journal_begins(&self) -> Result<Lsn> {
+            Ok(self.begins)
+        }
+
+        fn verify_journal(&self) -> Result<(Lsn, [u8; 32])> {
+            self.inner.verify_journal()
+        }
+    }
+
+    fn engine(dir: &std::path::Path, begins: u64) -> Arc<Engine> {
+        let (crypto, clock) = (Arc::new(SoftwareCrypto::new()), Arc::new(Still));
+        let options = StoreOptions::new(dir.join("data"), crypto.clone(), clock.clone());
+        let unlock = Unlock::KeyFile(SecretBytes::copy_from("17".repeat(32).as_bytes()));
+        keyreeve_store::Store::create(&options, &unlock).unwrap();
+        let inner = Arc::new(keyreeve_store::Store::open(&options, &unlock).unwrap());
+        let sealer = inner.sealer();
+        Arc::new(Engine::new(Arc::new(Pruned { inner, begins: Lsn(begins) }), sealer, crypto, clock))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_goes_on_behind_what_is_not_kept_and_says_what_it_skipped() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(dir.path(), 5);
+        let caller = Caller::system(request_id(&engine).unwrap());
+        let reader = "kmip-endpoint/late".to_owned();
+        for at in [1; 8] {
+            let cursor = MoveCursor { reader: reader.clone(), at: Lsn(at), detail: None };
+            execute(&engine, &caller, cursor).await.unwrap();
+        }
+        let progress = Arc::new(Progress::new(reader));
+        let mut follower = Follower::open(engine.clone(), progress.clone()).await.unwrap();
+        assert!(follower.page(|entry| entry.lsn).await.unwrap().is_empty(), "it skips first");
+        let page = follower.page(|entry| entry.lsn).await.unwrap();
+        assert_eq!(page.first().map(|(lsn, _)| *lsn), Some(Lsn(5)));
+        assert_eq!(progress.standing().skipped, 3, "entries 2 to 4");
+        assert_eq!(progress.to_json(Lsn(9))["skipped_entries"], 3);
+        assert!(progress.missed().unwrap().contains("3 entries"));
+        let recorded = engine.store().journal(Lsn(4), 100).unwrap();
+        let detail = recorded.last().and_then(|entry| entry.draft.detail.clone()).unwrap();
+        assert!(detail.starts_with("3 entries from LSN 2 on"), "{detail}");
+        assert_eq!(cursor(&engine, "kmip-endpoint/late").unwrap(), Some(Lsn(4)));
+    }
 
     #[test]
     fn pauses_grow_to_a_minute_and_no_further() {

@@ -293,6 +293,10 @@ impl port::Store for Store {
         Ok(entries)
     }
 
+    fn journal_begins(&self) -> Result<Lsn> {
+        self.journal.first().map(|first| Lsn(first.0)).map_err(read_failure)
+    }
+
     fn verify_journal(&self) -> Result<(Lsn, [u8; 32])> {
         let (until, work) = (self.published().0, self.works.begin(WorkKind::VerifyJournal));
         let mut told = |lsn: journal::Lsn| work.tell("reading the journal", lsn.0, Some(until));

@@ -154,6 +154,12 @@ pub trait Store: Send + Sync {
     /// As `journal`.
     fn journal_within(&self, after: Lsn, limit: usize, bytes_left: &mut usize) -> Result<Vec<Entry>>;
 
+    /// The oldest entry that is kept.
+    ///
+    /// # Errors
+    /// As `journal`.
+    fn journal_begins(&self) -> Result<Lsn>;
+
     /// Verifies the whole journal from the first entry: frames, checksums, hash chain. Gives the newest position and
     /// the hash of the last frame.
     ///

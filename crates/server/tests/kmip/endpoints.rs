@@ -5,9 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyreeve_kmip::attributes::{Attribute, AttributeKind, AttributeReference, AttributeValue, Name};
+use keyreeve_kmip::attributes::{
+    Attribute, AttributeKind, AttributeReference, AttributeValue, Attributes, Link, Name, TemplateAttribute,
+};
 use keyreeve_kmip::enums::{
-    EndpointRole, NameType, Operation, PutFunction, QueryFunction, ResultReason, State,
+    EndpointRole, LinkType, NameType, Operation, PutFunction, QueryFunction, ResultReason, State,
 };
 use keyreeve_kmip::message::{RequestMessage, ResponseItem, ResponseMessage};
 use keyreeve_kmip::payloads::activate::ActivateRequest;
@@ -313,6 +315,61 @@ fn who_is_down_talks_rubbish_or_is_silent_gets_all_of_it_in_order() {
     }
     let after: Vec<_> = given.iter().filter(|id| ids[2..].contains(*id)).collect();
     assert_eq!(after, [&ids[2], &ids[3]], "nothing is lost, and what comes first is told first");
+}
+
+#[test]
+fn after_a_crash_nothing_is_lost_and_some_of_it_comes_again() {
+    let endpoint = Endpoint::new();
+    let mut server = server(&endpoint, &[Pushed::Put], Version::V1_4);
+    let (mut client, mut line) = (server.connect(), None);
+    let ids: Vec<_> = (0..3).map(|number| client.create(Version::V1_4, &format!("k{number}"))).collect();
+    for id in &ids[..2] {
+        assert_eq!(&put(next(&endpoint, &server, &mut line)).unique_identifier, id);
+    }
+    // Two were delivered, of which no cursor on record knows yet, and the third is on its way.
+    let mut open = line.take().unwrap();
+    assert!(open.receive().is_some());
+    server.crash();
+    drop(open);
+    let mut given = Vec::new();
+    while given.last() != Some(&ids[2]) {
+        assert!(given.len() < 3, "{given:?}");
+        given.push(put(next(&endpoint, &server, &mut line)).unique_identifier);
+    }
+    assert_eq!(
+        given, ids,
+        "each again, since nothing on record says that it was delivered, in the same order"
+    );
+}
+
+#[test]
+fn what_a_client_says_of_another_object_replaces_nothing() {
+    let endpoint = Endpoint::new();
+    let server = server(&endpoint, &[Pushed::Put], Version::V1_4);
+    let (mut client, mut line) = (server.connect(), None);
+    let victim = client.create(Version::V1_4, "victim");
+    assert_eq!(put(next(&endpoint, &server, &mut line)).unique_identifier, victim);
+    let link = || {
+        let link_type = LinkType::ReplacedObjectLink;
+        AttributeValue::Link(Link { link_type, linked_object_identifier: victim.clone() }).into()
+    };
+    let mut wanted = create("usurper");
+    wanted.template_attribute.attributes.0.push(link());
+    let Response::Create(made) = client.done(Version::V1_4, wanted) else { panic!("another answer") };
+    let given = put(next(&endpoint, &server, &mut line));
+    assert_eq!(given.unique_identifier, made.unique_identifier);
+    assert_eq!((given.put_function, given.replaced_unique_identifier), (PutFunction::New, None));
+
+    activate(&mut client, &made.unique_identifier);
+    let rekey = ReKeyRequest {
+        unique_identifier: Some(made.unique_identifier.clone()),
+        template_attribute: Some(TemplateAttribute::from(Attributes(vec![link()]))),
+        ..ReKeyRequest::default()
+    };
+    client.done(Version::V1_4, rekey);
+    let given = put(next(&endpoint, &server, &mut line));
+    let replaced = Some(made.unique_identifier);
+    assert_eq!((given.put_function, given.replaced_unique_identifier), (PutFunction::Replace, replaced));
 }
 
 #[test]

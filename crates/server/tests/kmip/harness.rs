@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -102,6 +102,18 @@ impl Server {
         (self.address, self.http, self.running) = (addresses.kmip, addresses.http, Some(running));
     }
 
+    /// Starts it again over the data as they lie on the disk while it serves, as after a kill. Of the index, which follows from
+    /// the journal, there is none then.
+    pub(crate) fn crash(&mut self) {
+        let data = self.config.data.dir.clone();
+        let image = data.with_extension("image");
+        copy_folder(&data, &image);
+        self.stop();
+        std::fs::remove_dir_all(&data).unwrap();
+        std::fs::rename(&image, &data).unwrap();
+        self.restart();
+    }
+
     fn stop(&mut self) {
         if let Some((trigger, thread)) = self.running.take() {
             trigger.request();
@@ -178,6 +190,19 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Copies what lies in a folder, but for the index.
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        match path.is_dir() {
+            true if path.ends_with("index") => {}
+            true => copy_folder(&path, &target),
+            false => drop(std::fs::copy(&path, &target).unwrap()),
+        }
     }
 }
 

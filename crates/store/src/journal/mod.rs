@@ -155,6 +155,15 @@ impl Journal {
         recovery::open(self, options, from, synced)
     }
 
+    /// The first entry of the oldest segment that is kept.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`] where there is none, I/O errors.
+    pub fn first(&self) -> Result<Lsn, JournalError> {
+        let segments = segment::list(self)?;
+        segments.first().copied().ok_or_else(|| JournalError::Missing { dir: self.dir.clone() })
+    }
+
     /// Streams the frames that hold the entries `from` to `until`, both included, verifying each.
     ///
     /// `until` must be durable: it keeps a reader off the frame that is just being written.

@@ -62,6 +62,10 @@ impl Store for Meeting {
         self.inner.commit(commit, done);
     }
 
+    fn journal_begins(&self) -> Result<Lsn> {
+        self.inner.journal_begins()
+    }
+
     fn journal_within(&self, after: Lsn, limit: usize, bytes_left: &mut usize) -> Result<Vec<Entry>> {
         self.inner.journal_within(after, limit, bytes_left)
     }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::errors::Result;
 use super::request::{Authenticated, Body};
 use super::{Api, destruction};
+use crate::follow::Progress;
 
 /// Erasures that are looked at for what is pending at each place.
 const ERASURES_COUNTED_MAX: usize = 1000;
@@ -66,7 +67,8 @@ pub(super) async fn doctor(
         let mut report = asked.backups.examine()?;
         let published = asked.engine.store().published();
         let troubles = asked.kmip.endpoints().filter_map(|told| told.trouble(published));
-        troubles.for_each(|trouble| report.warn(trouble));
+        let missed = asked.kmip.endpoints().filter_map(Progress::missed);
+        troubles.chain(missed).for_each(|trouble| report.warn(trouble));
         Ok((report, "doctor".to_owned()))
     };
     let report = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;

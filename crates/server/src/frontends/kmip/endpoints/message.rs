@@ -11,25 +11,25 @@ use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::record::{Change, Entry, Record, RecordKey};
 use keyreeve_core::request::Reference;
 use keyreeve_kmip::Version;
-use keyreeve_kmip::attributes::{AttributeReference, AttributeValue, Attributes};
-use keyreeve_kmip::enums::{LinkType, PutFunction};
+use keyreeve_kmip::attributes::AttributeReference;
+use keyreeve_kmip::enums::PutFunction;
 use keyreeve_kmip::payloads::Request;
 use keyreeve_kmip::payloads::export::ExportRequest;
 use keyreeve_kmip::payloads::notify::NotifyRequest;
 use keyreeve_kmip::payloads::put::PutRequest;
-use keyreeve_kmip::values::UniqueIdentifier;
+use tracing::warn;
 
 use super::super::batch::{Batch, identifier};
 use super::super::errors::Failure;
 use super::super::{Kmip, attributes, get};
-use super::may_pass;
+use super::Trouble;
 use crate::config::{self, Pushed};
 
 /// Something that an endpoint is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// An object was made.
-    Made(ObjectId),
+    /// An object was made, in the place of another one.
+    Made(ObjectId, Option<ObjectId>),
     /// Attributes of an object were set, changed or deleted.
     Changed(ObjectId, Vec<AttributeName>),
 }
@@ -37,7 +37,7 @@ pub(super) enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Made(object) => write!(f, "Put of {object}"),
+            Self::Made(object, _) => write!(f, "Put of {object}"),
             Self::Changed(object, _) => write!(f, "Notify of {object}"),
         }
     }
@@ -64,7 +64,9 @@ pub(super) fn events(entry: &Entry, endpoint: &config::Endpoint) -> Vec<Event> {
         }
         let (kind, event) = match touched.get(&id) {
             Some(attributes) => (Pushed::Notify, Event::Changed(id, attributes.to_vec())),
-            None if put.contains(&RecordKey::Material(id)) => (Pushed::Put, Event::Made(id)),
+            None if put.contains(&RecordKey::Material(id)) => {
+                (Pushed::Put, Event::Made(id, replaced(&draft.changes, id)))
+            }
             None => return None,
         };
         endpoint.takes.contains(&kind).then_some(event)
@@ -72,11 +74,26 @@ pub(super) fn events(entry: &Entry, endpoint: &config::Endpoint) -> Vec<Event> {
     draft.changes.iter().filter_map(event).collect()
 }
 
+/// The object whose key got this one as its next version. INVARIANT: never what a Link says, which any client may set.
+fn replaced(changes: &[Change], made: ObjectId) -> Option<ObjectId> {
+    changes.iter().find_map(|change| {
+        let Change::Put(Record::Key(key)) = change else { return None };
+        key.versions.windows(2).rev().find_map(|versions| match versions {
+            [old, new] if new.primary == made => Some(old.primary),
+            [old, new] if new.public == Some(made) => old.public,
+            _ => None,
+        })
+    })
+}
+
 /// Whether the caller may not have this now: looked at beforehand, so that what is not for an endpoint is no refused request
 /// in the journal each time.
-pub(super) fn is_withheld(kmip: &Kmip, caller: &Caller, event: &Event) -> Result<bool, String> {
+pub(super) fn is_withheld(kmip: &Kmip, caller: &Caller, event: &Event) -> Result<bool, Trouble> {
+    if caller.principal().is_some_and(|principal| principal.revoked.is_some()) {
+        return Ok(true);
+    }
     match event {
-        Event::Made(object) => is_refused(kmip, caller, &got(*object)),
+        Event::Made(object, _) => is_refused(kmip, caller, &got(*object)),
         Event::Changed(object, names) => is_refused(kmip, caller, &read(*object, names)),
     }
 }
@@ -88,16 +105,19 @@ pub(super) async fn payload(
     caller: &Caller,
     version: Version,
     event: &Event,
-) -> Result<Option<Request>, String> {
+) -> Result<Option<Request>, Trouble> {
     let mut batch = Batch::new(kmip, caller, version, None);
     let payload = match event {
-        Event::Made(object) => put(&mut batch, *object).await,
+        Event::Made(object, replaced) => put(&mut batch, *object, *replaced).await,
         Event::Changed(object, names) => notify(&mut batch, *object, names).await,
     };
     match payload {
         Ok(payload) => Ok(payload),
-        Err(failure) if may_pass(failure.kind) => Err(failure.message),
-        Err(_) => Ok(None),
+        Err(Failure { kind: Some(kind), message, .. }) => Trouble::of(kind, message).map_or(Ok(None), Err),
+        Err(failure) => {
+            warn!(%event, %version, cause = failure.message, "an event cannot be told in an endpoint's version");
+            Ok(None)
+        }
     }
 }
 
@@ -110,42 +130,34 @@ fn read(object: ObjectId, names: &[AttributeName]) -> GetAttributes {
     GetAttributes { key: Reference::Object(object), names: Some(names.to_vec()) }
 }
 
-fn is_refused<O: Operation>(kmip: &Kmip, caller: &Caller, operation: &O) -> Result<bool, String> {
+fn is_refused<O: Operation>(kmip: &Kmip, caller: &Caller, operation: &O) -> Result<bool, Trouble> {
     let rehearsed = tokio::task::block_in_place(|| kmip.engine.rehearse(caller).run(operation).map(drop));
     match rehearsed {
         Ok(()) => Ok(false),
-        Err(error) if may_pass(Some(error.kind())) => Err(error.to_string()),
-        Err(_) => Ok(true),
+        Err(error) => Trouble::of(error.kind(), error.to_string()).map_or(Ok(true), Err),
     }
 }
 
 /// The object as Export answers it: with the rights, the policy and the entry of a Get.
-async fn put(batch: &mut Batch<'_>, object: ObjectId) -> Result<Option<Request>, Failure> {
+async fn put(
+    batch: &mut Batch<'_>,
+    object: ObjectId,
+    replaced: Option<ObjectId>,
+) -> Result<Option<Request>, Failure> {
     let wanted = ExportRequest { unique_identifier: Some(identifier(object)), ..ExportRequest::default() };
     let exported = get::export(batch, wanted).await?;
     if exported.object_type.since() > batch.version {
         return Ok(None);
     }
-    let replaced = replaced(&exported.attributes);
     let put_function = if replaced.is_some() { PutFunction::Replace } else { PutFunction::New };
     let put = PutRequest {
         unique_identifier: exported.unique_identifier,
         put_function,
-        replaced_unique_identifier: replaced,
+        replaced_unique_identifier: replaced.map(identifier),
         object: exported.object,
         attributes: Some(exported.attributes),
     };
     Ok(Some(put.into()))
-}
-
-/// The object that these attributes are of one in the place of.
-fn replaced(attributes: &Attributes) -> Option<UniqueIdentifier> {
-    attributes.0.iter().find_map(|attribute| match &attribute.value {
-        AttributeValue::Link(link) if link.link_type == LinkType::ReplacedObjectLink => {
-            Some(link.linked_object_identifier.clone())
-        }
-        _ => None,
-    })
 }
 
 async fn notify(

@@ -45,6 +45,18 @@ pub(crate) struct Endpoint {
     progress: Arc<Progress>,
 }
 
+/// Tries of one message that reach the other end and get no answer, before it is given up: about a quarter of an hour.
+const TRIES_MAX: u32 = 20;
+
+/// Why an attempt to tell something came to nothing, and is worth another one.
+#[derive(Debug, PartialEq, Eq)]
+enum Trouble {
+    /// Nothing that lies in the message: it is tried for ever.
+    Elsewhere(String),
+    /// The other end was there and did not answer this message, or it cannot be read here.
+    WithIt(String),
+}
+
 /// How an attempt to tell something ended.
 enum Told {
     /// It was taken.
@@ -119,6 +131,8 @@ impl Endpoint {
                 },
                 Some(follower) => match self.tell_page(kmip, identity, follower).await {
                     Ok(()) => {
+                        // What failed was not the endpoint's, which may have nothing to be told for long.
+                        self.progress.recovered();
                         pause = Pause::default();
                         continue;
                     }
@@ -146,8 +160,8 @@ impl Endpoint {
         for (lsn, events) in page {
             let told = !events.is_empty();
             for event in &events {
-                if let Some(refusal) = self.tell(kmip, identity, event, &mut line).await {
-                    let detail = format!("{} refused {event}: {refusal}", self.configured.name);
+                if let Some(refusal) = self.tell(kmip, identity, event, &mut line, follower).await {
+                    let detail = format!("{} {refusal}", self.configured.name);
                     warn!(endpoint = self.configured.name, "{detail}");
                     follower.save(Some(detail)).await?;
                 }
@@ -157,15 +171,16 @@ impl Endpoint {
         follower.save_if_due().await
     }
 
-    /// Tries until the other end has answered; gives why it refused.
+    /// Tries until the other end has answered; gives what became of it where it was not taken.
     async fn tell(
         &self,
         kmip: &Kmip,
         identity: &ServerIdentity,
         event: &Event,
         line: &mut Option<Line>,
+        follower: &mut Follower,
     ) -> Option<String> {
-        let mut pause = Pause::default();
+        let (mut pause, mut tries) = (Pause::default(), 0);
         loop {
             let told = self.attempt(kmip, identity, event, line).await;
             if told.is_ok() && self.progress.recovered() {
@@ -177,16 +192,25 @@ impl Endpoint {
                     return None;
                 }
                 Ok(Told::Withheld) => {
+                    debug!(endpoint = self.configured.name, %event, "an event is not for an endpoint, by its rights");
                     self.progress.update(|standing| standing.withheld += 1);
                     return None;
                 }
                 Ok(Told::Refused(refusal)) => {
                     self.progress.update(|standing| standing.refused += 1);
-                    return Some(refusal);
+                    return Some(format!("refused {event}: {refusal}"));
                 }
-                Err(cause) => {
+                Err(trouble) => {
                     *line = None;
-                    self.failed(&kmip.engine, &cause);
+                    if let Some(cause) = trouble.gives_up(&mut tries) {
+                        self.progress.update(|standing| standing.given_up += 1);
+                        return Some(format!("did not take {event} in {tries} tries: {cause}"));
+                    }
+                    self.failed(&kmip.engine, trouble.cause());
+                    // What was told before is not told again because this waits.
+                    if let Err(error) = follower.save_if_due().await {
+                        debug!(endpoint = self.configured.name, %error, "a cursor is not on record yet");
+                    }
                     sleep(pause.longer()).await;
                 }
             }
@@ -200,8 +224,8 @@ impl Endpoint {
         identity: &ServerIdentity,
         event: &Event,
         line: &mut Option<Line>,
-    ) -> Result<Told, String> {
-        let mut caller = self.caller(&kmip.engine)?;
+    ) -> Result<Told, Trouble> {
+        let mut caller = self.caller(&kmip.engine).map_err(Trouble::Elsewhere)?;
         if message::is_withheld(kmip, &caller, event)? {
             return Ok(Told::Withheld);
         }
@@ -210,9 +234,11 @@ impl Endpoint {
         let line = match line {
             Some(line) => line,
             None => {
-                let dialer = identity.dialer(&self.authorities).map_err(|error| error.to_string())?;
+                let dialer = identity.dialer(&self.authorities);
+                let dialer = dialer.map_err(|error| Trouble::Elsewhere(error.to_string()))?;
                 let dialed = Line::dial(&dialer, &self.configured.address, &self.tls_name);
-                line.insert(timeout(patience, dialed).await.map_err(too_slow)??)
+                let dialed = timeout(patience, dialed).await.map_err(too_slow).and_then(|dialed| dialed);
+                line.insert(dialed.map_err(Trouble::Elsewhere)?)
             }
         };
         caller.source = Some(line.peer());
@@ -221,11 +247,9 @@ impl Endpoint {
             return Ok(Told::Withheld);
         };
         let now = DateTime(kmip.engine.clock().now().seconds());
-        let answer = timeout(patience, line.exchange(version, now, payload)).await.map_err(too_slow)??;
-        Ok(match line::refusal(&answer)? {
-            None => Told::Taken,
-            Some(refusal) => Told::Refused(refusal),
-        })
+        let answer = timeout(patience, line.exchange(version, now, payload)).await.map_err(too_slow);
+        let refusal = answer.and_then(|answer| line::refusal(&answer?)).map_err(Trouble::WithIt)?;
+        Ok(refusal.map_or(Told::Taken, Told::Refused))
     }
 
     /// The client whose rights decide, as it is now.
@@ -257,9 +281,42 @@ impl Endpoint {
     }
 }
 
-/// Whether it is worth trying again, rather than not for this reader.
-fn may_pass(kind: Option<ErrorKind>) -> bool {
-    matches!(kind, Some(ErrorKind::Unavailable | ErrorKind::Conflict))
+impl Trouble {
+    /// What an error in reading for an endpoint means; `None`: it is not for this endpoint.
+    fn of(kind: ErrorKind, cause: String) -> Option<Self> {
+        use ErrorKind::{
+            AlreadyExists, ArchiveMismatch, Archived, AttributeNotFound, Conflict, ConstraintViolation,
+            CryptoFailed, Denied, Destroyed, Internal, Invalid, InvalidField, LimitExceeded, NotExtractable,
+            NotFound, PreconditionFailed, ReadOnlyAttribute, Sensitive, TooLarge, Unauthenticated,
+            Unavailable, Unsupported, UsageLimitExceeded, WrongState, WrongUsage,
+        };
+        match kind {
+            NotFound | Destroyed | Archived | Denied | WrongState | WrongUsage | NotExtractable
+            | Sensitive | AttributeNotFound | UsageLimitExceeded | Unsupported => None,
+            // The client's roles changed since they were read: they are read anew.
+            Unauthenticated | Unavailable | Conflict | LimitExceeded | PreconditionFailed => {
+                Some(Self::Elsewhere(cause))
+            }
+            Internal | CryptoFailed | TooLarge | Invalid | InvalidField | ConstraintViolation
+            | ReadOnlyAttribute | AlreadyExists | ArchiveMismatch => Some(Self::WithIt(cause)),
+        }
+    }
+
+    fn cause(&self) -> &str {
+        let (Self::Elsewhere(cause) | Self::WithIt(cause)) = self;
+        cause
+    }
+
+    /// Counts a try; gives the cause where that was the last one.
+    fn gives_up(&self, tries: &mut u32) -> Option<&str> {
+        match self {
+            Self::Elsewhere(_) => None,
+            Self::WithIt(cause) => {
+                *tries += 1;
+                (*tries >= TRIES_MAX).then_some(cause)
+            }
+        }
+    }
 }
 
 /// What somebody else wrote, for log and record.
@@ -268,4 +325,30 @@ fn quoted(item: &ResponseItem) -> String {
     let clean: String = message.chars().filter(|c| !c.is_control()).collect();
     let reason = item.result_reason.map_or_else(|| "no reason".to_owned(), |reason| reason.to_string());
     format!("{reason}: {}", cut(clean, QUOTED_BYTES_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_is_given_up_and_an_endpoint_that_is_away_never() {
+        let cause = || "it closes".to_owned();
+        let (mut tries, message) = (0, Trouble::WithIt(cause()));
+        let away = Trouble::Elsewhere(cause());
+        for _ in 1..TRIES_MAX {
+            assert_eq!((message.gives_up(&mut tries), away.gives_up(&mut tries)), (None, None));
+        }
+        assert_eq!((away.gives_up(&mut tries), message.gives_up(&mut tries)), (None, Some("it closes")));
+    }
+
+    #[test]
+    fn only_rights_and_states_keep_something_from_an_endpoint() {
+        for kind in [ErrorKind::NotFound, ErrorKind::Denied, ErrorKind::Sensitive, ErrorKind::Archived] {
+            assert_eq!(Trouble::of(kind, String::new()), None);
+        }
+        let elsewhere = Some(Trouble::Elsewhere(String::new()));
+        assert_eq!(Trouble::of(ErrorKind::Unauthenticated, String::new()), elsewhere);
+        assert_eq!(Trouble::of(ErrorKind::Internal, String::new()), Some(Trouble::WithIt(String::new())));
+    }
 }
