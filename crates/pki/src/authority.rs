@@ -12,6 +12,7 @@ use uuid::Uuid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::certificate::{Serial, principal_urn};
+use crate::chain::leads_to;
 use crate::key::{PrivateKey, Signer};
 use crate::{CertificateRequest, PkiError};
 
@@ -110,6 +111,11 @@ impl CertificateAuthority {
     /// The authority's own certificate, which clients and servers trust.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// Whether a certificate (DER) is by this authority, and valid at a moment in Unix seconds.
+    pub fn has_issued(&self, certificate: &[u8], at_seconds: i64) -> bool {
+        leads_to(certificate, &self.certificate, at_seconds)
     }
 
     /// Issues a server certificate for DNS names and addresses, with a new key.

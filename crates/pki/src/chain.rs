@@ -62,6 +62,14 @@ pub fn validate_chain(certificates: &[&[u8]], at_seconds: i64) -> ChainValidity 
     )
 }
 
+/// Whether a certificate (DER) counts under an authority (DER) at a moment in Unix seconds, name constraints included.
+pub(crate) fn leads_to(certificate: &[u8], authority: &[u8], at_seconds: i64) -> bool {
+    let Ok(seconds) = u64::try_from(at_seconds) else { return false };
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let (leaf, anchor) = (CertificateDer::from(certificate), CertificateDer::from(authority.to_vec()));
+    lead_to_anchors(&[leaf], &[anchor], &[], time, 1) == ChainValidity::Valid
+}
+
 /// Whether every leaf leads to an anchor, and no certificate of `others` is left over.
 fn lead_to_anchors(
     leaves: &[CertificateDer<'_>],

@@ -13,7 +13,8 @@ use yasna::models::ObjectIdentifier;
 use yasna::{DERWriter, DERWriterSeq, Tag, construct_der};
 
 use crate::PkiError;
-use crate::chain::is_signed_by;
+use crate::chain::{is_signed_by, leads_to};
+use crate::name::{strict_alternative_names, strict_extended_key_usage, strict_name};
 
 const SUBJECT_KEY_IDENTIFIER: &[u64] = &[2, 5, 29, 14];
 const KEY_USAGE: &[u64] = &[2, 5, 29, 15];
@@ -27,6 +28,9 @@ const KEY_USAGES: u16 = 0b1_1111;
 
 /// Names and extensions that a certificate takes from outside, in bytes at most.
 const CONTENTS_BYTES_MAX: usize = 8 * 1024;
+
+/// Extensions that are looked at in one request or certificate.
+const EXTENSIONS_MAX: usize = 64;
 
 /// What the holder of a key wants its certificate to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub struct Contents<'a> {
     pub serial: [u8; 16],
     /// First and last moment, in Unix seconds.
     pub validity_seconds: (i64, i64),
+    /// The time now, in Unix seconds.
+    pub now_seconds: i64,
 }
 
 /// An authority: its certificate, and its key behind the crypto port.
@@ -104,7 +110,21 @@ impl<'a> Issuer<'a> {
             let (from, to) = (own.not_before, own.not_after);
             return Err(PkiError::Issuer(format!("is valid from {from} to {to}, and this one would not be")));
         }
-        check_names(contents.wanted)?;
+        if !(own.not_before.timestamp()..own.not_after.timestamp()).contains(&contents.now_seconds)
+            || end <= contents.now_seconds
+        {
+            return Err(PkiError::Issuer(
+                "is not valid now, or this one would have expired already".to_owned(),
+            ));
+        }
+        let wanted = &strict(contents.wanted)?;
+        if wanted.subject == self.certificate.subject().as_raw()
+            || contents.public_key == self.certificate.public_key().raw
+        {
+            let said = "the issuer's own name and its own key are certified for nobody";
+            return Err(PkiError::NotCertified(said.to_owned()));
+        }
+        let contents = &Contents { wanted, ..*contents };
         check_key(contents.public_key)?;
         let (parameters, algorithm) = signature(self.key.spec())
             .ok_or_else(|| PkiError::Issuer("is of a key that signs no certificates here".to_owned()))?;
@@ -119,11 +139,27 @@ impl<'a> Issuer<'a> {
         // What came from outside stands in it as it came: it is read once more before it leaves.
         let read = parse(&certificate)?;
         let names = read.subject_alternative_name().is_ok() && read.extended_key_usage().is_ok();
-        if !names || !self.issued(&certificate) {
+        let meant = read.subject().as_raw() == wanted.subject && read.public_key().raw == contents.public_key;
+        if !names || !meant || read.is_ca() || !self.issued(&certificate) {
             let said = "the names or usages that are asked for cannot stand in a certificate";
             return Err(PkiError::NotCertified(said.to_owned()));
         }
+        self.check_constraints(&certificate, begin.max(contents.now_seconds))?;
         Ok((certificate, end))
+    }
+
+    /// Holds a certificate against what the authority's own allows of names.
+    fn check_constraints(&self, certificate: &[u8], at_seconds: i64) -> Result<(), PkiError> {
+        let is_constraint = |extension: &X509Extension<'_>| {
+            matches!(extension.parsed_extension(), ParsedExtension::NameConstraints(_))
+        };
+        if self.certificate.extensions().iter().any(is_constraint)
+            && !leads_to(certificate, self.der, at_seconds)
+        {
+            let said = "the name constraints of the issuer's certificate do not allow these names";
+            return Err(PkiError::NotCertified(said.to_owned()));
+        }
+        Ok(())
     }
 
     fn tbs(
@@ -209,6 +245,12 @@ pub fn wanted_of(certificate: &[u8]) -> Result<Wanted, PkiError> {
 /// [`PkiError::NotCertified`] for what would make the holder more than a holder of a key.
 pub(crate) fn wanted(subject: &[u8], extensions: &[X509Extension<'_>]) -> Result<Wanted, PkiError> {
     let refuse = |what: &str| Err(PkiError::NotCertified(format!("{what}, which nobody gets here")));
+    if extensions.len() > EXTENSIONS_MAX {
+        return refuse(&format!(
+            "{} extensions are asked for, of {EXTENSIONS_MAX} at most",
+            extensions.len()
+        ));
+    }
     let mut wanted = Wanted { subject: subject.to_vec(), ..Wanted::default() };
     let mut seen = Vec::new();
     for extension in extensions {
@@ -248,7 +290,8 @@ pub(crate) fn wanted(subject: &[u8], extensions: &[X509Extension<'_>]) -> Result
 /// A name without parts: the certificate's alternative names say whose it is.
 const EMPTY_NAME: &[u8] = &[0x30, 0];
 
-fn check_names(wanted: &Wanted) -> Result<(), PkiError> {
+/// What is wanted, with names and usages written anew from what was understood of them.
+fn strict(wanted: &Wanted) -> Result<Wanted, PkiError> {
     let refuse = |what: String| Err(PkiError::NotCertified(what));
     let optional = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
     let bytes =
@@ -256,14 +299,18 @@ fn check_names(wanted: &Wanted) -> Result<(), PkiError> {
     if bytes > CONTENTS_BYTES_MAX {
         return refuse(format!("names and usages have {bytes} bytes: at most {CONTENTS_BYTES_MAX}"));
     }
-    if !x509_parser::x509::X509Name::from_der(&wanted.subject).is_ok_and(|(rest, _)| rest.is_empty()) {
-        return refuse("the subject is no distinguished name in DER".to_owned());
-    }
     if wanted.subject == EMPTY_NAME && wanted.alternative_names.is_none() {
         let missing = "a certificate needs a subject or an alternative name: give one, or a certificate request that does";
         return refuse(missing.to_owned());
     }
-    Ok(())
+    let names = wanted.alternative_names.as_deref().map(strict_alternative_names).transpose()?;
+    let usages = wanted.extended_key_usage.as_deref().map(strict_extended_key_usage).transpose()?;
+    Ok(Wanted {
+        subject: strict_name(&wanted.subject)?,
+        alternative_names: names,
+        extended_key_usage: usages,
+        key_usage: wanted.key_usage,
+    })
 }
 
 /// RSA keys have 2048 bits at least, as in requests.

@@ -13,6 +13,9 @@ use x509_parser::public_key::PublicKey;
 use crate::PkiError;
 use crate::issuer::{Wanted, wanted};
 
+/// Bytes of a request, in DER or PEM, at most: what is read of one takes many times as much.
+const REQUEST_BYTES_MAX: usize = 96 * 1024;
+
 /// A request whose signature proves that its sender holds the private key.
 pub struct CertificateRequest {
     pub(crate) public_key: SubjectPublicKeyInfo,
@@ -30,6 +33,9 @@ impl CertificateRequest {
     /// RFC 2986 section 4.
     pub fn read(bytes: &[u8]) -> Result<Self, PkiError> {
         let malformed = |detail: String| PkiError::malformed("certificate request", detail);
+        if bytes.len() > REQUEST_BYTES_MAX {
+            return Err(malformed(format!("it has {} bytes, of {REQUEST_BYTES_MAX} at most", bytes.len())));
+        }
         let from_pem;
         let der = if bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
             from_pem = CertificateSigningRequestDer::from_pem_slice(bytes)

@@ -51,6 +51,8 @@ pub struct Wish<'a> {
     pub not_before: Time,
     /// Last moment, where the issuer's certificate does not end earlier.
     pub not_after: Time,
+    /// Now.
+    pub now: Time,
 }
 
 /// A certificate that was issued.
@@ -61,6 +63,8 @@ pub struct Issued {
     pub not_after: Time,
     /// What it says, as attributes.
     pub attributes: Vec<(AttributeName, Vec<Value>)>,
+    /// Attributes alone give the holder other names than the certificate had that it takes the place of.
+    pub renames: bool,
 }
 
 /// Issues a certificate, or says why not: `InvalidField` for what the wish asks, `WrongUsage` for an issuer that cannot.
@@ -92,6 +96,9 @@ pub struct Renewal {
 
 /// Days that a certificate is valid where nobody says otherwise.
 const VALIDITY_DAYS: u16 = 365;
+
+/// How far back a first certificate may begin.
+const BACKDATED_MS_MAX: i64 = 24 * 60 * 60 * 1000;
 
 /// KMIP's code of the certificate type X.509.
 const X509: u32 = 1;
@@ -135,6 +142,13 @@ impl Issuer {
         let refuse = |public: &str| Err(Error::new(ErrorKind::WrongUsage, public));
         if object.object_type != ObjectType::PrivateKey {
             return refuse("the issuer of certificates is no private key");
+        }
+        // Who may sign with it could sign a certificate of their own, of an authority say.
+        let certifies = UsageMask(UsageMask::CERTIFICATE_SIGN.0 | UsageMask::CRL_SIGN.0);
+        if object.usage & certifies != object.usage {
+            return refuse(
+                "the issuer serves for more than Certificate Sign and CRL Sign: take the other uses from its mask",
+            );
         }
         let Some(link) = linked(&object, LinkType::Certificate) else {
             return refuse("the issuer has no Certificate Link: link it to its own certificate");
@@ -232,7 +246,10 @@ impl Certify {
         let Some(reference) = &self.subject else { return Ok(Certified { public: None, request }) };
         let object = named(context, reference)?;
         match object.object_type {
-            ObjectType::PublicKey => Ok(Certified { public: Some(object), request }),
+            ObjectType::PublicKey => {
+                require_private_half(context, &object)?;
+                Ok(Certified { public: Some(object), request })
+            }
             ObjectType::CertificateRequest if request.is_some() => {
                 let public = "a certificate request is named, and another one is brought: send one of them";
                 Err(Error::new(ErrorKind::InvalidField, public))
@@ -264,6 +281,13 @@ impl Certify {
         };
         // Certificates know whole seconds.
         let not_before = Time::from_seconds(not_before.seconds());
+        // What was signed before a theft must not come to look as if it had been certified then.
+        let earliest = Time(context.now().0.saturating_sub(BACKDATED_MS_MAX));
+        let earliest = dates.activation.map_or(earliest, |old| old.min(earliest));
+        if not_before < Time::from_seconds(earliest.seconds()) {
+            let public = "the certificate would begin more than a day ago: give a later Activation Date";
+            return Err(Error::new(ErrorKind::InvalidField, public));
+        }
         let not_after = template.deactivation.or(dates.deactivation);
         let not_after = not_after.unwrap_or(not_before.plus_days(VALIDITY_DAYS));
         if not_after <= context.now() {
@@ -283,7 +307,15 @@ impl Certify {
             serial,
             not_before,
             not_after,
+            now: context.now(),
         })?;
+        if issued.renames && certified.request.is_none() {
+            let public = certified.public.as_ref().ok_or_else(|| {
+                let public = "other names are certified for who brings a certificate request, or for a public key on this server";
+                Error::new(ErrorKind::WrongUsage, public)
+            })?;
+            prove(context, public)?;
+        }
         if issued.certificate.len() > MATERIAL_BYTES_MAX {
             return Err(Error::new(ErrorKind::TooLarge, "the certificate would be too long"));
         }
@@ -326,7 +358,33 @@ fn public_of(context: &mut Context<'_>, object: &ManagedObject) -> Result<Option
     if public.object_type != ObjectType::PublicKey {
         return Err(wrong_kind("the Public Key Link leads to no public key"));
     }
+    require_private_half(context, &public)?;
     Ok(Some(public))
+}
+
+/// Nothing is certified for a private key of this server that has ended or is compromised.
+fn require_private_half(context: &mut Context<'_>, public: &ManagedObject) -> Result<()> {
+    let key = context.key(public.key)?;
+    let is_half = |version: &&KeyVersion| version.public == Some(public.id);
+    for id in key.versions.iter().filter(is_half).map(|version| version.primary) {
+        let private = context.object(id)?;
+        require_good_standing(context, &private)?;
+    }
+    let Some(link) = linked(public, LinkType::PrivateKey) else { return Ok(()) };
+    let resolved = match context.resolve_other(&Reference::object(link)) {
+        Ok(resolved) => resolved,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    // Links are the client's: what it may not read says nothing here.
+    if authorize(context.caller(), Action::GetAttributes, Target::Key(&resolved.key)).is_err() {
+        return Ok(());
+    }
+    let linked = context.object(resolved.object_id()?)?;
+    match linked.object_type {
+        ObjectType::PrivateKey => require_good_standing(context, &linked),
+        _ => Ok(()),
+    }
 }
 
 /// Without a request, that the private key is here and the caller's to certify is the proof that the caller holds it.

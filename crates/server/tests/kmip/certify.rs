@@ -140,7 +140,17 @@ fn install(
     client: &mut Client,
     openssl: &OpenSsl,
     name: &str,
+    kind: (CryptographicAlgorithm, i32),
+) -> (UniqueIdentifier, UniqueIdentifier) {
+    install_for(client, openssl, name, kind, CryptographicUsageMask::CERTIFICATE_SIGN)
+}
+
+fn install_for(
+    client: &mut Client,
+    openssl: &OpenSsl,
+    name: &str,
     (algorithm, bits): (CryptographicAlgorithm, i32),
+    usage: CryptographicUsageMask,
 ) -> (UniqueIdentifier, UniqueIdentifier) {
     let key = PrivatePkcs8KeyDer::from_pem_file(openssl.path(&format!("{name}.key"))).unwrap();
     let value = PlainKeyValue {
@@ -156,7 +166,7 @@ fn install(
         key_wrapping_data: None,
     };
     let attributes = vec![
-        AttributeValue::CryptographicUsageMask(CryptographicUsageMask::CERTIFICATE_SIGN),
+        AttributeValue::CryptographicUsageMask(usage),
         AttributeValue::Name(named("issuer")),
         AttributeValue::ActivationDate(DateTime(1)),
     ];
@@ -419,6 +429,14 @@ fn what_would_be_more_than_a_certificate_of_a_key_is_refused() {
         let request = openssl.request("holder", extension);
         assert_eq!(client.refused(VERSION, pkcs10(&request)), ResultReason::InvalidCsr, "{extension}");
     }
+    for extension in [
+        "extendedKeyUsage=anyExtendedKeyUsage",
+        "subjectAltName=otherName:1.3.6.1.4.1.311.20.2.3;UTF8:root@example.org",
+        "subjectAltName=DNS:under_score.example",
+    ] {
+        let request = openssl.request("holder", extension);
+        assert_eq!(client.refused(VERSION, pkcs10(&request)), ResultReason::InvalidField, "{extension}");
+    }
     let untyped = CertifyRequest { certificate_request_type: None, ..pkcs10(&openssl.request("holder", "")) };
     client.refused(VERSION, untyped);
     let (private, public) = pair(&mut client);
@@ -429,6 +447,15 @@ fn what_would_be_more_than_a_certificate_of_a_key_is_refused() {
     client.refused(VERSION, of_key(&public, lasting));
     let ended = [cn("x"), AttributeValue::DeactivationDate(DateTime(1_000_000_000))];
     client.refused(VERSION, of_key(&public, ended));
+    let backdated = [cn("x"), AttributeValue::ActivationDate(DateTime(1_000_000_000))];
+    client.refused(VERSION, of_key(&public, backdated));
+    for unreadable in [
+        AttributeValue::CertificateSubjectC("Germany".to_owned()),
+        AttributeValue::CertificateSubjectSerialNumber("dev_01".to_owned()),
+        cn("bank\0evil"),
+    ] {
+        assert_eq!(client.refused(VERSION, of_key(&public, [unreadable])), ResultReason::InvalidField);
+    }
     // Nothing was made by all that.
     assert!(links(&attributes(&mut client, &public), LinkType::CertificateLink).is_empty());
     client.done(VERSION, DestroyRequest { unique_identifier: Some(private) });
@@ -457,6 +484,66 @@ fn an_issuer_that_is_set_aside_or_revoked_issues_nothing() {
     assert_eq!(client.refused(VERSION, pkcs10(&request)), ResultReason::WrongKeyLifecycleState);
     revoke(&mut client, &key);
     assert_eq!(client.refused(VERSION, pkcs10(&request)), ResultReason::WrongKeyLifecycleState);
+}
+
+#[test]
+fn nothing_is_certified_for_a_private_key_that_is_compromised() {
+    let openssl = OpenSsl::new();
+    let server = start();
+    let mut client = server.connect();
+    openssl.authority("ca", P256);
+    install(&mut client, &openssl, "ca", EC);
+    let (private, public) = pair(&mut client);
+    let made = certified(&mut client, VERSION, of_key(&public, [cn("x")]));
+    revoke(&mut client, &private);
+    assert_eq!(client.refused(VERSION, of_key(&public, [cn("x")])), ResultReason::WrongKeyLifecycleState);
+    let renewal = ReCertifyRequest { unique_identifier: Some(made), ..ReCertifyRequest::default() };
+    assert_eq!(client.refused(VERSION, renewal), ResultReason::WrongKeyLifecycleState);
+}
+
+#[test]
+fn a_renewal_by_attributes_keeps_what_the_old_certificate_is_for() {
+    let openssl = OpenSsl::new();
+    let server = start();
+    let mut client = server.connect();
+    openssl.authority("ca", P256);
+    install(&mut client, &openssl, "ca", EC);
+    let request = openssl.request("holder", "extendedKeyUsage=serverAuth subjectAltName=DNS:a.example");
+    let old = certified(&mut client, VERSION, pkcs10(&request));
+    let renewal = |attributes: Vec<AttributeValue>| ReCertifyRequest {
+        unique_identifier: Some(old.clone()),
+        template_attribute: Some(template(attributes)),
+        ..ReCertifyRequest::default()
+    };
+    // Another name takes a proof that there is none of here.
+    let reason = client.refused(VERSION, renewal(vec![cn("somebody else")]));
+    assert_eq!(reason, ResultReason::IncompatibleCryptographicUsageMask);
+    let new = certified(&mut client, VERSION, renewal(Vec::new()));
+    let text = openssl.verified("ca", &certificate(&mut client, &new));
+    assert!(text.contains("TLS Web Server Authentication") && text.contains("DNS:a.example"), "{text}");
+
+    let (_, public) = pair(&mut client);
+    let old = certified(&mut client, VERSION, of_key(&public, [cn("before")]));
+    let renewal = ReCertifyRequest {
+        unique_identifier: Some(old),
+        template_attribute: Some(template([cn("after")])),
+        ..ReCertifyRequest::default()
+    };
+    let new = certified(&mut client, VERSION, renewal);
+    let text = openssl.verified("ca", &certificate(&mut client, &new));
+    assert!(text.contains("CN=after"), "the private key on this server is the proof: {text}");
+}
+
+#[test]
+fn an_issuer_that_also_signs_data_issues_nothing() {
+    let openssl = OpenSsl::new();
+    let server = start();
+    let mut client = server.connect();
+    openssl.authority("ca", P256);
+    let both = CryptographicUsageMask::CERTIFICATE_SIGN | CryptographicUsageMask::SIGN;
+    install_for(&mut client, &openssl, "ca", EC, both);
+    let answer = client.ask(VERSION, pkcs10(&openssl.request("holder", "")));
+    assert!(answer.result_message.unwrap().contains("serves for more"), "{:?}", answer.result_reason);
 }
 
 #[test]
@@ -515,9 +602,10 @@ fn what_is_issued_here_proves_nobody_on_our_listeners() {
     let admin = openssl.run("x509 -in admin.pem -noout -ext subjectAltName");
     let urn = admin.split("URI:").nth(1).unwrap().trim();
     let request = openssl.request("holder", &format!("subjectAltName=URI:{urn} extendedKeyUsage=clientAuth"));
-    let id = certified(&mut client, VERSION, pkcs10(&request));
-    let text = openssl.verified("ca", &certificate(&mut client, &id));
-    assert!(text.contains(urn), "{text}");
+    assert_eq!(client.refused(VERSION, pkcs10(&request)), ResultReason::InvalidField, "{urn}");
+    // Nor what the same authority signs elsewhere.
+    openssl.run("x509 -req -in holder.csr -CA ca.pem -CAkey ca.key -copy_extensions copy -out issued.pem");
+    assert!(openssl.run("x509 -in issued.pem -noout -ext subjectAltName").contains(urn));
     let file = |name: &str| std::fs::read(openssl.path(name)).unwrap();
     let mut imposter = server.connect_to(server.address, &file("issued.pem"), &file("holder.key"));
     let activate = Request::from(ActivateRequest { unique_identifier: None });

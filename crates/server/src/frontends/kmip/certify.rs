@@ -174,7 +174,7 @@ fn wanted(subject: &[(AttributeName, Value)]) -> Result<Option<Wanted>, Failure>
     })
 }
 
-/// Makes certificates that say what a request asks, or else what attributes say, or else what the old certificate said.
+/// Makes certificates that say what a request asks, or else what the old certificate said, with the names of attributes.
 fn issue(given: Option<Wanted>) -> Issue {
     Box::new(move |wish| issued(wish, given.clone()).map_err(told))
 }
@@ -182,13 +182,25 @@ fn issue(given: Option<Wanted>) -> Issue {
 fn issued(wish: &Wish<'_>, mut wanted: Option<Wanted>) -> Result<Issued, PkiError> {
     let issuer = Issuer::new(wish.issuer_certificate, wish.issuer)?;
     let mut key = wish.public_key.map(<[u8]>::to_vec);
+    let mut renames = false;
     if let Some(old) = wish.renewed {
-        if !issuer.issued(old) {
-            let other = "the old certificate is not by this issuer: use Certify, which asks for a proof of possession";
-            return Err(PkiError::Issuer(format!("does not fit: {other}")));
-        }
         same_key(&mut key, &subject_key(old)?)?;
-        wanted = Some(wanted.map_or_else(|| wanted_of(old), Ok)?);
+        if wish.request.is_none() {
+            if !issuer.issued(old) {
+                let other = "the old certificate is not by this issuer: bring a certificate request, which proves possession";
+                return Err(PkiError::Issuer(format!("does not fit: {other}")));
+            }
+            let old = wanted_of(old)?;
+            let new = match wanted {
+                Some(Wanted { subject, alternative_names, .. }) => {
+                    let alternative_names = alternative_names.or_else(|| old.alternative_names.clone());
+                    Wanted { subject, alternative_names, ..old.clone() }
+                }
+                None => old.clone(),
+            };
+            renames = new != old;
+            wanted = Some(new);
+        }
     }
     if let Some(request) = wish.request {
         let request = CertificateRequest::read(request).map_err(of_request)?;
@@ -205,9 +217,10 @@ fn issued(wish: &Wish<'_>, mut wanted: Option<Wanted>) -> Result<Issued, PkiErro
         public_key: &key,
         serial: wish.serial,
         validity_seconds: (wish.not_before.seconds(), wish.not_after.seconds()),
+        now_seconds: wish.now.seconds(),
     })?;
     let attributes = certificates::attributes(&certificate);
-    Ok(Issued { certificate, not_after: Time::from_seconds(last), attributes })
+    Ok(Issued { certificate, not_after: Time::from_seconds(last), attributes, renames })
 }
 
 fn same_key(known: &mut Option<Vec<u8>>, other: &[u8]) -> Result<(), PkiError> {

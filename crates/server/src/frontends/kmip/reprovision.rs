@@ -9,11 +9,11 @@ use keyreeve_core::model::{
 use keyreeve_core::operations::register::Register;
 use keyreeve_core::operations::reprovision::{Provided, ReProvision};
 use keyreeve_core::operations::{Activation, Template};
-use keyreeve_core::{Error, SecretBytes};
+use keyreeve_core::{Error, ErrorKind, SecretBytes};
 use keyreeve_kmip::enums::{CertificateRequestType, CertificateType, Operation, ResultReason};
 use keyreeve_kmip::objects::{Certificate, CertificateRequest};
 use keyreeve_kmip::payloads::reprovision::{ReProvisionRequest, ReProvisionResponse};
-use keyreeve_pki::{CertificateAuthority, CertificateInfo, ChainValidity, validate_chain};
+use keyreeve_pki::{CertificateAuthority, CertificateInfo};
 use rustls::pki_types::CertificateDer;
 
 use super::batch::{Batch, identifier};
@@ -116,9 +116,9 @@ fn provided(
 
 /// A certificate that the authority has issued before; whose it is, the record says.
 fn issued(authority: &CertificateAuthority, certificate: &[u8], now: Time) -> Result<Provided, Error> {
-    if validate_chain(&[certificate, authority.certificate()], now.seconds()) != ChainValidity::Valid {
+    if !authority.has_issued(certificate, now.seconds()) {
         let public = "a certificate that this server's own CA has not issued, or that is not valid now, would prove nobody here";
-        return Err(Error::new(keyreeve_core::ErrorKind::Unsupported, public));
+        return Err(Error::new(ErrorKind::Denied, public));
     }
     let certificate = CertificateDer::from(certificate);
     let credential = credential(&CertificateInfo::read(&certificate).map_err(enrolment::refused)?);
