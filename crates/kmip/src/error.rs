@@ -105,6 +105,9 @@ pub enum Fault {
     /// The value is of the right type and means nothing here.
     #[error("{0}")]
     Value(&'static str),
+    /// The operation of a batch item is a word (XML, JSON) that names none.
+    #[error("this names no operation")]
+    NoSuchOperation,
     /// The message asks for a protocol version that this crate does not speak.
     #[error("protocol version {0} is not supported, use 1.0 to 1.4, 2.0 or 2.1")]
     UnsupportedVersion(ProtocolVersion),
@@ -149,6 +152,7 @@ impl DecodeError {
     pub fn result_reason(&self) -> ResultReason {
         match self.0.fault {
             Fault::Missing => ResultReason::MissingData,
+            Fault::NoSuchOperation => ResultReason::OperationNotSupported,
             Fault::WrongType { .. } | Fault::Value(_) | Fault::Repeated => ResultReason::InvalidField,
             Fault::UnsupportedVersion(_) => ResultReason::UnsupportedProtocolVersion,
             _ => ResultReason::InvalidMessage,

@@ -102,16 +102,24 @@ impl RequestItem {
 
     fn read(value: &mut Value, version: Version) -> Result<Self, DecodeError> {
         let mut fields = Fields::of(value, version)?;
-        let operation: Operation = Field::take(&mut fields, Tag::OPERATION)?;
-        let payload = match fields.single(Tag::REQUEST_PAYLOAD)? {
-            Some(node) => Request::read(operation, &mut node.value, version),
-            None => Err(Fault::Missing.into()),
+        let operation = match fields.single(Tag::OPERATION)? {
+            // A word without a meaning: only this item fails.
+            Some(Node { value: Value::TextString(_), .. }) => None,
+            _ => Some(Field::take(&mut fields, Tag::OPERATION)?),
+        };
+        let payload = match (operation, fields.single(Tag::REQUEST_PAYLOAD)?) {
+            (None, _) => Err(DecodeError::from(Fault::NoSuchOperation).within(Tag::OPERATION)),
+            (Some(operation), payload) => match payload {
+                Some(node) => Request::read(operation, &mut node.value, version),
+                None => Err(Fault::Missing.into()),
+            }
+            .map_err(|error| error.within(Tag::REQUEST_PAYLOAD)),
         };
         Ok(Self {
-            operation,
+            operation: operation.unwrap_or(Operation::Unnamed(0)),
             ephemeral: Field::take(&mut fields, Tag::EPHEMERAL)?,
             unique_batch_item_id: Field::take(&mut fields, Tag::UNIQUE_BATCH_ITEM_ID)?,
-            payload: payload.map_err(|error| error.within(Tag::REQUEST_PAYLOAD)),
+            payload,
             message_extensions: Field::take(&mut fields, Tag::MESSAGE_EXTENSION)?,
         })
     }

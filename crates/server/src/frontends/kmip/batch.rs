@@ -261,8 +261,10 @@ impl<'a> Batch<'a> {
         failure: Failure,
     ) -> ResponseItem {
         let Failure { reason, message, .. } = failure;
+        // A word that names none is not told as a code.
+        let told = (operation != Operation::Unnamed(0)).then_some(operation);
         warn!(request = %self.caller.request, %operation, %reason, cause = %message, "a KMIP batch item failed");
-        ResponseItem { unique_batch_item_id, ..ResponseItem::failure(Some(operation), reason, message) }
+        ResponseItem { unique_batch_item_id, ..ResponseItem::failure(told, reason, message) }
     }
 
     /// Puts on record that what was run last, and all before it, was not done.
