@@ -60,6 +60,20 @@ pub fn next_state(from: State, by: Move) -> Result<State> {
     Err(Error::new(kind, format!("an object that is {} cannot be {verb}", from.word())))
 }
 
+/// Whether one or more moves of the table lead from one recorded state to another, or none is needed: dates make moves that
+/// stand in no entry of their own. For who checks what was recorded; no operation goes by it.
+pub fn can_become(from: State, to: State) -> bool {
+    let mut reached = vec![from];
+    let mut at = 0;
+    while let Some(state) = reached.get(at).copied() {
+        let next = TABLE.iter().filter(|(before, _, _)| *before == state).map(|(_, _, after)| *after);
+        let new: Vec<State> = next.filter(|next| !reached.contains(next)).collect();
+        reached.extend(new);
+        at += 1;
+    }
+    reached.contains(&to)
+}
+
 /// The state at `now` as others see it: Suspended while the object is disabled, else as its life goes.
 pub fn shown_at(object: &ManagedObject, now: Time) -> State {
     match state_at(object, now) {
@@ -210,6 +224,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_was_recorded_can_only_have_moved_along_the_table() {
+        use super::can_become;
+        assert!(can_become(State::PreActive, State::Destroyed), "over Active and Deactivated too");
+        assert!(can_become(State::Active, State::DestroyedCompromised));
+        assert!(can_become(State::Active, State::Active));
+        for from in State::ALL {
+            assert_eq!(can_become(from, State::PreActive), from == State::PreActive);
+            assert!(
+                !from.is_destroyed()
+                    || State::ALL.iter().all(|to| to.is_destroyed() || !can_become(from, *to))
+            );
+        }
+        assert!(!can_become(State::Compromised, State::Active));
+        assert!(!can_become(State::Deactivated, State::Active));
     }
 
     #[test]

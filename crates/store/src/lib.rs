@@ -4,6 +4,7 @@
 //! rebuilt from it; `sealing` encrypts material before it gets here. Business rules live in core.
 
 mod ahead;
+pub mod audit;
 pub mod backup;
 mod destroy;
 pub mod disk;

@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::{
+    audit,
     backup::{registered::Registered, store as backup},
     destroy::{self, Eraser, Places},
     disk::DiskLock,
@@ -58,6 +59,7 @@ pub struct Store {
     place: Place,
     reserve_bytes: u64,
     pub(crate) eraser: Arc<Eraser>,
+    pub(crate) log: Arc<audit::Log>,
     erasing: Mutex<Option<JoinHandle<()>>>,
     pub(crate) works: Works,
     /// Let go last, after the threads have ended.
@@ -126,10 +128,10 @@ impl Store {
         let thread = StoreError::io("start a thread for", &options.dir);
         let erasing =
             options.background.then(|| destroy::start(eraser.clone())).transpose().map_err(thread)?;
-        let erasing = Mutex::new(erasing);
         let thread = StoreError::io("start a thread for", &options.dir);
         verify_older_segments(&journal, last, failure.clone()).map_err(thread)?;
         Ok(Self {
+            log: audit::log(options, &file, (&journal, &marks, &published), &failure),
             journal,
             committer,
             applier: Mutex::new(Some(applier)),
@@ -144,7 +146,7 @@ impl Store {
             place,
             reserve_bytes: options.journal.reserve_bytes,
             eraser,
-            erasing,
+            erasing: Mutex::new(erasing),
             works: Works::default(),
             _lock: lock,
         })
@@ -167,6 +169,7 @@ impl Store {
             let _ = erasing.join();
         }
         let stopped = self.committer.stop();
+        self.log.stop();
         self.targets.stop();
         // The committer's end was the last that sent to the applier.
         if let Some(applier) = self.applier.lock().take() {
@@ -302,6 +305,10 @@ impl port::Store for Store {
         let mut told = |lsn: journal::Lsn| work.tell("reading the journal", lsn.0, Some(until));
         let verified = self.journal.verify_telling(journal::Lsn(until), &mut told).map_err(read_failure)?;
         Ok((Lsn(verified.end.last().0), verified.end.hash))
+    }
+
+    fn prove(&self, query: port::TreeQuery) -> Result<port::TreeProof> {
+        self.log.prove(query)
     }
 }
 

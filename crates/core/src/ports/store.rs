@@ -9,7 +9,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     model::{Lsn, RealmId, Time},
     record::{Entry, EntryDraft, IndexKind, Record, RecordKey},
 };
@@ -97,6 +97,41 @@ pub struct IndexHit {
 /// Bytes of entries that are read from the journal at once, about; a larger entry is read by itself.
 pub const JOURNAL_BYTES_MAX: usize = 16 << 20;
 
+/// What can be asked of the tree over the entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeQuery {
+    /// The newest checkpoint.
+    Checkpoint,
+    /// That this entry is in the tree.
+    Inclusion(Lsn),
+    /// That the tree of so many leaves is a beginning of the newest.
+    Consistency(u64),
+    /// Hashes of a tile, as C2SP tlog-tiles counts: 256 of a whole one.
+    Tile {
+        /// Level, from 0 of the leaves.
+        level: u64,
+        /// Number of the tile in its level, from 0.
+        index: u64,
+        /// How many hashes, 1 to 256.
+        width: usize,
+    },
+}
+
+/// What the tree over the entries shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeProof {
+    /// The newest checkpoint: a signed note.
+    pub checkpoint: String,
+    /// The signed statement that says who signs checkpoints.
+    pub keys: String,
+    /// Leaves of the tree.
+    pub size: u64,
+    /// Of an entry: the number of its leaf, from 0, and its hash.
+    pub leaf: Option<(u64, [u8; 32])>,
+    /// The proof's hashes, or the tile's.
+    pub hashes: Vec<[u8; 32]>,
+}
+
 /// The store. Reads see every entry whose commit has been answered, at least.
 pub trait Store: Send + Sync {
     /// Position of the newest entry that reads are sure to see.
@@ -166,4 +201,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// `CryptoFailed` saying where and what is damaged.
     fn verify_journal(&self) -> Result<(Lsn, [u8; 32])>;
+
+    /// What the Merkle tree over the entries shows, with a signed checkpoint that covers what is durable now.
+    ///
+    /// # Errors
+    /// `NotFound` for what the tree does not hold, `Unavailable` where the store signs no checkpoints.
+    fn prove(&self, query: TreeQuery) -> Result<TreeProof> {
+        let _ = query;
+        Err(Error::new(ErrorKind::Unavailable, "this store signs no checkpoints"))
+    }
 }

@@ -24,7 +24,7 @@ pub use links::{
     FRAME_HEADER_LEN, FrameFacts, Link, LinkedFrame, Links, SEGMENT_HEADER_LEN, SegmentFacts, claimed_count,
     rebuild_frame, segment_facts,
 };
-pub use read::{Frame, Reader, Verified};
+pub use read::{Examined, ExaminedFrame, Frame, Reader, Verified};
 pub use recovery::{Cut, Opened, Recovery};
 pub use write::Writer;
 
@@ -207,6 +207,15 @@ impl Journal {
     /// As [`Journal::verify`].
     pub fn verify_telling(&self, until: Lsn, told: &mut dyn FnMut(Lsn)) -> Result<Verified, JournalError> {
         read::verify(self, until, told)
+    }
+
+    /// Reads every segment to its end, checking all that can be checked without knowing what was durable, and shows each frame.
+    /// Bytes behind the last whole frame that are none are told, not refused: a crash leaves them, and a running server.
+    ///
+    /// # Errors
+    /// As [`Journal::verify`].
+    pub fn examine(&self, told: &mut dyn FnMut(ExaminedFrame<'_>)) -> Result<Examined, JournalError> {
+        read::examine(self, told)
     }
 
     /// Verifies all segments before the last one that begins at or before `until`.

@@ -104,6 +104,63 @@ pub(super) fn verify(
     Ok(verified)
 }
 
+/// A whole frame that [`Journal::examine`] came by.
+pub struct ExaminedFrame<'a> {
+    /// The point behind the frame.
+    pub end: Position,
+    first: Lsn,
+    bytes: &'a [u8],
+}
+
+impl<'a> ExaminedFrame<'a> {
+    /// Its entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (Lsn, &'a [u8])> + use<'a> {
+        (self.first.0..).map(Lsn).zip(frame::entries(self.bytes))
+    }
+}
+
+/// What [`Journal::examine`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examined {
+    /// Whose journal it is, as its last segment says.
+    pub identity: Identity,
+    /// The first entry that is kept.
+    pub first: Lsn,
+    /// What stands behind the last whole frame and is none, where something does.
+    pub torn: Option<String>,
+}
+
+pub(super) fn examine(
+    journal: &Journal,
+    told: &mut dyn FnMut(ExaminedFrame<'_>),
+) -> Result<Examined, JournalError> {
+    let segments = segment::list(journal)?;
+    let missing = || JournalError::Missing { dir: journal.dir.clone() };
+    let (first, last) = segments.first().zip(segments.last()).ok_or_else(missing)?;
+    let mut walk = Walk::from_segment(journal, *first)?;
+    let mut torn = None;
+    loop {
+        match walk.step()? {
+            Step::Frame(read) => {
+                let (first, end) = (read.header.first, walk.position);
+                let bytes = walk.bytes(read.start, read.len)?;
+                told(ExaminedFrame { end, first, bytes });
+            }
+            Step::End if walk.next_segment()? => {}
+            Step::End => break,
+            Step::Unreadable(what) if walk.position.segment == *last => {
+                torn = Some(walk.damaged(what).to_string());
+                break;
+            }
+            Step::Unreadable(what) => return Err(walk.damaged(what)),
+        }
+    }
+    if walk.position.segment != *last {
+        return Err(walk.damaged("a segment is missing, or this one ends too early"));
+    }
+    Ok(Examined { identity: walk.identity, first: *first, torn })
+}
+
 /// What a step over the journal met.
 pub(super) enum Step {
     /// A whole frame that continues the chain; the position is behind it now.

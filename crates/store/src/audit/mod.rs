@@ -1,0 +1,24 @@
+//! Proofs over the journal: a Merkle tree of its entries, signed checkpoints of the tree, and checking both without the
+//! server.
+//!
+//! `merkle` is the arithmetic, `tiles` keeps the hashes, `note` and `checkpoint` are what is signed, `keys` the keys that sign
+//! it, `log` brings the tree up to date behind the journal, `examine` checks a folder offline and `history` what its entries
+//! say. The entries themselves are the journal's.
+
+mod checkpoint;
+mod examine;
+mod history;
+mod keys;
+mod log;
+mod merkle;
+mod note;
+mod store;
+mod tiles;
+
+pub use checkpoint::{Checkpoint, CheckpointVerdict, cosigned_message};
+pub use examine::{Examination, Outside, Wrong, examine};
+pub use keys::LogKeys;
+pub(crate) use log::Log;
+pub use merkle::{PROOF_HASHES_MAX, is_consistent, is_included, node_hash};
+pub use note::{NOTE_BYTES_MAX, Note, NoteKey, SignatureType};
+pub(crate) use store::log;
