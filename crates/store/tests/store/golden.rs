@@ -108,6 +108,7 @@ fn people() -> [Record; 4] {
             created,
             expires,
             revoked: None,
+            certificate: None,
         }))
     };
     [

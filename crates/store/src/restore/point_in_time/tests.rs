@@ -135,6 +135,7 @@ fn credential(number: u8, principal: u128, revoked: Option<Time>) -> Record {
         created: Time(1),
         expires: None,
         revoked,
+        certificate: None,
     }))
 }
 
