@@ -20,6 +20,7 @@ mod kmip;
 mod log;
 mod memory;
 mod ranges;
+mod sink;
 mod tls;
 
 pub use self::anew::{Anew, Change, Origin};
@@ -31,6 +32,7 @@ pub use self::kmip::{Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
 pub(crate) use self::ranges::BYTES_BEYOND_MESSAGE;
+pub use self::sink::{Audit, Sink, SinkFormat, SinkKind};
 pub use self::tls::Tls;
 
 /// One setting as people write it.
@@ -53,7 +55,9 @@ impl Setting {
         match defaults.get(section).and_then(|section| section.get(name)) {
             Some(toml::Value::Boolean(_)) => "true or false",
             Some(toml::Value::Integer(_)) => "whole number",
-            Some(toml::Value::Array(_)) if matches!(self.key, "kmip.endpoints" | "authn.jwt") => {
+            Some(toml::Value::Array(_))
+                if matches!(self.key, "kmip.endpoints" | "authn.jwt" | "audit.sinks") =>
+            {
                 "list of tables"
             }
             Some(toml::Value::Array(_)) => "list of texts",
@@ -159,6 +163,12 @@ pub const SETTINGS: &[Setting] = &[
          notify), and where wanted version, group, tls_name.",
     ),
     setting(
+        "audit.sinks",
+        "[]",
+        "Who is told what the journal says, 16 at most: tables with name, to (file, stdout, syslog), and where wanted format \
+         (json, ecs, ocsf, cef), except, file, address, ca_file, tls_name.",
+    ),
+    setting(
         "crypto.rsa_keys_ahead",
         "0",
         "RSA keys of each length, 8 at most, made ahead once one was asked for: not where running machines are cloned.",
@@ -247,6 +257,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// KMIP.
     pub kmip: Kmip,
+    /// The record of what happens.
+    pub audit: Audit,
     /// Destruction.
     pub destroy: DestroyConfig,
     /// Cryptography.
@@ -584,6 +596,7 @@ mod tests {
                     credentials: Credentials::Ignore,
                     endpoints: vec![endpoint::tests::endpoint("one")],
                 },
+                audit: Audit { sinks: vec![sink::tests::sink("one")] },
                 crypto: Crypto { rsa_keys_ahead: 1 },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),

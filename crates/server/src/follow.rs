@@ -83,6 +83,14 @@ impl Progress {
         change(&mut self.standing.lock());
     }
 
+    /// It cannot be told, and why.
+    pub fn fail(&self, now: Time, cause: String) {
+        self.update(|standing| {
+            let since = standing.failing.take().map_or(now, |(since, _)| since);
+            standing.failing = Some((since, cause));
+        });
+    }
+
     /// It can be told again; gives whether it could not before.
     pub fn recovered(&self) -> bool {
         self.standing.lock().failing.take().is_some()
@@ -210,18 +218,31 @@ impl Follower {
         self.progress.update(|standing| standing.at = at);
     }
 
+    /// Up to where it has been told.
+    pub fn at(&self) -> Lsn {
+        self.at
+    }
+
+    /// Goes on behind this position instead.
+    pub fn go_to(&mut self, at: Lsn) {
+        self.at = at;
+        self.progress.update(|standing| standing.at = at);
+    }
+
+    /// Whether the cursor was not put on record for long.
+    pub fn is_due(&self) -> bool {
+        let waited = self.engine.clock().now().0.saturating_sub(self.saved_when.0);
+        // A clock that was set back tells nothing.
+        let told_long_ago = self.told_since && !(0..SAVED_EVERY_MS).contains(&waited);
+        told_long_ago || self.at.0.saturating_sub(self.saved.0) >= SAVED_EVERY_ENTRIES
+    }
+
     /// Puts the cursor on record where it was not for long.
     ///
     /// # Errors
     /// The store's.
     pub async fn save_if_due(&mut self) -> Result<()> {
-        let waited = self.engine.clock().now().0.saturating_sub(self.saved_when.0);
-        // A clock that was set back tells nothing.
-        let told_long_ago = self.told_since && !(0..SAVED_EVERY_MS).contains(&waited);
-        if told_long_ago || self.at.0.saturating_sub(self.saved.0) >= SAVED_EVERY_ENTRIES {
-            self.save(None).await?;
-        }
-        Ok(())
+        if self.is_due() { self.save(None).await } else { Ok(()) }
     }
 
     /// Puts the cursor on record where the reader was told anything since: for a server that stops.
@@ -237,10 +258,28 @@ impl Follower {
     /// # Errors
     /// The store's.
     pub async fn save(&mut self, detail: Option<String>) -> Result<()> {
+        self.save_as(self.at, detail).await
+    }
+
+    /// Puts on record that it was told up to an earlier position, which alone is sure.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn save_up_to(&mut self, sure: Lsn) -> Result<()> {
+        if sure == self.saved {
+            // Nothing new is sure: it is looked again later.
+            self.saved_when = self.engine.clock().now();
+            return Ok(());
+        }
+        self.save_as(sure, None).await
+    }
+
+    async fn save_as(&mut self, at: Lsn, detail: Option<String>) -> Result<()> {
         let caller = Caller::system(request_id(&self.engine)?);
-        let (reader, at) = (self.progress.reader.clone(), self.at);
+        let reader = self.progress.reader.clone();
         execute(&self.engine, &caller, MoveCursor { reader, at, detail }).await?;
-        (self.saved, self.saved_when, self.told_since) = (at, self.engine.clock().now(), false);
+        (self.saved, self.saved_when) = (at, self.engine.clock().now());
+        self.told_since &= at < self.at;
         Ok(())
     }
 }

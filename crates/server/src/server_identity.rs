@@ -31,6 +31,9 @@ const RENEW_SECONDS: i64 = SERVER_VALIDITY_DAYS as i64 * 86_400 / 2;
 /// Bytes of a file with certificates.
 const CHAIN_BYTES_MAX: u64 = 1 << 20;
 
+/// Bytes of a file with authorities.
+const AUTHORITIES_BYTES_MAX: u64 = 1 << 20;
+
 /// A server's certificate and the endpoints that show it. Holds secrets.
 pub struct ServerIdentity {
     authority: Arc<CertificateAuthority>,
@@ -280,6 +283,20 @@ pub(crate) fn read_regular(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Strin
         return Err(format!("it is larger than {bytes_max} bytes"));
     }
     Ok(bytes)
+}
+
+/// The authorities that a PEM file holds, at least one, or why they cannot be had.
+pub(crate) fn read_authorities(path: &Path) -> Result<Arc<RootCertStore>, String> {
+    let wrong = |cause: &dyn std::fmt::Display| format!("ca_file {}: {cause}", path.display());
+    let text = read_regular(path, AUTHORITIES_BYTES_MAX).map_err(|cause| wrong(&cause))?;
+    let mut authorities = RootCertStore::empty();
+    for certificate in pem::decode_certificates(&text).map_err(|cause| wrong(&cause))? {
+        authorities.add(certificate).map_err(|cause| wrong(&cause))?;
+    }
+    if authorities.is_empty() {
+        return Err(wrong(&"it holds no certificate in PEM"));
+    }
+    Ok(Arc::new(authorities))
 }
 
 /// Opens a file of which reading ends: no pipe, and no device.

@@ -12,6 +12,9 @@ use std::{
 /// fast: whoever waits for it may hold what grows meanwhile.
 const BYTES_PER_SECOND_MIN: u64 = 64 << 20;
 
+/// The last of all.
+const LOWEST: i32 = 19;
+
 /// What is kept of having been faster, in seconds.
 const AHEAD_SECONDS_MAX: f64 = 1.0;
 
@@ -48,7 +51,7 @@ impl Leisure {
 fn leisurely<T: Send>(work: &(impl Fn() -> T + Sync)) -> T {
     let step_back = || {
         static IS_TOLD: AtomicBool = AtomicBool::new(false);
-        if let Err(error) = lower_priority()
+        if let Err(error) = lower_priority(LOWEST)
             && !IS_TOLD.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(%error, "full backups cannot let requests go first");
@@ -64,14 +67,22 @@ fn leisurely<T: Send>(work: &(impl Fn() -> T + Sync)) -> T {
     })
 }
 
-/// On Linux a priority belongs to a thread; elsewhere it would be that of the whole process.
+/// Has this thread step back behind others for good: `niceness` is 1 to 19, the last. On Linux a priority belongs to a thread;
+/// elsewhere it would be that of the whole process, and stays as it is.
+///
+/// # Errors
+/// The system's.
 #[cfg(target_os = "linux")]
-fn lower_priority() -> std::io::Result<()> {
-    Ok(rustix::process::setpriority_process(None, 19)?)
+pub fn lower_priority(niceness: i32) -> std::io::Result<()> {
+    Ok(rustix::process::setpriority_process(None, niceness)?)
 }
 
+/// See there.
+///
+/// # Errors
+/// None.
 #[cfg(not(target_os = "linux"))]
-fn lower_priority() -> std::io::Result<()> {
+pub fn lower_priority(_: i32) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -32,6 +32,7 @@ mod work;
 
 pub use destroy::Trouble;
 pub use failure::OnFailure;
+pub use leisure::lower_priority;
 pub use options::{EngineChoice, StoreError, StoreOptions};
 pub use rebuild::{OnRebuild, RebuildPart, RebuildProgress, Rebuilt};
 pub use sealing::{RootStatus, Unlock, UnlockError, UnlockKind, new_key_file, new_shares};

@@ -23,9 +23,10 @@ impl Marks {
         Self(Mutex::new(Known { positions: BTreeMap::new(), stride: 64 }))
     }
 
-    /// Remembers a position, unless there is one near before it.
+    /// Remembers a position, unless there is one near before it, or somebody else is at it: a reader of low priority must not
+    /// hold up who commits.
     pub(crate) fn add(&self, position: Position) {
-        let mut known = self.0.lock();
+        let Some(mut known) = self.0.try_lock() else { return };
         let near = known.positions.range(..=position.next).next_back();
         if near.is_some_and(|(lsn, _)| position.next.0 - lsn.0 < known.stride) {
             return;

@@ -22,6 +22,9 @@ const SYSTEM: &[(&[&str], &str)] = &[
     (&["python3", "-c", "import venv, ensurepip"], "python3-venv"),
     (&["node", "--version"], "nodejs"),
     (&["npm", "--version"], "npm"),
+    // A collector that sinks tell what happens, and TLS for it.
+    (&["rsyslogd", "-v"], "rsyslog"),
+    (&["sh", "-c", "ls /usr/lib/*/rsyslog/lmnsd_ossl.so"], "rsyslog-openssl"),
     // Terminals for what speaks to one.
     (&["script", "--version"], "bsdutils"),
 ];

@@ -35,6 +35,7 @@ mod root;
 mod server;
 mod shares;
 mod sign;
+mod sink;
 mod status;
 mod target;
 mod token;
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Backup(backup::Backup),
     Restore(restore::Restore),
+    #[command(subcommand)]
+    Sink(sink::Sink),
     #[command(subcommand)]
     Target(target::Target),
     #[command(subcommand)]
@@ -240,6 +243,7 @@ impl Command {
             Self::Certificate(command) => command.run(session),
             Self::Backup(command) => command.run(session),
             Self::Restore(command) => command.run(session),
+            Self::Sink(command) => command.run(session),
             Self::Target(command) => command.run(session),
             Self::Cell(command) => command.run(session),
             Self::Doctor(command) => command.run(session),

@@ -26,6 +26,7 @@ mod runbooks;
 mod server;
 mod session;
 mod shares;
+mod sinks;
 mod tail;
 mod terminal;
 mod vectors;

@@ -123,6 +123,7 @@ actions! {
     ChangeUnlock "change-unlock" Administer;
     ReplaceRoot "replace-root" Administer;
     Reload "reload" Administer;
+    ReplaySink "replay-sink" Administer;
     Reseal "reseal" System;
     GrowTree "grow-tree" System;
     PrepareEpoch "prepare-epoch" System;

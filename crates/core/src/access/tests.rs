@@ -59,9 +59,8 @@ fn row(action: Action) -> Row {
             ADMINISTER
         }
         SetDefaults | SetConstraints => ADMINISTER,
-        Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload => {
-            ADMINISTER
-        }
+        Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload
+        | ReplaySink => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect => AUDIT,
         ApplyDates | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,

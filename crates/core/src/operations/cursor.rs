@@ -1,5 +1,5 @@
-//! Cursors: how far those have come to whom the server itself tells what the journal says. Not here: whom, and what they are
-//! told.
+//! Cursors: how far those have come to whom the server itself tells what the journal says, and how a sink is sent back. Not
+//! here: whom, and what they are told.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::{Operation, Subject};
 use crate::{
     access::{Action, Permit},
     engine::{Engine, damaged},
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     model::Lsn,
     record::{Record, RecordKey, ServerData},
     request::{Context, Resolved},
@@ -39,10 +39,51 @@ impl Operation for MoveCursor {
         if let Some(detail) = &self.detail {
             context.note_detail(detail.clone());
         }
-        let data = self.at.0.to_be_bytes().to_vec();
-        context.put(Record::Server(Arc::new(ServerData { name: name(&self.reader), data, sealed: None })));
+        put(context, &self.reader, self.at);
         Ok(())
     }
+}
+
+/// Has a sink told once more all that the journal says behind a position.
+pub struct ReplaySink {
+    /// The sink as a reader, such as `sink/siem`.
+    pub reader: String,
+    /// The position.
+    pub after: Lsn,
+    /// Whether there is such a sink: who may not ask does not learn that.
+    pub known: bool,
+}
+
+impl Operation for ReplaySink {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        Action::ReplaySink
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        context.note_target(&self.reader);
+        if !self.known {
+            return Err(Error::not_found("sink"));
+        }
+        let published = context.store().published();
+        if self.after > published {
+            let public = format!("the journal ends at {published}: nothing stands behind {}", self.after);
+            return Err(Error::new(ErrorKind::InvalidField, public));
+        }
+        context.note_detail(format!("from behind {}", self.after));
+        put(context, &self.reader, self.after);
+        Ok(())
+    }
+}
+
+fn put(context: &mut Context<'_>, reader: &str, at: Lsn) {
+    let data = at.0.to_be_bytes().to_vec();
+    context.put(Record::Server(Arc::new(ServerData { name: name(reader), data, sealed: None })));
 }
 
 /// Up to where a reader has been told; `None` for one that never was.

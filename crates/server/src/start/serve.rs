@@ -37,6 +37,7 @@ use crate::reload::{Parts, Reloader, kmip_settings};
 use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::{Door, ServerIdentity};
+use crate::sinks::Sinks;
 
 /// Where a server listens, with the ports that the system chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,12 +133,13 @@ async fn run(
     let mut stop = Stop::new(stop)?;
     let authority = Arc::new(opened.authority()?);
     let identity = Arc::new(ServerIdentity::new(authority.clone(), config, opened.engine.clock().clone())?);
-    let named = (endpoints::configured(config)?, Issuers::new(&config.authn.jwt)?);
+    let named =
+        (endpoints::configured(config)?, Issuers::new(&config.authn.jwt)?, Sinks::configured(config)?);
     let server = Server::new(opened, config, (authority, named), &identity);
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
-    server.kmip.push(&identity, &shutdown, &mut tasks);
+    server.tell_others(&identity, &shutdown, &mut tasks)?;
     tasks.spawn(scheduler::run(
         opened.engine.clone(),
         identity,
@@ -200,6 +202,7 @@ struct Server {
     authenticator: Arc<Authenticator>,
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
+    sinks: Arc<Sinks>,
     resealing: Arc<Resealing>,
     backups: Arc<Backups>,
     reloader: Arc<Reloader>,
@@ -211,7 +214,10 @@ impl Server {
     fn new(
         opened: &Opened,
         config: &Config,
-        (authority, (endpoints, issuers)): (Arc<CertificateAuthority>, (Vec<Endpoint>, Issuers)),
+        (authority, (endpoints, issuers, sinks)): (
+            Arc<CertificateAuthority>,
+            (Vec<Endpoint>, Issuers, Sinks),
+        ),
         identity: &Arc<ServerIdentity>,
     ) -> Self {
         let engine = opened.engine.clone();
@@ -228,7 +234,8 @@ impl Server {
         let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
         let kmip = kmip_settings(config);
         let kmip = Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone());
-        let kmip = Arc::new(kmip.with_endpoints(endpoints).with_authority(authority.clone()));
+        let kmip = kmip.with_endpoints(endpoints).with_authority(authority.clone());
+        let (kmip, sinks) = (Arc::new(kmip), Arc::new(sinks));
         let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let parts = Parts {
             identity: identity.clone(),
@@ -250,10 +257,22 @@ impl Server {
             resealing: resealing.clone(),
             backups: backups.clone(),
             kmip: kmip.clone(),
+            sinks: sinks.clone(),
             cursors: Cursors::default(),
             feeds: Feeds::default(),
         }));
-        Self { engine, health, authenticator, rest, kmip, resealing, backups, reloader, limits }
+        Self { engine, health, authenticator, rest, kmip, sinks, resealing, backups, reloader, limits }
+    }
+
+    /// Those whom the configuration names are told what happens, from now on.
+    fn tell_others(
+        &self,
+        identity: &Arc<ServerIdentity>,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), StartError> {
+        self.kmip.push(identity, shutdown, tasks);
+        self.sinks.run(&self.engine, identity, shutdown, tasks)
     }
 
     async fn listen(

@@ -177,6 +177,7 @@ const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::Backup, "POST /v1/backups writes folders: upkeep.rs tries who may"),
     (Action::RegisterTarget, "the first backup to a place does it"),
     (Action::RemoveTarget, "POST /v1/targets/remove needs a target: upkeep.rs tries who may"),
+    (Action::ReplaySink, "needs a sink: sinks.rs tries who may"),
     (Action::RetireCell, "POST /v1/cells/retire needs a lost place: upkeep.rs tries who may"),
 ];
 

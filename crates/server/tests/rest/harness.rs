@@ -76,6 +76,11 @@ impl Server {
     /// Stops the server and starts it again over the same store.
     pub(crate) fn restart(&mut self) {
         self.stop().unwrap();
+        self.restart_stopped();
+    }
+
+    /// Starts it again over the same store.
+    pub(crate) fn restart_stopped(&mut self) {
         let (address, running) = run(&self.config);
         (self.address, self.running) = (address, Some(running));
     }

@@ -18,6 +18,7 @@ mod modes;
 mod objects;
 mod protection;
 mod secrets;
+mod sinks;
 mod split_key;
 mod stream;
 mod upkeep;

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::Api;
-use super::journal::entry_json;
+use crate::entry_json::entry_json;
 use crate::execute::execute;
 use crate::listen::Shutdown;
 

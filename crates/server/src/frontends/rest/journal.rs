@@ -8,9 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use keyreeve_core::access::Action;
 use keyreeve_core::model::Lsn;
-use keyreeve_core::operations::journal::{
-    EntryFilter, EntryShown, FollowJournal, ReadJournal, VerifyJournal,
-};
+use keyreeve_core::operations::journal::{EntryFilter, FollowJournal, ReadJournal, VerifyJournal};
 use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +19,7 @@ use super::answer;
 use super::errors::{Code, Problem, Result};
 use super::feed::{Feed, Format, Line, Place};
 use super::request::{Arguments, Authenticated, page_limit};
+use crate::entry_json::entry_json;
 
 /// Query of `show`.
 #[derive(Deserialize, JsonSchema)]
@@ -111,25 +110,4 @@ pub(super) async fn verify(
     let verified = api.execute(&caller, VerifyJournal).await?;
     let head: String = verified.head.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Json(json!({ "valid": true, "lsn": verified.lsn.0, "head": head })))
-}
-
-/// An entry as JSON: who, what, when and how it ended.
-pub(super) fn entry_json(entry: &EntryShown) -> Value {
-    let draft = &entry.draft;
-    json!({
-        "lsn": entry.lsn.0,
-        "time": draft.time.to_string(),
-        "principal": draft.principal_name,
-        "principal_id": draft.principal.to_string(),
-        "protocol": draft.protocol,
-        "request": draft.request.to_string(),
-        "source": draft.source,
-        "action": draft.action.word(),
-        "key": draft.key.map(|key| key.to_string()),
-        "object": draft.object.map(|object| object.to_string()),
-        "target": draft.target,
-        "outcome": draft.outcome,
-        "detail": draft.detail,
-        "changes": entry.changes,
-    })
 }

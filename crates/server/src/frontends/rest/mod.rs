@@ -33,6 +33,7 @@ use crate::in_flight::InFlight;
 use crate::listen::{Connection, Handler, Peer, Working};
 use crate::reload::Reloader;
 use crate::reseal::Resealing;
+use crate::sinks::Sinks;
 use crate::source::Source;
 
 mod aliases;
@@ -68,6 +69,7 @@ mod reload;
 mod request;
 mod root;
 mod routes;
+mod sinks;
 mod split_key;
 mod status;
 mod stream;
@@ -111,6 +113,8 @@ pub struct Api {
     pub backups: Arc<Backups>,
     /// Answers KMIP messages.
     pub kmip: Arc<Kmip>,
+    /// Who is told what the journal says.
+    pub sinks: Arc<Sinks>,
     /// Where pages of lists ended.
     pub cursors: Cursors,
     /// Feeds of the journal that are open.

@@ -17,8 +17,8 @@ use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
     Api, aliases, allowance, attributes, backups, batch, change, clients, credentials, data, derive,
-    destruction, journal, keys, kmip, material, message, objects, openapi, places, reload, root, split_key,
-    status, stream, tokens, whoami,
+    destruction, journal, keys, kmip, material, message, objects, openapi, places, reload, root, sinks,
+    split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -105,6 +105,8 @@ fn server() -> Vec<Route> {
         route(POST, "/v1/journal/verify", journal::verify, "Verifies the journal", "200 JournalVerified"),
         route(GET, "/v1/work", status::work, "What takes long, and how far it is", "200 Works"),
         route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),
+        route(GET, "/v1/sinks", sinks::list, "Who is told what the journal says", "200 Sinks"),
+        route(POST, "/v1/sinks/{name}/replay", sinks::replay, "Tells a sink once more", "200 Sinks"),
         route(GET, "/v1/root", root::show, "The root key's state", "200 Root"),
         route(POST, "/v1/root/unlock", root::change_unlock, "Changes what unlocks the root key", "200 Root"),
         route(POST, "/kmip", kmip::exchange, "Answers a KMIP message", "200 bytes|xml|KmipMessage"),

@@ -13,7 +13,6 @@ use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::message::ResponseItem;
 use keyreeve_kmip::values::DateTime;
-use keyreeve_pki::pem;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use tokio::time::{sleep, timeout};
@@ -25,7 +24,7 @@ use crate::config::{self, Config};
 use crate::follow::{Follower, Pause, Progress};
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
 use crate::listen::Shutdown;
-use crate::server_identity::{ServerIdentity, read_regular};
+use crate::server_identity::{ServerIdentity, read_authorities};
 use crate::start::StartError;
 
 mod line;
@@ -33,9 +32,6 @@ mod message;
 
 use line::Line;
 use message::Event;
-
-/// Bytes of a file with authorities.
-const AUTHORITIES_BYTES_MAX: u64 = 1 << 20;
 
 /// One whom messages are sent to.
 pub(crate) struct Endpoint {
@@ -81,18 +77,9 @@ impl Endpoint {
         let name = configured.tls_name.as_deref().unwrap_or_else(|| configured.host()).to_owned();
         let tls_name = ServerName::try_from(name)
             .map_err(|_| wrong("tls_name is neither a DNS name nor an address".to_owned()))?;
-        let wrong = |cause: String| wrong(format!("ca_file {}: {cause}", configured.ca_file.display()));
-        let text = read_regular(&configured.ca_file, AUTHORITIES_BYTES_MAX).map_err(wrong)?;
-        let certificates = pem::decode_certificates(&text).map_err(|error| wrong(error.to_string()))?;
-        let mut authorities = RootCertStore::empty();
-        for certificate in certificates {
-            authorities.add(certificate).map_err(|error| wrong(error.to_string()))?;
-        }
-        if authorities.is_empty() {
-            return Err(wrong("it holds no certificate in PEM".to_owned()));
-        }
+        let authorities = read_authorities(&configured.ca_file).map_err(wrong)?;
         let progress = Arc::new(Progress::new(format!("kmip-endpoint/{}", configured.name)));
-        Ok(Self { configured, tls_name, authorities: Arc::new(authorities), progress })
+        Ok(Self { configured, tls_name, authorities, progress })
     }
 
     /// How far it has come.
@@ -273,11 +260,7 @@ impl Endpoint {
 
     fn failed(&self, engine: &Engine, cause: &str) {
         warn!(endpoint = self.configured.name, %cause, "an endpoint cannot be told what happens; it is tried again");
-        let (now, cause) = (engine.clock().now(), cause.to_owned());
-        self.progress.update(|standing| {
-            let since = standing.failing.take().map_or(now, |(since, _)| since);
-            standing.failing = Some((since, cause));
-        });
+        self.progress.fail(engine.clock().now(), cause.to_owned());
     }
 }
 

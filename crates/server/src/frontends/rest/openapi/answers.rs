@@ -103,6 +103,11 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     ("Works", "work [Work]"),
     ("Work", "kind string, doing string, done integer, total integer|null"),
+    ("Sinks", "sinks [Sink]"),
+    (
+        "Sink",
+        "name string, to string, format string, lag_entries integer, told integer, withheld integer, trouble string|null",
+    ),
     ("JournalVerified", "valid boolean, lsn integer, head string"),
     (
         "Enrolled",
