@@ -103,8 +103,8 @@ pub fn edit(object: &mut ManagedObject, edit: &AttributeEdit, now: Time) -> Resu
             Changed { name: name.clone(), index, value: value.clone() }
         }
         AttributeEdit::Set { value, .. } => {
-            if rule(name).multiple {
-                let public = format!("{} can have several values: add or modify one", spelled(name));
+            if values.len() > 1 {
+                let public = format!("{} has several values: add or modify one", spelled(name));
                 return Err(Error::new(ErrorKind::Invalid, public));
             }
             values = vec![value.clone()];
@@ -126,7 +126,9 @@ pub fn edit(object: &mut ManagedObject, edit: &AttributeEdit, now: Time) -> Resu
         // Some values are completed when they are kept (Usage Limits).
         changed.value = kept.clone();
     }
-    check_dates(object)?;
+    if is_date(name) {
+        check_dates(object)?;
+    }
     object.state = lifecycle::state_at(object, now);
     Ok(changed)
 }
@@ -303,16 +305,30 @@ fn find(name: &AttributeName, values: &[Value], at: &Instance) -> Result<usize> 
     })
 }
 
+/// True for the dates that clients plan a key's life with.
+fn is_date(name: &AttributeName) -> bool {
+    use AttributeKind::{ActivationDate, DeactivationDate, ProcessStartDate, ProtectStopDate};
+    matches!(
+        name,
+        AttributeName::Standard(ActivationDate | DeactivationDate | ProcessStartDate | ProtectStopDate)
+    )
+}
+
 /// Refuses dates that contradict each other.
 ///
 /// # Errors
 /// `InvalidField`.
+///
+/// # Standard
+/// KMIP 2.1 sections 4.1, 4.19, 4.40 and 4.41.
 pub(crate) fn check_dates(object: &ManagedObject) -> Result<()> {
     let dates = &object.dates;
-    match (dates.activation, dates.deactivation) {
-        (Some(activation), Some(deactivation)) if deactivation < activation => {
-            Err(Error::new(ErrorKind::InvalidField, "the deactivation date lies before the activation date"))
-        }
-        _ => Ok(()),
-    }
+    let order = [
+        (dates.activation, dates.deactivation, "the deactivation date lies before the activation date"),
+        (dates.activation, dates.process_start, "the process start date lies before the activation date"),
+        (dates.protect_stop, dates.deactivation, "the deactivation date lies before the protect stop date"),
+    ];
+    let wrong =
+        order.iter().find(|(first, second, _)| first.is_some() && second.is_some_and(|it| Some(it) < *first));
+    wrong.map_or(Ok(()), |(_, _, what)| Err(Error::new(ErrorKind::InvalidField, *what)))
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::object_rules;
 use crate::{
-    error::{Error, ErrorKind, Result},
+    attributes::check_dates,
+    error::Result,
     model::{
         AttributeName, CryptoParameters, Dates, KeyFormat, KeyId, KeySpec, Link, ManagedObject, Name,
         ObjectId, ObjectType, RealmId, State, Time, UsageMask, Value,
@@ -83,7 +84,6 @@ impl Template {
     }
 
     fn described(&self, place: Place, fitting: UsageMask, now: Time) -> Result<ManagedObject> {
-        self.check_dates()?;
         let activation = match self.activation {
             Activation::Later => None,
             Activation::Now => Some(now),
@@ -128,6 +128,10 @@ impl Template {
             further: self.further.clone(),
             mac: Vec::new(),
         };
+        // Who activates at once says nothing of when: a date that has passed by then contradicts nobody.
+        if self.activation != Activation::Now {
+            check_dates(&object)?;
+        }
         object.state = crate::lifecycle::state_at(&object, now);
         Ok(object)
     }
@@ -153,16 +157,5 @@ impl Template {
             subtype: self.subtype.or(other.subtype),
             further,
         }
-    }
-
-    fn check_dates(&self) -> Result<()> {
-        let Activation::At(activation) = self.activation else { return Ok(()) };
-        if self.deactivation.is_some_and(|deactivation| deactivation < activation) {
-            return Err(Error::new(
-                ErrorKind::InvalidField,
-                "the deactivation date lies before the activation date",
-            ));
-        }
-        Ok(())
     }
 }

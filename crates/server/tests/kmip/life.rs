@@ -94,18 +94,17 @@ fn a_symmetric_key_lives_at_every_version() {
             let encrypt =
                 EncryptRequest { unique_identifier: Some(id.clone()), data, ..EncryptRequest::default() };
             let Response::Encrypt(sealed) = client.done(version, encrypt) else { panic!() };
-            // 1.2 and 1.3 have no field for the tag of an AEAD mode, so nothing can be decrypted there without one.
-            if version >= Version::V1_4 {
-                let decrypt = DecryptRequest {
-                    unique_identifier: Some(id.clone()),
-                    data: sealed.data,
-                    iv_counter_nonce: sealed.iv_counter_nonce,
-                    authenticated_encryption_tag: sealed.authenticated_encryption_tag,
-                    ..DecryptRequest::default()
-                };
-                let Response::Decrypt(opened) = client.done(version, decrypt) else { panic!() };
-                assert_eq!(opened.data.unwrap().expose(), b"plain");
-            }
+            // 1.2 and 1.3 have no field for the tag of an AEAD mode: it is the end of the data.
+            assert_eq!(sealed.authenticated_encryption_tag.is_some(), version >= Version::V1_4);
+            let decrypt = DecryptRequest {
+                unique_identifier: Some(id.clone()),
+                data: sealed.data,
+                iv_counter_nonce: sealed.iv_counter_nonce,
+                authenticated_encryption_tag: sealed.authenticated_encryption_tag,
+                ..DecryptRequest::default()
+            };
+            let Response::Decrypt(opened) = client.done(version, decrypt) else { panic!() };
+            assert_eq!(opened.data.unwrap().expose(), b"plain");
         }
         let wrong_state = client.refused(version, DestroyRequest { unique_identifier: Some(id.clone()) });
         assert_eq!(wrong_state, ResultReason::WrongKeyLifecycleState.for_version(version));

@@ -22,4 +22,5 @@ mod published;
 mod reprovision;
 mod split;
 mod templates;
+mod to_the_letter;
 mod usage;

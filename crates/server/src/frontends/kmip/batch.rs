@@ -20,7 +20,7 @@ use keyreeve_kmip::enums::{
     AsynchronousIndicator, BatchErrorContinuationOption, Operation, ResultReason, ResultStatus,
     UniqueIdentifierReference,
 };
-use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseItem};
+use keyreeve_kmip::message::{MessageExtension, RequestItem, RequestMessage, ResponseItem};
 use keyreeve_kmip::payloads::{Request, Response};
 use keyreeve_kmip::values::UniqueIdentifier;
 use tracing::warn;
@@ -31,7 +31,7 @@ use super::tickets::Held;
 use super::{
     Kmip, certify, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs,
     lifecycle, locate, login, mac, modify_attributes, object_rules, pkcs11, query, register, rekey,
-    reprovision, rng, sign, split_key, validate,
+    reprovision, rng, sign, split_key, storage_masks, validate,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -77,6 +77,10 @@ pub(super) async fn run(
     if items.len() > BATCH_ITEMS_MAX {
         let message = format!("{} items in one batch: send at most {BATCH_ITEMS_MAX}", items.len());
         return refused(ResultReason::ServerLimitExceeded, message);
+    }
+    // None is known here, and one that must be understood ends the message before any of it is done.
+    if let Some(extension) = items.iter().find_map(|item| critical(&item.message_extensions)) {
+        return refused(ResultReason::UnknownMessageExtension, extension);
     }
     let option = match header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop) {
         BatchErrorContinuationOption::Unnamed(code) => {
@@ -176,6 +180,13 @@ fn copied(item: &RequestItem, version: Version) -> Result<RequestItem, Failure> 
     })
 }
 
+/// What is said of an extension that must be understood.
+fn critical(extensions: &[MessageExtension]) -> Option<String> {
+    let found = extensions.iter().find(|extension| extension.criticality_indicator)?;
+    let vendor = cut(found.vendor_identification.clone(), QUOTED_BYTES_MAX);
+    Some(format!("the extension of {vendor} is not known here"))
+}
+
 fn tells_only_names(payload: &Response) -> bool {
     matches!(
         payload,
@@ -220,7 +231,7 @@ impl<'a> Batch<'a> {
 
     async fn item(&mut self, item: RequestItem) -> ResponseItem {
         let RequestItem { operation, unique_batch_item_id, payload, message_extensions, .. } = item;
-        let unknown = message_extensions.iter().find(|extension| extension.criticality_indicator);
+        let unknown = critical(&message_extensions);
         let answers_bytes_max = self.kmip.settings().limits.message_bytes_max;
         let outcome = match (unknown, payload) {
             _ if self.answer_bytes >= answers_bytes_max => {
@@ -229,21 +240,25 @@ impl<'a> Batch<'a> {
                 );
                 Err(Failure::new(ResultReason::ResponseTooLarge, message))
             }
-            (Some(extension), _) => {
-                let vendor = cut(extension.vendor_identification.clone(), QUOTED_BYTES_MAX);
-                let message = format!("the extension of {vendor} is not known here");
-                Err(Failure::new(ResultReason::UnknownMessageExtension, message))
+            (Some(extension), _) => Err(Failure::new(ResultReason::UnknownMessageExtension, extension)),
+            (None, Ok(payload)) if operation.since() <= self.version => {
+                match storage_masks::check(&payload).and_then(|()| self.narrow(operation)) {
+                    Ok(()) => self.dispatch(payload).await,
+                    Err(failure) => Err(failure),
+                }
             }
-            (None, Ok(payload)) if operation.since() <= self.version => match self.narrow(operation) {
-                Ok(()) => self.dispatch(payload).await,
-                Err(failure) => Err(failure),
-            },
             (None, Ok(_)) => Err(unsupported(operation)),
             (None, Err(error)) => Err(error.into()),
         };
         match outcome {
             Ok(answer) => ResponseItem { unique_batch_item_id, ..answer },
-            Err(failure) => self.failed(operation, unique_batch_item_id, failure),
+            Err(failure) => {
+                if operation == Operation::Check {
+                    // What was asked for is not to be done by an item behind this one.
+                    self.answered(operation, &[]);
+                }
+                self.failed(operation, unique_batch_item_id, failure)
+            }
         }
     }
 

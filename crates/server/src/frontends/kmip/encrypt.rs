@@ -1,9 +1,10 @@
 //! Encrypt and Decrypt.
 
-use keyreeve_core::SecretBytes;
 use keyreeve_core::operations::decrypt::Decrypted;
 use keyreeve_core::operations::encrypt::{Encrypted, Form};
 use keyreeve_core::operations::parts::{DecryptPart, EncryptPart};
+use keyreeve_core::{SecretBytes, model as core};
+use keyreeve_kmip::Version;
 use keyreeve_kmip::attributes::CryptographicParameters;
 use keyreeve_kmip::payloads::decrypt::{DecryptRequest, DecryptResponse};
 use keyreeve_kmip::payloads::encrypt::{EncryptRequest, EncryptResponse};
@@ -30,7 +31,12 @@ pub(super) async fn encrypt(
         },
         part: place.part,
     };
-    let Encrypted { object, ciphertext, .. } = batch.run(operation).await?;
+    let Encrypted { object, mut ciphertext, .. } = batch.run(operation).await?;
+    if batch.version < Version::V1_4
+        && let Some(tag) = ciphertext.tag.take()
+    {
+        ciphertext.data = with_tag(&request, ciphertext.data, tag);
+    }
     request.unique_identifier = Some(identifier(object));
     request.iv_counter_nonce = request.iv_counter_nonce.or_else(|| ciphertext.iv.clone());
     let correlation_value = streams::end(batch, request, &place, ciphertext.data.len())?;
@@ -69,6 +75,15 @@ pub(super) async fn decrypt(
         data: data.map(Into::into),
         correlation_value,
     })
+}
+
+/// Before 1.4 no field holds a tag: it comes and goes with the data, where Decrypt looks for it.
+fn with_tag(request: &EncryptRequest, data: Vec<u8>, tag: Vec<u8>) -> Vec<u8> {
+    let mode = request.cryptographic_parameters.as_ref().and_then(|asked| asked.block_cipher_mode);
+    match mode.is_some_and(|mode| u32::from(mode) == core::BlockCipherMode::Siv.code()) {
+        true => [tag, data].concat(),
+        false => [data, tag].concat(),
+    }
 }
 
 /// What a part answers: nothing where it has nothing yet and more are to come.

@@ -5,7 +5,7 @@ use keyreeve_core::operations::activate::Activate;
 use keyreeve_core::operations::archive::{Archive, Recover};
 use keyreeve_core::operations::destroy::Destroy;
 use keyreeve_core::operations::revoke::Revoke;
-use keyreeve_kmip::enums::ResultReason;
+use keyreeve_kmip::enums::{Operation, ResultReason};
 use keyreeve_kmip::payloads::activate::{ActivateRequest, ActivateResponse};
 use keyreeve_kmip::payloads::archive::{ArchiveRequest, ArchiveResponse};
 use keyreeve_kmip::payloads::destroy::{DestroyRequest, DestroyResponse};
@@ -62,6 +62,7 @@ pub(super) async fn recover(
 ) -> Result<RecoverResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
     let objects = batch.run(Recover { key }).await?;
+    batch.answered(Operation::Recover, objects.get(..1).unwrap_or_default());
     Ok(RecoverResponse { unique_identifier: only(&objects)? })
 }
 

@@ -62,6 +62,7 @@ mod reprovision;
 mod rng;
 mod sign;
 mod split_key;
+mod storage_masks;
 mod streams;
 mod templates;
 mod tickets;

@@ -86,23 +86,40 @@ pub(super) async fn adjust(
     let key = batch.object(request.unique_identifier.as_ref())?;
     let name = attributes::name(&request.attribute_reference)?;
     let read = batch.run(GetAttributes { key: key.clone(), names: Some(vec![name.clone()]) }).await?;
-    let current = match read.attributes.first().map(|(_, values)| &values[..]) {
-        Some([only]) => only.clone(),
+    let (how, by) = (request.adjustment_type, request.adjustment_value.as_ref());
+    let edit = match read.attributes.first().map(|(_, values)| &values[..]) {
+        // Where somebody else changed it meanwhile, the current value is no longer there and the edit fails.
+        Some([only]) => {
+            let value = adjusted(only, how, by)?;
+            AttributeEdit::Modify { name, at: Instance::Equal(only.clone()), value }
+        }
         Some(_) => {
             return Err(Failure::new(ResultReason::MultiValuedAttribute, "the attribute has several values"));
         }
         None => {
-            return Err(Failure::new(
-                ResultReason::AttributeNotFound,
-                "the object does not have the attribute",
-            ));
+            let value = adjusted(&absent(how, by)?, how, by)?;
+            AttributeEdit::Add { name, value }
         }
     };
-    let value = adjusted(&current, request.adjustment_type, request.adjustment_value.as_ref())?;
-    // Where somebody else changed it meanwhile, the current value is no longer there and the edit fails.
-    let edit = AttributeEdit::Modify { name, at: Instance::Equal(current), value };
     let (object, _) = run(batch, key, edit).await?;
     Ok(AdjustAttributeResponse { unique_identifier: identifier(object) })
+}
+
+/// What a value that is not there counts as. Its type is that of what it is adjusted by.
+///
+/// # Standard
+/// KMIP 2.1 section 6.1.3.
+fn absent(how: AdjustmentType, by: Option<&Tree>) -> Result<Value, Failure> {
+    match (how, by) {
+        (AdjustmentType::Negate, None) => Ok(Value::Boolean(false)),
+        (_, None | Some(Tree::Integer(_))) => Ok(Value::Integer(0)),
+        (_, Some(Tree::LongInteger(_))) => Ok(Value::LongInteger(0)),
+        (_, Some(Tree::Interval(_))) => Ok(Value::IntervalSeconds(0)),
+        _ => Err(Failure::new(
+            ResultReason::InvalidDataType,
+            "a value that is not there can be adjusted by a number",
+        )),
+    }
 }
 
 fn adjusted(current: &Value, how: AdjustmentType, by: Option<&Tree>) -> Result<Value, Failure> {
@@ -118,6 +135,12 @@ fn adjusted(current: &Value, how: AdjustmentType, by: Option<&Tree>) -> Result<V
     };
     let sign = match (how, current) {
         (AdjustmentType::Negate, Value::Boolean(truth)) => return Ok(Value::Boolean(!truth)),
+        (AdjustmentType::Negate, Value::Integer(number)) => {
+            return number.checked_neg().map(Value::Integer).ok_or_else(out_of_range);
+        }
+        (AdjustmentType::Negate, Value::LongInteger(number)) => {
+            return number.checked_neg().map(Value::LongInteger).ok_or_else(out_of_range);
+        }
         (AdjustmentType::Increment, _) => 1,
         (AdjustmentType::Decrement, _) => -1,
         _ => return Err(unfit("this adjustment does not fit the attribute's type")),
@@ -134,6 +157,7 @@ fn adjusted(current: &Value, how: AdjustmentType, by: Option<&Tree>) -> Result<V
         Value::IntervalSeconds(seconds) => {
             Ok(Value::IntervalSeconds(u32::try_from(sum(i64::from(*seconds))?).map_err(|_| out_of_range())?))
         }
+        Value::DateMicroseconds(date) => Ok(Value::DateMicroseconds(sum(*date)?)),
         Value::Date(date) => Ok(Value::Date(keyreeve_core::model::Time::from_seconds(sum(date.seconds())?))),
         _ => Err(unfit("this adjustment does not fit the attribute's type")),
     }

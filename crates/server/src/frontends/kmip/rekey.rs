@@ -1,7 +1,7 @@
 //! ReKey and ReKeyKeyPair: a new key in the place of an old one.
 
 use keyreeve_core::attributes::describe;
-use keyreeve_core::model::{AttributeName, ObjectType, Time, Value};
+use keyreeve_core::model::{AttributeName, Dates, ObjectType, Time, Value};
 use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::operations::rekey::Rekey;
 use keyreeve_core::operations::{Activation, Template};
@@ -18,9 +18,10 @@ use super::templates;
 
 pub(super) async fn rekey(batch: &mut Batch<'_>, request: ReKeyRequest) -> Result<ReKeyResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
-    require(batch, &key, ObjectType::SymmetricKey).await?;
+    let old = require(batch, &key, ObjectType::SymmetricKey).await?;
     let template = new_template(templates::resolved(batch, request.template_attribute.as_ref()).await?)?;
     let activation = activation(batch, request.offset);
+    let template = dated(batch, template, activation, &old);
     let created = batch.run(Rekey { key, activation, template, public: None }).await?;
     batch.answered(Operation::ReKey, &[created.primary]);
     Ok(ReKeyResponse { unique_identifier: identifier(created.primary), template_attribute: None })
@@ -31,13 +32,15 @@ pub(super) async fn rekey_key_pair(
     request: ReKeyKeyPairRequest,
 ) -> Result<ReKeyKeyPairResponse, Failure> {
     let key = batch.object(request.private_key_unique_identifier.as_ref())?;
-    require(batch, &key, ObjectType::PrivateKey).await?;
+    let old = require(batch, &key, ObjectType::PrivateKey).await?;
     let common = templates::resolved(batch, request.common_template_attribute.as_ref()).await?;
     let private = templates::resolved(batch, request.private_key_template_attribute.as_ref()).await?;
     let public = templates::resolved(batch, request.public_key_template_attribute.as_ref()).await?;
     let template = new_template(over(&common, private))?;
     let public = new_template(over(&common, public))?;
     let activation = activation(batch, request.offset);
+    let template = dated(batch, template, activation, &old);
+    let public = dated(batch, public, activation, &old);
     let created = batch.run(Rekey { key, activation, template, public }).await?;
     let no_pair = || Failure::new(ResultReason::InvalidObjectType, "this key is no pair: use Re-key");
     let public = created.public.ok_or_else(no_pair)?;
@@ -51,10 +54,10 @@ pub(super) async fn rekey_key_pair(
 }
 
 /// Each of the two operations is for its own kind of object, and nothing is made before that is clear.
-async fn require(batch: &mut Batch<'_>, key: &Reference, wanted: ObjectType) -> Result<(), Failure> {
+async fn require(batch: &mut Batch<'_>, key: &Reference, wanted: ObjectType) -> Result<Dates, Failure> {
     let read = batch.run(GetAttributes { key: key.clone(), names: Some(Vec::new()) }).await?;
     if read.object.object_type == wanted {
-        return Ok(());
+        return Ok(read.object.dates.clone());
     }
     let message = "Re-key is for symmetric keys, Re-key Key Pair for the private key of a pair";
     Err(Failure::new(ResultReason::InvalidObjectType, message))
@@ -65,6 +68,32 @@ fn new_template(given: Vec<(AttributeName, Value)>) -> Result<Option<Template>, 
         return Ok(None);
     }
     Ok(Some(generated_here(describe(given)?.template)))
+}
+
+/// Without an offset the new key has the dates of the old one, where it is given no others. Those that have passed are not
+/// copied: a key that ends before it begins would serve nobody.
+///
+/// # Standard
+/// KMIP 2.1 section 6.1.46.
+fn dated(
+    batch: &Batch<'_>,
+    template: Option<Template>,
+    offset: Option<Activation>,
+    old: &Dates,
+) -> Option<Template> {
+    if offset.is_some() {
+        return template;
+    }
+    let now = batch.kmip.engine.clock().now();
+    let ahead = |date: Option<Time>| date.filter(|date| *date > now);
+    let mut template = template.unwrap_or_default();
+    if let (Activation::Later, Some(planned)) = (template.activation, ahead(old.activation)) {
+        template.activation = Activation::At(planned);
+    }
+    template.process_start = template.process_start.or(ahead(old.process_start));
+    template.protect_stop = template.protect_stop.or(ahead(old.protect_stop));
+    template.deactivation = template.deactivation.or(ahead(old.deactivation));
+    Some(template)
 }
 
 /// With an offset the new key becomes Active so many seconds after its Initial Date, which is now.

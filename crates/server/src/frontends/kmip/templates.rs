@@ -23,10 +23,10 @@ const VERSION: Version = Version::V1_4;
 const NAMES_MAX: usize = 16;
 
 /// All attributes that a request gives a new object: those of the templates that it names, in order, and its own. Of an
-/// attribute that there is once, its own counts, or else that of the first template.
+/// attribute that there is once, its own counts, or else that of the last template.
 ///
 /// # Standard
-/// KMIP 1.2 section 2.1.8 (Template-Attribute Structures).
+/// KMIP 1.2 sections 2.1.8 (Template-Attribute Structures) and 4 (conflicts).
 pub(super) async fn resolved(
     batch: &mut Batch<'_>,
     template: Option<&TemplateAttribute>,
@@ -37,16 +37,13 @@ pub(super) async fn resolved(
         return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
     }
     let own = template.attributes.0.iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
-    let mut all: Vec<(AttributeName, Value)> = Vec::new();
-    for name in &template.names {
-        let named = Box::pin(named(batch, name)).await?;
-        let is_new = |(name, _): &(AttributeName, Value), known: &[(AttributeName, Value)]| {
-            rule(name).multiple || !known.iter().chain(&own).any(|(known, _)| known == name)
-        };
-        let new: Vec<_> = named.into_iter().filter(|attribute| is_new(attribute, &all)).collect();
-        all.extend(new);
+    let mut all = own;
+    for name in template.names.iter().rev() {
+        let mut named = Box::pin(named(batch, name)).await?;
+        named.retain(|(name, _)| rule(name).multiple || !all.iter().any(|(known, _)| known == name));
+        named.append(&mut all);
+        all = named;
     }
-    all.extend(own);
     Ok(all)
 }
 
