@@ -191,6 +191,19 @@ impl Follower {
         }
     }
 
+    /// Goes on at the oldest entry that is kept, where what comes next is not; gives whether that was so.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn skip_what_is_gone(&mut self) -> Result<bool> {
+        let oldest = self.engine.store().journal_begins()?;
+        let is_gone = oldest.0 > self.at.0.saturating_add(1);
+        if is_gone {
+            self.skip_to(oldest).await?;
+        }
+        Ok(is_gone)
+    }
+
     /// Goes on at the oldest entry that is kept.
     async fn skip_to(&mut self, oldest: Lsn) -> Result<()> {
         let (reader, from) = (self.progress.reader.clone(), self.at.0.saturating_add(1));

@@ -120,7 +120,8 @@ impl Sinks {
 
     /// What is wrong, for doctor.
     pub fn troubles(&self, published: Lsn) -> impl Iterator<Item = String> {
-        self.0.iter().filter_map(move |sink| sink.progress.trouble(published))
+        let told = move |sink: &Arc<Sink>| [sink.progress.trouble(published), sink.progress.missed()];
+        self.0.iter().flat_map(told).flatten()
     }
 
     /// Tells a sink all from behind a position once more, for a caller who may.
@@ -237,8 +238,17 @@ impl Sink {
             info!(sink = self.configured.name, %after, "a sink is told once more what the journal says");
             way.begin_behind(after);
         }
-        let page =
-            workshop.page(engine, way.follower.at(), wanted).await.map_err(|error| error.to_string())?;
+        let page = match workshop.page(engine, way.follower.at(), wanted).await {
+            Ok(page) => page,
+            Err(error) => {
+                let skipped = way.follower.skip_what_is_gone().await;
+                if skipped.map_err(|error| error.to_string())? {
+                    way.begin_behind(way.follower.at());
+                    return Ok(());
+                }
+                return Err(error.to_string());
+            }
+        };
         match page.last {
             None => tokio::select! {
                 () = way.follower.wait() => {}

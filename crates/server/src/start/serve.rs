@@ -133,9 +133,7 @@ async fn run(
     let mut stop = Stop::new(stop)?;
     let authority = Arc::new(opened.authority()?);
     let identity = Arc::new(ServerIdentity::new(authority.clone(), config, opened.engine.clock().clone())?);
-    let named =
-        (endpoints::configured(config)?, Issuers::new(&config.authn.jwt)?, Sinks::configured(config)?);
-    let server = Server::new(opened, config, (authority, named), &identity);
+    let server = Server::new(opened, config, (authority, Named::by(config)?), &identity);
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
@@ -195,6 +193,23 @@ async fn run(
     started
 }
 
+/// Others whom only the configuration names.
+struct Named {
+    endpoints: Vec<Endpoint>,
+    issuers: Issuers,
+    sinks: Sinks,
+}
+
+impl Named {
+    fn by(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            endpoints: endpoints::configured(config)?,
+            issuers: Issuers::new(&config.authn.jwt)?,
+            sinks: Sinks::configured(config)?,
+        })
+    }
+}
+
 /// What the listeners share.
 struct Server {
     engine: Arc<Engine>,
@@ -214,10 +229,7 @@ impl Server {
     fn new(
         opened: &Opened,
         config: &Config,
-        (authority, (endpoints, issuers, sinks)): (
-            Arc<CertificateAuthority>,
-            (Vec<Endpoint>, Issuers, Sinks),
-        ),
+        (authority, Named { endpoints, issuers, sinks }): (Arc<CertificateAuthority>, Named),
         identity: &Arc<ServerIdentity>,
     ) -> Self {
         let engine = opened.engine.clone();

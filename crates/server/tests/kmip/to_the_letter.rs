@@ -70,14 +70,16 @@ fn a_rekeyed_key_ends_when_the_old_one_would_have() {
     for date in [&end, &stop] {
         client.done(V, set(&id, date.clone()));
     }
-    let rekeyed = client.done(V, ReKeyRequest { unique_identifier: Some(id.clone()), ..ReKeyRequest::default() });
+    let rekeyed =
+        client.done(V, ReKeyRequest { unique_identifier: Some(id.clone()), ..ReKeyRequest::default() });
     let Response::ReKey(new) = rekeyed else { panic!() };
     for (kind, date) in [(AttributeKind::DeactivationDate, end), (AttributeKind::ProtectStopDate, stop)] {
         assert_eq!(read(&mut client, &new.unique_identifier, kind), [date]);
     }
     let offset = Some(Interval(60));
     let id = new.unique_identifier;
-    let rekeyed = client.done(V, ReKeyRequest { unique_identifier: Some(id), offset, ..ReKeyRequest::default() });
+    let rekeyed =
+        client.done(V, ReKeyRequest { unique_identifier: Some(id), offset, ..ReKeyRequest::default() });
     assert!(matches!(rekeyed, Response::ReKey(_)));
 }
 
@@ -86,7 +88,8 @@ fn dates_that_contradict_each_other_are_refused() {
     let server = Server::start();
     let mut client = server.connect();
     let later = |days: i64| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
         DateTime(now + days * 86_400)
     };
     let id = client.create(V, "ordered");
@@ -112,10 +115,7 @@ fn set_and_adjust_make_a_value_that_is_not_there() {
     let several = client.refused(V, set(&id, AttributeValue::Name(named("third"))));
     assert_eq!(several, ResultReason::MultiValuedAttribute);
 
-    let vendor = |name: &str| AttributeReference::Vendor {
-        vendor: "x".to_owned(),
-        name: name.to_owned(),
-    };
+    let vendor = |name: &str| AttributeReference::Vendor { vendor: "x".to_owned(), name: name.to_owned() };
     let adjust = |name: &str, how, by: Option<Value>| AdjustAttributeRequest {
         unique_identifier: Some(id.clone()),
         attribute_reference: vendor(name),
@@ -176,11 +176,11 @@ fn a_failed_check_leaves_no_placeholder_and_recover_does() {
     let answer = client.exchange(&request);
     let statuses: Vec<_> = answer.items.iter().map(|item| item.result_status).collect();
     let (done, failed) = (ResultStatus::Success, ResultStatus::OperationFailed);
-    assert_eq!(statuses, [done, failed, failed], "{:?}", answer.items);
+    assert_eq!(statuses, [done, failed, failed]);
 
     client.done(V, ArchiveRequest { unique_identifier: Some(id.clone()) });
     let recover = RecoverRequest { unique_identifier: Some(id) };
     let answer = client.exchange(&batch(vec![recover.into(), GetRequest::default().into()]));
-    assert!(answer.items.iter().all(|item| item.result_status == done), "{:?}", answer.items);
+    assert!(answer.items.iter().all(|item| item.result_status == done));
     assert_eq!(answer.items[1].operation, Some(Operation::Get));
 }
