@@ -213,6 +213,7 @@ fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, 
         backups,
         in_flight,
         kmip,
+        sinks: Arc::default(),
         cursors: Cursors::default(),
         feeds: Feeds::default(),
     })

@@ -69,7 +69,7 @@ struct Replay {
 enum Outlet {
     File(Lines),
     Stdout,
-    Syslog(Syslog),
+    Syslog(Box<Syslog>),
 }
 
 /// One sink's way through the journal.
@@ -283,11 +283,11 @@ impl Sink {
 
     fn outlet(&self, identity: &Arc<ServerIdentity>) -> Outlet {
         match (&self.syslog, &self.configured.file) {
-            (Some(Peer { address, name, authorities }), _) => Outlet::Syslog(Syslog::new(
+            (Some(Peer { address, name, authorities }), _) => Outlet::Syslog(Box::new(Syslog::new(
                 identity.clone(),
                 (address.clone(), name.clone()),
                 authorities.clone(),
-            )),
+            ))),
             (None, Some(file)) => Outlet::File(Lines::new(file.clone())),
             (None, None) => Outlet::Stdout,
         }

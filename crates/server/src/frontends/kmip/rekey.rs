@@ -57,7 +57,7 @@ pub(super) async fn rekey_key_pair(
 async fn require(batch: &mut Batch<'_>, key: &Reference, wanted: ObjectType) -> Result<Dates, Failure> {
     let read = batch.run(GetAttributes { key: key.clone(), names: Some(Vec::new()) }).await?;
     if read.object.object_type == wanted {
-        return Ok(read.object.dates.clone());
+        return Ok(read.object.dates);
     }
     let message = "Re-key is for symmetric keys, Re-key Key Pair for the private key of a pair";
     Err(Failure::new(ResultReason::InvalidObjectType, message))
