@@ -31,7 +31,8 @@ pub(super) struct Replay {
     after: u64,
 }
 
-/// `POST /v1/sinks/{name}/replay`: it is told once more all that the journal says behind a position.
+/// `POST /v1/sinks/{name}/replay`: it is told once more all that the journal says behind a position, by `ReplaySink` in the
+/// turn of that sink.
 pub(super) async fn replay(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
