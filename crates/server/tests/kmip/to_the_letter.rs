@@ -152,8 +152,11 @@ fn an_extension_that_must_be_understood_ends_the_message_before_any_of_it_is_don
         vendor_extension: Value::Structure(Vec::new()),
     }];
     let answer = client.exchange(&request);
-    assert_eq!(answer.items.len(), 1);
-    assert_eq!(answer.items[0].result_reason, Some(ResultReason::UnknownMessageExtension));
+    assert_eq!(answer.items.len(), 2);
+    for item in &answer.items {
+        assert_eq!(item.operation, Some(Operation::Create));
+        assert_eq!(item.result_reason, Some(ResultReason::UnknownMessageExtension));
+    }
     let Response::Locate(found) = client.done(V, LocateRequest::default()) else { panic!() };
     assert!(found.unique_identifiers.is_empty());
 }

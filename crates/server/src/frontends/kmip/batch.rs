@@ -78,9 +78,17 @@ pub(super) async fn run(
         let message = format!("{} items in one batch: send at most {BATCH_ITEMS_MAX}", items.len());
         return refused(ResultReason::ServerLimitExceeded, message);
     }
-    // None is known here, and one that must be understood ends the message before any of it is done.
+    // None is known here, and one that must be understood fails every item before any of it is done.
     if let Some(extension) = items.iter().find_map(|item| critical(&item.message_extensions)) {
-        return refused(ResultReason::UnknownMessageExtension, extension);
+        let failed = |item: RequestItem| ResponseItem {
+            unique_batch_item_id: item.unique_batch_item_id,
+            ..ResponseItem::failure(
+                Some(item.operation),
+                ResultReason::UnknownMessageExtension,
+                extension.clone(),
+            )
+        };
+        return items.into_iter().map(|item| Answer::new(failed(item), version)).collect();
     }
     let option = match header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop) {
         BatchErrorContinuationOption::Unnamed(code) => {
