@@ -6,6 +6,7 @@
 mod bad_input;
 mod bench;
 mod breach;
+mod canary;
 mod cells;
 mod clients;
 mod coverage;
