@@ -185,6 +185,53 @@ impl KeySpec {
             None => format!("{}-{}", self.algorithm.word(), self.length_bits),
         }
     }
+
+    /// Security strength in bits, 256 at most; `None` where it is not known.
+    ///
+    /// # Standard
+    /// SP 800-57 part 1 rev. 5, section 5.6.1, tables 2 and 3; FIPS 203 to 205 for their categories.
+    pub fn security_strength_bits(&self) -> Option<u32> {
+        use Algorithm as A;
+        Some(match self.algorithm {
+            A::Aes
+            | A::HmacSha1
+            | A::HmacSha224
+            | A::HmacSha256
+            | A::HmacSha384
+            | A::HmacSha512
+            | A::ChaCha20
+            | A::ChaCha20Poly1305 => self.length_bits.min(256),
+            A::TripleDes => {
+                if self.length_bits < 168 {
+                    80
+                } else {
+                    112
+                }
+            }
+            A::Rsa => match self.length_bits {
+                ..2048 => 80,
+                2048..3072 => 112,
+                3072..7680 => 128,
+                7680..15360 => 192,
+                15360.. => 256,
+            },
+            // Curve25519 and secp256k1 count as P-256 does.
+            A::Ec | A::Ed25519 => match self.length_bits {
+                ..224 => 80,
+                224..250 => 112,
+                250..384 => 128,
+                384..512 => 192,
+                512.. => 256,
+            },
+            A::MlKem512 | A::MlDsa44 => 128,
+            A::MlKem768 | A::MlDsa65 => 192,
+            A::MlKem1024 | A::MlDsa87 => 256,
+            A::SlhDsaSha2_128s | A::SlhDsaSha2_128f | A::SlhDsaShake128s | A::SlhDsaShake128f => 128,
+            A::SlhDsaSha2_192s | A::SlhDsaSha2_192f | A::SlhDsaShake192s | A::SlhDsaShake192f => 192,
+            A::SlhDsaSha2_256s | A::SlhDsaSha2_256f | A::SlhDsaShake256s | A::SlhDsaShake256f => 256,
+            A::Other(_) => return None,
+        })
+    }
 }
 
 impl Algorithm {

@@ -93,7 +93,7 @@ impl Operation for Get {
             return Err(Error::new(ErrorKind::Unsupported, "there is no value here to be wrapped"));
         }
         let material = self.encoded(context, &object, public_of_private)?;
-        let (material, wrapped_by) = self.protected(context, material)?;
+        let (material, wrapped_by) = self.protected(context, &object, material)?;
         let object = if object.fresh && !self.public && !object.is_valueless() {
             first_given_out(context, &object)?
         } else {
@@ -158,12 +158,13 @@ impl Get {
     fn protected(
         &self,
         context: &mut Context<'_>,
+        object: &ManagedObject,
         material: KeyMaterial,
     ) -> Result<(KeyMaterial, Option<ObjectId>)> {
         let Protection::Wrapped { key, parameters, frame } = &self.protection else {
             return Ok((material, None));
         };
-        let (bytes, object) = super::wrap::wrap_with(
+        let (bytes, wrapping) = super::wrap::wrap_with(
             context,
             key,
             None,
@@ -173,8 +174,26 @@ impl Get {
                 None => SecretBytes::copy_from(material.bytes.expose()),
             },
         )?;
-        Ok((KeyMaterial { format: material.format, bytes: SecretBytes::new(bytes) }, Some(object.id)))
+        refuse_weaker_wrapping(object, &wrapping)?;
+        Ok((KeyMaterial { format: material.format, bytes: SecretBytes::new(bytes) }, Some(wrapping.id)))
     }
+}
+
+/// A key that leaves only wrapped is as strong then as what wraps it. Of RSA keys, of which none in use is as strong as
+/// AES-256, what is in use is taken.
+fn refuse_weaker_wrapping(object: &ManagedObject, wrapping: &ManagedObject) -> Result<()> {
+    const ASYMMETRIC_BITS: u32 = 112;
+    let strength = |object: &ManagedObject| object.spec.and_then(|spec| spec.security_strength_bits());
+    let (Some(own), Some(others)) = (strength(object), strength(wrapping)) else { return Ok(()) };
+    let is_asymmetric = wrapping.spec.is_some_and(|spec| spec.algorithm.is_asymmetric());
+    let wanted = if is_asymmetric { own.min(ASYMMETRIC_BITS) } else { own };
+    if object.sensitive && others < wanted {
+        let public = format!(
+            "a key of {own} bits of security strength would be as weak as the {others} bits of the key that is to wrap it"
+        );
+        return Err(Error::new(ErrorKind::Denied, public));
+    }
+    Ok(())
 }
 
 /// Material that is marked to stay does not leave; sensitive material leaves only wrapped.

@@ -17,6 +17,7 @@ mod message;
 mod modes;
 mod objects;
 mod protection;
+mod regressions;
 mod secrets;
 mod sinks;
 mod split_key;

@@ -80,15 +80,7 @@ pub(super) async fn run(
     }
     // None is known here, and one that must be understood fails every item before any of it is done.
     if let Some(extension) = items.iter().find_map(|item| critical(&item.message_extensions)) {
-        let failed = |item: RequestItem| ResponseItem {
-            unique_batch_item_id: item.unique_batch_item_id,
-            ..ResponseItem::failure(
-                Some(item.operation),
-                ResultReason::UnknownMessageExtension,
-                extension.clone(),
-            )
-        };
-        return items.into_iter().map(|item| Answer::new(failed(item), version)).collect();
+        return items.into_iter().map(|item| Answer::new(item_refused(item, &extension), version)).collect();
     }
     let option = match header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop) {
         BatchErrorContinuationOption::Unnamed(code) => {
@@ -193,6 +185,12 @@ fn critical(extensions: &[MessageExtension]) -> Option<String> {
     let found = extensions.iter().find(|extension| extension.criticality_indicator)?;
     let vendor = cut(found.vendor_identification.clone(), QUOTED_BYTES_MAX);
     Some(format!("the extension of {vendor} is not known here"))
+}
+
+fn item_refused(item: RequestItem, extension: &str) -> ResponseItem {
+    let RequestItem { operation, unique_batch_item_id, .. } = item;
+    let failure = ResponseItem::failure(Some(operation), ResultReason::UnknownMessageExtension, extension);
+    ResponseItem { unique_batch_item_id, ..failure }
 }
 
 fn tells_only_names(payload: &Response) -> bool {

@@ -73,9 +73,7 @@ pub(super) async fn show(
         let follow = show.follow.unwrap_or(true);
         let feed = Feed { place, caller, wanted, after, format, follow, line };
         let kind = HeaderValue::from_static(format.media_type());
-        let headers =
-            [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-        return Ok((headers, feed.start()).into_response());
+        return Ok(([(header::CONTENT_TYPE, kind)], feed.start()).into_response());
     }
     let (after, limit) = (Lsn(show.after.unwrap_or(0)), page_limit(show.limit)?);
     let page = api.execute(&caller, ReadJournal { after, limit, filter }).await?;

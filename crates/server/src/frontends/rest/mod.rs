@@ -258,5 +258,8 @@ async fn tell(mut request: Request, next: Next) -> Response {
     if has_body && refused || unproven.0.load(Ordering::Relaxed) >= UNPROVEN_MAX {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    // Answers hold secrets, which no cache may keep, and words of clients, which no browser may take for a page.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
