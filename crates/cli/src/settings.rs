@@ -115,16 +115,57 @@ impl Connection {
     /// `Usage`: nothing names the server, its CA or an identity, or a value cannot be read.
     pub(crate) fn resolve(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Server> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        match self.known(&variable)? {
+            (known, true) => self.resolve_beside(&variable, &known),
+            (known, false) => self.resolve_beside(&|_: &str| None, &known),
+        }
+    }
+
+    /// The context or the file that counts, and whether the environment goes before it.
+    fn known(&self, variable: &impl Fn(&str) -> Option<String>) -> Result<(Known, bool)> {
         if let Some(name) = &self.context {
-            let context = Contexts::load(&variable)?.named(name)?;
-            return self.resolve_beside(&|_: &str| None, &context);
+            return Ok((Contexts::load(variable)?.named(name)?, false));
         }
         // Who names a server elsewhere does not mean the context, whose token is for another.
         let is_named = self.addr.is_some() || variable("KEYREEVE_ADDR").is_some();
         let context =
-            if is_named { None } else { Contexts::load(&variable)?.in_use(variable("KEYREEVE_CONTEXT"))? };
-        let known = context.map_or_else(|| Known::load(&variable), Ok)?;
-        self.resolve_beside(&variable, &known)
+            if is_named { None } else { Contexts::load(variable)?.in_use(variable("KEYREEVE_CONTEXT"))? };
+        Ok((context.map_or_else(|| Known::load(variable), Ok)?, true))
+    }
+
+    /// The same, without anything that proves who asks: a token that is kept may have expired.
+    ///
+    /// # Errors
+    /// As `resolve`.
+    pub(crate) fn resolve_for_strangers(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Server> {
+        let (known, reads_environment) =
+            self.known(&|name: &str| variable(name).filter(|value| !value.is_empty()))?;
+        let known = Known { token_file: None, client_cert: None, client_key: None, ..known };
+        let named = ["KEYREEVE_ADDR", "KEYREEVE_CA", "KEYREEVE_KMIP_ADDR"];
+        let bare = Self { addr: self.addr.clone(), ca: self.ca.clone(), ..Self::default() };
+        let variable = |name: &str| {
+            variable(name).filter(|value| reads_environment && named.contains(&name) && !value.is_empty())
+        };
+        bare.resolve_beside(&variable, &known)
+    }
+
+    /// The context in use by its name, with all of them; none where flags or the environment name a server.
+    ///
+    /// # Errors
+    /// The file of contexts cannot be read.
+    pub(crate) fn context(
+        &self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<(Contexts, String)>> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let is_named = self.addr.is_some() || variable("KEYREEVE_ADDR").is_some();
+        let contexts = Contexts::load(&variable)?;
+        let name = match &self.context {
+            Some(name) => Some(name.clone()),
+            None if is_named => None,
+            None => variable("KEYREEVE_CONTEXT").or_else(|| contexts.current.clone()),
+        };
+        Ok(name.map(|name| (contexts, name)))
     }
 
     /// The file that a flag says the token is in.

@@ -406,9 +406,12 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
         return refuse("what was shown for");
     }
     for id in caller.credentials() {
-        match context.get(RecordKey::Credential(id))?.as_deref() {
-            Some(Record::Credential(now)) if now.counts_at(context.now()) => {}
-            _ => return refuse("a credential of"),
+        let mut next = Some(id);
+        while let Some(id) = next {
+            next = match context.get(RecordKey::Credential(id))?.as_deref() {
+                Some(Record::Credential(now)) if now.counts_at(context.now()) => now.kind.rests_on(),
+                _ => return refuse("a credential of"),
+            };
         }
     }
     Ok(())

@@ -161,7 +161,7 @@ fn administrator(engine: &Engine, crypto: &dyn Crypto) -> (Caller, String) {
         credentials: vec![NewCredential { id, kind: CredentialKind::Token, expires: None }],
     };
     engine.execute(&Caller::system(RequestId(Uuid::nil())), &operation).expect("a new principal");
-    let principal = authenticate(&**engine.store(), id, engine.clock().now()).expect("is known");
+    let principal = authenticate(&**engine.store(), id, &[], engine.clock().now()).expect("is known");
     (Caller::authenticated(principal, "kmip", None, RequestId(Uuid::nil())), token.to_string())
 }
 

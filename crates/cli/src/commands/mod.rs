@@ -22,6 +22,7 @@ mod index;
 mod init;
 mod journal;
 mod key;
+mod login;
 mod mac;
 mod man;
 mod message;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Status(status::Status),
     #[command(name = "whoami")]
     WhoAmI(whoami::WhoAmI),
+    Login(login::Login),
+    Logout(login::Logout),
     #[command(subcommand)]
     Key(key::Key),
     #[command(subcommand)]
@@ -221,6 +224,8 @@ impl Command {
             Self::Server(command) => command.run(),
             Self::Status(command) => command.run(session),
             Self::WhoAmI(command) => command.run(session),
+            Self::Login(command) => command.run(session),
+            Self::Logout(command) => command.run(session),
             Self::Key(command) => command.run(session),
             Self::Object(command) => command.run(session),
             Self::Realm(command) => command.run(session),
@@ -264,7 +269,8 @@ impl Command {
         match self {
             Self::Dev(_) | Self::Init(_) | Self::Server(_) | Self::Context(_) | Self::Certificate(_) => true,
             Self::Restore(_) | Self::Index(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => true,
-            Self::Bench(_) | Self::BenchCeiling(_) => true,
+            // What a login shows belongs on no command line.
+            Self::Bench(_) | Self::BenchCeiling(_) | Self::Login(_) => true,
             Self::Backup(command) => command.works_here(),
             Self::Doctor(command) => command.works_here(),
             Self::Root(command) => command.works_here(),
@@ -280,6 +286,15 @@ impl Session {
     /// `Usage` where nothing names one.
     fn client(&self) -> Result<Client> {
         Ok(Client::new(self.server()?)?.printing_curl(self.prints_curl))
+    }
+
+    /// The same, for who has yet to prove who it is.
+    ///
+    /// # Errors
+    /// As `client`.
+    fn stranger(&self) -> Result<Client> {
+        let server = self.connection.resolve_for_strangers(|name| std::env::var(name).ok())?;
+        Ok(Client::new(server)?.printing_curl(self.prints_curl))
     }
 
     /// The server that flags, environment and files name.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -121,6 +122,11 @@ fn a_person_and_a_workload_log_in_at_a_real_openid_connect_issuer() {
     let shown = text(server.keyreeve(&["key", "show", "invoices"]));
     assert!(shown.lines().any(|line| line.starts_with("owner") && line.ends_with("billing")), "{shown}");
 
+    // For a job that outlasts its token.
+    let (jwt, session) = (file("person"), file("session"));
+    server.keyreeve(&["login", "--jwt-file", &jwt, "--out", &session]);
+    assert!(whoami("session").contains("login token"));
+
     // From the next request on nothing of it counts, and alice's other credential stays.
     let listed: Value = serde_json::from_slice(&server.keyreeve(&["client", "list", "-o", "json"])).unwrap();
     let of = |name: &str, kind: &str| {
@@ -130,6 +136,7 @@ fn a_person_and_a_workload_log_in_at_a_real_openid_connect_issuer() {
     };
     server.keyreeve(&["credential", "revoke", &of("alice", "jwt")]);
     refused(&server, &["--token-file", &file("person"), "whoami"]);
+    refused(&server, &["--token-file", &session, "whoami"]);
     let by_certificate = ["--client-cert", &file("alice.pem"), "--client-key", &file("alice.key"), "whoami"];
     assert!(text(server.keyreeve(&by_certificate)).contains("certificate"));
     // What was revoked may be another client's.
@@ -145,5 +152,133 @@ fn a_person_and_a_workload_log_in_at_a_real_openid_connect_issuer() {
         "user",
     ]);
     assert!(whoami("person").contains("alice2"));
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// Makes a secret id of `billing`, in this file; gives its credential's id and the role id.
+fn secret_id(server: &Server, file: &str, more: &[&str]) -> (String, String) {
+    let make = ["credential", "secret-id", "billing", "--out", file, "-o", "json"];
+    let made: Value = serde_json::from_slice(&server.keyreeve(&[&make[..], more].concat())).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    assert!(made.get("secret_id").is_none(), "it is in the file alone");
+    (text(&made["credential"]["id"]), text(&made["role_id"]))
+}
+
+#[test]
+fn a_machine_logs_in_by_role_id_and_secret_id() {
+    let (place, mut server) = real_server_with("");
+    let file = |name: &str| place.path().join(name).to_string_lossy().into_owned();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    server.variables.insert("XDG_CONFIG_HOME".to_owned(), file("config"));
+    server.keyreeve(&["context", "add", "billing"]);
+    let secret = file("secret-id");
+    let (_, role_id) =
+        secret_id(&server, &secret, &["--role", "user", "--uses", "2", "--from", "127.0.0.0/8"]);
+    let login = ["--context", "billing", "login", "--role-id", &role_id, "--secret-id-file", &secret];
+    assert!(text(server.keyreeve(&login)).contains("renewable_until"));
+    let as_billing = |words: &[&str]| text(server.keyreeve(&[&["--context", "billing"], words].concat()));
+    let whoami = as_billing(&["whoami"]);
+    assert!(whoami.contains("billing") && whoami.contains("login token"), "{whoami}");
+    let kept = place.path().join("config/keyreeve/billing.token");
+    assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    as_billing(&["key", "create", "invoices", "--algorithm", "aes-256"]);
+    assert!(as_billing(&["login", "--renew"]).contains("expires"));
+    as_billing(&["logout"]);
+    refused(&server, &["--context", "billing", "whoami"]);
+
+    // A secret id is no token, and has only so many uses; the last login counts on.
+    refused(&server, &["--token-file", &secret, "whoami"]);
+    server.keyreeve(&login);
+    refused(&server, &login);
+    as_billing(&["whoami"]);
+    // A token that no login gave does not last longer.
+    let token = ["login", "--renew"];
+    let output = server.command(KEYREEVE).args(token).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+
+    // What was shown for a token is revoked, and with it the token.
+    let (again, other) = (file("again"), file("other"));
+    let (id, _) = secret_id(&server, &again, &[]);
+    server.keyreeve(&["login", "--role-id", &role_id, "--secret-id-file", &again, "--out", &other]);
+    server.keyreeve(&["--token-file", &other, "whoami"]);
+    server.keyreeve(&["credential", "revoke", &id]);
+    refused(&server, &["--token-file", &other, "whoami"]);
+    as_billing(&["whoami"]);
+
+    // From elsewhere, under another role id, and after too many failures.
+    let elsewhere = file("elsewhere");
+    secret_id(&server, &elsewhere, &["--from", "10.0.0.0/8", "--from", "2001:db8::/32"]);
+    let out = file("out");
+    let try_with = |role_id: &str, secret: &str| {
+        let words = ["login", "--role-id", role_id, "--secret-id-file", secret, "--out", &out];
+        let said = refused(&server, &words);
+        assert!(said.contains("nobody logs in with this") && !said.contains("ks_"), "{said}");
+    };
+    try_with(&role_id, &elsewhere);
+    server.wait_for_line("a secret id of billing from elsewhere");
+    try_with("0198c1f4-0000-7000-8000-000000000000", &elsewhere);
+    server.wait_for_line("under another role id");
+    // Each failure beyond a few makes the next wait twice as long: of so many in a row, most are not even looked at.
+    (0..14).for_each(|_| try_with(&role_id, &elsewhere));
+    server.wait_for_line("a login too soon after others that failed");
+    assert!(!Path::new(&out).exists());
+    assert!(as_billing(&["whoami"]).contains("billing"), "who is logged in stays");
+    let printed = server.printed();
+    assert!(!printed.contains("ks_") && !printed.contains("kr_"), "{printed}");
+    let secrets = [&secret, &again].map(|file| fs::read_to_string(file).unwrap());
+    let journal = text(server.keyreeve(&["journal", "show", "-o", "json"]));
+    assert!(secrets.iter().all(|secret| !journal.contains(secret.trim())));
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// Posts JSON with curl, and what else says who asks; status and body of the answer.
+fn curl(server: &Server, path: &str, proof: &[&str], body: &Value) -> (u16, Value) {
+    let mut command = server.command("curl");
+    command.args(["-sS", "--cacert", server.variable("KEYREEVE_CA"), "-H", "Content-Type: application/json"]);
+    command.args(["-w", "%{stderr}%{http_code}", "-d", &body.to_string()]).args(proof);
+    command.arg(format!("{}{path}", server.variable("KEYREEVE_ADDR")));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let status = String::from_utf8_lossy(&output.stderr).parse();
+    let body = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (status.unwrap_or_else(|_| panic!("{output:?}")), body)
+}
+
+#[test]
+fn a_token_of_a_login_is_not_renewed_with_another_certificate() {
+    let (place, server) = real_server_with("");
+    let file = |name: &str| place.path().join(name).to_string_lossy().into_owned();
+    server.keyreeve(&["client", "add", "billing", "--out-dir", &file("")]);
+    let secret = file("secret-id");
+    let (_, role_id) = secret_id(&server, &secret, &[]);
+    let secret_id = fs::read_to_string(&secret).unwrap().trim().to_owned();
+    let body = serde_json::json!({ "role_id": role_id, "secret_id": secret_id });
+    let certificate = |name: &str| {
+        ["--cert", &file(&format!("{name}.pem")), "--key", &file(&format!("{name}.key"))].map(str::to_owned)
+    };
+    let own = certificate("billing");
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let (status, given) = curl(&server, "/v1/login", &own, &body);
+    assert_eq!(status, 200, "{given}");
+    let bearer = format!("Authorization: Bearer {}", given["token"].as_str().unwrap());
+    let renew = |proof: &[&str]| {
+        let proof = [proof, &["-H", &bearer]].concat();
+        curl(&server, "/v1/login/renew", &proof, &serde_json::json!({})).0
+    };
+    assert_eq!(renew(&own), 200);
+    // Without the certificate, with another client's, and with another one of the same client: not even looked at.
+    assert_eq!(renew(&[]), 401);
+    server.wait_for_line("without the certificate of that login");
+    let admin = ["--cert", server.variable("KEYREEVE_CLIENT_CERT"), "--key"];
+    assert_eq!(renew(&[&admin[..], &[server.variable("KEYREEVE_CLIENT_KEY")]].concat()), 401);
+    fs::create_dir(file("new")).unwrap();
+    server.keyreeve(&["client", "renew", "billing", "--out-dir", &file("new")]);
+    let new = certificate("new/billing");
+    let new: Vec<&str> = new.iter().map(String::as_str).collect();
+    assert_eq!(renew(&new), 401);
+    assert_eq!(curl(&server, "/v1/login", &new, &body).0, 200);
+    assert_eq!(renew(&own), 200);
+    // Somebody else's certificate beside a machine's secret id is no login.
+    let admin = [&admin[..], &[server.variable("KEYREEVE_CLIENT_KEY")]].concat();
+    assert_eq!(curl(&server, "/v1/login", &admin, &body).0, 401);
     assert_eq!(server.stop(), Some(0));
 }

@@ -8,6 +8,7 @@ mod derivation;
 mod erasure;
 mod id;
 mod key;
+mod network;
 mod object;
 mod object_rule;
 mod parameters;
@@ -27,6 +28,7 @@ pub use erasure::{
 };
 pub use id::{KeyId, Lsn, ObjectId, PrincipalId, RealmId, RequestId};
 pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion, LEASE_SECONDS_DEFAULT};
+pub use network::Network;
 pub(crate) use object::is_valueless;
 pub use object::{
     Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, MaterialDigest, Name, ObjectType,

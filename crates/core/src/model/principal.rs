@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectId, PrincipalId, RealmId, Time};
+use super::{Network, ObjectId, PrincipalId, RealmId, Time};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Built-in role.
@@ -95,6 +95,23 @@ pub enum CredentialKind {
         /// Whom it names.
         subject: String,
     },
+    /// A bearer token that a login gave, for a while; only its hash is kept.
+    Session {
+        /// What was shown at the login: the token counts no longer than that.
+        by: CredentialId,
+        /// Until when it can be renewed.
+        until: Time,
+        /// The certificate of the connection that it was given on: it counts beside that one alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<CredentialId>,
+    },
+    /// A secret id, by which a machine logs in; only its hash is kept.
+    SecretId {
+        /// Logins that are left; none: any number.
+        uses_left: Option<u32>,
+        /// Where a login may come from; none: anywhere.
+        networks: Vec<Network>,
+    },
 }
 
 impl CredentialKind {
@@ -102,6 +119,14 @@ impl CredentialKind {
     /// credentials are made once, and never again.
     pub fn is_named(&self) -> bool {
         matches!(self, Self::Jwt { .. })
+    }
+
+    /// The credential without which it counts no more, where there is one. That one rests on no other.
+    pub fn rests_on(&self) -> Option<CredentialId> {
+        match self {
+            Self::Session { by, .. } => Some(*by),
+            _ => None,
+        }
     }
 }
 

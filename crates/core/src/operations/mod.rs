@@ -40,6 +40,7 @@ pub mod join_split_key;
 pub mod journal;
 pub mod list_keys;
 pub mod locate;
+pub mod login;
 pub mod mac;
 pub mod matching;
 pub mod modify_attributes;

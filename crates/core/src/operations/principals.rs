@@ -64,7 +64,9 @@ pub struct ListPrincipals {
 }
 
 /// Credentials of one principal at most.
-const CREDENTIALS_MAX: usize = 1024;
+pub(super) const CREDENTIALS_MAX: usize = 1024;
+/// Credentials of one principal from which on tokens of logins that count no more are forgotten at the next login.
+const SESSIONS_KEPT: usize = 64;
 
 /// A principal with its credentials.
 #[derive(Clone, Debug)]
@@ -129,7 +131,7 @@ impl Operation for AddCredential {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
         context.note_target(&self.name);
-        let mut principal = Principal::clone(&*principal_named(context, &self.name)?);
+        let principal = principal_named(context, &self.name)?;
         if principal.revoked.is_some() {
             let public = format!("{} was revoked; make a new principal", self.name);
             return Err(Error::new(ErrorKind::WrongState, public));
@@ -137,13 +139,7 @@ impl Operation for AddCredential {
         if self.replace {
             revoke_credentials(context, &principal, |kind| same_kind(kind, &self.credential.kind))?;
         }
-        forget_old(context, &mut principal)?;
-        put_credential(context, principal.id, &self.credential, None)?;
-        principal.credentials.retain(|id| *id != self.credential.id);
-        principal.credentials.push(self.credential.id);
-        let principal = Arc::new(principal);
-        context.put(Record::Principal(Arc::clone(&principal)));
-        Ok(principal)
+        add(context, &principal, &self.credential).map(|(principal, _)| principal)
     }
 }
 
@@ -210,11 +206,17 @@ fn listed(context: &mut Context<'_>, principal: Arc<Principal>) -> Result<Listed
     Ok(Listed { principal, credentials })
 }
 
-/// The principal that a proof belongs to, if the proof counts now. The caller has checked the proof itself.
+/// The principal that a proof belongs to, if the proof counts now, beside these others. The caller has checked the proofs
+/// themselves.
 ///
 /// # Errors
 /// `Unauthenticated`, with the reason for the log alone; the store's.
-pub fn authenticate(store: &dyn Store, proof: CredentialId, now: Time) -> Result<Arc<Principal>> {
+pub fn authenticate(
+    store: &dyn Store,
+    proof: CredentialId,
+    others: &[CredentialId],
+    now: Time,
+) -> Result<Arc<Principal>> {
     let refuse =
         |cause: String| Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause));
     let address = RecordKey::Credential(proof);
@@ -240,7 +242,33 @@ pub fn authenticate(store: &dyn Store, proof: CredentialId, now: Time) -> Result
     if certificate_is_revoked(store, credential)? {
         return refuse(format!("a credential of {} whose certificate was revoked", principal.name));
     }
+    if let Some(cause) = session_is_over(store, credential, others, now)? {
+        return refuse(format!("a token of a login of {} {cause}", principal.name));
+    }
     Ok(Arc::clone(principal))
+}
+
+/// Why a token of a login counts no more, though it is neither revoked nor expired itself.
+fn session_is_over(
+    store: &dyn Store,
+    token: &Credential,
+    others: &[CredentialId],
+    now: Time,
+) -> Result<Option<&'static str>> {
+    let CredentialKind::Session { by, beside, .. } = &token.kind else { return Ok(None) };
+    // INVARIANT: what a login gave on a connection with a certificate is worth nothing without this one.
+    if beside.is_some_and(|beside| !others.contains(&beside)) {
+        return Ok(Some("without the certificate of that login"));
+    }
+    // INVARIANT: what a login gave counts no longer than what was shown for it.
+    let address = RecordKey::Credential(*by);
+    match store.get(&address)?.as_deref() {
+        Some(Record::Credential(shown)) if shown.counts_at(now) && shown.principal == token.principal => {
+            Ok(None)
+        }
+        Some(Record::Credential(_)) | None => Ok(Some("with what counts no more")),
+        Some(other) => Err(damaged(&address, other)),
+    }
 }
 
 /// Whether the object was revoked that a credential is.
@@ -304,18 +332,20 @@ fn own_credential(context: &mut Context<'_>, id: CredentialId) -> Result<Arc<Cre
     credential(context, id)?.ok_or_else(missing)
 }
 
-/// Forgets credentials that no longer count, once there are so many that a principal's record would grow without end.
+/// Forgets credentials of these kinds that no longer count, once there are so many that a principal's record would grow
+/// without end.
 ///
 /// # Errors
-/// `LimitExceeded` where all of them count.
-pub(super) fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -> Result<()> {
-    if principal.credentials.len() < CREDENTIALS_MAX {
-        return Ok(());
-    }
+/// `LimitExceeded` where too many count.
+pub(super) fn forget_old(
+    context: &mut Context<'_>,
+    principal: &mut Principal,
+    which: impl Fn(&CredentialKind) -> bool,
+) -> Result<()> {
     let mut kept = Vec::new();
     for id in &principal.credentials {
         let known = own_credential(context, *id)?;
-        if !known.counts_at(context.now()) {
+        if which(&known.kind) && !known.counts_at(context.now()) {
             context.delete(RecordKey::Credential(*id));
         } else {
             kept.push(*id);
@@ -329,6 +359,32 @@ pub(super) fn forget_old(context: &mut Context<'_>, principal: &mut Principal) -
     Err(Error::new(ErrorKind::LimitExceeded, public))
 }
 
+/// Adds a credential to a principal. Of tokens of logins those that count no more are forgotten once there are a few, of
+/// others only where there is no room.
+///
+/// # Errors
+/// `AlreadyExists`; `LimitExceeded` where too many count.
+pub(super) fn add(
+    context: &mut Context<'_>,
+    principal: &Principal,
+    new: &NewCredential,
+) -> Result<(Arc<Principal>, Arc<Credential>)> {
+    let mut principal = principal.clone();
+    let (count, is_session) =
+        (principal.credentials.len(), matches!(new.kind, CredentialKind::Session { .. }));
+    if count >= CREDENTIALS_MAX {
+        forget_old(context, &mut principal, |_| true)?;
+    } else if is_session && count >= SESSIONS_KEPT {
+        forget_old(context, &mut principal, |kind| matches!(kind, CredentialKind::Session { .. }))?;
+    }
+    let credential = put_credential(context, principal.id, new, None)?;
+    principal.credentials.retain(|id| *id != new.id);
+    principal.credentials.push(new.id);
+    let principal = Arc::new(principal);
+    context.put(Record::Principal(Arc::clone(&principal)));
+    Ok((principal, credential))
+}
+
 /// Puts a credential on record; `certificate`: the object that it is.
 ///
 /// # Errors
@@ -338,12 +394,12 @@ pub(super) fn put_credential(
     principal: PrincipalId,
     new: &NewCredential,
     certificate: Option<ObjectId>,
-) -> Result<()> {
+) -> Result<Arc<Credential>> {
     if let Some(known) = credential(context, new.id)? {
         give_up(context, principal, (&known, new))?;
     }
     let created = context.now();
-    let credential = Credential {
+    let credential = Arc::new(Credential {
         id: new.id,
         principal,
         kind: new.kind.clone(),
@@ -351,9 +407,9 @@ pub(super) fn put_credential(
         expires: new.expires,
         revoked: None,
         certificate,
-    };
-    context.put(Record::Credential(Arc::new(credential)));
-    Ok(())
+    });
+    context.put(Record::Credential(Arc::clone(&credential)));
+    Ok(credential)
 }
 
 /// Takes a credential that is known already from whom it belonged to, where it counts no more and may come back.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     Operation, Subject,
-    principals::{NewCredential, credential, forget_old, principal, put_credential},
+    principals::{CREDENTIALS_MAX, NewCredential, credential, forget_old, principal, put_credential},
     register::Register,
 };
 use crate::{
@@ -76,7 +76,9 @@ impl Operation for ReProvision {
         if is_known {
             take_known(context, &owner, (&old, &new), id)?;
         } else {
-            forget_old(context, &mut owner)?;
+            if owner.credentials.len() >= CREDENTIALS_MAX {
+                forget_old(context, &mut owner, |_| true)?;
+            }
             put_credential(context, owner.id, &new, Some(id))?;
             owner.credentials.push(new.id);
             context.put(Record::Principal(Arc::new(owner.clone())));

@@ -15,14 +15,17 @@ use keyreeve_core::{Error, ErrorKind, Result};
 use parking_lot::RwLock;
 use tracing::warn;
 
+use self::attempts::Attempts;
 use self::jwt::Issuers;
 use crate::execute::execute;
 use crate::listen::Peer;
 use crate::source::Source;
 
+mod attempts;
 pub mod certificate;
 pub mod enrolment;
 pub mod jwt;
+pub mod login;
 pub mod token;
 
 /// Failures that go on record in a second, of all sources together.
@@ -41,6 +44,7 @@ struct Proven {
 pub struct Authenticator {
     engine: Arc<Engine>,
     issuers: RwLock<Arc<Issuers>>,
+    attempts: Attempts,
     failures: PerSecond<Source>,
     requests: RequestIds,
 }
@@ -50,7 +54,13 @@ impl Authenticator {
     /// journal in a second.
     pub fn new(engine: Arc<Engine>, failures_recorded_per_second_max: u32) -> Self {
         let failures = PerSecond::new(failures_recorded_per_second_max, FAILURES_RECORDED_TOTAL_MAX);
-        Self { engine, issuers: RwLock::default(), failures, requests: RequestIds::default() }
+        Self {
+            engine,
+            issuers: RwLock::default(),
+            attempts: Attempts::default(),
+            failures,
+            requests: RequestIds::default(),
+        }
     }
 
     /// Puts so many failures of one source on record in a second from now on.
@@ -111,8 +121,9 @@ impl Authenticator {
     /// # Errors
     /// As [`Authenticator::authenticate`].
     pub async fn authenticate_named(&self, connection: &Caller, name: &str, token: &str) -> Result<Caller> {
+        let others: Vec<_> = connection.credentials().collect();
         let proven = match token::proof(&**self.engine.crypto(), token) {
-            Some(proof) => self.known(proof),
+            Some(proof) => self.known(proof, &others),
             None => Err(refused("a password that is not one of this server's tokens")),
         };
         let proven = proven.and_then(|(principal, proof)| {
@@ -129,7 +140,8 @@ impl Authenticator {
     /// # Errors
     /// As [`Authenticator::authenticate`].
     pub async fn authenticate_proven(&self, connection: &Caller, proof: CredentialId) -> Result<Caller> {
-        self.on(connection, self.known(proof)).await
+        let others: Vec<_> = connection.credentials().collect();
+        self.on(connection, self.known(proof, &others)).await
     }
 
     /// Puts on record that what a request brought proves nothing. What its peer is told.
@@ -169,16 +181,22 @@ impl Authenticator {
         }
     }
 
-    fn known(&self, proof: CredentialId) -> Result<(Arc<Principal>, CredentialId)> {
+    /// Whom a proof belongs to that counts now, on a connection that is proven by these others.
+    fn known(&self, proof: CredentialId, others: &[CredentialId]) -> Result<(Arc<Principal>, CredentialId)> {
         let now = self.engine.clock().now();
-        Ok((principals::authenticate(&**self.engine.store(), proof, now)?, proof))
+        Ok((principals::authenticate(&**self.engine.store(), proof, others, now)?, proof))
+    }
+
+    /// Whom the connection's certificate proves, where there is one.
+    fn by_certificate(&self, peer: &Peer) -> Result<Option<(Arc<Principal>, CredentialId)>> {
+        peer.certificate.as_ref().map(|shown| self.known(certificate::proof(shown), &[])).transpose()
     }
 
     async fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<Proven> {
-        let by_certificate =
-            peer.certificate.as_ref().map(|shown| self.known(certificate::proof(shown))).transpose()?;
+        let by_certificate = self.by_certificate(peer)?;
+        let certificate = by_certificate.as_ref().map(|(_, proof)| *proof);
         let by_token = match token {
-            Some(token) => Some(self.bearer(token).await?),
+            Some(token) => Some(self.bearer(token, certificate).await?),
             None => None,
         };
         match (by_certificate, by_token) {
@@ -197,17 +215,21 @@ impl Authenticator {
     }
 
     /// Whom a bearer token proves, by which credential, and until when where it expires by itself.
-    async fn bearer(&self, token: &str) -> Result<((Arc<Principal>, CredentialId), Option<Time>)> {
+    async fn bearer(
+        &self,
+        token: &str,
+        certificate: Option<CredentialId>,
+    ) -> Result<((Arc<Principal>, CredentialId), Option<Time>)> {
         let crypto = &**self.engine.crypto();
         if let Some(proof) = token::proof(crypto, token) {
-            return Ok((self.known(proof)?, None));
+            return Ok((self.known(proof, certificate.as_slice())?, None));
         }
         if !jwt::has_form(token) {
             return Err(refused("a bearer token that is not one of this server's"));
         }
         let proven = self.issuers().verify(crypto, token, self.engine.clock().now()).await;
         let jwt::Proven { id, subject, expires } = proven.map_err(refused)?;
-        let known = self.known(id).map_err(|error| match error.kind() {
+        let known = self.known(id, &[]).map_err(|error| match error.kind() {
             ErrorKind::Unauthenticated => {
                 refused(format!("{subject}: {}", error.cause().unwrap_or(error.public())))
             }

@@ -18,18 +18,32 @@ const TOKEN_CHARS: usize = PREFIX.len() + (RANDOM_BYTES * 4).div_ceil(3);
 /// # Errors
 /// The generator's.
 pub fn generate(crypto: &dyn Crypto, expires: Option<Time>) -> Result<(Zeroizing<String>, NewCredential)> {
-    let mut random = Zeroizing::new([0; RANDOM_BYTES]);
-    crypto.fill(&mut *random)?;
-    let mut token = Zeroizing::new(String::with_capacity(TOKEN_CHARS));
-    token.push_str(PREFIX);
-    URL_SAFE_NO_PAD.encode_string(*random, &mut token);
+    let token = random(crypto, PREFIX)?;
     let id = hash(crypto, &token);
     Ok((token, NewCredential { id, kind: CredentialKind::Token, expires }))
 }
 
 /// What a token is looked up by, where it has a token's form at all.
 pub fn proof(crypto: &dyn Crypto, token: &str) -> Option<CredentialId> {
-    (token.len() == TOKEN_CHARS && token.starts_with(PREFIX)).then(|| hash(crypto, token))
+    has_form(token, PREFIX).then(|| hash(crypto, token))
+}
+
+/// 32 random bytes behind a prefix of three letters. A secret.
+///
+/// # Errors
+/// The generator's.
+pub(super) fn random(crypto: &dyn Crypto, prefix: &str) -> Result<Zeroizing<String>> {
+    let mut random = Zeroizing::new([0; RANDOM_BYTES]);
+    crypto.fill(&mut *random)?;
+    let mut token = Zeroizing::new(String::with_capacity(TOKEN_CHARS));
+    token.push_str(prefix);
+    URL_SAFE_NO_PAD.encode_string(*random, &mut token);
+    Ok(token)
+}
+
+/// Whether a text may be one of these.
+pub(super) fn has_form(text: &str, prefix: &str) -> bool {
+    text.len() == TOKEN_CHARS && text.starts_with(prefix)
 }
 
 fn hash(crypto: &dyn Crypto, token: &str) -> CredentialId {

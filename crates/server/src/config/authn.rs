@@ -198,6 +198,15 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_examples_in_the_documentation_are_issuers() {
+        let text = include_str!("../../../../docs/access.md");
+        let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let issuers = blocks.filter(|block| block.contains("[[authn.jwt]]"));
+        let read: Vec<_> = issuers.map(|block| read(block).unwrap().authn.jwt.remove(0).name).collect();
+        assert_eq!(read, ["corp", "cluster"]);
+    }
+
+    #[test]
     fn what_makes_no_issuer_is_refused() {
         for (more, told) in [
             ("algorithms = [\"none\"]", "unknown variant"),

@@ -170,6 +170,6 @@ fn has_token(opened: &Opened, dir: &Path) -> bool {
 
 /// Whether a credential in a file is one of this store's. A store that cannot be read says so at the next step.
 fn counts(opened: &Opened, proof: CredentialId) -> bool {
-    let known = authenticate(&**opened.engine.store(), proof, opened.engine.clock().now());
+    let known = authenticate(&**opened.engine.store(), proof, &[], opened.engine.clock().now());
     !matches!(known, Err(error) if error.kind() == ErrorKind::Unauthenticated)
 }

@@ -141,7 +141,7 @@ pub(crate) fn known(engine: &Engine, name: &str) -> Caller {
 
 /// The same where the store may have failed by now.
 pub(crate) fn find(engine: &Engine, name: &str) -> Result<Caller, Error> {
-    let principal = authenticate(&**engine.store(), proof(name), engine.clock().now())?;
+    let principal = authenticate(&**engine.store(), proof(name), &[], engine.clock().now())?;
     Ok(Caller::authenticated(principal, "test", None, RequestId(Uuid::nil())))
 }
 

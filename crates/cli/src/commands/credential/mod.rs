@@ -3,6 +3,7 @@
 
 mod jwt;
 mod revoke;
+mod secret_id;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -11,10 +12,11 @@ use super::{Session, text};
 use crate::errors::Result;
 use crate::output::{self, Format};
 
-/// Manage credentials of clients: who proves to be one by another's word.
+/// Manage credentials of clients: who proves to be one by another's word, or by a secret id.
 #[derive(Subcommand)]
 pub(crate) enum Credential {
     Jwt(jwt::Jwt),
+    SecretId(secret_id::SecretId),
     Revoke(revoke::Revoke),
 }
 
@@ -26,6 +28,7 @@ impl Credential {
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Jwt(command) => command.run(session),
+            Self::SecretId(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
         }
     }
@@ -40,7 +43,8 @@ fn print(session: &Session, answer: &Value) -> Result<()> {
     let credential = answer.get("credential").unwrap_or(&nothing);
     let subject = credential.get("subject").unwrap_or(&nothing);
     let mut pairs = vec![("client", text(answer, "client"))];
-    pairs.extend(["issuer", "subject"].map(|field| (field, text(subject, field))));
+    pairs.push(("role_id", text(answer, "role_id")));
+    pairs.extend(["issuer", "subject", "uses_left", "networks"].map(|field| (field, text(subject, field))));
     pairs.extend(["id", "kind", "expires", "revoked"].map(|field| (field, text(credential, field))));
     pairs.retain(|(_, value)| !value.is_empty());
     output::pairs(&pairs)

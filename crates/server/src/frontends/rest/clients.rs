@@ -266,6 +266,10 @@ pub(super) fn credential(credential: &Credential) -> Value {
         }
         CredentialKind::Token => ("token", None, None),
         CredentialKind::Pinned { .. } => ("pinned certificate", None, None),
+        CredentialKind::Session { .. } => ("login token", None, None),
+        CredentialKind::SecretId { uses_left, networks } => {
+            ("secret id", None, Some(json!({ "uses_left": uses_left, "networks": networks })))
+        }
         CredentialKind::Jwt { issuer, claim, subject } => {
             ("jwt", None, Some(json!({ "issuer": issuer, "claim": claim, "subject": subject })))
         }

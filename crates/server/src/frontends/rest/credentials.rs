@@ -2,13 +2,15 @@
 //! CA (clients), and tokens.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use keyreeve_core::Error;
 use keyreeve_core::access::Action;
-use keyreeve_core::model::{Credential, Principal, Role};
+use keyreeve_core::model::{Credential, CredentialKind, Network, Principal, Role};
 use keyreeve_core::operations::credentials::RevokeCredential;
 use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, NewCredential, new_id};
 use schemars::JsonSchema;
@@ -19,7 +21,10 @@ use super::Api;
 use super::clients::{credential, permit};
 use super::errors::{Problem, Result};
 use super::request::{Authenticated, Body, Segments};
+use crate::authn::login;
 
+/// Networks of one secret id at most.
+const NETWORKS_MAX: usize = 16;
 /// Days that a credential counts at most.
 const DAYS_MAX: u16 = 3650;
 
@@ -33,7 +38,21 @@ pub(super) struct AddRequest {
     roles: Option<BTreeSet<Role>>,
     /// Days that it counts, 1 to 3,650; none: until it is revoked.
     days: Option<u16>,
-    jwt: JwtSubject,
+    /// Subject of an issuer of JSON Web Tokens. One of the two is given.
+    jwt: Option<JwtSubject>,
+    /// Make a secret id, by which a machine logs in.
+    secret_id: Option<SecretIdRules>,
+}
+
+/// What a secret id is good for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SecretIdRules {
+    /// Logins; none: any number.
+    uses: Option<NonZeroU32>,
+    /// Networks that a login may come from, 16 at most; none: from anywhere.
+    #[serde(default)]
+    networks: Vec<String>,
 }
 
 /// A subject of an issuer of JSON Web Tokens.
@@ -49,7 +68,7 @@ struct JwtSubject {
 pub(super) async fn add(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
-    Body(AddRequest { client, roles, days, jwt }): Body<AddRequest>,
+    Body(AddRequest { client, roles, days, jwt, secret_id }): Body<AddRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
     let action = if roles.is_some() { Action::CreatePrincipal } else { Action::RenewCredential };
     permit(&api, &caller, action).await?;
@@ -57,8 +76,18 @@ pub(super) async fn add(
         return Err(Problem::invalid(format!("days is 1 to {DAYS_MAX}")));
     }
     let (crypto, now) = (&**api.engine.crypto(), api.engine.clock().now());
-    let subject = api.authenticator.issuers().subject(&jwt.issuer, &jwt.subject)?;
-    let new = subject.credential(crypto, days.map(|days| now.plus_days(days)));
+    let expires = days.map(|days| now.plus_days(days));
+    let (secret, new) = match (jwt, secret_id) {
+        (Some(jwt), None) => {
+            let subject = api.authenticator.issuers().subject(&jwt.issuer, &jwt.subject)?;
+            (None, subject.credential(crypto, expires))
+        }
+        (None, Some(rules)) => {
+            let (secret, new) = login::generate(crypto, rules.kind()?, expires)?;
+            (Some(secret), new)
+        }
+        _ => return Err(Problem::invalid("one of jwt and secret_id is given, and not both")),
+    };
     let NewCredential { id, kind, expires } = new.clone();
     let principal = match roles {
         Some(roles) => {
@@ -76,7 +105,23 @@ pub(super) async fn add(
         revoked: None,
         certificate: None,
     };
-    Ok((StatusCode::CREATED, Json(shown(&principal, &added))))
+    let mut answer = shown(&principal, &added);
+    if let Some(secret) = secret {
+        answer["role_id"] = principal.id.to_string().into();
+        answer["secret_id"] = secret.as_str().into();
+    }
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+impl SecretIdRules {
+    fn kind(self) -> Result<CredentialKind> {
+        if self.networks.len() > NETWORKS_MAX {
+            return Err(Problem::invalid(format!("at most {NETWORKS_MAX} networks")));
+        }
+        let networks: Vec<Network> =
+            self.networks.iter().map(|text| text.parse()).collect::<Result<_, Error>>()?;
+        Ok(CredentialKind::SecretId { uses_left: self.uses.map(NonZeroU32::get), networks })
+    }
 }
 
 /// `POST /v1/credentials/{id}/revoke`: it counts no more, from the next request on.

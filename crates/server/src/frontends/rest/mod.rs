@@ -60,6 +60,7 @@ mod journal;
 pub(crate) mod jwk;
 mod keys;
 mod kmip;
+mod login;
 pub(crate) mod material;
 mod message;
 mod objects;

@@ -65,6 +65,18 @@ impl FromRequestParts<Arc<Api>> for Authenticated {
     }
 }
 
+/// The other end of the connection, for who has yet to say who it is.
+pub(super) struct Stranger(pub(super) Peer);
+
+impl FromRequestParts<Arc<Api>> for Stranger {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self> {
+        let peer = parts.extensions.get::<Peer>().cloned();
+        Ok(Self(peer.ok_or_else(|| keyreeve_core::Error::internal("a request without a peer"))?))
+    }
+}
+
 /// Who asks, over this protocol.
 ///
 /// # Errors

@@ -17,8 +17,8 @@ use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
     Api, aliases, allowance, attributes, backups, batch, change, clients, credentials, data, derive,
-    destruction, journal, keys, kmip, material, message, objects, openapi, places, reload, root, sinks,
-    split_key, status, stream, tokens, whoami,
+    destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload, root,
+    sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -255,6 +255,9 @@ fn clients() -> Vec<Route> {
             "Revokes a credential",
             "200 CredentialOfClient",
         ),
+        route(POST, "/v1/login", login::log_in, "Gives a token for a while", "200 LoggedIn"),
+        route(POST, "/v1/login/renew", login::renew, "Lets it last longer", "200 LoginToken"),
+        route(POST, "/v1/logout", login::log_out, "Ends it", "200 LoginToken"),
         route(POST, "/v1/tokens", tokens::create, "Makes a token", "201 TokenMade"),
         route(GET, "/v1/tokens", tokens::list, "Lists tokens", "200 Tokens"),
         route(POST, "/v1/tokens/{id}/revoke", tokens::revoke, "Revokes a token", "200 Token"),

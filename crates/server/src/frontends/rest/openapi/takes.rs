@@ -13,7 +13,9 @@ use super::super::Api;
 use super::super::answer::OCTET_STREAM;
 use super::super::conditional::Change;
 use super::super::kmip::Message;
-use super::super::request::{Arguments, Authenticated, BesideData, Body, Data, NamedKey, Patch, Segments};
+use super::super::request::{
+    Arguments, Authenticated, BesideData, Body, Data, NamedKey, Patch, Segments, Stranger,
+};
 use super::super::stream::Streamed;
 
 /// What a request takes besides its path.
@@ -73,6 +75,7 @@ impl Takes for State<Arc<Api>> {}
 impl<T> Takes for Extension<T> {}
 impl Takes for HeaderMap {}
 impl Takes for NamedKey {}
+impl Takes for Stranger {}
 impl<T> Takes for Segments<T> {}
 
 impl Takes for Authenticated {

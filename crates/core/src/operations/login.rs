@@ -1,0 +1,142 @@
+//! Logging in: a bearer token for a while, for somebody who proved to be a principal by a secret id; and making it last
+//! longer. Not here: checking what was shown (the server's authn).
+
+use std::sync::Arc;
+
+use super::{
+    Operation, Subject,
+    principals::{NewCredential, add, credential, principal},
+};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    model::{Credential, CredentialId, CredentialKind, Time},
+    record::Record,
+    request::{Context, Resolved},
+};
+
+/// Gives the caller a token for a while. Spends one of the uses that what it showed has.
+pub struct LogIn {
+    /// What the caller showed.
+    pub shown: CredentialId,
+    /// The token.
+    pub token: NewCredential,
+}
+
+/// Makes the caller's token of a login last longer.
+pub struct RenewLogin {
+    /// The token.
+    pub token: CredentialId,
+    /// Until when, at most.
+    pub expires: Time,
+}
+
+/// Ends the caller's token of a login.
+pub struct LogOut {
+    /// The token.
+    pub token: CredentialId,
+}
+
+impl Operation for LogIn {
+    type Reply = Arc<Credential>;
+
+    fn action(&self) -> Action {
+        Action::Login
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {
+        let shown = own(context, permit, self.shown)?;
+        let kind = spent(&shown.kind)?;
+        if kind != shown.kind {
+            context.put(Record::Credential(Arc::new(Credential { kind, ..Credential::clone(&shown) })));
+        }
+        let principal = principal(context, permit.principal())?;
+        context.note_target(&principal.name);
+        context.note_detail(format!("token {}", self.token.id));
+        add(context, &principal, &self.token).map(|(_, token)| token)
+    }
+}
+
+impl Operation for RenewLogin {
+    type Reply = Arc<Credential>;
+
+    fn action(&self) -> Action {
+        Action::Login
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {
+        let known = own(context, permit, self.token)?;
+        let CredentialKind::Session { until, .. } = &known.kind else { return Err(no_login()) };
+        // Never shorter than before, and never beyond what the login gave.
+        let expires =
+            known.expires.into_iter().chain([self.expires]).max().map(|expires| expires.min(*until));
+        context.note_detail(format!("token {}", self.token));
+        let renewed = Arc::new(Credential { expires, ..Credential::clone(&known) });
+        context.put(Record::Credential(Arc::clone(&renewed)));
+        Ok(renewed)
+    }
+}
+
+impl Operation for LogOut {
+    type Reply = Arc<Credential>;
+
+    fn action(&self) -> Action {
+        Action::Logout
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {
+        let known = own(context, permit, self.token)?;
+        if !matches!(known.kind, CredentialKind::Session { .. }) {
+            return Err(no_login());
+        }
+        context.note_detail(format!("token {}", self.token));
+        let ended = Arc::new(Credential { revoked: Some(context.now()), ..Credential::clone(&known) });
+        context.put(Record::Credential(Arc::clone(&ended)));
+        Ok(ended)
+    }
+}
+
+/// A credential that counts, of the caller alone.
+fn own(context: &mut Context<'_>, permit: &Permit, id: CredentialId) -> Result<Arc<Credential>> {
+    let known = credential(context, id)?;
+    let known = known.filter(|known| known.principal == permit.principal() && known.counts_at(context.now()));
+    known.ok_or_else(|| Error::not_found("credential"))
+}
+
+fn no_login() -> Error {
+    let public =
+        "this is no token of a login; `token create` makes others, and `credential revoke` ends them";
+    Error::new(ErrorKind::WrongState, public)
+}
+
+/// What a credential is once it was shown.
+///
+/// # Errors
+/// `Unauthenticated` where it has no use left, or is nothing to log in with.
+fn spent(shown: &CredentialKind) -> Result<CredentialKind> {
+    let refuse =
+        |cause: &str| Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause));
+    let mut kind = shown.clone();
+    match &mut kind {
+        CredentialKind::SecretId { uses_left, .. } => match uses_left {
+            Some(0) => return refuse("a secret id whose uses are spent"),
+            Some(left) => *left -= 1,
+            None => {}
+        },
+        CredentialKind::Jwt { .. } => {}
+        _ => return refuse("a credential that nobody logs in with"),
+    }
+    Ok(kind)
+}

@@ -1,0 +1,199 @@
+//! Logging in: a role id with a secret id, for a token that lasts a while. Not here: what a login changes (core), and waiting
+//! after failures (attempts).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use keyreeve_core::access::Caller;
+use keyreeve_core::model::{
+    Credential, CredentialId, CredentialKind, Principal, PrincipalId, RequestId, Time,
+};
+use keyreeve_core::operations::login::LogIn;
+use keyreeve_core::operations::principals::NewCredential;
+use keyreeve_core::ports::crypto::Crypto;
+use keyreeve_core::record::{Record, RecordKey};
+use keyreeve_core::{Error, ErrorKind, Result};
+use zeroize::Zeroizing;
+
+use super::attempts::Whose;
+use super::{Authenticator, jwt, refused, token};
+use crate::listen::Peer;
+use crate::source::Source;
+
+/// Seconds that the token of a login counts, unless it is renewed.
+pub const LOGIN_SECONDS: i64 = 3600;
+/// Seconds that it counts at most, however often it is renewed.
+pub const LOGIN_SECONDS_MAX: i64 = 86_400;
+
+/// Goes before what the id of a secret id is a hash of, so that it meets no other credential's.
+const DOMAIN: &[u8] = b"keyreeve credential secret id 1\0";
+
+/// What is shown at a login. Holds secrets.
+pub enum Shown {
+    /// A machine's.
+    SecretId {
+        /// Whose it says it is.
+        role_id: PrincipalId,
+        /// The secret id.
+        secret_id: Zeroizing<String>,
+    },
+    /// A JSON Web Token of an issuer, for a token that lasts longer.
+    Jwt(Zeroizing<String>),
+}
+
+/// A login that came to be. Holds a secret.
+pub struct LoggedIn {
+    /// Whose.
+    pub principal: Arc<Principal>,
+    /// The token, told this once.
+    pub token: Zeroizing<String>,
+    /// What the token is.
+    pub credential: Arc<Credential>,
+}
+
+/// Who may log in, and by what it comes to be. Holds a secret.
+struct Proven {
+    principal: Arc<Principal>,
+    token: Zeroizing<String>,
+    caller: Caller,
+    operation: LogIn,
+}
+
+/// A new secret id and the credential that it is. The text is a secret.
+///
+/// # Errors
+/// The generator's.
+pub fn generate(
+    crypto: &dyn Crypto,
+    kind: CredentialKind,
+    expires: Option<Time>,
+) -> Result<(Zeroizing<String>, NewCredential)> {
+    let secret = token::random(crypto, PREFIX)?;
+    let id = secret_proof(crypto, &secret);
+    Ok((secret, NewCredential { id, kind, expires }))
+}
+
+/// What a secret id begins with.
+const PREFIX: &str = "ks_";
+
+fn secret_proof(crypto: &dyn Crypto, secret: &str) -> CredentialId {
+    CredentialId(crypto.sha256(&[DOMAIN, secret.as_bytes()]))
+}
+
+/// When the token of a login that is made or renewed now expires, and when it does at the latest.
+pub fn lasts(now: Time) -> (Time, Time) {
+    let after = |seconds: i64| Time(now.0.saturating_add(seconds.saturating_mul(1000)));
+    (after(LOGIN_SECONDS), after(LOGIN_SECONDS_MAX))
+}
+
+impl Authenticator {
+    /// Logs somebody in by what `ask` is answered. A certificate that is shown as well must be the same principal's.
+    ///
+    /// # Errors
+    /// `Unauthenticated` with one text for every cause; log and journal have the cause, of a flood in part.
+    pub async fn log_in<F>(
+        &self,
+        peer: &Peer,
+        shown: Shown,
+        ask: impl FnOnce(Caller, LogIn) -> F,
+    ) -> Result<LoggedIn>
+    where
+        F: Future<Output = Result<Arc<Credential>>>,
+    {
+        let request = self.requests.next(&self.engine)?;
+        let second = self.engine.clock().now().seconds();
+        let whose = whose(&shown, peer.address);
+        let done = if self.attempts.may(&whose, second) {
+            // INVARIANT: an attempt counts as a failure until it is known to be none, or many at once would all be tried.
+            self.attempts.failed(&whose, second);
+            match self.prove_login(peer, shown, request).await {
+                // INVARIANT: the token is given out once its entry is durable, and never beside an error.
+                Ok(Proven { principal, token, caller, operation }) => {
+                    let credential = ask(caller, operation).await;
+                    credential.map(|credential| LoggedIn { principal, token, credential })
+                }
+                Err(error) => Err(error),
+            }
+        } else {
+            Err(refused("a login too soon after others that failed"))
+        };
+        match done {
+            Ok(done) => {
+                self.attempts.succeeded(&whose);
+                peer.known.set();
+                Ok(done)
+            }
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => {
+                self.record("rest", peer.address, request, &error).await;
+                Err(Error::new(ErrorKind::Unauthenticated, LOGIN_REFUSAL))
+            }
+            Err(error) => {
+                self.attempts.succeeded(&whose);
+                Err(error)
+            }
+        }
+    }
+
+    async fn prove_login(&self, peer: &Peer, shown: Shown, request: RequestId) -> Result<Proven> {
+        let (crypto, now) = (&**self.engine.crypto(), self.engine.clock().now());
+        let by_certificate = self.by_certificate(peer)?;
+        let beside = by_certificate.as_ref().map(|(_, proof)| *proof);
+        let (principal, proof) = match &shown {
+            Shown::SecretId { role_id, secret_id } => self.by_secret_id(peer, *role_id, secret_id)?,
+            Shown::Jwt(token) if jwt::has_form(token) => self.bearer(token, beside).await?.0,
+            Shown::Jwt(_) => return Err(refused("a login with what is no JSON Web Token")),
+        };
+        if let Some((other, _)) = by_certificate.as_ref().filter(|(other, _)| other.id != principal.id) {
+            return Err(refused(format!("certificate of {} with a login of {}", other.name, principal.name)));
+        }
+        let (expires, until) = lasts(now);
+        let (token, mut credential) = token::generate(crypto, Some(expires))?;
+        credential.kind = CredentialKind::Session { by: proof, until, beside };
+        let caller = Caller::authenticated(Arc::clone(&principal), "rest", Some(peer.address), request);
+        let caller = caller.proven_by([beside, Some(proof)]);
+        let operation = LogIn { shown: proof, token: credential };
+        Ok(Proven { principal, token, caller, operation })
+    }
+
+    fn by_secret_id(
+        &self,
+        peer: &Peer,
+        role_id: PrincipalId,
+        secret_id: &str,
+    ) -> Result<(Arc<Principal>, CredentialId)> {
+        if !token::has_form(secret_id, PREFIX) {
+            return Err(refused("a login with what is no secret id"));
+        }
+        let proof = secret_proof(&**self.engine.crypto(), secret_id);
+        let (principal, proof) = self.known(proof, &[])?;
+        let record = self.engine.store().get(&RecordKey::Credential(proof))?;
+        if principal.id != role_id {
+            return Err(refused(format!("a secret id of {} under another role id", principal.name)));
+        }
+        let (uses_left, networks) = match record.as_deref() {
+            Some(Record::Credential(known)) => match &known.kind {
+                CredentialKind::SecretId { uses_left, networks } => (uses_left, networks),
+                _ => return Err(refused("a login with what is no secret id")),
+            },
+            _ => return Err(refused("a secret id that is gone")),
+        };
+        if *uses_left == Some(0) {
+            return Err(refused(format!("a secret id of {} whose uses are spent", principal.name)));
+        }
+        let address = peer.address.ip();
+        if !networks.is_empty() && !networks.iter().any(|network| network.contains(address)) {
+            return Err(refused(format!("a secret id of {} from elsewhere", principal.name)));
+        }
+        Ok((principal, proof))
+    }
+}
+
+/// Whose failure it would be. A role id is no secret: who guesses at a machine's secret ids, in vain, must not keep it out.
+fn whose(shown: &Shown, address: SocketAddr) -> Vec<Whose> {
+    match shown {
+        Shown::SecretId { .. } | Shown::Jwt(_) => vec![Whose::Source(Source::from(address.ip()))],
+    }
+}
+
+/// What every refused login is told, whatever was wrong.
+const LOGIN_REFUSAL: &str = "authentication failed: nobody logs in with this, from here, now";
