@@ -54,14 +54,37 @@ pub(crate) fn password(file: Option<&Path>, prompt: &str) -> Result<Option<Zeroi
     }
 }
 
+/// A password with the one-time code beside it, where there is one: what is typed at prompts, else the first and the second
+/// line of stdin.
+///
+/// # Errors
+/// The terminal or stdin cannot be read; there is no password.
+pub(crate) fn password_and_code() -> Result<(Zeroizing<String>, Option<Zeroizing<String>>)> {
+    let (password, code) = if io::stdin().is_terminal() {
+        (prompted("Password: ")?, prompted("One-time code, where one is wanted: ")?)
+    } else {
+        let bytes = data(None)?;
+        let name = Path::new("stdin");
+        let text = std::str::from_utf8(&bytes);
+        let text = text.map_err(|_| Failure::file("read", name, "it is no UTF-8 text"))?;
+        let mut lines = text.lines().map(|line| Zeroizing::new(line.to_owned()));
+        (lines.next().unwrap_or_default(), lines.next().unwrap_or_default())
+    };
+    if password.is_empty() {
+        return Err(Failure::usage("there is no password; nothing was asked for"));
+    }
+    Ok((password, (!code.trim().is_empty()).then(|| Zeroizing::new(code.trim().to_owned()))))
+}
+
+fn prompted(prompt: &str) -> Result<Zeroizing<String>> {
+    let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
+    typed.map_err(|cause| Failure::file("read", Path::new("the terminal"), cause))
+}
+
 /// A password typed twice, so that a slip does not lock anything for ever.
 fn typed(prompt: &str) -> Result<Zeroizing<String>> {
-    let ask = |text: &str| {
-        let typed = rpassword::prompt_password(text).map(Zeroizing::new);
-        typed.map_err(|cause| Failure::file("read", Path::new("the terminal"), cause))
-    };
-    let first = ask(&format!("{prompt}: "))?;
-    if first.is_empty() || *ask("The same again: ")? != *first {
+    let first = prompted(&format!("{prompt}: "))?;
+    if first.is_empty() || *prompted("The same again: ")? != *first {
         return Err(Failure::usage("the two are empty or not the same; nothing was done"));
     }
     Ok(first)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Session, required, text};
 use crate::contexts::{Contexts, make_folder};
@@ -13,28 +13,33 @@ use crate::output::{self, Audience, Format};
 
 const EXAMPLES: &str = "\
 Examples:
+  keyreeve login --name alice                        asks for the password, and for a one-time code
   keyreeve --context prod login --role-id 0198c1f4-... --secret-id-file billing.secret-id
   keyreeve login --jwt-file /var/run/secrets/tokens/keyreeve --out /run/billing/token
   keyreeve login --renew                             the token in use lasts longer";
 
-/// Get a token for a while, by a secret id or by an issuer's JSON Web Token, and keep it in the context in use.
+/// Get a token for a while, by a password, a secret id or an issuer's JSON Web Token, and keep it in the context in use.
 ///
 /// The token is written to a file that its owner alone can read, which the context names from then on in place of a
-/// certificate; with --out to that file, and no context is changed.
+/// certificate; with --out to that file, and no context is changed. Password and one-time code are asked for, or read from
+/// stdin, a line each.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Login {
     /// Role id of a machine, as `credential secret-id` tells it: its client's id
-    #[arg(long, value_name = "ID", requires = "secret_id_file", required_unless_present_any = ["jwt_file", "renew"])]
+    #[arg(long, value_name = "ID", requires = "secret_id_file", required_unless_present_any = ["name", "jwt_file", "renew"])]
     role_id: Option<String>,
     /// File with the secret id
     #[arg(long, value_name = "FILE", requires = "role_id")]
     secret_id_file: Option<PathBuf>,
+    /// Name of a person, who has a password
+    #[arg(long, conflicts_with = "role_id")]
+    name: Option<String>,
     /// File with a JSON Web Token
-    #[arg(long, value_name = "FILE", conflicts_with = "role_id")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["role_id", "name"])]
     jwt_file: Option<PathBuf>,
     /// Let the token that is in use last longer
-    #[arg(long, conflicts_with_all = ["role_id", "jwt_file", "out"])]
+    #[arg(long, conflicts_with_all = ["role_id", "name", "jwt_file", "out"])]
     renew: bool,
     /// Write the token to this file
     #[arg(long, value_name = "FILE")]
@@ -54,21 +59,13 @@ impl Login {
         if self.renew {
             return told(session, &session.client()?.post("/v1/login/renew", &json!({}))?);
         }
-        let secret = |file: &Path| input::password(Some(file), "");
-        let body = match (&self.role_id, &self.secret_id_file, &self.jwt_file) {
-            (Some(role_id), Some(file), None) => {
-                json!({ "role_id": role_id, "secret_id": secret(file)?.as_deref() })
-            }
-            (_, _, Some(file)) => json!({ "jwt": secret(file)?.as_deref() }),
-            _ => return Err(Failure::usage("name --role-id with --secret-id-file, or --jwt-file")),
-        };
         let named = session.connection.context(|name| std::env::var(name).ok())?;
         let missing =
             || Failure::usage("no context is in use: `context add` makes one, or name a file with --out");
         if self.out.is_none() && named.is_none() {
             return Err(missing());
         }
-        let mut done = session.stranger()?.post("/v1/login", &body)?;
+        let mut done = session.stranger()?.post("/v1/login", &self.shown()?)?;
         let token = format!("{}\n", required(&done, "token")?);
         match (&self.out, named) {
             (Some(path), _) => output::write_file(path, token.as_bytes(), Audience::Owner)?,
@@ -77,6 +74,24 @@ impl Login {
         }
         done.as_object_mut().into_iter().for_each(|fields| drop(fields.remove("token")));
         told(session, &done)
+    }
+}
+
+impl Login {
+    /// What is shown for the token. Holds secrets.
+    fn shown(&self) -> Result<Value> {
+        let secret = |file: &Path| input::password(Some(file), "");
+        match (&self.role_id, &self.secret_id_file, &self.jwt_file, &self.name) {
+            (Some(role_id), Some(file), ..) => {
+                Ok(json!({ "role_id": role_id, "secret_id": secret(file)?.as_deref() }))
+            }
+            (_, _, Some(file), _) => Ok(json!({ "jwt": secret(file)?.as_deref() })),
+            (_, _, _, Some(name)) => {
+                let (password, code) = input::password_and_code()?;
+                Ok(json!({ "name": name, "password": *password, "code": code.as_deref() }))
+            }
+            _ => Err(Failure::usage("name --name, --role-id with --secret-id-file, or --jwt-file")),
+        }
     }
 }
 
@@ -101,7 +116,7 @@ fn keep(mut contexts: Contexts, name: &str, token: &[u8]) -> Result<()> {
     contexts.save()
 }
 
-fn told(session: &Session, answer: &serde_json::Value) -> Result<()> {
+fn told(session: &Session, answer: &Value) -> Result<()> {
     if session.format == Format::Json {
         return output::json(answer);
     }

@@ -271,6 +271,7 @@ impl Command {
             Self::Restore(_) | Self::Index(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => true,
             // What a login shows belongs on no command line.
             Self::Bench(_) | Self::BenchCeiling(_) | Self::Login(_) => true,
+            Self::Client(command) => command.works_here(),
             Self::Backup(command) => command.works_here(),
             Self::Doctor(command) => command.works_here(),
             Self::Root(command) => command.works_here(),

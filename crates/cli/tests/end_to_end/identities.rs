@@ -2,7 +2,7 @@
 //! strangers may try with tokens (crates/server/src/authn).
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -280,5 +280,82 @@ fn a_token_of_a_login_is_not_renewed_with_another_certificate() {
     // Somebody else's certificate beside a machine's secret id is no login.
     let admin = [&admin[..], &[server.variable("KEYREEVE_CLIENT_KEY")]].concat();
     assert_eq!(curl(&server, "/v1/login", &admin, &body).0, 401);
+    assert_eq!(server.stop(), Some(0));
+}
+
+/// Runs the program with lines on its standard input; what it prints, where it succeeds.
+fn with_stdin(server: &Server, arguments: &[&str], lines: &str) -> Result<String, String> {
+    let mut command = server.command(KEYREEVE);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.code() {
+        Some(0) => Ok(text(&output.stdout)),
+        Some(3) => Err(text(&output.stderr)),
+        _ => panic!("{arguments:?}: {output:?}"),
+    }
+}
+
+/// The one-time code of now, or of so many steps later, as another program makes it.
+fn totp(seed: &str, later: u32) -> String {
+    const PROGRAM: &str = "import base64,hmac,struct,sys,time
+seed=base64.b32decode(sys.argv[1]); step=int(time.time())//30+int(sys.argv[2])
+mac=hmac.digest(seed,struct.pack('>Q',step),'sha1'); at=mac[-1]&15
+print('%06d'%((struct.unpack('>I',mac[at:at+4])[0]&0x7fffffff)%1000000))";
+    let output = Command::new("python3").args(["-c", PROGRAM, seed, &later.to_string()]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_person_logs_in_by_a_password_and_a_one_time_code() {
+    const PASSWORD: &str = "correct horse battery";
+    let (place, mut server) = real_server_with("");
+    let file = |name: &str| place.path().join(name).to_string_lossy().into_owned();
+    server.variables.insert("XDG_CONFIG_HOME".to_owned(), file("config"));
+    server.keyreeve(&["context", "add", "alice"]);
+    let set = ["client", "password", "alice", "--role", "operator", "--totp"];
+    let made = with_stdin(&server, &set, &format!("{PASSWORD}\n")).unwrap();
+    let seed = made.split("secret=").nth(1).and_then(|rest| rest.split('&').next()).unwrap().to_owned();
+    assert!(made.contains("otpauth://totp/Keyreeve:alice?secret="), "{made}");
+
+    let login = ["--context", "alice", "login", "--name", "alice"];
+    let log_in = |code: &str| with_stdin(&server, &login, &format!("{PASSWORD}\n{code}\n"));
+    let code = totp(&seed, 0);
+    assert!(log_in(&code).unwrap().contains("renewable_until"));
+    let as_alice = |words: &[&str]| server.keyreeve(&[&["--context", "alice"], words].concat());
+    let whoami = String::from_utf8(as_alice(&["whoami"])).unwrap();
+    assert!(whoami.contains("alice") && whoami.contains("operator"), "{whoami}");
+    let again = log_in(&code).unwrap_err();
+    server.wait_for_line("a one-time code of alice for the second time");
+    assert_eq!(log_in("").unwrap_err(), again, "nobody is told what was wrong");
+    let wrong = with_stdin(&server, &login, "a wrong password\n\n").unwrap_err();
+    assert_eq!(wrong, again);
+    log_in(&totp(&seed, 1)).unwrap();
+
+    // A new password ends the old one, and what was logged in with it.
+    let set = ["client", "password", "alice", "--password-file", &file("new")];
+    fs::write(file("new"), "another horse entirely\n").unwrap();
+    server.keyreeve(&set);
+    refused(&server, &["--context", "alice", "whoami"]);
+    with_stdin(&server, &login, "another horse entirely\n").unwrap();
+    as_alice(&["whoami"]);
+
+    // What is no password is refused, and no command line shows one.
+    let shown = ["--output-curl", "client", "password", "alice", "--password-file", &file("new")];
+    let output = server.command(KEYREEVE).args(shown).stdin(Stdio::null()).output().unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    fs::write(file("new"), "too short\n").unwrap();
+    let output = server.command(KEYREEVE).args(set).stdin(Stdio::null()).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("12 to 1024 bytes"), "{output:?}");
+
+    // Nothing of it lies around.
+    let journal = String::from_utf8(server.keyreeve(&["journal", "show", "-o", "json"])).unwrap();
+    let printed = server.printed();
+    for secret in [PASSWORD, "another horse", seed.as_str(), "kr_"] {
+        assert!(!journal.contains(secret) && !printed.contains(secret), "{secret}");
+    }
     assert_eq!(server.stop(), Some(0));
 }

@@ -12,6 +12,7 @@ mod network;
 mod object;
 mod object_rule;
 mod parameters;
+mod password;
 mod principal;
 mod split;
 mod state;
@@ -36,6 +37,7 @@ pub use object::{
 };
 pub use object_rule::{ObjectRule, RuleKind};
 pub use parameters::{BlockCipherMode, CryptoParameters, MaskGenerator, PaddingMethod, SignatureScheme};
+pub use password::{Password, Totp};
 pub use principal::{Credential, CredentialId, CredentialKind, Principal, Role};
 pub use split::{Split, SplitMethod};
 pub use state::State;

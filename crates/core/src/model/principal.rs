@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Network, ObjectId, PrincipalId, RealmId, Time};
+use super::{Network, ObjectId, Password, PrincipalId, RealmId, Time};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Built-in role.
@@ -112,6 +112,8 @@ pub enum CredentialKind {
         /// Where a login may come from; none: anywhere.
         networks: Vec<Network>,
     },
+    /// A password, by which a person logs in.
+    Password(Password),
 }
 
 impl CredentialKind {

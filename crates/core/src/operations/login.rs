@@ -1,5 +1,5 @@
-//! Logging in: a bearer token for a while, for somebody who proved to be a principal by a secret id; and making it last
-//! longer. Not here: checking what was shown (the server's authn).
+//! Logging in: a bearer token for a while, for somebody who proved to be a principal by a secret id or a
+//! password; and making it last longer. Not here: checking what was shown (the server's authn).
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
-    model::{Credential, CredentialId, CredentialKind, Time},
+    model::{Credential, CredentialId, CredentialKind, Password, Time},
     record::Record,
     request::{Context, Resolved},
 };
@@ -19,6 +19,8 @@ use crate::{
 pub struct LogIn {
     /// What the caller showed.
     pub shown: CredentialId,
+    /// Time step of the one-time code that it showed beside a password.
+    pub step: Option<u64>,
     /// The token.
     pub token: NewCredential,
 }
@@ -50,7 +52,7 @@ impl Operation for LogIn {
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {
         let shown = own(context, permit, self.shown)?;
-        let kind = spent(&shown.kind)?;
+        let kind = spent(&shown.kind, self.step)?;
         if kind != shown.kind {
             context.put(Record::Credential(Arc::new(Credential { kind, ..Credential::clone(&shown) })));
         }
@@ -124,8 +126,8 @@ fn no_login() -> Error {
 /// What a credential is once it was shown.
 ///
 /// # Errors
-/// `Unauthenticated` where it has no use left, or is nothing to log in with.
-fn spent(shown: &CredentialKind) -> Result<CredentialKind> {
+/// `Unauthenticated` where it has no use left, its one-time code was taken before, or is nothing to log in with.
+fn spent(shown: &CredentialKind, step: Option<u64>) -> Result<CredentialKind> {
     let refuse =
         |cause: &str| Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause));
     let mut kind = shown.clone();
@@ -135,7 +137,12 @@ fn spent(shown: &CredentialKind) -> Result<CredentialKind> {
             Some(left) => *left -= 1,
             None => {}
         },
-        CredentialKind::Jwt { .. } => {}
+        CredentialKind::Password(Password { totp: Some(totp), .. }) => match (totp.last_step, step) {
+            (_, None) => return refuse("a password without its one-time code"),
+            (Some(last), Some(step)) if step <= last => return refuse("a one-time code for the second time"),
+            (_, Some(step)) => totp.last_step = Some(step),
+        },
+        CredentialKind::Password(_) | CredentialKind::Jwt { .. } => {}
         _ => return refuse("a credential that nobody logs in with"),
     }
     Ok(kind)

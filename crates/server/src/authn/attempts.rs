@@ -22,7 +22,6 @@ pub(super) struct Attempts(Mutex<HashMap<Whose, Failures>>);
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Whose {
     /// Those under a name, whether it is anybody's or not.
-    #[allow(dead_code)]
     Name(String),
     /// Those from a source.
     Source(Source),

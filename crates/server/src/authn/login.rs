@@ -1,4 +1,4 @@
-//! Logging in: a role id with a secret id, for a token that lasts a while. Not here: what a login changes (core), and waiting
+//! Logging in: a role id with a secret id, a password or a JSON Web Token, for a token that lasts a while. Not here: what a login changes (core), and waiting
 //! after failures (attempts).
 
 use std::net::SocketAddr;
@@ -25,6 +25,9 @@ pub const LOGIN_SECONDS: i64 = 3600;
 /// Seconds that it counts at most, however often it is renewed.
 pub const LOGIN_SECONDS_MAX: i64 = 86_400;
 
+/// Bytes of a client's name at most.
+const NAME_BYTES_MAX: usize = 128;
+
 /// Goes before what the id of a secret id is a hash of, so that it meets no other credential's.
 const DOMAIN: &[u8] = b"keyreeve credential secret id 1\0";
 
@@ -36,6 +39,15 @@ pub enum Shown {
         role_id: PrincipalId,
         /// The secret id.
         secret_id: Zeroizing<String>,
+    },
+    /// A person's.
+    Password {
+        /// Whose it says it is.
+        name: String,
+        /// The password.
+        password: Zeroizing<String>,
+        /// A one-time code, where one is wanted.
+        code: Option<Zeroizing<String>>,
     },
     /// A JSON Web Token of an issuer, for a token that lasts longer.
     Jwt(Zeroizing<String>),
@@ -138,9 +150,16 @@ impl Authenticator {
         let (crypto, now) = (&**self.engine.crypto(), self.engine.clock().now());
         let by_certificate = self.by_certificate(peer)?;
         let beside = by_certificate.as_ref().map(|(_, proof)| *proof);
-        let (principal, proof) = match &shown {
-            Shown::SecretId { role_id, secret_id } => self.by_secret_id(peer, *role_id, secret_id)?,
-            Shown::Jwt(token) if jwt::has_form(token) => self.bearer(token, beside).await?.0,
+        let mut step = None;
+        let (principal, proof) = match shown {
+            Shown::SecretId { role_id, secret_id } => self.by_secret_id(peer, role_id, &secret_id)?,
+            Shown::Password { name, password, code } => {
+                let code = code.as_deref().map(String::as_str);
+                let proven = self.by_password(&name, password, code).await?;
+                step = proven.step;
+                (proven.principal, proven.proof)
+            }
+            Shown::Jwt(token) if jwt::has_form(&token) => self.bearer(&token, beside).await?.0,
             Shown::Jwt(_) => return Err(refused("a login with what is no JSON Web Token")),
         };
         if let Some((other, _)) = by_certificate.as_ref().filter(|(other, _)| other.id != principal.id) {
@@ -151,7 +170,7 @@ impl Authenticator {
         credential.kind = CredentialKind::Session { by: proof, until, beside };
         let caller = Caller::authenticated(Arc::clone(&principal), "rest", Some(peer.address), request);
         let caller = caller.proven_by([beside, Some(proof)]);
-        let operation = LogIn { shown: proof, token: credential };
+        let operation = LogIn { shown: proof, step, token: credential };
         Ok(Proven { principal, token, caller, operation })
     }
 
@@ -190,8 +209,12 @@ impl Authenticator {
 
 /// Whose failure it would be. A role id is no secret: who guesses at a machine's secret ids, in vain, must not keep it out.
 fn whose(shown: &Shown, address: SocketAddr) -> Vec<Whose> {
+    let source = Whose::Source(Source::from(address.ip()));
     match shown {
-        Shown::SecretId { .. } | Shown::Jwt(_) => vec![Whose::Source(Source::from(address.ip()))],
+        Shown::SecretId { .. } | Shown::Jwt(_) => vec![source],
+        // Nobody has a longer name: it is not kept in memory.
+        Shown::Password { name, .. } if name.len() > NAME_BYTES_MAX => vec![source],
+        Shown::Password { name, .. } => vec![source, Whose::Name(name.clone())],
     }
 }
 

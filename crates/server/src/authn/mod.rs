@@ -17,6 +17,7 @@ use tracing::warn;
 
 use self::attempts::Attempts;
 use self::jwt::Issuers;
+use self::password::Stretching;
 use crate::execute::execute;
 use crate::listen::Peer;
 use crate::source::Source;
@@ -26,7 +27,12 @@ pub mod certificate;
 pub mod enrolment;
 pub mod jwt;
 pub mod login;
+pub mod password;
 pub mod token;
+mod totp;
+
+#[cfg(test)]
+mod tests;
 
 /// Failures that go on record in a second, of all sources together.
 const FAILURES_RECORDED_TOTAL_MAX: u32 = 100;
@@ -45,6 +51,7 @@ pub struct Authenticator {
     engine: Arc<Engine>,
     issuers: RwLock<Arc<Issuers>>,
     attempts: Attempts,
+    stretching: Stretching,
     failures: PerSecond<Source>,
     requests: RequestIds,
 }
@@ -58,6 +65,7 @@ impl Authenticator {
             engine,
             issuers: RwLock::default(),
             attempts: Attempts::default(),
+            stretching: Stretching::default(),
             failures,
             requests: RequestIds::default(),
         }

@@ -4,6 +4,7 @@
 mod add;
 mod credentials;
 mod list;
+mod password;
 mod renew;
 mod revoke;
 
@@ -18,11 +19,17 @@ pub(super) use add::Role;
 pub(crate) enum Client {
     Add(add::Add),
     List(list::List),
+    Password(password::Password),
     Renew(renew::Renew),
     Revoke(revoke::Revoke),
 }
 
 impl Client {
+    /// Whether its request is told to nobody: a password belongs on no command line.
+    pub(crate) fn works_here(&self) -> bool {
+        matches!(self, Self::Password(_))
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -31,6 +38,7 @@ impl Client {
         match self {
             Self::Add(command) => command.run(session),
             Self::List(command) => command.run(session),
+            Self::Password(command) => command.run(session),
             Self::Renew(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
         }

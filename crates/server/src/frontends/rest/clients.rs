@@ -270,6 +270,9 @@ pub(super) fn credential(credential: &Credential) -> Value {
         CredentialKind::SecretId { uses_left, networks } => {
             ("secret id", None, Some(json!({ "uses_left": uses_left, "networks": networks })))
         }
+        CredentialKind::Password(password) => {
+            ("password", None, Some(json!({ "totp": password.totp.is_some() })))
+        }
         CredentialKind::Jwt { issuer, claim, subject } => {
             ("jwt", None, Some(json!({ "issuer": issuer, "claim": claim, "subject": subject })))
         }

@@ -16,6 +16,7 @@ use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, NewC
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::Api;
 use super::clients::{credential, permit};
@@ -38,10 +39,24 @@ pub(super) struct AddRequest {
     roles: Option<BTreeSet<Role>>,
     /// Days that it counts, 1 to 3,650; none: until it is revoked.
     days: Option<u16>,
-    /// Subject of an issuer of JSON Web Tokens. One of the two is given.
+    /// Subject of an issuer of JSON Web Tokens. One of the three is given.
     jwt: Option<JwtSubject>,
     /// Make a secret id, by which a machine logs in.
     secret_id: Option<SecretIdRules>,
+    /// A new password, by which a person logs in; older ones count no more.
+    password: Option<NewPassword>,
+}
+
+/// A password, and what is wanted beside it. Holds a secret.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    /// 12 to 1,024 bytes.
+    #[schemars(with = "String")]
+    text: Zeroizing<String>,
+    /// One-time codes by time are wanted beside it.
+    #[serde(default)]
+    totp: bool,
 }
 
 /// What a secret id is good for.
@@ -68,8 +83,9 @@ struct JwtSubject {
 pub(super) async fn add(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
-    Body(AddRequest { client, roles, days, jwt, secret_id }): Body<AddRequest>,
+    Body(request): Body<AddRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
+    let AddRequest { client, roles, days, jwt, secret_id, password } = request;
     let action = if roles.is_some() { Action::CreatePrincipal } else { Action::RenewCredential };
     permit(&api, &caller, action).await?;
     if days.is_some_and(|days| days == 0 || days > DAYS_MAX) {
@@ -77,16 +93,21 @@ pub(super) async fn add(
     }
     let (crypto, now) = (&**api.engine.crypto(), api.engine.clock().now());
     let expires = days.map(|days| now.plus_days(days));
-    let (secret, new) = match (jwt, secret_id) {
-        (Some(jwt), None) => {
+    let replace = password.is_some();
+    let (told, new) = match (jwt, secret_id, password) {
+        (Some(jwt), None, None) => {
             let subject = api.authenticator.issuers().subject(&jwt.issuer, &jwt.subject)?;
-            (None, subject.credential(crypto, expires))
+            (Told::Nothing, subject.credential(crypto, expires))
         }
-        (None, Some(rules)) => {
+        (None, Some(rules), None) => {
             let (secret, new) = login::generate(crypto, rules.kind()?, expires)?;
-            (Some(secret), new)
+            (Told::SecretId(secret), new)
         }
-        _ => return Err(Problem::invalid("one of jwt and secret_id is given, and not both")),
+        (None, None, Some(NewPassword { text, totp })) => {
+            let made = api.authenticator.new_password(text, totp, expires).await?;
+            (made.seed.map_or(Told::Nothing, Told::Seed), made.credential)
+        }
+        _ => return Err(Problem::invalid("one of jwt, secret_id and password is given, and no other")),
     };
     let NewCredential { id, kind, expires } = new.clone();
     let principal = match roles {
@@ -94,7 +115,7 @@ pub(super) async fn add(
             let (principal, credentials) = (new_id(crypto, now)?, vec![new]);
             api.execute(&caller, CreatePrincipal { id: principal, name: client, roles, credentials }).await?
         }
-        None => api.execute(&caller, AddCredential { name: client, credential: new, replace: false }).await?,
+        None => api.execute(&caller, AddCredential { name: client, credential: new, replace }).await?,
     };
     let added = Credential {
         id,
@@ -106,11 +127,28 @@ pub(super) async fn add(
         certificate: None,
     };
     let mut answer = shown(&principal, &added);
-    if let Some(secret) = secret {
-        answer["role_id"] = principal.id.to_string().into();
-        answer["secret_id"] = secret.as_str().into();
+    match told {
+        Told::Nothing => {}
+        Told::SecretId(secret) => {
+            answer["role_id"] = principal.id.to_string().into();
+            answer["secret_id"] = secret.as_str().into();
+        }
+        Told::Seed(seed) => answer["totp_uri"] = key_uri(&principal.name, &seed).as_str().into(),
     }
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// What is told of a new credential this once. Holds secrets.
+enum Told {
+    Nothing,
+    SecretId(Zeroizing<String>),
+    Seed(Zeroizing<String>),
+}
+
+/// What programs on phones take a seed by. Of a client's name only the colon means something in such an address.
+fn key_uri(name: &str, seed: &str) -> Zeroizing<String> {
+    let name = name.replace(':', "%3A");
+    Zeroizing::new(format!("otpauth://totp/Keyreeve:{name}?secret={seed}&issuer=Keyreeve"))
 }
 
 impl SecretIdRules {

@@ -19,7 +19,7 @@ use super::request::{Authenticated, Body, Stranger};
 use crate::authn::login::{self, LoggedIn, Shown};
 use crate::execute::execute;
 
-/// Body of `log_in`: a role id with its secret id, or a JSON Web Token. Holds secrets.
+/// Body of `log_in`: a role id with its secret id, a name with its password, or a JSON Web Token. Holds secrets.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoginRequest {
@@ -28,6 +28,33 @@ pub(super) struct LoginRequest {
     secret_id: Option<Zeroizing<String>>,
     #[schemars(with = "Option<String>")]
     jwt: Option<Zeroizing<String>>,
+    /// A person's name.
+    name: Option<String>,
+    #[schemars(with = "Option<String>")]
+    password: Option<Zeroizing<String>>,
+    /// Six digits, where the password wants one-time codes beside it.
+    #[schemars(with = "Option<String>")]
+    code: Option<Zeroizing<String>>,
+}
+
+impl LoginRequest {
+    fn shown(self) -> Result<Shown> {
+        let Self { role_id, secret_id, jwt, name, password, code } = self;
+        match ((role_id, secret_id), jwt, (name, password, code)) {
+            ((Some(role_id), Some(secret_id)), None, (None, None, None)) => {
+                let role_id = role_id.parse::<PrincipalId>();
+                let role_id = role_id.map_err(|_| Problem::invalid("role_id is no id of a client"))?;
+                Ok(Shown::SecretId { role_id, secret_id })
+            }
+            ((None, None), Some(token), (None, None, None)) => Ok(Shown::Jwt(token)),
+            ((None, None), None, (Some(name), Some(password), code)) => {
+                Ok(Shown::Password { name, password, code })
+            }
+            _ => Err(Problem::invalid(
+                "a login has role_id and secret_id, or name and password with a code where one is wanted, or jwt",
+            )),
+        }
+    }
 }
 
 /// `POST /v1/login`: the only answer that holds the token.
@@ -36,15 +63,7 @@ pub(super) async fn log_in(
     Stranger(peer): Stranger,
     Body(request): Body<LoginRequest>,
 ) -> Result<Json<Value>> {
-    let shown = match request {
-        LoginRequest { role_id: Some(role_id), secret_id: Some(secret_id), jwt: None } => {
-            let role_id = role_id.parse::<PrincipalId>();
-            let role_id = role_id.map_err(|_| Problem::invalid("role_id is no id of a client"))?;
-            Shown::SecretId { role_id, secret_id }
-        }
-        LoginRequest { role_id: None, secret_id: None, jwt: Some(token) } => Shown::Jwt(token),
-        _ => return Err(Problem::invalid("a login has role_id and secret_id, or jwt")),
-    };
+    let shown = request.shown()?;
     let ask = async |caller: Caller, operation: LogIn| execute(&api.engine, &caller, operation).await;
     let done = api.authenticator.log_in(&peer, shown, ask).await.map_err(Problem::told)?;
     let LoggedIn { principal, token, credential } = done;

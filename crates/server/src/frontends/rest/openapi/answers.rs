@@ -126,7 +126,10 @@ const ANSWERS: &[(&str, &str)] = &[
     ("TokenMade", "id string, client string, token string, expires time|null"),
     ("Tokens", "tokens [Token], next string|null"),
     ("Token", "id string, client string, created time, expires time|null, revoked time|null"),
-    ("CredentialOfClient", "client string, credential Credential, role_id? uuid, secret_id? string"),
+    (
+        "CredentialOfClient",
+        "client string, credential Credential, role_id? uuid, secret_id? string, totp_uri? string",
+    ),
     ("LoggedIn", "client string, token string, id string, expires time|null, renewable_until time|null"),
     (
         "LoginToken",
