@@ -13,9 +13,9 @@ use std::sync::{
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    access::{self, Action, ActionGroup, Caller, Target},
+    access::{Action, ActionGroup, Caller, Permit, Target, rules::KeptDecisions},
     error::{Error, ErrorKind, Result},
-    model::{KeyMaterial, Lsn, ManagedObject, ObjectId, PrincipalId, Time},
+    model::{KeyMaterial, Lsn, ManagedObject, ObjectId, Principal, PrincipalId, Time},
     operations::{Operation, Subject},
     pages::Pages,
     parsed::{Loaded, ParsedKeys},
@@ -44,6 +44,7 @@ pub struct Engine {
     crypto: Arc<dyn Crypto>,
     clock: Arc<dyn Clock>,
     parsed: ParsedKeys,
+    decisions: KeptDecisions,
     destroy_waiting_days: AtomicU16,
     /// Refusals and failures of each principal, apart from each other: nobody hides what was denied behind what failed.
     failures: PerSecond<(PrincipalId, Outcome)>,
@@ -126,6 +127,7 @@ impl Engine {
             crypto,
             clock,
             parsed: ParsedKeys::new(),
+            decisions: KeptDecisions::new(),
             failures: PerSecond::new(u32::MAX, u32::MAX),
             destroy_waiting_days: AtomicU16::new(0),
             past: Mutex::new(()),
@@ -153,6 +155,22 @@ impl Engine {
     /// Parsed keys that are kept ready.
     pub(crate) fn parsed(&self) -> &ParsedKeys {
         &self.parsed
+    }
+
+    /// Access rules made ready, and what was decided by them.
+    pub(crate) fn decisions(&self) -> &KeptDecisions {
+        &self.decisions
+    }
+
+    /// Decides whether the caller may do this as things are, off the record: before work that is wasted where it may not. The
+    /// operation decides again.
+    ///
+    /// # Errors
+    /// `Denied`, `NotFound`, `Unauthenticated`; the store's.
+    pub fn authorize(&self, caller: &Caller, action: Action, target: Target<'_>) -> Result<Permit> {
+        let mut context = Context::new(self, caller, self.clock.now(), self.store.published());
+        begin(&mut context, caller, action)?;
+        context.authorize(action, target)
     }
 
     /// Where searches ended.
@@ -374,34 +392,43 @@ pub fn conflict() -> Error {
 
 fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Reply> {
     let caller = context.caller();
-    require_current(context, caller)?;
+    begin(context, caller, operation.action())?;
+    context.bind_access(operation.encryption_context());
     match operation.subject() {
         Subject::Realm => {
-            let permit = access::authorize(caller, operation.action(), Target::Realm(caller.realm()))?;
+            let permit = context.authorize(operation.action(), Target::Realm(caller.realm()))?;
             operation.run(&permit, context, None)
         }
         Subject::Key(reference) => {
             let resolved = context.resolve(reference)?;
-            let permit = access::authorize(caller, operation.action(), Target::Key(&resolved.key))?;
+            let permit = context.authorize(operation.action(), Target::Key(&resolved.key))?;
             operation.run(&permit, context, Some(resolved))
         }
     }
 }
 
-/// The principal must still be what it was when it proved itself, and what it proved itself by must still count: that may
-/// be hours ago, where a message came as a stream. Reading both here binds the entry to them too: a revocation that
-/// overtakes this request makes it stale.
-fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
-    let Some(proven) = caller.principal() else { return Ok(()) };
+/// Reads what every decision rests on. Rules that cannot be read allow nothing, but that an administrator mends them.
+fn begin(context: &mut Context<'_>, caller: &Caller, action: Action) -> Result<()> {
+    let Some(principal) = require_current(context, caller)? else { return Ok(()) };
+    match context.begin_access(principal) {
+        Err(_) if action == Action::SetAccessRules => Ok(()),
+        begun => begun,
+    }
+}
+
+/// The principal as it is now must not be revoked, and what it proved itself by must still count: that may be hours ago,
+/// where a message came as a stream. Reading both here binds the entry to them too: a revocation that overtakes this request
+/// makes it stale, and so does a change of roles or groups.
+fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<Option<Arc<Principal>>> {
+    let Some(proven) = caller.principal() else { return Ok(None) };
     let refuse = |what: &str| {
-        let cause =
-            format!("{what} {} was revoked, changed or expired after it proved who it is", proven.name);
+        let cause = format!("{what} {} was revoked or expired after it proved who it is", proven.name);
         Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause))
     };
-    match context.get(RecordKey::Principal(proven.id))?.as_deref() {
-        Some(Record::Principal(now)) if now.revoked.is_none() && now.roles == proven.roles => {}
+    let current = match context.get(RecordKey::Principal(proven.id))?.as_deref() {
+        Some(Record::Principal(now)) if now.revoked.is_none() => Arc::clone(now),
         _ => return refuse("principal"),
-    }
+    };
     if caller.expires().is_some_and(|expires| context.now() >= expires) {
         return refuse("what was shown for");
     }
@@ -414,7 +441,7 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<()> {
             };
         }
     }
-    Ok(())
+    Ok(Some(current))
 }
 
 /// The detail of an entry. Where somebody else proved the connection, it begins with who.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    access::Caller,
+    access::{Caller, rules},
     engine::{Engine, damaged},
     error::{Error, ErrorKind, Result},
     lifecycle,
@@ -22,6 +22,8 @@ use crate::{
     record::{Change, Record, RecordKey, Touched},
     walks::Walk,
 };
+
+mod access;
 
 /// A key's name in bytes at most.
 pub const NAME_BYTES_MAX: usize = 1024;
@@ -89,6 +91,7 @@ pub struct Context<'e> {
     loaded: Loaded,
     taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
     touched: Vec<Touched>,
+    access: rules::Session<'e>,
 }
 
 /// What is left of a request once it ran.
@@ -130,10 +133,14 @@ impl<'e> Context<'e> {
             loaded: engine.parsed().loading(),
             taken: Vec::new(),
             touched: Vec::new(),
+            access: rules::Session::new(&**engine.store(), engine.decisions(), now),
         }
     }
 
-    pub(crate) fn finish(self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
+        let (reads, until) = self.access.finish();
+        self.reads.extend(reads);
+        self.valid_until = [self.valid_until, until].into_iter().flatten().min();
         Finished {
             now: self.now,
             as_of: self.as_of,

@@ -1,5 +1,6 @@
 //! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
 
+mod access;
 mod backup;
 mod bench;
 mod bundle;
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     Random(random::Random),
     #[command(subcommand)]
     Journal(journal::Journal),
+    #[command(subcommand)]
+    Access(access::Access),
     #[command(subcommand)]
     Client(client::Client),
     #[command(subcommand)]
@@ -240,6 +243,7 @@ impl Command {
             Self::Derive(command) => command.run(session),
             Self::Random(command) => command.run(session),
             Self::Journal(command) => command.run(session),
+            Self::Access(command) => command.run(session),
             Self::Client(command) => command.run(session),
             Self::Token(command) => command.run(session),
             Self::Credential(command) => command.run(session),

@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::server::{Server, folder};
 
 const FIELDS: [&str; 8] = [
-    "ceiling_requests_per_second",
-    "errors",
+    "requests_per_second",
     "p50_us",
     "p99_us",
+    "errors",
+    "server_cpu_us",
+    "ceiling_requests_per_second",
     "ratio",
     "ratio_counts",
-    "requests_per_second",
-    "server_cpu_us",
 ];
 
 fn bench(server: &Server, words: &str) -> Value {

@@ -142,6 +142,11 @@ actions! {
     Stop "stop" System;
     Certify "certify" Use;
     ReProvision "re-provision" Make;
+    ChangePrincipal "change-principal" Administer;
+    SetAccessRules "set-access-rules" Administer;
+    ShowAccessRules "show-access-rules" Audit;
+    CheckAccess "check-access" Audit;
+    ExplainAccess "explain-access" Open;
 }
 
 impl Action {
@@ -182,6 +187,12 @@ impl Action {
             action if action.hands_out() => None,
             action => (action.group() == ActionGroup::Use).then_some(UseKind::Protect),
         }
+    }
+
+    /// Whether it is done with one key, or else with the realm as a whole.
+    pub fn is_about_keys(self) -> bool {
+        use ActionGroup::{Manage, Read, Share, Use};
+        matches!(self.group(), Use | Manage | Read | Share)
     }
 
     /// The action of this word.

@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::{Action, Scope, roles};
+use super::{
+    Action, Scope,
+    roles::{self, Basis, Circumstances},
+    rules::{Facts, Question, RuleSet, Said, Session},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{CredentialId, Key, Principal, PrincipalId, RealmId, RequestId, Time},
@@ -148,7 +152,7 @@ pub enum Target<'a> {
     /// The realm as a whole: make, list, administer.
     Realm(RealmId),
     /// A key with all its versions.
-    Key(&'a Key),
+    Key(&'a Arc<Key>),
 }
 
 /// Proof that `authorize` said yes. Only this module makes one.
@@ -176,39 +180,132 @@ impl Permit {
     }
 }
 
+/// What a decision came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Allowed by a role, ownership or a grant.
+    Allowed(Basis),
+    /// Allowed by this access rule.
+    AllowedByRule(Arc<str>),
+    /// Refused by this access rule.
+    RefusedByRule(Arc<str>),
+    /// Nothing allows it.
+    NothingAllows,
+}
+
+impl Decision {
+    /// Whether it is a yes.
+    pub fn allows(&self) -> bool {
+        matches!(self, Self::Allowed(_) | Self::AllowedByRule(_))
+    }
+}
+
 /// Decides. Default is no.
 ///
 /// # Errors
-/// `NotFound` where the caller may not even know the key, `Denied` where it may.
-pub fn authorize(caller: &Caller, action: Action, target: Target<'_>) -> Result<Permit> {
-    let realm = match target {
-        Target::Realm(realm) => realm,
-        Target::Key(key) => key.realm,
-    };
+/// `NotFound` where the caller may not even know the key, `Denied` where it may; the store's.
+pub(crate) fn authorize(
+    session: &Session<'_>,
+    caller: &Caller,
+    action: Action,
+    target: Target<'_>,
+) -> Result<Permit> {
+    let realm = realm_of(target);
     let permit = Permit { action, principal: caller.id(), realm };
-    let principal = match &caller.who {
+    let proven = match &caller.who {
         Who::Principal(principal) => principal,
         Who::System => return Ok(permit),
         Who::Stranger if action == Action::Authenticate => return Ok(permit),
         Who::Stranger => return Err(Error::new(ErrorKind::Unauthenticated, "authentication failed")),
     };
+    let principal = session.principal().unwrap_or(proven);
     // What is about no object would reach beyond a scope: a new object is in none, and a search finds others.
     if caller.scope.is_some() && matches!(target, Target::Realm(_)) {
         let public = format!("{} may {} nothing here but certain objects", principal.name, action.word());
         return Err(Error::new(ErrorKind::Denied, public));
     }
-    // INVARIANT: nobody reaches into another realm, whatever the role.
-    if principal.revoked.is_none() && principal.realm == realm && roles::allows(principal, action, target) {
+    let decision = decide(session, caller, Question { principal, action, target })?;
+    if decision.allows() {
         return Ok(permit);
     }
-    let may_know = match target {
-        Target::Realm(_) => true,
-        Target::Key(key) => principal.realm == realm && roles::may_see(principal, key),
+    let by = match &decision {
+        Decision::RefusedByRule(rule) => format!(": the access rule {rule} forbids it"),
+        _ => String::new(),
     };
-    if may_know {
-        let public = format!("{} may not {} here", principal.name, action.word());
+    if may_know(session, caller, principal, target)? {
+        let public = format!("{} may not {} here{by}", principal.name, action.word());
         Err(Error::new(ErrorKind::Denied, public))
     } else {
-        Err(Error::no_such_key().because(format!("{} may not {}", principal.name, action.word())))
+        Err(Error::no_such_key().because(format!("{} may not {}{by}", principal.name, action.word())))
+    }
+}
+
+/// What allows or refuses an action, before scopes, which are a caller's own.
+///
+/// # Errors
+/// The store's; `Internal` where rules cannot be asked.
+pub(crate) fn decide(session: &Session<'_>, caller: &Caller, question: Question<'_>) -> Result<Decision> {
+    let Question { principal, action, target } = question;
+    // INVARIANT: nobody reaches into another realm and no revoked principal anywhere, whatever the role or rule.
+    if principal.revoked.is_some() || principal.realm != realm_of(target) {
+        return Ok(Decision::NothingAllows);
+    }
+    let circumstances =
+        Circumstances { now: session.now(), encryption_context: session.encryption_context() };
+    let basis = roles::basis(principal, action, target, circumstances);
+    match (session.say(caller, &question, basis.is_some())?, basis) {
+        (Said::Forbidden(rule), _) => Ok(Decision::RefusedByRule(rule)),
+        (_, Some(basis)) => {
+            if let Basis::Grant(Some(expires)) = basis {
+                session.hold_until(expires);
+            }
+            Ok(Decision::Allowed(basis))
+        }
+        (Said::Permitted(rule), None) => Ok(Decision::AllowedByRule(rule)),
+        (Said::Nothing, None) => Ok(Decision::NothingAllows),
+    }
+}
+
+/// As [`decide`], about somebody and something that need not be there.
+///
+/// # Errors
+/// `Internal` where rules cannot be asked.
+pub(crate) fn decide_imagined(rules: &RuleSet, question: Question<'_>, facts: &Facts) -> Result<Decision> {
+    let Question { principal, action, target } = question;
+    let pairs = facts.encryption_context.as_deref().unwrap_or_default();
+    let circumstances = Circumstances { now: facts.time.unwrap_or_default(), encryption_context: pairs };
+    let basis = roles::basis(principal, action, target, circumstances);
+    let said = rules.say(&question, &rules.candidates(&question, basis.is_some()), facts)?;
+    Ok(match (said, basis) {
+        (Said::Forbidden(rule), _) => Decision::RefusedByRule(rule),
+        (_, Some(basis)) => Decision::Allowed(basis),
+        (Said::Permitted(rule), None) => Decision::AllowedByRule(rule),
+        (Said::Nothing, None) => Decision::NothingAllows,
+    })
+}
+
+/// Whether a principal may know that there is what it asks for.
+fn may_know(
+    session: &Session<'_>,
+    caller: &Caller,
+    principal: &Arc<Principal>,
+    target: Target<'_>,
+) -> Result<bool> {
+    let Target::Key(key) = target else { return Ok(true) };
+    let reading = Question { principal, action: Action::GetAttributes, target };
+    Ok(match decide(session, caller, reading)? {
+        Decision::Allowed(_) | Decision::AllowedByRule(_) => true,
+        Decision::RefusedByRule(_) => false,
+        Decision::NothingAllows => {
+            let here = principal.revoked.is_none() && principal.realm == key.realm;
+            here && roles::has_grant(principal, key, session.now())
+        }
+    })
+}
+
+fn realm_of(target: Target<'_>) -> RealmId {
+    match target {
+        Target::Realm(realm) => realm,
+        Target::Key(key) => key.realm,
     }
 }

@@ -1,18 +1,48 @@
-//! Built-in roles, until the policy engine comes. Default deny.
+//! The ready-made roles, ownership and grants: what is allowed where no rule says otherwise. The roles stand in
+//! rules/roles.cedar for people to read; this table decides the same, faster, and the tests hold it to that text.
 
 use super::{Action, ActionGroup, Target};
-use crate::model::{Key, Principal, Role};
+use crate::model::{Grant, Key, Principal, Role, Time};
 
-/// True where a role of the principal, its ownership or a grant allows the action.
-pub(super) fn allows(principal: &Principal, action: Action, target: Target<'_>) -> bool {
-    let by_role = principal.roles.iter().any(|role| role_allows(*role, action.group()));
-    by_role || matches!(target, Target::Key(key) if own_or_granted(principal, key, action))
+/// What a decision looks at besides who asks for what.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    /// When.
+    pub(super) now: Time,
+    /// The pairs that a ciphertext is bound to.
+    pub(super) encryption_context: &'a [(String, String)],
 }
 
-/// True where the principal may know that the key exists.
-pub(super) fn may_see(principal: &Principal, key: &Key) -> bool {
-    allows(principal, Action::GetAttributes, Target::Key(key))
-        || key.grants.iter().any(|grant| grant.principal == principal.id)
+/// What allows an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// A ready-made role.
+    Role(Role),
+    /// The role User, on a key of its own.
+    Ownership,
+    /// A grant on the key; it ends then.
+    Grant(Option<Time>),
+}
+
+/// The role of the principal, its ownership or a grant that allows the action.
+pub(super) fn basis(
+    principal: &Principal,
+    action: Action,
+    target: Target<'_>,
+    circumstances: Circumstances<'_>,
+) -> Option<Basis> {
+    if let Some(role) = principal.roles.iter().find(|role| role_allows(**role, action.group())) {
+        return Some(Basis::Role(*role));
+    }
+    match target {
+        Target::Key(key) => own_or_granted(principal, key, action, circumstances),
+        Target::Realm(_) => None,
+    }
+}
+
+/// Whether a grant of any kind, that has not ended, lets the principal know that the key exists.
+pub(super) fn has_grant(principal: &Principal, key: &Key, now: Time) -> bool {
+    key.grants.iter().any(|grant| grant.principal == principal.id && grant.counts_at(now))
 }
 
 fn role_allows(role: Role, group: ActionGroup) -> bool {
@@ -28,16 +58,29 @@ fn role_allows(role: Role, group: ActionGroup) -> bool {
     }
 }
 
-fn own_or_granted(principal: &Principal, key: &Key, action: Action) -> bool {
+fn own_or_granted(
+    principal: &Principal,
+    key: &Key,
+    action: Action,
+    circumstances: Circumstances<'_>,
+) -> Option<Basis> {
     use ActionGroup::{Manage, Read, Share, Use};
-    let ownable = matches!(action.group(), Use | Manage | Read | Share);
-    let owns = key.owner == principal.id && principal.roles.contains(&Role::User);
-    // A grant to use or manage includes reading what the key is.
-    let granted = action.group() != Share
-        && key.grants.iter().any(|grant| {
-            grant.principal == principal.id
-                && (grant.actions.contains(&action)
-                    || action.group() == ActionGroup::Read && !grant.actions.is_empty())
-        });
-    ownable && (owns || granted)
+    if !matches!(action.group(), Use | Manage | Read | Share) {
+        return None;
+    }
+    if key.owner == principal.id && principal.roles.contains(&Role::User) {
+        return Some(Basis::Ownership);
+    }
+    if action.group() == Share {
+        return None;
+    }
+    // A grant to use or manage includes reading what the key is, whatever it is narrowed to.
+    let reads = |grant: &Grant| action.group() == Read && !grant.actions.is_empty();
+    let covers = |grant: &Grant| {
+        grant.actions.contains(&action) && grant.takes(circumstances.encryption_context) || reads(grant)
+    };
+    let counts = |grant: &&Grant| {
+        grant.principal == principal.id && grant.counts_at(circumstances.now) && covers(grant)
+    };
+    key.grants.iter().find(counts).map(|grant| Basis::Grant(grant.expires))
 }

@@ -1,16 +1,22 @@
 //! The whole of the built-in roles as one table: every action times every role, on a key that is the caller's own,
 //! granted, or another's. An action without a row does not compile.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, task};
 
-use super::{Action, Caller, Target, authorize};
-use crate::{
-    error::ErrorKind,
-    model::{
-        Grant, Key, KeyId, KeyPolicy, ObjectType, Principal, PrincipalId, RealmId, RequestId, Role, Time,
-    },
-};
 use uuid::Uuid;
+
+use super::{
+    Action, Caller, Permit, Target,
+    rules::{KeptDecisions, Session},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::{
+        Grant, Key, KeyId, KeyPolicy, Lsn, ObjectType, Principal, PrincipalId, RealmId, RequestId, Role, Time,
+    },
+    ports::store::{Commit, Completion, IndexHit, IndexRange, Order, Store},
+    record::{Entry, Record, RecordKey},
+};
 
 /// Who may, of: admin, operator, auditor; a user on its own key; a user by a grant of this very action.
 struct Row {
@@ -54,14 +60,14 @@ fn row(action: Action) -> Row {
         Disable | Enable | Archive | Recover | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant | ImportVersion => SHARE,
         Locate | ListKeys | ListAliases | Hash | Random | Query | Status | WrappingKey => OPEN,
-        Login | DelegatedLogin | Logout => OPEN,
+        Login | DelegatedLogin | Logout | ExplainAccess => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
             ADMINISTER
         }
-        SetDefaults | SetConstraints => ADMINISTER,
+        SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules => ADMINISTER,
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload
         | ReplaySink => ADMINISTER,
-        ReadJournal | VerifyJournal | ShowErasures | Inspect => AUDIT,
+        ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess => AUDIT,
         ApplyDates | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
         Claim | Restored | AcceptRollback => NOBODY,
@@ -74,14 +80,20 @@ fn principal(number: u128, roles: &[Role], realm: RealmId) -> Arc<Principal> {
         realm,
         name: format!("p{number}"),
         roles: roles.iter().copied().collect(),
+        groups: Default::default(),
         created: Time(0),
         revoked: None,
         credentials: Vec::new(),
     })
 }
 
-fn key(owner: u128, grants: Vec<Grant>) -> Key {
-    Key {
+fn granted(principal: PrincipalId, action: Action, expires: Option<Time>, pairs: &[(&str, &str)]) -> Grant {
+    let encryption_context = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Grant { principal, actions: BTreeSet::from([action]), expires, encryption_context }
+}
+
+fn key(owner: u128, grants: Vec<Grant>) -> Arc<Key> {
+    Arc::new(Key {
         id: KeyId(Uuid::from_u128(7)),
         realm: RealmId::DEFAULT,
         name: "k".into(),
@@ -93,7 +105,7 @@ fn key(owner: u128, grants: Vec<Grant>) -> Key {
         policy: KeyPolicy::default(),
         tags: Default::default(),
         grants,
-    }
+    })
 }
 
 fn caller(principal: Arc<Principal>) -> Caller {
@@ -102,6 +114,90 @@ fn caller(principal: Arc<Principal>) -> Caller {
 
 fn allowed(principal: &Arc<Principal>, action: Action, target: Target<'_>) -> bool {
     authorize(&caller(Arc::clone(principal)), action, target).is_ok()
+}
+
+/// Decides where there are no rules, at time 0.
+fn authorize(caller: &Caller, action: Action, target: Target<'_>) -> Result<Permit> {
+    authorize_at(Time(0), Vec::new(), caller, action, target)
+}
+
+fn authorize_at(
+    now: Time,
+    pairs: Vec<(String, String)>,
+    caller: &Caller,
+    action: Action,
+    target: Target<'_>,
+) -> Result<Permit> {
+    let kept = KeptDecisions::new();
+    let mut session = Session::new(&Empty, &kept, now);
+    session.bind(pairs);
+    super::authorize(&session, caller, action, target)
+}
+
+/// A store with nothing in it.
+pub(super) struct Empty;
+
+impl Store for Empty {
+    fn published(&self) -> Lsn {
+        Lsn::ZERO
+    }
+
+    fn poll_published(&self, _: Lsn, _: &mut task::Context<'_>) -> task::Poll<Lsn> {
+        task::Poll::Pending
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    fn get(&self, _: &RecordKey) -> Result<Option<Arc<Record>>> {
+        Ok(None)
+    }
+
+    fn find_in(&self, _: Order, _: &IndexRange, _: Option<&IndexHit>, _: usize) -> Result<Vec<IndexHit>> {
+        Ok(Vec::new())
+    }
+
+    fn commit(&self, _: Commit, done: Completion) {
+        done(Err(Error::internal("nothing is kept here")));
+    }
+
+    fn journal_within(&self, _: Lsn, _: usize, _: &mut usize) -> Result<Vec<Entry>> {
+        Ok(Vec::new())
+    }
+
+    fn journal_begins(&self) -> Result<Lsn> {
+        Ok(Lsn::ZERO.next())
+    }
+
+    fn verify_journal(&self) -> Result<(Lsn, [u8; 32])> {
+        Ok((Lsn::ZERO, [0; 32]))
+    }
+}
+
+#[test]
+fn a_grant_ends_and_is_narrowed_to_an_encryption_context() {
+    let user = principal(4, &[], RealmId::DEFAULT);
+    let given = granted(user.id, Action::Decrypt, Some(Time(1_000)), &[("customer", "42")]);
+    let narrowed = key(99, vec![given]);
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    };
+    let ask = |now, bound: &[(&str, &str)], action| {
+        let caller = caller(Arc::clone(&user));
+        authorize_at(Time(now), pairs(bound), &caller, action, Target::Key(&narrowed))
+            .map_err(|error| error.kind())
+            .err()
+    };
+    let right = [("customer", "42"), ("order", "7")];
+    assert_eq!(ask(999, &right, Action::Decrypt), None);
+    assert_eq!(ask(999, &[], Action::GetAttributes), None, "reading is not narrowed");
+    assert_eq!(ask(999, &[], Action::Decrypt), Some(ErrorKind::Denied));
+    assert_eq!(ask(999, &[("customer", "43")], Action::Decrypt), Some(ErrorKind::Denied));
+    assert_eq!(ask(999, &[("Customer", "42")], Action::Decrypt), Some(ErrorKind::Denied));
+    assert_eq!(ask(999, &right, Action::Encrypt), Some(ErrorKind::Denied));
+    assert_eq!(ask(1_000, &right, Action::Decrypt), Some(ErrorKind::NotFound), "it has ended");
+    assert_eq!(ask(1_000, &[], Action::GetAttributes), Some(ErrorKind::NotFound), "it has ended");
 }
 
 #[test]
@@ -137,7 +233,7 @@ fn every_action_and_role_is_as_the_table_says() {
 fn a_grant_opens_its_action_and_reading_and_nothing_else() {
     let user = principal(4, &[], RealmId::DEFAULT);
     for action in Action::ALL.iter().copied() {
-        let granted = key(99, vec![Grant { principal: user.id, actions: BTreeSet::from([action]) }]);
+        let granted = key(99, vec![granted(user.id, action, None, &[])]);
         for asked in Action::ALL.iter().copied() {
             let reads = row(asked).auditor && row(asked).granted;
             let expected = row(asked).granted && (asked == action || reads);

@@ -69,6 +69,25 @@ pub struct Grant {
     pub principal: PrincipalId,
     /// What.
     pub actions: BTreeSet<Action>,
+    /// Not from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Time>,
+    /// Only with an encryption context that has all of these pairs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub encryption_context: BTreeMap<String, String>,
+}
+
+impl Grant {
+    /// Whether it has not ended at this time.
+    pub fn counts_at(&self, now: Time) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+
+    /// Whether it takes a request that is bound to these pairs.
+    pub fn takes(&self, pairs: &[(String, String)]) -> bool {
+        let bound = |name: &String, value: &String| pairs.iter().any(|(n, v)| n == name && v == value);
+        self.encryption_context.iter().all(|(name, value)| bound(name, value))
+    }
 }
 
 /// A key. KMIP sees its objects; REST and CLI see the key.

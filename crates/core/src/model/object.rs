@@ -25,6 +25,24 @@ pub enum ObjectType {
     OpaqueObject,
 }
 
+impl ObjectType {
+    /// The word for people and for access rules.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SymmetricKey => "symmetric-key",
+            Self::PrivateKey => "private-key",
+            Self::PublicKey => "public-key",
+            Self::Certificate => "certificate",
+            Self::CertificateRequest => "certificate-request",
+            Self::SecretData => "secret-data",
+            Self::SplitKey => "split-key",
+            Self::Template => "template",
+            Self::PgpKey => "pgp-key",
+            Self::OpaqueObject => "opaque-object",
+        }
+    }
+}
+
 /// Encoding of key material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum KeyFormat {

@@ -21,6 +21,21 @@ pub enum Role {
     Auditor,
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Operator, Self::User, Self::Auditor];
+
+    /// The word for people, and in access rules.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::User => "user",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
 /// Somebody or something that can be authenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
@@ -32,6 +47,9 @@ pub struct Principal {
     pub name: String,
     /// Its roles.
     pub roles: BTreeSet<Role>,
+    /// Groups that an administrator put it in; access rules speak of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
     /// When it was made.
     pub created: Time,
     /// Set once it is shut out; from then on no credential of it is accepted.

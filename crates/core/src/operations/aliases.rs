@@ -9,7 +9,7 @@ use super::{
     subject,
 };
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{Key, KeyId},
     ports::store::{IndexHit, IndexRange},
@@ -96,7 +96,7 @@ impl Operation for SetAlias {
 /// What is sent to an alias is meant for its key: only who manages that key may lead it elsewhere.
 fn may_take_from(context: &mut Context<'_>, holder: KeyId) -> Result<bool> {
     let key = context.key(holder)?;
-    Ok(access::authorize(context.caller(), Action::SetAlias, Target::Key(&key)).is_ok())
+    Ok(context.authorize(Action::SetAlias, Target::Key(&key)).is_ok())
 }
 
 impl Operation for RemoveAlias {
@@ -169,7 +169,7 @@ impl Operation for ListAliases {
 /// The key that a search is about: who may not see it learns no more than that there is none.
 fn seen(context: &mut Context<'_>, key: &Reference) -> Result<KeyId> {
     let key = context.resolve(key)?.key;
-    access::authorize(context.caller(), Action::GetAttributes, Target::Key(&key))?;
+    context.authorize(Action::GetAttributes, Target::Key(&key))?;
     Ok(key.id)
 }
 
@@ -180,6 +180,6 @@ fn visible(context: &mut Context<'_>, id: KeyId) -> Result<Option<Arc<Key>>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let allowed = access::authorize(context.caller(), Action::GetAttributes, Target::Key(&key)).is_ok();
+    let allowed = context.authorize(Action::GetAttributes, Target::Key(&key)).is_ok();
     Ok(allowed.then_some(key))
 }

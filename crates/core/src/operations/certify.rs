@@ -18,7 +18,7 @@ use super::{
     usage_limits,
 };
 use crate::{
-    access::{Action, Permit, Target, authorize},
+    access::{Action, Permit, Target},
     attributes::rule,
     error::{Error, ErrorKind, Result},
     lifecycle,
@@ -174,7 +174,7 @@ struct Certified {
 
 impl Certify {
     fn first(&self, permit: &Permit, context: &mut Context<'_>, issuer: &Issuer) -> Result<Created> {
-        let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
         let certified = self.certified(context)?;
         if let Some(public) = certified.public.as_ref().filter(|_| certified.request.is_none()) {
             prove(context, public)?;
@@ -201,7 +201,7 @@ impl Certify {
     fn successor(&self, context: &mut Context<'_>, issuer: &Issuer, renewal: &Renewal) -> Result<Created> {
         let resolved = context.resolve_other(&renewal.certificate)?;
         for action in [Action::Certify, Action::Rekey] {
-            authorize(context.caller(), action, Target::Key(&resolved.key))?;
+            context.authorize(action, Target::Key(&resolved.key))?;
         }
         let old = context.object(resolved.object_id()?)?;
         if old.object_type != ObjectType::Certificate {
@@ -345,7 +345,7 @@ fn usage(public: Option<&ManagedObject>, template: &Template) -> Option<UsageMas
 /// An object that the caller names and may have certified.
 fn named(context: &mut Context<'_>, reference: &Reference) -> Result<Arc<ManagedObject>> {
     let resolved = context.resolve_other(reference)?;
-    authorize(context.caller(), Action::Certify, Target::Key(&resolved.key))?;
+    context.authorize(Action::Certify, Target::Key(&resolved.key))?;
     let object = context.object(resolved.object_id()?)?;
     require_good_standing(context, &object)?;
     Ok(object)
@@ -377,7 +377,7 @@ fn require_private_half(context: &mut Context<'_>, public: &ManagedObject) -> Re
         Err(error) => return Err(error),
     };
     // Links are the client's: what it may not read says nothing here.
-    if authorize(context.caller(), Action::GetAttributes, Target::Key(&resolved.key)).is_err() {
+    if context.authorize(Action::GetAttributes, Target::Key(&resolved.key)).is_err() {
         return Ok(());
     }
     let linked = context.object(resolved.object_id()?)?;

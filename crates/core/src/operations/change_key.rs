@@ -10,7 +10,7 @@ use super::{
     subject,
 };
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     attributes::AttributeEdit,
     error::{Error, ErrorKind, Result},
     model::{Key, KeyPolicy, ManagedObject, Name},
@@ -76,7 +76,7 @@ impl Operation for ChangeKey {
     ) -> Result<Arc<Key>> {
         let before = subject(resolved)?.key;
         if !self.only_tags() && !self.tags.is_empty() {
-            access::authorize(context.caller(), Action::Tag, Target::Key(&before))?;
+            context.authorize(Action::Tag, Target::Key(&before))?;
         }
         self.edit(permit, context, &before)?;
         let mut key = Key::clone(&before);
@@ -90,7 +90,7 @@ impl Operation for ChangeKey {
         self.policy.apply(&mut key.policy, context.destroy_waiting_days())?;
         let guards = |key: &Key| (key.policy.destroy_waiting_days, key.policy.destroy_at_once);
         if guards(&key) != guards(&before) {
-            access::authorize(context.caller(), Action::Destroy, Target::Key(&before))?;
+            context.authorize(Action::Destroy, Target::Key(&before))?;
         }
         if let Some(name) = self.name.as_ref().filter(|name| **name != key.name) {
             rename(context, &before, name)?;

@@ -10,7 +10,7 @@ use super::{
     register::Register,
 };
 use crate::{
-    access::{Action, Permit, Target, authorize},
+    access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, KeyPolicy, ObjectId, ObjectType, Split},
     request::{Context, Reference, Resolved},
@@ -68,9 +68,9 @@ impl Operation for CreateSplitKey {
         resolved: Option<Resolved>,
     ) -> Result<Vec<KeyPart>> {
         self.split.check()?;
-        let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
         let resolved = super::subject(resolved)?;
-        authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
+        context.authorize(Action::Get, Target::Key(&resolved.key))?;
         let Gotten { object, material, .. } = whole(self.key.clone()).run(permit, context, Some(resolved))?;
         if !matches!(
             object.object_type,

@@ -48,6 +48,10 @@ impl Operation for DataKey {
         Subject::Key(&self.key)
     }
 
+    fn encryption_context(&self) -> &[u8] {
+        &self.context
+    }
+
     fn run(
         &self,
         permit: &Permit,

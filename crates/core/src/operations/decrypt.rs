@@ -50,6 +50,10 @@ impl Operation for Decrypt {
         Subject::Key(&self.key)
     }
 
+    fn encryption_context(&self) -> &[u8] {
+        self.form.encryption_context()
+    }
+
     fn takes_long(&self) -> bool {
         is_long(self.ciphertext.len())
     }
@@ -63,7 +67,7 @@ impl Operation for Decrypt {
         }
         let wanted = (Purpose::Process, Half::Private, UsageMask::DECRYPT);
         let object = usable(context, &resolved, self.version, wanted)?;
-        let (key, used) = (context.parsed(&object)?, (&*resolved.key, &*object));
+        let (key, used) = (context.parsed(&object)?, (&resolved.key, &*object));
         let plaintext = match &self.form {
             Form::Envelope { context: canonical } if !is_rsa(&object) => {
                 let owner = EnvelopeKey { key: object.key, version: object.version };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::server::{open_bound, server_data_of};
 use crate::{
-    access::{self, Action, Target},
+    access::{Action, Target},
     engine::damaged,
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, KeyPolicy, KeySpec, MaterialDigest, ObjectId, ObjectType},
@@ -125,7 +125,7 @@ fn visible(context: &Context<'_>, object: ObjectId) -> Result<Option<String>> {
     let Some(Record::Object(object)) = object.as_deref() else { return Ok(None) };
     let key = store.get(&RecordKey::Key(object.key))?;
     let Some(Record::Key(key)) = key.as_deref() else { return Ok(None) };
-    let allowed = access::authorize(context.caller(), Action::GetAttributes, Target::Key(key)).is_ok();
+    let allowed = context.authorize(Action::GetAttributes, Target::Key(key)).is_ok();
     Ok(allowed.then(|| key.name.clone()))
 }
 

@@ -34,6 +34,16 @@ pub enum Form {
     },
 }
 
+impl Form {
+    /// The canonical encryption context, where the form has one.
+    pub(super) fn encryption_context(&self) -> &[u8] {
+        match self {
+            Self::Envelope { context } => context,
+            Self::Raw { .. } => &[],
+        }
+    }
+}
+
 /// Encrypts.
 pub struct Encrypt {
     /// Key or object.
@@ -66,6 +76,10 @@ impl Operation for Encrypt {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn encryption_context(&self) -> &[u8] {
+        self.form.encryption_context()
     }
 
     fn takes_long(&self) -> bool {

@@ -1,6 +1,9 @@
 //! Grant: a key's owner lets others use or manage it; and what grants there are.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Operation, Subject,
@@ -10,7 +13,7 @@ use super::{
 use crate::{
     access::{Action, ActionGroup, Permit},
     error::{Error, ErrorKind, Result},
-    model::{Grant as Given, Key},
+    model::{Grant as Given, Key, PrincipalId, Time},
     record::Record,
     request::{Context, Reference, Resolved},
 };
@@ -23,7 +26,14 @@ pub struct Grant {
     pub principal: String,
     /// What it may.
     pub actions: BTreeSet<Action>,
+    /// Not from then on.
+    pub expires: Option<Time>,
+    /// Only with an encryption context that has all of these pairs.
+    pub encryption_context: BTreeMap<String, String>,
 }
+
+/// Pairs that a grant is narrowed to, at most.
+const PAIRS_MAX: usize = 16;
 
 /// Grants of one key at most.
 const GRANTS_MAX: usize = 1024;
@@ -48,7 +58,7 @@ impl Operation for Grant {
         }
         key.grants.retain(|grant| grant.principal != principal);
         if !self.actions.is_empty() {
-            key.grants.push(Given { principal, actions: self.actions.clone() });
+            key.grants.push(self.given(principal, context.now())?);
         }
         if key.grants.len() > GRANTS_MAX {
             let public = format!("a key has at most {GRANTS_MAX} grants; take one back first");
@@ -61,6 +71,36 @@ impl Operation for Grant {
     }
 }
 
+impl Grant {
+    fn given(&self, principal: PrincipalId, now: Time) -> Result<Given> {
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Err(Error::new(ErrorKind::InvalidField, "the grant would end before it begins"));
+        }
+        if self.encryption_context.len() > PAIRS_MAX {
+            let public = format!("a grant is narrowed to at most {PAIRS_MAX} pairs of an encryption context");
+            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        }
+        let bound = |action: &Action| {
+            use Action::{DataKey, DataKeyWithoutPlaintext, Decrypt, Encrypt};
+            matches!(action, Encrypt | Decrypt | DataKey | DataKeyWithoutPlaintext)
+        };
+        // Else it would look narrowed, and allow nothing.
+        if !self.encryption_context.is_empty()
+            && let Some(action) = self.actions.iter().find(|action| !bound(action))
+        {
+            let public =
+                format!("{} has no encryption context that a grant could be narrowed to", action.word());
+            return Err(Error::new(ErrorKind::InvalidField, public));
+        }
+        Ok(Given {
+            principal,
+            actions: self.actions.clone(),
+            expires: self.expires,
+            encryption_context: self.encryption_context.clone(),
+        })
+    }
+}
+
 /// Lists the grants of a key, for whoever may see it.
 pub struct Grants {
     /// The key.
@@ -69,7 +109,7 @@ pub struct Grants {
 
 impl Operation for Grants {
     /// Each principal by name, with what it may.
-    type Reply = Vec<(String, BTreeSet<Action>)>;
+    type Reply = Vec<(String, Given)>;
 
     fn action(&self) -> Action {
         Action::GetAttributes
@@ -81,10 +121,7 @@ impl Operation for Grants {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
         let key = subject(resolved)?.key;
-        key.grants
-            .iter()
-            .map(|given| Ok((name_of(context, given.principal)?, given.actions.clone())))
-            .collect()
+        key.grants.iter().map(|given| Ok((name_of(context, given.principal)?, given.clone()))).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     wrap::unwrap_by,
 };
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{
         CryptoParameters, Key, KeyFormat, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, MaterialDigest,
@@ -182,7 +182,7 @@ impl Brought {
             None => SecretBytes::copy_from(self.bytes.expose()),
             Some(wrapping) => {
                 let resolved = context.resolve_other(&wrapping.key)?;
-                let allowed = access::authorize(context.caller(), Action::Unwrap, Target::Key(&resolved.key));
+                let allowed = context.authorize(Action::Unwrap, Target::Key(&resolved.key));
                 if let Err(error) = allowed {
                     for_all = resolved.key.name == WRAPPING_KEY_NAME && !exportable;
                     if !for_all {

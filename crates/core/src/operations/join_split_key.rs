@@ -13,7 +13,7 @@ use super::{
     register::Register,
 };
 use crate::{
-    access::{Action, Permit, Target, authorize},
+    access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{KeyFormat, KeyMaterial, KeyPolicy, KeySpec, ObjectType, Split},
     request::{Context, Reference, Resolved},
@@ -63,14 +63,14 @@ impl Operation for JoinSplitKey {
             let public = format!("a key has at most {PARTS_MAX} parts");
             return Err(Error::new(ErrorKind::LimitExceeded, public));
         }
-        let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
         let resolved = super::subject(resolved)?;
-        authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
+        context.authorize(Action::Get, Target::Key(&resolved.key))?;
         let mut parts = vec![whole(self.first.clone()).run(permit, context, Some(resolved))?];
         for other in &self.others {
             let resolved = context.resolve_other(other)?;
-            let permit = authorize(context.caller(), Action::JoinSplitKey, Target::Key(&resolved.key))?;
-            authorize(context.caller(), Action::Get, Target::Key(&resolved.key))?;
+            let permit = context.authorize(Action::JoinSplitKey, Target::Key(&resolved.key))?;
+            context.authorize(Action::Get, Target::Key(&resolved.key))?;
             parts.push(whole(other.clone()).run(&permit, context, Some(resolved))?);
             // At once: nothing is gathered that makes no key.
             told(&parts)?;

@@ -2,7 +2,7 @@
 
 use super::{Operation, Subject};
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{KeyId, Lsn, RealmId},
     ports::store::JOURNAL_BYTES_MAX,
@@ -160,7 +160,7 @@ impl EntryFilter {
             }
         }
         let found = self.key.as_ref().map(|reference| context.resolve(reference)).transpose()?;
-        let others = access::authorize(context.caller(), Action::ReadJournal, Target::Realm(realm)).is_ok();
+        let others = context.authorize(Action::ReadJournal, Target::Realm(realm)).is_ok();
         Ok(Wanted {
             realm,
             key: found.map(|found| found.key.id),

@@ -7,7 +7,7 @@ use super::{
     show::{Shown, shown},
 };
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     error::{ErrorKind, Result},
     model::{Key, KeyId, KeySpec, ObjectType, State},
     ports::store::{IndexHit, IndexRange},
@@ -129,8 +129,7 @@ impl ListKeys {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let allowed =
-            || access::authorize(context.caller(), Action::GetAttributes, Target::Key(&key)).is_ok();
+        let allowed = || context.authorize(Action::GetAttributes, Target::Key(&key)).is_ok();
         if !self.wants(&key) || !allowed() {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, ops::Bound, sync::Arc};
 
 use super::{Operation, Subject, usage_limits};
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     attributes::{View, part},
     error::{Error, Result},
     model::{
@@ -456,7 +456,7 @@ fn equals(name: &AttributeName, value: &Value, wanted: &Value) -> bool {
 fn may_read(context: &Context<'_>, object: &ManagedObject) -> Result<bool> {
     let record = context.store().get(&RecordKey::Key(object.key))?;
     let Some(Record::Key(key)) = record.as_deref() else { return Ok(false) };
-    Ok(access::authorize(context.caller(), Action::GetAttributes, Target::Key(key)).is_ok())
+    Ok(context.authorize(Action::GetAttributes, Target::Key(key)).is_ok())
 }
 
 fn date_kind(kind: AttributeKind) -> Option<DateKind> {

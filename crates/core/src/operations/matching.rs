@@ -31,6 +31,10 @@ impl<O: Operation> Operation for Matching<O> {
         self.operation.subject()
     }
 
+    fn encryption_context(&self) -> &[u8] {
+        self.operation.encryption_context()
+    }
+
     fn reads_the_past(&self) -> bool {
         self.operation.reads_the_past()
     }

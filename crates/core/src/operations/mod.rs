@@ -7,6 +7,7 @@ use crate::{
     request::{Context, Reference, Resolved},
 };
 
+pub mod access_rules;
 pub mod activate;
 pub mod administer;
 pub mod aliases;
@@ -16,7 +17,9 @@ pub mod as_of;
 pub mod cancel_destroy;
 pub mod certify;
 pub mod change_key;
+pub mod change_principal;
 pub mod check;
+pub mod check_access;
 pub mod create;
 pub mod create_split_key;
 pub mod credentials;
@@ -29,6 +32,7 @@ pub mod disable;
 pub mod encrypt;
 pub mod erase;
 pub mod erasures;
+pub mod explain_access;
 pub mod get;
 pub mod get_attributes;
 pub mod get_usage_allocation;
@@ -58,7 +62,9 @@ pub mod revoke;
 pub mod server;
 pub mod show;
 pub mod sign;
+pub mod simulate_access;
 pub mod stream;
+pub mod test_access;
 pub mod then_show;
 pub mod undone;
 pub mod verify;
@@ -92,6 +98,11 @@ pub trait Operation: Send + Sync {
 
     /// What it is about; the engine resolves it, and authorizes the action on it.
     fn subject(&self) -> Subject<'_>;
+
+    /// Canonical bytes of the encryption context that it binds a ciphertext to, for who decides by it; empty for none.
+    fn encryption_context(&self) -> &[u8] {
+        &[]
+    }
 
     /// True where it walks through the journal, which takes long, whatever the action says.
     fn reads_the_past(&self) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Operation, Subject, create::claim_name, subject, usage_limits};
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     attributes::{AttributeEdit, Changed, edit},
     error::{Error, ErrorKind, Result},
     model::{Key, ManagedObject, ObjectId},
@@ -64,7 +64,7 @@ impl Operation for ModifyAttributes {
             (after.dates.activation != before.dates.activation, Action::Activate),
         ];
         for (_, action) in amounts_to.into_iter().filter(|(changed, _)| *changed) {
-            access::authorize(context.caller(), action, Target::Key(&resolved.key))?;
+            context.authorize(action, Target::Key(&resolved.key))?;
         }
         if before.state.is_destroyed() && before.names != after.names {
             return Err(Error::new(ErrorKind::Destroyed, "the names of a destroyed object are history"));

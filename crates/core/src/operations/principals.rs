@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
-use super::{Operation, Subject};
+use super::{Operation, Subject, change_principal::require_left};
 use crate::{
     access::{Action, Permit},
     engine::damaged,
@@ -104,6 +104,7 @@ impl Operation for CreatePrincipal {
             realm: permit.realm(),
             name: self.name.clone(),
             roles: self.roles.clone(),
+            groups: BTreeSet::new(),
             created: context.now(),
             revoked: None,
             credentials: self.credentials.iter().map(|credential| credential.id).collect(),
@@ -156,7 +157,8 @@ impl Operation for RevokePrincipal {
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
         context.note_target(&self.name);
-        let mut principal = Principal::clone(&*principal_named(context, &self.name)?);
+        let before = principal_named(context, &self.name)?;
+        let mut principal = Principal::clone(&before);
         if principal.id == permit.principal() {
             let public = "you would shut yourself out; another administrator can revoke you";
             return Err(Error::new(ErrorKind::Denied, public));
@@ -164,6 +166,7 @@ impl Operation for RevokePrincipal {
         principal.revoked = principal.revoked.or(Some(context.now()));
         revoke_credentials(context, &principal, |_| true)?;
         let principal = Arc::new(principal);
+        require_left(context, &before, &principal)?;
         context.put(Record::Principal(Arc::clone(&principal)));
         Ok(principal)
     }

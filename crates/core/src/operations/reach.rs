@@ -1,15 +1,17 @@
 //! Uses that amount to another one: whoever makes them needs the right to that one too, and so does the key. Not here: what
 //! an operation itself needs (access).
 
+use std::sync::Arc;
+
 use crate::{
-    access::{Action, Target, authorize},
+    access::{Action, Target},
     error::{Error, ErrorKind, Result},
     model::{Algorithm, BlockCipherMode, CryptoParameters, Kdf, Key, ManagedObject, UsageMask},
     request::Context,
 };
 
 /// The key that is used, and the object of it.
-type Used<'a> = (&'a Key, &'a ManagedObject);
+type Used<'a> = (&'a Arc<Key>, &'a ManagedObject);
 
 /// Of encrypting, and of deriving by it: who encrypts in a way that amounts to decrypting must be allowed to decrypt. A key
 /// that may not encrypt (it serves to derive) has made no ciphertext, so its uses are left as they are.
@@ -27,7 +29,7 @@ pub(super) fn of_encrypting(
     }
     let why = "without an IV, or with a chosen one, encrypting in this mode amounts to decrypting: let the server \
                choose the IV, or";
-    if authorize(context.caller(), Action::Decrypt, Target::Key(key)).is_err() {
+    if context.authorize(Action::Decrypt, Target::Key(key)).is_err() {
         return Err(Error::new(ErrorKind::Denied, format!("{why} ask for the right to decrypt")));
     }
     if object.usage.allows(UsageMask::ENCRYPT) && !object.usage.allows(UsageMask::DECRYPT) {
@@ -103,7 +105,7 @@ fn require(
         return Ok(());
     }
     let word = action.word();
-    if authorize(context.caller(), action, Target::Key(key)).is_err() {
+    if context.authorize(action, Target::Key(key)).is_err() {
         let public = format!("{why}: ask for the right to {word} too, or use a key that is not for that");
         return Err(Error::new(ErrorKind::Denied, public));
     }

@@ -12,7 +12,7 @@ use super::{
     register::Register,
 };
 use crate::{
-    access::{Action, Permit, Target, authorize},
+    access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{Credential, CredentialId, CredentialKind, Link, LinkType, ObjectId, Principal, PrincipalId},
     record::Record,
@@ -63,7 +63,7 @@ impl Operation for ReProvision {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<ReProvisioned> {
-        let register = authorize(context.caller(), Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
         let mut owner = Principal::clone(&*principal(context, permit.principal())?);
         let old = current(context, owner.id)?;
         let Provided { credential: new, is_known, mut certificate, private_key } =

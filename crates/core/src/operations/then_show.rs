@@ -27,6 +27,10 @@ impl<O: Operation> Operation for ThenShow<O> {
         self.0.subject()
     }
 
+    fn encryption_context(&self) -> &[u8] {
+        self.0.encryption_context()
+    }
+
     fn reads_the_past(&self) -> bool {
         self.0.reads_the_past()
     }

@@ -10,7 +10,7 @@ use super::{
     is_long, reach, subject, usage_limits,
 };
 use crate::{
-    access::{self, Action, Permit, Target},
+    access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
     model::{
         Algorithm, BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, ManagedObject,
@@ -122,7 +122,7 @@ pub(super) fn wrap_with(
     if context.noted_key() == Some(resolved.key.id) {
         return Err(Error::new(ErrorKind::Invalid, "a key cannot wrap itself; name another wrapping key"));
     }
-    access::authorize(context.caller(), Action::Wrap, Target::Key(&resolved.key))?;
+    context.authorize(Action::Wrap, Target::Key(&resolved.key))?;
     wrap_by(context, &resolved, version, parameters, secret)
 }
 

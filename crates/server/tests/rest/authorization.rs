@@ -154,12 +154,25 @@ fn rows() -> Vec<Row> {
         row(Action::RenewCredential, "POST", "/v1/clients/SPARE/renew", Value::Null, administering),
         row(Action::RevokeCredential, "POST", "/v1/tokens/TOKEN/revoke", Value::Null, administering),
         row(Action::RevokePrincipal, "POST", "/v1/clients/SPARE/revoke", Value::Null, administering),
+        row(Action::ChangePrincipal, "PATCH", "/v1/clients/SPARE", json!({ "groups": ["g"] }), administering),
+        row(Action::SetAccessRules, "POST", "/v1/access/rules", json!({ "text": HARMLESS }), administering),
+        row(Action::ShowAccessRules, "GET", "/v1/access/rules", Value::Null, auditing),
+        row(Action::ExplainAccess, "GET", "/v1/access/explain/1", Value::Null, [A, N, N, N, N, A]),
+        row(
+            Action::CheckAccess,
+            "POST",
+            "/v1/access/check",
+            json!({ "principal": "owner", "action": "create" }),
+            auditing,
+        ),
         row(Action::Inspect, "GET", "/v1/root", Value::Null, auditing),
         row(Action::ChangeUnlock, "POST", "/v1/root/unlock", unlocking(), administering),
         row(Action::Reload, "POST", "/v1/reload", Value::Null, administering),
         row(Action::ReplaceRoot, "POST", "/v1/root/replace", unlocking(), administering),
     ]
 }
+
+const HARMLESS: &str = "@id(\"harmless\") permit (principal == Principal::\"nobody\", action, resource);";
 
 /// Actions that no row above asks for, each with the reason. What the server does by itself needs none.
 const NOT_OVER_REST: &[(Action, &str)] = &[

@@ -1,6 +1,7 @@
 //! The REST API over a real server: TLS on a loopback socket, the embedded store in a temporary folder. Not here: unit
 //! tests of its parts.
 
+mod access;
 mod authorization;
 mod bad_input;
 mod batch;

@@ -272,6 +272,8 @@ impl Merge<'_> {
     fn principal(&mut self, then: &Arc<Principal>, head: &Arc<Principal>) -> Vec<Change> {
         let mut merged = Principal::clone(then);
         merged.roles = then.roles.intersection(&head.roles).copied().collect();
+        // A group may permit or forbid: what it is in now is what administrators mean now.
+        merged.groups.clone_from(&head.groups);
         merged.revoked = head.revoked;
         merged.credentials.clone_from(&head.credentials);
         if (merged.roles != then.roles) || (head.revoked.is_some() && then.revoked.is_none()) {
@@ -289,7 +291,15 @@ impl Merge<'_> {
 fn both(then: &Grant, head: &[Grant]) -> Option<Grant> {
     let now = head.iter().find(|grant| grant.principal == then.principal)?;
     let actions: std::collections::BTreeSet<_> = then.actions.intersection(&now.actions).copied().collect();
-    (!actions.is_empty()).then_some(Grant { principal: then.principal, actions })
+    let expires = [then.expires, now.expires].into_iter().flatten().min();
+    let mut encryption_context = then.encryption_context.clone();
+    for (name, value) in &now.encryption_context {
+        // Two values for one name take no request: there is nothing that both allow.
+        if encryption_context.insert(name.clone(), value.clone()).is_some_and(|other| other != *value) {
+            return None;
+        }
+    }
+    (!actions.is_empty()).then_some(Grant { principal: then.principal, actions, expires, encryption_context })
 }
 
 fn differences(merged: &Key, head: &Key) -> String {

@@ -92,6 +92,8 @@ fn key() -> Record {
         grants: vec![Grant {
             principal: PrincipalId(Uuid::from_u128(51)),
             actions: BTreeSet::from([Action::Encrypt, Action::MacVerify]),
+            expires: None,
+            encryption_context: BTreeMap::new(),
         }],
     }))
 }
@@ -117,6 +119,7 @@ fn people() -> [Record; 4] {
             realm: RealmId::DEFAULT,
             name: "alice".into(),
             roles: BTreeSet::from([Role::Admin, Role::Auditor]),
+            groups: Default::default(),
             created: Time(10),
             revoked: Some(Time(14)),
             credentials: vec![CredentialId([1; 32]), CredentialId([2; 32])],

@@ -53,6 +53,7 @@ pub(crate) fn principal(id: u128, name: &str) -> Record {
         realm: RealmId::DEFAULT,
         name: name.into(),
         roles: Default::default(),
+        groups: Default::default(),
         created: Time(6),
         revoked: None,
         credentials: Vec::new(),

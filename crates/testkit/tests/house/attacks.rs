@@ -74,8 +74,13 @@ fn make(engine: &Engine, caller: &Caller, create: &Create) -> Created {
 }
 
 fn grant(engine: &Engine, caller: &Caller, key: &str, to: &str, actions: &[Action]) -> Result<(), Error> {
-    let operation =
-        Grant { key: Reference::text(key), principal: to.into(), actions: actions.iter().copied().collect() };
+    let operation = Grant {
+        key: Reference::text(key),
+        principal: to.into(),
+        actions: actions.iter().copied().collect(),
+        expires: None,
+        encryption_context: Default::default(),
+    };
     engine.execute(caller, &operation).map(drop)
 }
 

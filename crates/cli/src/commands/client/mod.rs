@@ -2,6 +2,7 @@
 //! credentials.rs.
 
 mod add;
+mod change;
 mod credentials;
 mod list;
 mod password;
@@ -18,6 +19,7 @@ pub(super) use add::Role;
 #[derive(Subcommand)]
 pub(crate) enum Client {
     Add(add::Add),
+    Change(change::Change),
     List(list::List),
     Password(password::Password),
     Renew(renew::Renew),
@@ -37,6 +39,7 @@ impl Client {
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
             Self::Add(command) => command.run(session),
+            Self::Change(command) => command.run(session),
             Self::List(command) => command.run(session),
             Self::Password(command) => command.run(session),
             Self::Renew(command) => command.run(session),

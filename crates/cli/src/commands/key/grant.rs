@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::path;
 use crate::client::{Client, segment};
-use crate::commands::{Session, text};
+use crate::commands::{Session, name_and_value, text};
 use crate::errors::Result;
 use crate::output::{self, Format};
 
@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   keyreeve key grant demo
   keyreeve key grant demo --to billing --actions encrypt,decrypt
+  keyreeve key grant demo --to billing --actions decrypt --context customer=42 --until 2030-01-31T12:00:00Z
   keyreeve key grant demo --to billing --none";
 
 /// Let another client use or manage a key; this replaces what it might do before. Without --to, list who may.
@@ -28,6 +29,12 @@ pub(crate) struct Grant {
     /// modify-attributes, check, rekey, activate, revoke, destroy, grant
     #[arg(long, value_delimiter = ',', value_name = "ACTION,...", group = "what")]
     actions: Vec<String>,
+    /// When it ends, as 2030-01-31T12:00:00Z; without it it does not
+    #[arg(long, value_name = "TIME", requires = "actions")]
+    until: Option<String>,
+    /// Only for requests whose encryption context has this pair; repeat for more
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, requires = "actions")]
+    context: Vec<(String, String)>,
     /// Nothing any more
     #[arg(long, group = "what")]
     none: bool,
@@ -52,12 +59,25 @@ impl Grant {
             client.delete(&path)?;
             json!({ "principal": to, "actions": [] })
         } else {
-            client.put(&path, &json!({ "actions": self.actions }))?
+            let mut body = json!({ "actions": self.actions });
+            if let Some(until) = &self.until {
+                body["expires"] = until.as_str().into();
+            }
+            if !self.context.is_empty() {
+                body["context"] = self
+                    .context
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Value::from(value.clone())))
+                    .collect();
+            }
+            client.put(&path, &body)?
         };
         match session.format {
             Format::Json => output::json(&grant),
             Format::Table => {
-                output::pairs(&["principal", "actions"].map(|field| (field, text(&grant, field))))
+                let fields = ["principal", "actions", "context", "expires"];
+                let told = fields.iter().filter(|field| grant.get(field).is_some());
+                output::pairs(&told.map(|field| (*field, text(&grant, field))).collect::<Vec<_>>())
             }
         }
     }
@@ -80,6 +100,14 @@ pub(super) fn all(client: &mut Client, key: &str) -> Result<Vec<Value>> {
 /// # Errors
 /// Stdout cannot be written.
 pub(super) fn print(grants: &[Value]) -> Result<()> {
-    let row = |grant: &Value| ["principal", "actions"].map(|field| text(grant, field)).to_vec();
+    let row = |grant: &Value| {
+        let actions = text(grant, "actions");
+        let only = [("context", "with"), ("expires", "until")];
+        let only = only.map(|(field, word)| match text(grant, field) {
+            value if value.is_empty() => value,
+            value => format!(" {word} {value}"),
+        });
+        vec![text(grant, "principal"), format!("{actions}{}", only.concat())]
+    };
     output::table(&["granted to", "actions"], &grants.iter().map(row).collect::<Vec<_>>())
 }

@@ -185,6 +185,7 @@ mod tests {
             realm: RealmId::DEFAULT,
             name: number.to_string(),
             roles: Default::default(),
+            groups: Default::default(),
             created: NOW,
             revoked: None,
             credentials: Vec::new(),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use keyreeve_core::access::{self, Action, Caller, Target};
+use keyreeve_core::access::{Action, Caller, Target};
 use keyreeve_core::model::{Credential, CredentialKind, PrincipalId, Role};
+use keyreeve_core::operations::change_principal::ChangePrincipal;
 use keyreeve_core::operations::principals::{
     AddCredential, CreatePrincipal, ListPrincipals, Listed, RevokePrincipal, new_id,
 };
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 
 use super::Api;
 use super::answer;
+use super::bounded::Words;
 use super::errors::{Problem, Result};
 use super::request::{Arguments, Authenticated, Base64, Body, Segments, page_limit};
 use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT, Enrolled};
@@ -138,6 +140,34 @@ pub(super) async fn renew(
     Ok(Json(wanted.answer(&api, (id, &name), enrolled, warnings).await?.into()))
 }
 
+/// Body of `change`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeRequest {
+    /// All roles from now on.
+    #[schemars(with = "Option<BTreeSet<String>>")]
+    roles: Option<BTreeSet<Role>>,
+    /// All groups from now on.
+    groups: Option<Words>,
+}
+
+/// `PATCH /v1/clients/{name}`: its roles and groups; what is not given stays.
+pub(super) async fn change(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(name): Segments<String>,
+    Body(ChangeRequest { roles, groups }): Body<ChangeRequest>,
+) -> Result<Json<Value>> {
+    let groups = groups.map(|groups| groups.0.into_iter().collect());
+    let principal = api.execute(&caller, ChangePrincipal { name, roles, groups }).await?;
+    Ok(Json(json!({
+        "id": principal.id.to_string(),
+        "name": principal.name,
+        "roles": principal.roles,
+        "groups": principal.groups,
+    })))
+}
+
 /// `POST /v1/clients/{name}/revoke`: no credential of the principal counts any more.
 pub(super) async fn revoke(
     State(api): State<Arc<Api>>,
@@ -155,7 +185,7 @@ pub(super) async fn revoke(
 /// Turns away, on record, who may not do this, before a request of theirs is read and a certificate signed. Whoever
 /// passes is authorized again by the operation.
 pub(super) async fn permit(api: &Api, caller: &Caller, action: Action) -> Result<()> {
-    match access::authorize(caller, action, Target::Realm(caller.realm())) {
+    match api.engine.authorize(caller, action, Target::Realm(caller.realm())) {
         Ok(_) => Ok(()),
         Err(error) => {
             let detail = error.public().to_owned();
@@ -251,6 +281,7 @@ fn client(listed: &Listed) -> Value {
         "id": principal.id.to_string(),
         "name": principal.name,
         "roles": principal.roles,
+        "groups": principal.groups,
         "created": principal.created.to_string(),
         "revoked": principal.revoked.map(|time| time.to_string()),
         "credentials": credentials.iter().map(|credential| self::credential(credential)).collect::<Vec<_>>(),

@@ -1,7 +1,7 @@
 //! Keys over REST: make, list, show, rotate, activate, disable, archive, revoke, restore, grant. Not here: using them (data), their material
 //! (material), destroying them (destruction).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::model::{
-    DESTROY_WAITING_DAYS_MAX, KeyPolicy, KeySpec, KeyVersion, ObjectType, Revocation, RevocationReason,
-    State as ObjectState, UsageMask,
+    DESTROY_WAITING_DAYS_MAX, Grant as Given, KeyPolicy, KeySpec, KeyVersion, ObjectType, Revocation,
+    RevocationReason, State as ObjectState, Time, UsageMask,
 };
 use keyreeve_core::operations::activate::Activate;
 use keyreeve_core::operations::archive::{Archive, Recover};
@@ -378,6 +378,11 @@ pub(super) async fn revoke(
 #[serde(deny_unknown_fields)]
 pub(super) struct GrantRequest {
     actions: Words,
+    /// When it ends (RFC 3339); without one it does not.
+    expires: Option<String>,
+    /// Only with an encryption context that has all of these pairs.
+    #[serde(default)]
+    context: Tags,
 }
 
 /// `PUT /v1/keys/{name}/grants/{principal}`: what a principal may do with the key, in place of what it might before.
@@ -393,9 +398,13 @@ pub(super) async fn grant(
     if actions.is_empty() {
         return Err(Problem::invalid("actions is empty; DELETE takes a grant back"));
     }
-    let words: Vec<_> = actions.iter().map(|action| action.word()).collect();
-    change.run(Grant { key: Reference::text(key), principal: principal.clone(), actions }).await?;
-    Ok(Json(json!({ "principal": principal, "actions": words })))
+    let expires = request.expires.as_deref().map(|text| {
+        text.parse::<Time>().map_err(|_| Problem::invalid("expires is a time such as 2030-01-31T12:00:00Z"))
+    });
+    let (expires, encryption_context) = (expires.transpose()?, request.context.0);
+    let given = told_grant(&principal, &actions, (expires, &encryption_context));
+    change.run(Grant { key: Reference::text(key), principal, actions, expires, encryption_context }).await?;
+    Ok(Json(given))
 }
 
 /// `GET /v1/keys/{name}/grants`: all of them.
@@ -405,11 +414,26 @@ pub(super) async fn grants(
     NamedKey(key): NamedKey,
 ) -> Result<Json<Value>> {
     let grants = api.execute(&caller, Grants { key }).await?;
-    let grant = |(principal, actions): &(String, BTreeSet<Action>)| {
-        let actions: Vec<_> = actions.iter().map(|action| action.word()).collect();
-        json!({ "principal": principal, "actions": actions })
+    let grant = |(principal, given): &(String, Given)| {
+        told_grant(principal, &given.actions, (given.expires, &given.encryption_context))
     };
     Ok(Json(json!({ "grants": grants.iter().map(grant).collect::<Vec<_>>() })))
+}
+
+fn told_grant(
+    principal: &str,
+    actions: &BTreeSet<Action>,
+    (expires, context): (Option<Time>, &BTreeMap<String, String>),
+) -> Value {
+    let actions: Vec<_> = actions.iter().map(|action| action.word()).collect();
+    let mut told = json!({ "principal": principal, "actions": actions });
+    if let Some(expires) = expires {
+        told["expires"] = expires.to_string().into();
+    }
+    if !context.is_empty() {
+        told["context"] = json!(context);
+    }
+    told
 }
 
 /// `DELETE /v1/keys/{name}/grants/{principal}`.
@@ -417,8 +441,13 @@ pub(super) async fn withdraw(
     change: Change,
     Segments((key, principal)): Segments<(String, String)>,
 ) -> Result<StatusCode> {
-    change.run(Grant { key: Reference::text(key), principal, actions: BTreeSet::new() }).await?;
+    change.run(nothing(key, principal)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn nothing(key: String, principal: String) -> Grant {
+    let (actions, encryption_context) = (BTreeSet::new(), BTreeMap::new());
+    Grant { key: Reference::text(key), principal, actions, expires: None, encryption_context }
 }
 
 /// The uses of these words.
@@ -491,16 +520,5 @@ fn was_deactivated(state: ObjectState) -> bool {
 }
 
 pub(super) fn type_word(object_type: ObjectType) -> &'static str {
-    match object_type {
-        ObjectType::SymmetricKey => "symmetric-key",
-        ObjectType::PrivateKey => "private-key",
-        ObjectType::PublicKey => "public-key",
-        ObjectType::Certificate => "certificate",
-        ObjectType::CertificateRequest => "certificate-request",
-        ObjectType::SecretData => "secret-data",
-        ObjectType::SplitKey => "split-key",
-        ObjectType::Template => "template",
-        ObjectType::PgpKey => "pgp-key",
-        ObjectType::OpaqueObject => "opaque-object",
-    }
+    object_type.word()
 }

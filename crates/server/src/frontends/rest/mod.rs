@@ -36,6 +36,7 @@ use crate::reseal::Resealing;
 use crate::sinks::Sinks;
 use crate::source::Source;
 
+mod access;
 mod aliases;
 mod allowance;
 mod answer;

@@ -184,6 +184,12 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Body<T> {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self> {
         let text = json_text(request, api).await?;
+        // Fields by their order alone are nobody's intention.
+        if text.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::invalid(
+                "the body is a list: it must be an object, whose fields have names",
+            ));
+        }
         serde_json::from_slice(&text).map(Self).map_err(|error| malformed(&error))
     }
 }

@@ -16,9 +16,7 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, aliases, allowance, attributes, backups, batch, change, clients, credentials, data, derive,
-    destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload, root,
-    sinks, split_key, status, stream, tokens, whoami,
+    Api, access, aliases, allowance, attributes, backups, batch, change, clients, credentials, data, derive, destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload, root, sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -239,6 +237,7 @@ fn clients() -> Vec<Route> {
     vec![
         route(POST, "/v1/clients", clients::add, "Adds a client", "201 Enrolled"),
         route(GET, "/v1/clients", clients::list, "Lists clients", "200 Clients"),
+        route(PATCH, "/v1/clients/{name}", clients::change, "Changes roles and groups", "200 ClientChanged"),
         route(POST, "/v1/clients/{name}/renew", clients::renew, "Gives a new certificate", "200 Enrolled"),
         route(POST, "/v1/clients/{name}/revoke", clients::revoke, "Revokes a client", "200 ClientRevoked"),
         route(
@@ -261,5 +260,12 @@ fn clients() -> Vec<Route> {
         route(POST, "/v1/tokens", tokens::create, "Makes a token", "201 TokenMade"),
         route(GET, "/v1/tokens", tokens::list, "Lists tokens", "200 Tokens"),
         route(POST, "/v1/tokens/{id}/revoke", tokens::revoke, "Revokes a token", "200 Token"),
+        route(GET, "/v1/access/rules", access::list, "Lists access rules", "200 AccessRules"),
+        route(POST, "/v1/access/rules", access::apply, "Applies access rules", "200 AccessApplied"),
+        route(DELETE, "/v1/access/rules/{rule}", access::remove, "Removes a rule", "200 AccessRemoved"),
+        route(POST, "/v1/access/check", access::check, "Who may do what", "200 AccessDecision|AccessHolders"),
+        route(GET, "/v1/access/explain/{lsn}", access::explain, "What decided", "200 AccessExplained"),
+        route(POST, "/v1/access/simulate", access::simulate, "What rules would do", "200 AccessSimulated"),
+        route(POST, "/v1/access/test", access::test, "Tests access rules", "200 AccessTested"),
     ]
 }

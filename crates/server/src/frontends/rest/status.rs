@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use keyreeve_core::access::{Action, Target, authorize};
+use keyreeve_core::access::{Action, Target};
 use keyreeve_core::model::RealmId;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::ports::store::IndexRange;
@@ -57,7 +57,7 @@ pub(super) async fn show(
         "disk_full": api.engine.store().is_full(),
         "acknowledged_by": acknowledged_by,
     });
-    if authorize(&caller, Action::Inspect, Target::Realm(caller.realm())).is_ok() {
+    if api.engine.authorize(&caller, Action::Inspect, Target::Realm(caller.realm())).is_ok() {
         inspect(&api, &mut status)?;
     }
     Ok(Json(status))
@@ -69,7 +69,7 @@ pub(super) async fn work(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>> {
-    if authorize(&caller, Action::Inspect, Target::Realm(caller.realm())).is_err() {
+    if api.engine.authorize(&caller, Action::Inspect, Target::Realm(caller.realm())).is_err() {
         let note = Note { action: Action::Inspect, detail: "asked for the work".into(), denied: true };
         api.execute(&caller, note).await?;
     }

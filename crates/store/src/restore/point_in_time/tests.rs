@@ -121,6 +121,7 @@ fn principal(id: u128, roles: &[Role]) -> Principal {
         realm: RealmId::DEFAULT,
         name: format!("p{id}"),
         roles: roles.iter().copied().collect(),
+        groups: Default::default(),
         created: Time(1),
         revoked: None,
         credentials: vec![CredentialId([id as u8; 32])],
@@ -290,8 +291,12 @@ fn names_follow_their_keys() {
 
 #[test]
 fn grants_and_roles_are_those_that_both_times_allow() {
-    let grant =
-        |actions: &[Action]| Grant { principal: principal_id(2), actions: actions.iter().copied().collect() };
+    let grant = |actions: &[Action]| Grant {
+        principal: principal_id(2),
+        actions: actions.iter().copied().collect(),
+        expires: None,
+        encryption_context: Default::default(),
+    };
     let with = |actions: &[Action]| Key { grants: vec![grant(actions)], ..key(1, "k", 1) };
     let then = map(whole(with(&[Action::Encrypt, Action::Sign])));
     for (now, left) in [

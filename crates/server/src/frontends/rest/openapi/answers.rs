@@ -48,7 +48,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("DataKey", "version integer, object_id uuid, ciphertext base64, plaintext? base64"),
     ("Batch", "answers [BatchAnswer]"),
     ("BatchAnswer", "result? object, problem? Problem"),
-    ("Grant", "principal string, actions [string]"),
+    ("Grant", "principal string, actions [string], expires? time, context? object"),
     ("Grants", "grants [Grant]"),
     ("Checked", "object_id uuid"),
     ("Lease", "object_id uuid, lease_seconds integer, last_change time"),
@@ -117,7 +117,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("Clients", "clients [Client], next string|null"),
     (
         "Client",
-        "id uuid, name string, roles [string], created time, revoked time|null, credentials [Credential]",
+        "id uuid, name string, roles [string], groups [string], created time, revoked time|null, credentials [Credential]",
     ),
     (
         "Credential",
@@ -140,6 +140,26 @@ const ANSWERS: &[(&str, &str)] = &[
         "name string, id uuid, realm string, roles [string], proven_by [Credential], expires time|null, source string|null",
     ),
     ("ClientRevoked", "id uuid, name string, revoked time|null"),
+    ("ClientChanged", "id uuid, name string, roles [string], groups [string]"),
+    ("AccessRules", "revision integer, rules [AccessRule], roles string, schema string"),
+    ("AccessRule", "name string, text string, revision integer, changed time, by string"),
+    (
+        "AccessApplied",
+        "revision integer, added [string], changed [string], unchanged [string], warnings [string]",
+    ),
+    ("AccessRemoved", "revision integer, removed string"),
+    ("AccessDecision", "allowed boolean, by string"),
+    ("AccessHolders", "principals [AccessHolder], complete boolean"),
+    (
+        "AccessExplained",
+        "lsn integer, time time, principal string, action string, key uuid|null, outcome string, detail string|null, \
+         now AccessDecision|null",
+    ),
+    ("AccessSimulated", "differences [AccessDifference], complete boolean"),
+    ("AccessDifference", "principal string, action string, key string|null, allowed boolean, by string"),
+    ("AccessTested", "passed boolean, results [AccessTestResult]"),
+    ("AccessTestResult", "allowed boolean, by string, passed boolean"),
+    ("AccessHolder", "principal string, by string"),
     ("Root", "version integer, unlocked_by [object], retired any, resealing boolean, resealed integer|null"),
     (
         "Status",

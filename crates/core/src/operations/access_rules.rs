@@ -1,0 +1,211 @@
+//! Access rules of a realm: apply, remove, show. Not here: what a rule is and how it decides (access/rules), and questions
+//! about who may do what (check access).
+
+use std::{ops::Bound, sync::Arc};
+
+use super::{Operation, Subject};
+use crate::{
+    access::{
+        Action, Permit, Target,
+        rules::{self, AccessRules, Applied, Question, RuleSet},
+    },
+    engine::damaged,
+    error::{Error, ErrorKind, Result},
+    model::{Principal, PrincipalId, Role},
+    ports::store::IndexRange,
+    record::{IndexKind, Record, RecordKey, ServerData},
+    request::{Context, Resolved},
+};
+
+/// Principals in one page of a walk.
+const PAGE: usize = 500;
+
+/// Names in the detail of an entry.
+const NAMES_TOLD_MAX: usize = 20;
+
+/// Adds rules, or puts them in the place of those of the same names.
+pub struct ApplyAccessRules {
+    /// Cedar; each rule has `@id("name")`.
+    pub text: String,
+}
+
+/// What applying did.
+pub struct AppliedRules {
+    /// By names.
+    pub applied: Applied,
+    /// What is probably not meant so.
+    pub warnings: Vec<String>,
+    /// The revision of the realm's rules from now on.
+    pub revision: u64,
+}
+
+/// Takes a rule away.
+pub struct RemoveAccessRule {
+    /// Its name.
+    pub name: String,
+}
+
+/// Tells the rules.
+pub struct ShowAccessRules;
+
+impl Operation for ApplyAccessRules {
+    type Reply = AppliedRules;
+
+    fn action(&self) -> Action {
+        Action::SetAccessRules
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    /// A text of the longest kind takes a second to check.
+    fn takes_long(&self) -> bool {
+        true
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<AppliedRules> {
+        let parsed = rules::parse(&self.text)?;
+        let mut stored = stored(context)?;
+        let applied = stored.apply(&parsed, context.now(), context.caller().name())?;
+        let names = [("added", &applied.added), ("changed", &applied.changed)];
+        let told = names.iter().filter(|(_, names)| !names.is_empty());
+        context.note_detail(told.map(|(what, names)| told_names(what, names)).collect::<Vec<_>>().join("; "));
+        if !applied.added.is_empty() || !applied.changed.is_empty() {
+            put(context, &stored)?;
+        }
+        Ok(AppliedRules { applied, warnings: parsed.warnings, revision: stored.revision })
+    }
+}
+
+impl Operation for RemoveAccessRule {
+    /// The revision of the realm's rules from now on.
+    type Reply = u64;
+
+    fn action(&self) -> Action {
+        Action::SetAccessRules
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn takes_long(&self) -> bool {
+        true
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<u64> {
+        context.note_target(&self.name);
+        let mut stored = stored(context)?;
+        let before = stored.rules.len();
+        stored.rules.retain(|rule| rule.name != self.name);
+        if stored.rules.len() == before {
+            return Err(Error::not_found("access rule"));
+        }
+        stored.revision += 1;
+        context.note_detail(told_names("removed", std::slice::from_ref(&self.name)));
+        put(context, &stored)?;
+        Ok(stored.revision)
+    }
+}
+
+impl Operation for ShowAccessRules {
+    type Reply = AccessRules;
+
+    fn action(&self) -> Action {
+        Action::ShowAccessRules
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<AccessRules> {
+        stored(context)
+    }
+}
+
+fn told_names(what: &str, names: &[String]) -> String {
+    let told = names.iter().take(NAMES_TOLD_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(NAMES_TOLD_MAX) {
+        Some(more @ 1..) => format!("{what} {told} and {more} more"),
+        _ => format!("{what} {told}"),
+    }
+}
+
+/// The realm's rules as they are stored. What a request makes of them is bound to their staying so.
+///
+/// # Errors
+/// The store's.
+pub(super) fn stored(context: &mut Context<'_>) -> Result<AccessRules> {
+    let address = rules::address(context.realm());
+    match context.get(address.clone())?.as_deref() {
+        Some(Record::Server(data)) => ciborium::from_reader(&data.data[..]).map_err(Error::internal),
+        Some(other) => Err(damaged(&address, other)),
+        None => Ok(AccessRules::default()),
+    }
+}
+
+fn put(context: &mut Context<'_>, stored: &AccessRules) -> Result<()> {
+    let ready = stored.compile(context.realm())?;
+    require_administrator(context, &ready, None)?;
+    let mut data = Vec::new();
+    ciborium::into_writer(stored, &mut data).map_err(Error::internal)?;
+    let name = rules::record_name(context.realm());
+    context.put(Record::Server(Arc::new(ServerData { name, data, sealed: None })));
+    Ok(())
+}
+
+/// Refuses a change after which nobody could be sure to change rules any more. Conditions of rules are not looked at: what
+/// holds now may not hold tomorrow. `changed` is a principal as it will be.
+///
+/// # Errors
+/// `Denied`; the store's.
+pub(super) fn require_administrator(
+    context: &mut Context<'_>,
+    rules: &RuleSet,
+    changed: Option<&Arc<Principal>>,
+) -> Result<()> {
+    let mut in_the_way = None;
+    let mut after = None;
+    loop {
+        let range = IndexRange {
+            realm: context.realm(),
+            kind: IndexKind::Principal,
+            from: Bound::Unbounded,
+            to: Bound::Unbounded,
+        };
+        let page = context.find(&range, after.as_ref(), PAGE)?;
+        for hit in &page {
+            let id = PrincipalId(hit.id);
+            let principal = match changed.filter(|changed| changed.id == id) {
+                Some(changed) => Arc::clone(changed),
+                None => match context.get(RecordKey::Principal(id))?.as_deref() {
+                    Some(Record::Principal(principal)) => Arc::clone(principal),
+                    _ => continue,
+                },
+            };
+            if principal.revoked.is_some() || !principal.roles.contains(&Role::Admin) {
+                continue;
+            }
+            let target = Target::Realm(context.realm());
+            let question = Question { principal: &principal, action: Action::SetAccessRules, target };
+            match rules.could_forbid(&question) {
+                None => return Ok(()),
+                Some(rule) => in_the_way = Some(rule.to_owned()),
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.clone()),
+            _ => break,
+        }
+    }
+    let public = match in_the_way {
+        Some(rule) => format!(
+            "no administrator would be sure to change access rules any more: the rule {rule} could forbid it; let it \
+             except one, or name other actions, or write `resource is Key`"
+        ),
+        None => "there would be no administrator left".into(),
+    };
+    Err(Error::new(ErrorKind::Denied, public))
+}

@@ -1,0 +1,108 @@
+//! Change principal: the roles and groups of somebody. Not here: its credentials (principals), and what groups may
+//! (access rules).
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    Operation, Subject,
+    access_rules::{require_administrator, stored},
+    principals::principal_named,
+};
+use crate::{
+    access::{Action, Permit},
+    error::{Error, ErrorKind, Result},
+    model::{Principal, Role},
+    record::Record,
+    request::{Context, Resolved},
+};
+
+/// Groups of one principal at most.
+pub const GROUPS_MAX: usize = 64;
+
+/// Changes what is given; what is `None` stays as it is.
+pub struct ChangePrincipal {
+    /// Name of the principal.
+    pub name: String,
+    /// Its roles from now on.
+    pub roles: Option<BTreeSet<Role>>,
+    /// Its groups from now on.
+    pub groups: Option<BTreeSet<String>>,
+}
+
+impl Operation for ChangePrincipal {
+    type Reply = Arc<Principal>;
+
+    fn action(&self) -> Action {
+        Action::ChangePrincipal
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
+        context.note_target(&self.name);
+        let before = principal_named(context, &self.name)?;
+        if before.revoked.is_some() {
+            let public = format!("{} was revoked; make a new principal", self.name);
+            return Err(Error::new(ErrorKind::WrongState, public));
+        }
+        let mut principal = Principal::clone(&before);
+        if let Some(groups) = &self.groups {
+            check_groups(groups)?;
+            principal.groups.clone_from(groups);
+        }
+        if let Some(roles) = &self.roles {
+            principal.roles.clone_from(roles);
+        }
+        if principal == *before {
+            return Ok(before);
+        }
+        let principal = Arc::new(principal);
+        require_left(context, &before, &principal)?;
+        let words = |words: Vec<&str>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+        let roles = words(principal.roles.iter().map(|role| role.word()).collect());
+        let groups = words(principal.groups.iter().map(String::as_str).collect());
+        context.note_detail(format!("roles {roles}; groups {groups}"));
+        context.put(Record::Principal(Arc::clone(&principal)));
+        Ok(principal)
+    }
+}
+
+/// Refuses to make somebody this where no administrator would be left.
+///
+/// # Errors
+/// `Denied`; the store's.
+pub(super) fn require_left(
+    context: &mut Context<'_>,
+    before: &Principal,
+    changed: &Arc<Principal>,
+) -> Result<()> {
+    // Whoever was none takes none away.
+    if !before.roles.contains(&Role::Admin) {
+        return Ok(());
+    }
+    let rules = stored(context)?.compile(context.realm())?;
+    require_administrator(context, &rules, Some(changed))
+}
+
+/// Names of groups are like those of principals, in small letters, so that no two differ by case alone.
+///
+/// # Errors
+/// `InvalidField`, `LimitExceeded`.
+fn check_groups(groups: &BTreeSet<String>) -> Result<()> {
+    if groups.len() > GROUPS_MAX {
+        let public = format!("a principal is in at most {GROUPS_MAX} groups");
+        return Err(Error::new(ErrorKind::LimitExceeded, public));
+    }
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-@:".contains(c);
+    let is_name = |group: &String| !group.is_empty() && group.len() <= 128 && group.chars().all(fits);
+    match groups.iter().find(|group| !is_name(group)) {
+        None => Ok(()),
+        Some(group) => {
+            let public =
+                format!("{group:?}: a group's name has 1 to 128 small letters, digits and . _ - @ :");
+            Err(Error::new(ErrorKind::InvalidField, public))
+        }
+    }
+}

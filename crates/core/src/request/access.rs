@@ -1,0 +1,70 @@
+//! What a running request asks of access: its principal and rules as they are now, and decisions. Not here: deciding (access).
+
+use std::sync::Arc;
+
+use super::Context;
+use crate::{
+    access::{Action, Decision, Permit, Target, authorize, decide, rules},
+    error::Result,
+    model::Principal,
+};
+
+impl Context<'_> {
+    /// Takes the caller's principal as it is now, and reads the rules of its realm; both bind the entry.
+    ///
+    /// # Errors
+    /// The store's; `Internal` where the rules cannot be read: then nothing is allowed.
+    pub(crate) fn begin_access(&mut self, principal: Arc<Principal>) -> Result<()> {
+        let rules = self.get(rules::address(principal.realm))?;
+        self.access.begin(principal, rules.as_deref())
+    }
+
+    /// Notes what the operation binds a ciphertext to, in canonical bytes.
+    pub(crate) fn bind_access(&mut self, encryption_context: &[u8]) {
+        self.access.bind(pairs(encryption_context));
+    }
+
+    /// Decides whether the caller may do this, by roles, ownership, grants and rules.
+    ///
+    /// # Errors
+    /// `NotFound` where the caller may not even know the key, `Denied` where it may.
+    pub fn authorize(&self, action: Action, target: Target<'_>) -> Result<Permit> {
+        authorize(&self.access, self.caller, action, target)
+    }
+
+    /// What would be decided for somebody, over the protocol and from the address of this request.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn decide(&self, question: rules::Question<'_>) -> Result<Decision> {
+        decide(&self.access, self.caller, question)
+    }
+
+    /// What would be decided for somebody by other rules.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn decide_by(
+        &self,
+        rules: &Arc<rules::RuleSet>,
+        question: rules::Question<'_>,
+    ) -> Result<Decision> {
+        decide(&self.access.with_rules(rules), self.caller, question)
+    }
+}
+
+/// The pairs of an encryption context out of its canonical bytes: for each the key's length as 4 bytes big-endian, the key,
+/// the value's length, the value. What is not made so has no pairs.
+fn pairs(canonical: &[u8]) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    let mut rest = canonical;
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        let Some((text, after)) = after.split_at_checked(length) else { return Vec::new() };
+        let Ok(text) = std::str::from_utf8(text) else { return Vec::new() };
+        texts.push(text.to_owned());
+        rest = after;
+    }
+    let mut texts = texts.into_iter();
+    std::iter::from_fn(|| Some((texts.next()?, texts.next()?))).collect()
+}
