@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use keyreeve_server::offline::certificate::{self, NotValid, Verdict};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::{Session, text};
 use crate::errors::{Failure, Kind, Result};
@@ -55,9 +56,7 @@ pub(crate) struct Verify {
 
 impl Verify {
     fn run(self, session: &Session) -> Result<()> {
-        let named = || std::env::var_os(ANCHOR).filter(|name| !name.is_empty()).map(PathBuf::from);
-        let anchor = self.anchor.clone().or_else(named);
-        let anchor = anchor.as_deref().map(|file| input::data(Some(file))).transpose()?;
+        let anchor = anchor_of(self.anchor.clone())?;
         let file = input::data(Some(&self.file))?;
         let list: Option<Vec<Value>> = serde_json::from_slice(&file).ok();
         let files = match &list {
@@ -97,6 +96,15 @@ impl Verify {
             "the certificate is consistent, but who signed it is unknown: name an anchor with --anchor";
         Err(Failure::new(Kind::Verification, text))
     }
+}
+
+/// The anchor of this file, or of the one that the environment names.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(super) fn anchor_of(file: Option<PathBuf>) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let named = || std::env::var_os(ANCHOR).filter(|name| !name.is_empty()).map(PathBuf::from);
+    file.or_else(named).as_deref().map(|file| input::data(Some(file))).transpose()
 }
 
 fn told(verdict: &Result<Verdict, NotValid>) -> Value {

@@ -1,6 +1,8 @@
-//! `keyreeve verify`.
+//! `keyreeve verify`: a signature, or a data folder (`folder`).
 
-use std::path::PathBuf;
+mod folder;
+
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,26 +23,38 @@ const IN_QUERY_BYTES_MAX: usize = 40 * 1024;
 
 const EXAMPLES: &str = "\
 Examples:
-  keyreeve verify release --signature package.sig < package.tar";
+  keyreeve verify release --signature package.sig < package.tar
+  keyreeve verify /var/lib/keyreeve --anchor anchor.json --checkpoint checkpoint.txt";
 
-/// Verify a signature over data: prints `valid` or `not valid`.
+/// Verify a signature over data, or without --signature a data folder: what its journal says, and that nobody altered it.
 ///
-/// Exit code 5: not valid. A signature made before the key was rotated is still valid.
+/// Of a signature it prints `valid` or `not valid`; one made before the key was rotated is still valid. A data folder is
+/// examined without a server and without any secret: the journal's chain, the Merkle tree over its entries, the signatures of
+/// its checkpoints, that states moved as they may, and that each completed destruction has its certificate. Each thing that
+/// is wrong is printed with its entry (LSN). A server may be running on the folder.
+/// Exit code 5: not valid, something is wrong, or no anchor says who signs for the store.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Verify {
-    /// The key
+    /// The key; without --signature the data folder
+    #[arg(value_name = "NAME|DIR")]
     name: String,
     /// File with the signature
     #[arg(long, value_name = "FILE")]
-    signature: PathBuf,
+    signature: Option<PathBuf>,
+    /// Of a folder: an anchor that names who signs, from `init` or a backup target [env: KEYREEVE_ANCHOR]
+    #[arg(long, value_name = "FILE", conflicts_with = "signature")]
+    anchor: Option<PathBuf>,
+    /// Of a folder: a checkpoint that was kept elsewhere
+    #[arg(long, value_name = "FILE", conflicts_with = "signature")]
+    checkpoint: Option<PathBuf>,
     #[command(flatten)]
     scheme: Scheme,
     /// Verify with this version alone; the default is each, newest first
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", requires = "signature")]
     key_version: Option<u32>,
     /// Read the data from this file instead of stdin
-    #[arg(long = "in", value_name = "FILE")]
+    #[arg(long = "in", value_name = "FILE", requires = "signature")]
     input: Option<PathBuf>,
 }
 
@@ -48,11 +62,18 @@ impl Verify {
     /// Reads, asks, tells the verdict.
     ///
     /// # Errors
-    /// `Verification` where the signature is not valid; as every request.
+    /// `Verification` where the signature is not valid, or the folder not good; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let signature = input::data(Some(&self.signature))?;
+        match &self.signature {
+            Some(file) => self.judge(session, file),
+            None => folder::verify(session, self.name.as_ref(), self.anchor, self.checkpoint.as_deref()),
+        }
+    }
+
+    fn judge(&self, session: &Session, file: &Path) -> Result<()> {
+        let signature = input::data(Some(file))?;
         if signature.len() > SIGNATURE_BYTES_MAX {
-            let text = format!("{} is too long for a signature", self.signature.display());
+            let text = format!("{} is too long for a signature", file.display());
             return Err(Failure::new(Kind::Verification, text));
         }
         let verdict = self.ask(session, &signature, Message::read(session, self.input.as_deref())?)?;
@@ -65,8 +86,7 @@ impl Verify {
         if valid {
             return Ok(());
         }
-        let text =
-            format!("the signature in {} is not valid for this data and key", self.signature.display());
+        let text = format!("the signature in {} is not valid for this data and key", file.display());
         Err(Failure::new(Kind::Verification, text))
     }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it saw and what it skipped")]
 
+mod audit;
 mod bad_input;
 mod bench;
 mod breach;

@@ -392,7 +392,7 @@ fn a_split_epoch_key_comes_back_by_enough_of_its_shares() {
 }
 
 /// Copies a folder of files and folders.
-fn copy_dir(from: &Path, to: &Path) {
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
     for entry in fs::read_dir(from).unwrap() {

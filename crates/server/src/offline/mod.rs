@@ -1,5 +1,6 @@
 //! What commands do without a running server: on files that people keep, or on a store that no process has open.
 
+pub mod audit;
 pub mod backups;
 pub mod certificate;
 pub mod index;

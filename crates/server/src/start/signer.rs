@@ -1,4 +1,4 @@
-//! The key that signs what this server says to those who have nothing but a file: certificates of destruction, anchors.
+//! The key that signs what this server says to those who have nothing but a file: certificates of destruction, anchors, checkpoints.
 //! Not here: how statements are made and verified (keyreeve-store's `signed`).
 
 use std::path::Path;
@@ -9,6 +9,7 @@ use keyreeve_core::model::{Algorithm, KeyFormat, KeyMaterial, KeySpec, ObjectTyp
 use keyreeve_core::operations::server::{PutServerData, server_data};
 use keyreeve_core::ports::crypto::{Crypto, Generated, ParsedKey};
 use keyreeve_core::{Error, Result};
+use keyreeve_store::audit::LogKeys;
 use keyreeve_store::signed;
 
 use super::error::StartError;
@@ -28,16 +29,20 @@ pub(super) fn create(opened: &Opened) -> Result<(), StartError> {
     opened.execute("keep the signing key", &put)
 }
 
-/// Signs with the store's key from now on.
+/// Signs with the store's key from now on, checkpoints of the journal among the rest.
 pub(super) fn start(opened: &Opened) -> Result<(), StartError> {
-    let key = load(opened).map_err(StartError::operation("load the signing key"))?;
+    let loading = StartError::operation("load the signing key");
+    let (key, secret) = load(opened).map_err(loading)?;
+    let crypto = &**opened.engine.crypto();
+    let keys = LogKeys::derive(crypto, opened.store.id(), &*key, &secret)
+        .map_err(StartError::operation("make the keys of checkpoints"))?;
     opened.store.start_signing(key);
-    Ok(())
+    opened.store.start_checkpoints(keys).map_err(StartError::operation("keep the audit tree"))
 }
 
 /// Writes the administrator's anchor, where the one that is there names another signer or none.
 pub(super) fn write_anchor(opened: &Opened, dir: &Path) -> Result<(), StartError> {
-    let key = load(opened).map_err(StartError::operation("load the signing key"))?;
+    let (key, _) = load(opened).map_err(StartError::operation("load the signing key"))?;
     let path = dir.join(ANCHOR);
     let crypto = &**opened.engine.crypto();
     let names = |text: Vec<u8>| signed::verify("anchor", &text, crypto).ok().map(|anchor| anchor.signer);
@@ -57,9 +62,11 @@ fn new_key(crypto: &dyn Crypto) -> Result<PutServerData> {
     Ok(PutServerData { name: SIGNER.into(), data, secret: Some(private.bytes) })
 }
 
-fn load(opened: &Opened) -> Result<Arc<dyn ParsedKey>> {
+/// The key, and its secret bytes.
+fn load(opened: &Opened) -> Result<(Arc<dyn ParsedKey>, SecretBytes)> {
     let (_, secret) = server_data(&opened.engine, SIGNER)?;
-    let bytes = secret.unwrap_or_else(|| SecretBytes::new(Vec::new()));
-    let material = KeyMaterial { format: KeyFormat::Pkcs8, bytes };
-    opened.engine.crypto().parse(ObjectType::PrivateKey, Some(&SPEC), &material)
+    let secret = secret.unwrap_or_else(|| SecretBytes::new(Vec::new()));
+    let material = KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(secret.expose()) };
+    let key = opened.engine.crypto().parse(ObjectType::PrivateKey, Some(&SPEC), &material)?;
+    Ok((key, secret))
 }

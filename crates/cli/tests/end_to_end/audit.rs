@@ -1,0 +1,125 @@
+//! `keyreeve verify` on real data folders, as a server left them and as somebody changed them since. Not here: every kind of
+//! change at random (keyreeve-store's tests).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::floods::until;
+use crate::recovery::copy_dir;
+use crate::server::{Folder, KEYREEVE, Server, folder};
+
+/// Exit code and answer of `keyreeve verify`.
+fn verify(dir: &Path, further: &[&str]) -> (i32, Value) {
+    let mut command = Command::new(KEYREEVE);
+    command.arg("verify").arg(dir).args(["-o", "json"]).args(further).env_remove("KEYREEVE_ANCHOR");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let told = serde_json::from_slice(&output.stdout);
+    let told = told.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code().unwrap(), told)
+}
+
+fn segment(dir: &Path) -> PathBuf {
+    let mut files: Vec<_> =
+        fs::read_dir(dir.join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.pop().unwrap()
+}
+
+/// A stopped server's folder with some life behind it; a copy from half way, and the checkpoint that was kept elsewhere.
+struct Scene {
+    data: Folder,
+    earlier: Folder,
+    anchor: String,
+    checkpoint: Folder,
+}
+
+impl Scene {
+    fn play() -> Self {
+        let (data, earlier, checkpoint) = (folder(), folder(), folder());
+        let server = Server::dev(data.path());
+        for name in ["one", "two", "three"] {
+            server.keyreeve(&["key", "create", name, "--algorithm", "aes-256"]);
+        }
+        server.keyreeve(&["key", "destroy", "two", "--yes", "--now", "--wait"]);
+        let anchor = server.variable("KEYREEVE_ANCHOR").to_owned();
+        // While the server runs.
+        until("a checkpoint covers the destruction", || {
+            let (code, told) = verify(data.path(), &["--anchor", &anchor]);
+            assert!(told["good"] == true && code == 0, "{told}");
+            told["unwitnessed"] == 0 && told["certificates"] == 1
+        });
+        assert_eq!(server.stop(), Some(0));
+        copy_dir(data.path(), earlier.path());
+        let server = Server::dev(data.path());
+        server.keyreeve(&["key", "create", "four", "--algorithm", "aes-256"]);
+        assert_eq!(server.stop(), Some(0));
+        fs::copy(data.path().join("tree/checkpoint"), checkpoint.path().join("checkpoint")).unwrap();
+        Self { data, earlier, anchor, checkpoint }
+    }
+
+    fn outside(&self) -> String {
+        self.checkpoint.path().join("checkpoint").to_string_lossy().into_owned()
+    }
+
+    /// What is told of a copy that was changed so: it must not be good.
+    fn changed(&self, change: impl FnOnce(&Path)) -> Value {
+        let changed = folder();
+        copy_dir(self.data.path(), changed.path());
+        change(changed.path());
+        let (code, told) =
+            verify(changed.path(), &["--anchor", &self.anchor, "--checkpoint", &self.outside()]);
+        assert!(code == 5 && told["good"] == false && told["wrong_count"] != 0, "{told}");
+        told
+    }
+}
+
+#[test]
+fn a_folder_is_verified_offline_and_whatever_was_changed_since_is_told() {
+    let scene = Scene::play();
+    let dir = scene.data.path();
+    let (code, told) = verify(dir, &["--anchor", &scene.anchor, "--checkpoint", &scene.outside()]);
+    assert_eq!((code, &told["good"], &told["unwitnessed"]), (0, &true.into(), &0.into()), "{told}");
+    let last = told["last"].as_u64().unwrap();
+    assert!(told["covered"] == last && told["certificates"] == 1 && told["torn"].is_null(), "{told}");
+    let (code, told) = verify(dir, &[]);
+    assert_eq!((code, &told["good"], &told["signer_known"]), (5, &true.into(), &false.into()), "{told}");
+
+    // Bytes, the newest entries, all of what came after a copy, the tree, the checkpoint.
+    let told = scene.changed(|dir| {
+        let mut bytes = fs::read(segment(dir)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(segment(dir), bytes).unwrap();
+    });
+    assert!(told["wrong"][0]["lsn"].as_u64().is_some_and(|lsn| lsn < last), "{told}");
+    let told = scene.changed(|dir| {
+        let bytes = fs::read(segment(dir)).unwrap();
+        fs::write(segment(dir), &bytes[..bytes.len() - 200]).unwrap();
+    });
+    assert!(told["wrong"].to_string().contains("the journal ends here"), "{told}");
+    let told = scene.changed(|dir| {
+        fs::remove_dir_all(dir).unwrap();
+        fs::create_dir(dir).unwrap();
+        copy_dir(scene.earlier.path(), dir);
+    });
+    assert!(told["wrong"].to_string().contains("the journal ends here"), "{told}");
+    scene.changed(|dir| fs::write(dir.join("tree/checkpoint"), "keyreeve\n").unwrap());
+    scene.changed(|dir| fs::remove_file(dir.join("tree/keys.json")).unwrap());
+    // Without what was kept elsewhere, an older copy is a good one.
+    assert_eq!(verify(scene.earlier.path(), &["--anchor", &scene.anchor]).0, 0);
+}
+
+#[test]
+fn what_is_no_folder_of_a_store_is_told() {
+    let empty = folder();
+    for (dir, said) in
+        [(empty.path().to_owned(), "holds no store"), (empty.path().join("none"), "is no folder")]
+    {
+        let output = Command::new(KEYREEVE).arg("verify").arg(dir).stdin(Stdio::null()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains(said), "{}: {told}", output.status);
+    }
+}

@@ -1,0 +1,39 @@
+//! Examining a data folder without a server and without any secret.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use keyreeve_core::ports::crypto::Crypto;
+use keyreeve_crypto::SoftwareCrypto;
+use keyreeve_store::audit::{self, Outside};
+use keyreeve_store::disk::{Disk, RealDisk};
+use serde_json::{Value, json};
+
+/// Examines a data folder: chain, tree, checkpoints, states and certificates. `anchor` and `checkpoint` are what was kept
+/// elsewhere; without an anchor nobody says whose the folder is.
+///
+/// The answer has `good`: nothing is wrong, and `signer_known`: an anchor names who signs.
+///
+/// # Errors
+/// Where the folder cannot be read, or holds no store. What is wrong with it is in the answer.
+pub fn examine(dir: &Path, anchor: Option<&[u8]>, checkpoint: Option<&[u8]>) -> Result<Value, String> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
+    let found = audit::examine(&disk, dir, &crypto, Outside { anchor, checkpoint })?;
+    let wrong = found.wrong.iter().map(|wrong| json!({ "lsn": wrong.lsn, "what": wrong.what }));
+    Ok(json!({
+        "good": found.wrong_count == 0,
+        "signer_known": found.is_signer_known,
+        "store": found.store,
+        "timeline": found.timeline,
+        "first": found.entries.0,
+        "last": found.entries.1,
+        "covered": found.covered,
+        "unwitnessed": found.unwitnessed,
+        "certificates": found.certificates,
+        "destructions_pending": found.pending,
+        "torn": found.torn,
+        "wrong_count": found.wrong_count,
+        "wrong": wrong.collect::<Vec<_>>(),
+    }))
+}
