@@ -1,6 +1,7 @@
 //! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
 
 mod access;
+mod audit;
 mod backup;
 mod bench;
 mod bundle;
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Random(random::Random),
     #[command(subcommand)]
     Journal(journal::Journal),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     #[command(subcommand)]
     Access(access::Access),
     #[command(subcommand)]
@@ -243,6 +246,7 @@ impl Command {
             Self::Derive(command) => command.run(session),
             Self::Random(command) => command.run(session),
             Self::Journal(command) => command.run(session),
+            Self::Audit(command) => command.run(session),
             Self::Access(command) => command.run(session),
             Self::Client(command) => command.run(session),
             Self::Token(command) => command.run(session),

@@ -1,12 +1,14 @@
 //! Reading, following and verifying the journal.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::{Operation, Subject};
 use crate::{
     access::{Action, Permit, Target},
     error::{Error, ErrorKind, Result},
-    model::{KeyId, Lsn, RealmId},
+    model::{KeyId, Lsn, RealmId, Time},
     ports::store::JOURNAL_BYTES_MAX,
-    record::{Change, Entry, EntryDraft, Record, RecordKey},
+    record::{Change, Entry, EntryDraft, Outcome, Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
 
@@ -46,6 +48,16 @@ pub struct EntryFilter {
     pub actions: Vec<Action>,
     /// With changes of the state.
     pub changes_only: bool,
+    /// By the principal of this name, as it was then, or id.
+    pub principal: Option<String>,
+    /// That ended so.
+    pub outcome: Option<Outcome>,
+    /// From this address, whatever the port.
+    pub source: Option<IpAddr>,
+    /// At this time or later.
+    pub since: Option<Time>,
+    /// Before this time.
+    pub until: Option<Time>,
 }
 
 /// The entries that a caller may read and wants.
@@ -55,8 +67,7 @@ pub struct Wanted {
     key: Option<KeyId>,
     /// Also entries that are first of all about other keys, which the caller need not be able to see.
     others: bool,
-    actions: Vec<Action>,
-    changes_only: bool,
+    filter: EntryFilter,
 }
 
 /// What is shown of an entry: of its changes only the number, so that nothing sealed gets out, or is held for long.
@@ -161,14 +172,29 @@ impl EntryFilter {
         }
         let found = self.key.as_ref().map(|reference| context.resolve(reference)).transpose()?;
         let others = context.authorize(Action::ReadJournal, Target::Realm(realm)).is_ok();
-        Ok(Wanted {
-            realm,
-            key: found.map(|found| found.key.id),
-            others,
-            actions: self.actions.clone(),
-            changes_only: self.changes_only,
-        })
+        Ok(Wanted { realm, key: found.map(|found| found.key.id), others, filter: self.clone() })
     }
+
+    /// Whether an entry is as wanted, but for its key and realm.
+    fn admits(&self, draft: &EntryDraft) -> bool {
+        (self.actions.is_empty() || self.actions.contains(&draft.action))
+            && !(self.changes_only && draft.changes.is_empty())
+            && self.outcome.is_none_or(|outcome| draft.outcome == outcome)
+            && self.since.is_none_or(|since| draft.time >= since)
+            && self.until.is_none_or(|until| draft.time < until)
+            && self.source.is_none_or(|source| address_of(draft) == Some(source))
+            && self
+                .principal
+                .as_ref()
+                .is_none_or(|name| draft.principal_name == *name || draft.principal.to_string() == *name)
+    }
+}
+
+/// The address that an entry's request came from, without its port.
+fn address_of(draft: &EntryDraft) -> Option<IpAddr> {
+    let source = draft.source.as_deref()?;
+    let address = source.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| source.parse());
+    address.ok().map(|address| address.to_canonical())
 }
 
 impl From<Entry> for EntryShown {
@@ -183,8 +209,7 @@ impl Wanted {
     pub fn includes(&self, entry: &Entry) -> bool {
         let draft = &entry.draft;
         draft.realm == self.realm
-            && (self.actions.is_empty() || self.actions.contains(&draft.action))
-            && !(self.changes_only && draft.changes.is_empty())
+            && self.filter.admits(draft)
             && self.key.is_none_or(|key| draft.key == Some(key) || self.others && is_about(entry, key))
     }
 }

@@ -52,6 +52,7 @@ pub mod object_rules;
 pub mod obtain_lease;
 pub mod parts;
 pub mod principals;
+pub mod prove;
 pub mod random;
 pub mod register;
 pub mod rekey;

@@ -1,11 +1,11 @@
-//! Examining a data folder without a server and without any secret.
+//! Examining a data folder, and checking proofs, without a server and without any secret.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_crypto::SoftwareCrypto;
-use keyreeve_store::audit::{self, Outside};
+use keyreeve_store::audit::{self, Outside, Proof};
 use keyreeve_store::disk::{Disk, RealDisk};
 use serde_json::{Value, json};
 
@@ -35,5 +35,24 @@ pub fn examine(dir: &Path, anchor: Option<&[u8]>, checkpoint: Option<&[u8]>) -> 
         "torn": found.torn,
         "wrong_count": found.wrong_count,
         "wrong": wrong.collect::<Vec<_>>(),
+    }))
+}
+
+/// Checks a proof that `audit proof` wrote, or with `old`, a checkpoint that was kept, that what it covers is still there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_proof(proof: &[u8], anchor: Option<&[u8]>, old: Option<&[u8]>) -> Result<Value, String> {
+    let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
+    let read: Proof = serde_json::from_slice(proof).map_err(|error| format!("this is no proof: {error}"))?;
+    let shown = read.check(&crypto, anchor, old)?;
+    Ok(json!({
+        "valid": true,
+        "signer_known": shown.is_signer_known,
+        "store": shown.store,
+        "log": shown.origin,
+        "index": shown.index,
+        "lsn": read.lsn,
+        "size": shown.size,
     }))
 }

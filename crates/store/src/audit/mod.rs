@@ -2,7 +2,8 @@
 //! server.
 //!
 //! `merkle` is the arithmetic, `tiles` keeps the hashes, `note` and `checkpoint` are what is signed, `keys` the keys that sign
-//! it, `log` brings the tree up to date behind the journal, `examine` checks a folder offline and `history` what its entries
+//! it, `proof` checks
+//! a file with a proof, `log` brings the tree up to date behind the journal, `examine` checks a folder offline and `history` what its entries
 //! say. The entries themselves are the journal's.
 
 mod checkpoint;
@@ -12,6 +13,7 @@ mod keys;
 mod log;
 mod merkle;
 mod note;
+mod proof;
 mod store;
 mod tiles;
 
@@ -21,4 +23,5 @@ pub use keys::LogKeys;
 pub(crate) use log::Log;
 pub use merkle::{PROOF_HASHES_MAX, is_consistent, is_included, node_hash};
 pub use note::{NOTE_BYTES_MAX, Note, NoteKey, SignatureType};
+pub use proof::{Proof, Shown};
 pub(crate) use store::log;

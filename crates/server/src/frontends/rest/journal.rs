@@ -1,5 +1,6 @@
 //! The journal over REST: read it, follow it, have it verified.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -9,6 +10,7 @@ use axum::{Extension, Json};
 use keyreeve_core::access::Action;
 use keyreeve_core::model::Lsn;
 use keyreeve_core::operations::journal::{EntryFilter, FollowJournal, ReadJournal, VerifyJournal};
+use keyreeve_core::record::Outcome;
 use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -34,7 +36,26 @@ pub(super) struct Show {
     kind: Option<String>,
     #[serde(default)]
     changes: bool,
+    /// Name or id.
+    principal: Option<String>,
+    /// How it ended.
+    outcome: Option<Ended>,
+    /// Address that the request came from.
+    source: Option<IpAddr>,
+    /// RFC 3339.
+    since: Option<String>,
+    /// RFC 3339.
+    until: Option<String>,
     follow: Option<bool>,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Ended {
+    Success,
+    Denied,
+    Failed,
 }
 
 impl Show {
@@ -48,11 +69,20 @@ impl Show {
             realm: self.realm.clone(),
             actions: self.kind.iter().flat_map(|kinds| kinds.split(',')).map(word).collect::<Result<_>>()?,
             changes_only: self.changes,
+            principal: self.principal.clone(),
+            outcome: self.outcome.map(|ended| match ended {
+                Ended::Success => Outcome::Success,
+                Ended::Denied => Outcome::Denied,
+                Ended::Failed => Outcome::Failed,
+            }),
+            source: self.source.map(|source| source.to_canonical()),
+            since: self.since.as_deref().map(str::parse).transpose()?,
+            until: self.until.as_deref().map(str::parse).transpose()?,
         })
     }
 }
 
-/// `GET /v1/journal?after=&limit=&key=&realm=&kind=&changes=`: entries, oldest first. As a feed where that is asked for,
+/// `GET /v1/journal?after=&limit=&key=&realm=&kind=&changes=&principal=&outcome=&source=&since=&until=`: entries, oldest first. As a feed where that is asked for,
 /// by `Accept` or by `follow`.
 pub(super) async fn show(
     State(api): State<Arc<Api>>,

@@ -41,6 +41,7 @@ mod aliases;
 mod allowance;
 mod answer;
 mod attributes;
+mod audit;
 mod backups;
 mod batch;
 mod body;

@@ -16,7 +16,7 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, access, aliases, allowance, attributes, backups, batch, change, clients, credentials, data, derive, destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload, root, sinks, split_key, status, stream, tokens, whoami,
+    Api, access, aliases, allowance, attributes, audit, backups, batch, change, clients, credentials, data, derive, destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload, root, sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -101,6 +101,10 @@ fn server() -> Vec<Route> {
         route(GET, "/v1/whoami", whoami::show, "Who asks, and how that is proven", "200 WhoAmI"),
         route(GET, "/v1/journal", journal::show, "Entries of the journal", "200 Journal|events|lines"),
         route(POST, "/v1/journal/verify", journal::verify, "Verifies the journal", "200 JournalVerified"),
+        route(GET, "/v1/audit/checkpoint", audit::checkpoint, "The newest checkpoint", "200 text"),
+        route(GET, "/v1/audit/proof/{lsn}", audit::proof, "Proves an entry", "200 AuditProof"),
+        route(GET, "/v1/audit/consistency", audit::consistency, "Proves an older tree", "200 AuditProof"),
+        route(GET, "/v1/audit/tile", audit::tile, "Hashes of the tree", "200 bytes"),
         route(GET, "/v1/work", status::work, "What takes long, and how far it is", "200 Works"),
         route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),
         route(GET, "/v1/sinks", sinks::list, "Who is told what the journal says", "200 Sinks"),

@@ -108,6 +108,10 @@ const ANSWERS: &[(&str, &str)] = &[
         "Sink",
         "name string, to string, format string, lag_entries integer, told integer, withheld integer, trouble string|null",
     ),
+    (
+        "AuditProof",
+        "lsn? integer, index? integer, leaf? string, size integer, hashes [string], checkpoint string, keys string",
+    ),
     ("JournalVerified", "valid boolean, lsn integer, head string"),
     (
         "Enrolled",

@@ -22,6 +22,7 @@ pub(super) use takes::{Described, Taken};
 const MEDIA: &[(&str, &str)] = &[
     ("bytes", "application/octet-stream"),
     ("xml", "text/xml"),
+    ("text", "text/plain"),
     ("pem", "application/x-pem-file"),
     ("events", "text/event-stream"),
     ("lines", "application/x-ndjson"),
