@@ -16,7 +16,9 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, access, aliases, allowance, attributes, audit, backups, batch, change, clients, credentials, data, derive, destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload, root, sinks, split_key, status, stream, tokens, whoami,
+    Api, access, aliases, allowance, attributes, audit, backups, batch, change, clients, credentials, data,
+    derive, destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload,
+    root, sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
