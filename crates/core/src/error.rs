@@ -63,6 +63,7 @@ pub struct Error {
     kind: ErrorKind,
     public: String,
     internal: Option<String>,
+    retry_seconds: Option<u32>,
 }
 
 /// Result of core's functions.
@@ -71,7 +72,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error whose `public` text may be sent to the caller: what was wrong, where, what to do.
     pub fn new(kind: ErrorKind, public: impl Into<String>) -> Self {
-        Self { kind, public: public.into(), internal: None }
+        Self { kind, public: public.into(), internal: None, retry_seconds: None }
     }
 
     /// A fault of ours: the cause goes to the log only.
@@ -98,6 +99,16 @@ impl Error {
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         self.internal = Some(cause.to_string());
         self
+    }
+
+    /// Adds after how many seconds it may go well.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_seconds: Some(seconds), ..self }
+    }
+
+    /// After how many seconds it may go well, where that is known.
+    pub fn retry_seconds(&self) -> Option<u32> {
+        self.retry_seconds
     }
 
     /// What went wrong.

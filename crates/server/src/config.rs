@@ -8,6 +8,7 @@ use keyreeve_core::model::DESTROY_WAITING_DAYS_MAX;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::authn::rates::RequestsMax;
 use crate::listen::LimitSettings;
 use crate::reason::reason;
 
@@ -143,6 +144,36 @@ pub const SETTINGS: &[Setting] = &[
         "limits.denials_recorded_per_second_max",
         "100",
         "Refused or failed requests recorded for one principal in a second; the rest are counted.",
+    ),
+    live(
+        "limits.client_requests_per_second_max",
+        "0",
+        "Requests that one client may send in a second; 0: any number.",
+    ),
+    live(
+        "limits.client_requests_per_minute_max",
+        "0",
+        "Requests that one client may send in a minute; 0: any number.",
+    ),
+    live(
+        "limits.client_requests_per_day_max",
+        "0",
+        "Requests that one client may send in a day; 0: any number.",
+    ),
+    live(
+        "limits.address_requests_per_second_max",
+        "0",
+        "Requests that one source address may send in a second; 0: any number.",
+    ),
+    live(
+        "limits.address_requests_per_minute_max",
+        "0",
+        "Requests that one source address may send in a minute; 0: any number.",
+    ),
+    live(
+        "limits.address_requests_per_day_max",
+        "0",
+        "Requests that one source address may send in a day; 0: any number.",
     ),
     live("limits.feeds_max", "64", "Open feeds of the journal; a principal has 8 of them at most."),
     live("kmip.interop", "false", "Answer the KMIP operation Interop, which test suites use."),
@@ -358,6 +389,24 @@ pub struct LimitsConfig {
     /// Refused or failed requests on record for one principal in a second.
     #[serde(deserialize_with = "ranges::denials_recorded_per_second_max")]
     pub denials_recorded_per_second_max: u32,
+    /// Requests of one client in a second; 0: any number.
+    #[serde(deserialize_with = "ranges::client_requests_per_second_max")]
+    pub client_requests_per_second_max: u32,
+    /// Requests of one client in a minute; 0: any number.
+    #[serde(deserialize_with = "ranges::client_requests_per_minute_max")]
+    pub client_requests_per_minute_max: u32,
+    /// Requests of one client in a day; 0: any number.
+    #[serde(deserialize_with = "ranges::client_requests_per_day_max")]
+    pub client_requests_per_day_max: u32,
+    /// Requests of one address in a second; 0: any number.
+    #[serde(deserialize_with = "ranges::address_requests_per_second_max")]
+    pub address_requests_per_second_max: u32,
+    /// Requests of one address in a minute; 0: any number.
+    #[serde(deserialize_with = "ranges::address_requests_per_minute_max")]
+    pub address_requests_per_minute_max: u32,
+    /// Requests of one address in a day; 0: any number.
+    #[serde(deserialize_with = "ranges::address_requests_per_day_max")]
+    pub address_requests_per_day_max: u32,
     /// Open feeds of the journal.
     #[serde(deserialize_with = "ranges::feeds_max")]
     pub feeds_max: usize,
@@ -413,12 +462,36 @@ impl Default for LimitsConfig {
             message_seconds_max: 60,
             failures_recorded_per_second_max: 10,
             denials_recorded_per_second_max: 100,
+            client_requests_per_second_max: 0,
+            client_requests_per_minute_max: 0,
+            client_requests_per_day_max: 0,
+            address_requests_per_second_max: 0,
+            address_requests_per_minute_max: 0,
+            address_requests_per_day_max: 0,
             feeds_max: 64,
         }
     }
 }
 
 impl LimitsConfig {
+    /// Requests of one client in each window.
+    pub fn client_requests_max(&self) -> RequestsMax {
+        [
+            self.client_requests_per_second_max,
+            self.client_requests_per_minute_max,
+            self.client_requests_per_day_max,
+        ]
+    }
+
+    /// Requests of one source address in each window.
+    pub fn address_requests_max(&self) -> RequestsMax {
+        [
+            self.address_requests_per_second_max,
+            self.address_requests_per_minute_max,
+            self.address_requests_per_day_max,
+        ]
+    }
+
     /// The part that listeners keep.
     pub fn connections(&self) -> LimitSettings {
         LimitSettings {
@@ -588,6 +661,12 @@ mod tests {
                     message_seconds_max: 1,
                     failures_recorded_per_second_max: 1,
                     denials_recorded_per_second_max: 1,
+                    client_requests_per_second_max: 1,
+                    client_requests_per_minute_max: 1,
+                    client_requests_per_day_max: 1,
+                    address_requests_per_second_max: 1,
+                    address_requests_per_minute_max: 1,
+                    address_requests_per_day_max: 1,
                     feeds_max: 1,
                 },
                 kmip: Kmip {
@@ -680,7 +759,9 @@ mod tests {
         for setting in limits {
             let (min, max) = setting.range().unwrap();
             let name = setting.key.trim_start_matches("limits.");
-            for wrong in [min - 1, max + 1, 0, -1, i64::MAX] {
+            // 0 is no limit, where it may be.
+            let wrong = [min - 1, max + 1, 0, -1, i64::MAX].into_iter();
+            for wrong in wrong.filter(|wrong| !(min..=max).contains(wrong)) {
                 let error = load(&format!("[limits]\n{name} = {wrong}\n"), &[], &[]).unwrap_err().to_string();
                 let told = format!(
                     "line 2, column {}: {} is {wrong}, and has to be from {min} to {max}",

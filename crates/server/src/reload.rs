@@ -141,6 +141,8 @@ impl Reloader {
         kmip.set(kmip_settings(&config));
         authenticator.set_issuers(issuers.with_keys_of(&authenticator.issuers()));
         authenticator.set_failures_max(config.limits.failures_recorded_per_second_max);
+        authenticator
+            .set_requests_max(config.limits.client_requests_max(), config.limits.address_requests_max());
         backups.set(config.backup.settings());
         self.engine.set_failures_recorded_max(config.limits.denials_recorded_per_second_max);
         self.engine.set_destroy_waiting_days(config.destroy.waiting_days);

@@ -359,3 +359,24 @@ fn a_person_logs_in_by_a_password_and_a_one_time_code() {
     }
     assert_eq!(server.stop(), Some(0));
 }
+
+#[test]
+fn a_client_beyond_its_requests_is_told_when_to_come_again() {
+    let (_place, server) = real_server_with("limits.client_requests_per_day_max = 3\n");
+    let whoami = || {
+        let mut command = server.command("curl");
+        command.args(["-sSi", "--cacert", server.variable("KEYREEVE_CA")]);
+        command.args(["--cert", server.variable("KEYREEVE_CLIENT_CERT")]);
+        command.args(["--key", server.variable("KEYREEVE_CLIENT_KEY")]);
+        command.arg(format!("{}/v1/whoami", server.variable("KEYREEVE_ADDR")));
+        String::from_utf8(command.output().unwrap().stdout).unwrap().to_lowercase()
+    };
+    // Where the day changes meanwhile, it begins anew.
+    let refused = (0..8).map(|_| whoami()).find(|answer| !answer.starts_with("http/1.1 200")).unwrap();
+    assert!(refused.starts_with("http/1.1 429"), "{refused}");
+    let seconds = refused.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
+    assert!((1..=86_400).contains(&seconds.trim().parse::<u32>().unwrap()), "{refused}");
+    assert!(refused.contains("rate_limited") && refused.contains("limits.client_requests_per_day_max"));
+    server.wait_for_line("too many requests");
+    assert_eq!(server.stop(), Some(0));
+}

@@ -16,7 +16,7 @@ use keyreeve_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
 use super::attempts::Whose;
-use super::{Authenticator, jwt, refused, token};
+use super::{Authenticator, FAILED, cause, jwt, refused, token};
 use crate::listen::Peer;
 use crate::source::Source;
 
@@ -112,6 +112,7 @@ impl Authenticator {
     where
         F: Future<Output = Result<Arc<Credential>>>,
     {
+        self.admit("rest", peer).await?;
         let request = self.requests.next(&self.engine)?;
         let second = self.engine.clock().now().seconds();
         let whose = whose(&shown, peer.address);
@@ -136,7 +137,7 @@ impl Authenticator {
                 Ok(done)
             }
             Err(error) if error.kind() == ErrorKind::Unauthenticated => {
-                self.record("rest", peer.address, request, &error).await;
+                self.record("rest", peer.address, request, (FAILED, cause(&error))).await;
                 Err(Error::new(ErrorKind::Unauthenticated, LOGIN_REFUSAL))
             }
             Err(error) => {

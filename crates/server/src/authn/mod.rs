@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
-use keyreeve_core::model::{CredentialId, Principal, RequestId, Time};
+use keyreeve_core::model::{CredentialId, Principal, PrincipalId, RequestId, Time};
 use keyreeve_core::operations::principals;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::per_second::PerSecond;
@@ -18,6 +18,7 @@ use tracing::warn;
 use self::attempts::Attempts;
 use self::jwt::Issuers;
 use self::password::Stretching;
+use self::rates::{Rates, RequestsMax};
 use crate::execute::execute;
 use crate::listen::Peer;
 use crate::source::Source;
@@ -28,6 +29,7 @@ pub mod enrolment;
 pub mod jwt;
 pub mod login;
 pub mod password;
+pub mod rates;
 pub mod token;
 mod totp;
 
@@ -53,6 +55,8 @@ pub struct Authenticator {
     attempts: Attempts,
     stretching: Stretching,
     failures: PerSecond<Source>,
+    of_clients: Rates<PrincipalId>,
+    of_addresses: Rates<Source>,
     requests: RequestIds,
 }
 
@@ -67,6 +71,8 @@ impl Authenticator {
             attempts: Attempts::default(),
             stretching: Stretching::default(),
             failures,
+            of_clients: Rates::new("client"),
+            of_addresses: Rates::new("address"),
             requests: RequestIds::default(),
         }
     }
@@ -74,6 +80,12 @@ impl Authenticator {
     /// Puts so many failures of one source on record in a second from now on.
     pub fn set_failures_max(&self, failures_recorded_per_second_max: u32) {
         self.failures.set_kind_max(failures_recorded_per_second_max);
+    }
+
+    /// Takes so many requests of one client, and from one address, from now on.
+    pub fn set_requests_max(&self, of_clients: RequestsMax, of_addresses: RequestsMax) {
+        self.of_clients.set(of_clients);
+        self.of_addresses.set(of_addresses);
     }
 
     /// The issuers whose tokens are taken.
@@ -96,12 +108,46 @@ impl Authenticator {
         self.failures.take_all()
     }
 
+    /// Who asks with a request that is counted, as [`Authenticator::recognise`].
+    ///
+    /// # Errors
+    /// `LimitExceeded` where too many came; as recognising.
+    pub async fn authenticate(
+        &self,
+        protocol: &'static str,
+        peer: &Peer,
+        token: Option<&str>,
+    ) -> Result<Caller> {
+        self.admit(protocol, peer).await?;
+        let caller = self.recognise(protocol, peer, token).await?;
+        if let Err(error) = self.of_clients.admit(caller.id(), self.engine.clock().now().seconds()) {
+            let told = format!("{}: {error}", caller.name());
+            self.record(protocol, peer.address, caller.request, (TOO_MANY, &told)).await;
+            return Err(error);
+        }
+        Ok(caller)
+    }
+
+    /// Counts a request from an address.
+    ///
+    /// # Errors
+    /// `LimitExceeded` where too many came.
+    async fn admit(&self, protocol: &'static str, peer: &Peer) -> Result<()> {
+        let second = self.engine.clock().now().seconds();
+        let Err(error) = self.of_addresses.admit(Source::from(peer.address.ip()), second) else {
+            return Ok(());
+        };
+        let request = self.requests.next(&self.engine)?;
+        self.record(protocol, peer.address, request, (TOO_MANY, error.public())).await;
+        Err(error)
+    }
+
     /// Who asks, proven anew for every request, so that a revocation counts at once. Where a certificate and a token
     /// are shown, both must be good and name the same principal.
     ///
     /// # Errors
     /// `Unauthenticated` with one text for every cause; log and journal have the cause, of a flood in part.
-    pub async fn authenticate(
+    pub async fn recognise(
         &self,
         protocol: &'static str,
         peer: &Peer,
@@ -116,7 +162,7 @@ impl Authenticator {
                 Ok(caller.proven_by(credentials).until(expires))
             }
             Err(error) if error.kind() == ErrorKind::Unauthenticated => {
-                self.record(protocol, peer.address, request, &error).await;
+                self.record(protocol, peer.address, request, (FAILED, cause(&error))).await;
                 Err(Error::new(ErrorKind::Unauthenticated, REFUSAL))
             }
             Err(error) => Err(error),
@@ -157,7 +203,7 @@ impl Authenticator {
         let cause = format!("on a connection of {}: {cause}", connection.name());
         match connection.source {
             Some(address) => {
-                self.record(connection.protocol, address, connection.request, &refused(cause)).await;
+                self.record(connection.protocol, address, connection.request, (FAILED, &cause)).await;
             }
             None => warn!(request = %connection.request, %cause, "authentication failed"),
         }
@@ -246,11 +292,17 @@ impl Authenticator {
         Ok((known, Some(expires)))
     }
 
-    async fn record(&self, protocol: &'static str, address: SocketAddr, request: RequestId, error: &Error) {
-        let cause = error.cause().unwrap_or(error.public());
+    /// Puts on record and into the log what was refused and why, of a flood in part.
+    async fn record(
+        &self,
+        protocol: &'static str,
+        address: SocketAddr,
+        request: RequestId,
+        (what, cause): (&'static str, &str),
+    ) {
         let second = self.engine.clock().now().seconds();
         let Some(suppressed) = self.failures.admit(Source::from(address.ip()), second) else { return };
-        warn!(protocol, peer = %address, %request, %cause, suppressed, "authentication failed");
+        warn!(protocol, peer = %address, %request, cause, suppressed, "{what}");
         let mut detail = cause.to_owned();
         if suppressed > 0 {
             detail.push_str(&format!("; {suppressed} failures before it are not on record"));
@@ -260,6 +312,15 @@ impl Authenticator {
         let _ =
             execute(&self.engine, &caller, Note { action: Action::Authenticate, detail, denied: true }).await;
     }
+}
+
+/// What is said in the log of what is refused here.
+const FAILED: &str = "authentication failed";
+const TOO_MANY: &str = "too many requests";
+
+/// What the log is told of an error.
+fn cause(error: &Error) -> &str {
+    error.cause().unwrap_or(error.public())
 }
 
 /// Ids of requests, one after the other behind random bytes of this process: an id must be nobody else's, and need not be

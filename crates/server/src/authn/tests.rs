@@ -209,3 +209,29 @@ async fn more_than_so_many_passwords_at_once_are_not_taken() {
     let error = house.log_in(1, "alice", PASSWORD, None).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
+
+#[tokio::test]
+async fn a_client_and_an_address_send_so_many_requests_and_no_more() {
+    let house = House::new();
+    house.person("alice", PASSWORD, false).await;
+    let done = house.log_in(1, "alice", PASSWORD, None).await.unwrap();
+    let from = async |number: u8| {
+        let asked = house.authenticator.authenticate("rest", &peer(number), Some(&done.token)).await;
+        asked.err().map(|error| (error.kind(), error.retry_seconds()))
+    };
+    let beyond = |seconds: u32| Some((ErrorKind::LimitExceeded, Some(seconds)));
+    house.authenticator.set_requests_max([0, 3, 0], [2, 0, 0]);
+    assert_eq!([from(1).await, from(1).await, from(1).await], [None, None, beyond(1)]);
+    assert_eq!([from(2).await, from(3).await], [None, beyond(60)], "wherever it comes from");
+    // Strangers are counted before anything is looked at, and at a login.
+    let strange = async || {
+        let asked = house.authenticator.authenticate("rest", &peer(4), None).await;
+        asked.err().unwrap().kind()
+    };
+    let kinds = [strange().await, strange().await, strange().await];
+    assert_eq!(kinds, [ErrorKind::Unauthenticated, ErrorKind::Unauthenticated, ErrorKind::LimitExceeded]);
+    let error = house.log_in(4, "alice", PASSWORD, None).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    house.clock.pass(60);
+    assert_eq!(from(1).await, None);
+}

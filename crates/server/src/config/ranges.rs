@@ -42,6 +42,12 @@ ranges! {
     message_seconds_max: u64 = 1, SECONDS_MAX;
     failures_recorded_per_second_max: u32 = 1, COUNT_MAX;
     denials_recorded_per_second_max: u32 = 1, COUNT_MAX;
+    client_requests_per_second_max: u32 = 0, u32::MAX as i64;
+    client_requests_per_minute_max: u32 = 0, u32::MAX as i64;
+    client_requests_per_day_max: u32 = 0, u32::MAX as i64;
+    address_requests_per_second_max: u32 = 0, u32::MAX as i64;
+    address_requests_per_minute_max: u32 = 0, u32::MAX as i64;
+    address_requests_per_day_max: u32 = 0, u32::MAX as i64;
     feeds_max: usize = 1, COUNT_MAX;
 }
 

@@ -236,6 +236,8 @@ impl Server {
         let failures_max = config.limits.failures_recorded_per_second_max;
         let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
         authenticator.set_issuers(issuers);
+        authenticator
+            .set_requests_max(config.limits.client_requests_max(), config.limits.address_requests_max());
         let health = Health::default();
         let resealing = Arc::new(Resealing::new(engine.clone(), opened.store.clone()));
         let settings = config.backup.settings();

@@ -91,7 +91,7 @@ impl Kmip {
         if length <= UNPROVEN_BYTES_MAX || received.admitted.is_some() {
             return Ok(());
         }
-        let caller = self.authenticator.authenticate("kmip", peer, None).await?;
+        let caller = self.authenticator.recognise("kmip", peer, None).await?;
         let mut reserved = self.in_flight.reserve();
         reserved.belongs_to(caller.id());
         if !reserved.grow_to(length) {

@@ -14,7 +14,7 @@ use keyreeve_kmip::enums::{ResultReason, ResultStatus};
 use keyreeve_kmip::message::{RequestItem, RequestMessage};
 use keyreeve_kmip::payloads::Response;
 use keyreeve_kmip::payloads::hash::HashRequest;
-use keyreeve_kmip::payloads::query::QueryResponse;
+use keyreeve_kmip::payloads::query::{QueryRequest, QueryResponse};
 use keyreeve_store::{Store, StoreOptions, Unlock};
 use tokio::runtime::Handle;
 
@@ -145,4 +145,22 @@ async fn items_under_way_are_bounded_as_well_as_requests() {
         let answered = kmip.answer_whole(&peer, &request.expose().repeat(70)).await;
         assert_eq!(answered.bytes, requests_begun * request.len());
     }
+}
+
+#[tokio::test]
+async fn a_message_too_many_is_told_so_by_the_servers_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let kmip = kmip(dir.path());
+    kmip.authenticator.set_requests_max([0; 3], [1, 0, 0]);
+    let query = RequestItem::new(QueryRequest::default().into());
+    let message = RequestMessage::new(Version::V2_1, vec![query]).encode().unwrap();
+    let peer = Peer { address: ([192, 0, 2, 1], 1).into(), certificate: None, known: Known::default() };
+    let mut reasons = Vec::new();
+    for _ in 0..2 {
+        let answer = kmip.handle(&peer, message.expose()).await;
+        let answer = ResponseMessage::decode(answer.expose(), &Limits::default()).unwrap();
+        reasons.push(answer.items[0].result_reason);
+    }
+    let wanted = [ResultReason::AuthenticationNotSuccessful, ResultReason::ServerLimitExceeded];
+    assert_eq!(reasons, wanted.map(Some));
 }

@@ -96,6 +96,8 @@ codes! {
         "Decrypting, unwrapping or verifying failed. Why is not told." "Check key, version, context and data.";
     LimitExceeded "limit_exceeded" TOO_MANY_REQUESTS
         "So many are there as may be: feeds, versions of a key, grants." "Free some, or raise the limit.";
+    RateLimited "rate_limited" TOO_MANY_REQUESTS
+        "The client or its address sent too many requests in a second, a minute or a day." "Wait for as many seconds as `Retry-After` says.";
     Internal "internal" INTERNAL_SERVER_ERROR
         "A fault of the server." "Look into the server's log, and report it.";
     Unavailable "unavailable" SERVICE_UNAVAILABLE
@@ -112,6 +114,8 @@ pub(super) struct Problem {
     cause: Option<String>,
     /// The log knows of it already.
     told: bool,
+    /// Seconds after which the same may go well.
+    retry_seconds: Option<u32>,
 }
 
 /// Rides on an answer whose cause the log does not know yet.
@@ -128,7 +132,13 @@ pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 impl Problem {
     /// A problem with a stable code and a sentence for people, which quotes a bounded part of what the caller wrote.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: cut(detail.into(), MESSAGE_BYTES_MAX), cause: None, told: false }
+        Self {
+            code,
+            detail: cut(detail.into(), MESSAGE_BYTES_MAX),
+            cause: None,
+            told: false,
+            retry_seconds: None,
+        }
     }
 
     /// An error that whoever found it has logged.
@@ -144,8 +154,12 @@ impl Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let cause = error.cause().map(str::to_owned);
-        Self { cause, ..Self::new(code(error.kind()), error.public()) }
+        let (cause, retry_seconds) = (error.cause().map(str::to_owned), error.retry_seconds());
+        let code = match retry_seconds {
+            Some(_) if error.kind() == ErrorKind::LimitExceeded => Code::RateLimited,
+            _ => code(error.kind()),
+        };
+        Self { cause, retry_seconds, ..Self::new(code, error.public()) }
     }
 }
 
@@ -197,6 +211,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"keyreeve\""));
+        }
+        if let Some(seconds) = self.retry_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if !self.told {
             let Self { detail, cause, .. } = self;
