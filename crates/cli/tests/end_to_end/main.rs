@@ -26,6 +26,7 @@ mod recovery;
 mod reload;
 mod runbooks;
 mod server;
+mod service;
 mod session;
 mod shares;
 mod sinks;

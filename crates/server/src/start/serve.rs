@@ -9,9 +9,10 @@ use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::ports::clock::Clock;
 use keyreeve_pki::CertificateAuthority;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::error::StartError;
 use super::open::{Opened, SystemClock};
@@ -123,6 +124,13 @@ pub(super) fn serve_opened(
     }
 }
 
+/// Tells whatever started the server how it is, where that wants to know: `NOTIFY_SOCKET` of sd_notify(3). Nothing rests on it.
+fn tell_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        warn!(%error, "whatever started the server could not be told how it is");
+    }
+}
+
 async fn run(
     opened: &Opened,
     config: &Config,
@@ -149,7 +157,7 @@ async fn run(
     note(opened, Action::Start, format!("version {version}, REST on {http}, KMIP on {kmip}"))?;
     server.health.set_ready(true);
     info!(version, %http, %kmip, "ready");
-    let started = ready(&addresses);
+    let started = ready(&addresses).inspect(|()| tell_manager(NotifyState::Ready));
     if started.is_ok() {
         let mut failure = opened.failure.clone();
         loop {
@@ -175,6 +183,7 @@ async fn run(
         }
     }
     server.health.set_ready(false);
+    tell_manager(NotifyState::Stopping);
     trigger.request();
     // Open requests may wait for a target that is written to slowly.
     opened.store.hurry();
