@@ -14,6 +14,7 @@ mod lives;
 mod lookups;
 mod object_rules;
 mod places;
+mod races;
 mod rot;
 mod simulation;
 mod solver;
