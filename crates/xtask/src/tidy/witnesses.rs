@@ -9,20 +9,26 @@ use syn::visit::Visit;
 use super::Finding;
 use super::source::SourceFile;
 
-/// The document whose tables name tests, and the headings that they follow.
-const DOCUMENT: (&str, [&str; 2]) =
-    ("docs/destruction.md", ["## Each rule and its tests", "## Each variant of the model and its test"]);
+/// The documents with tables that name tests, and the heading that each follows.
+const TABLES: [(&str, &str); 3] = [
+    ("docs/destruction.md", "## Each rule and its tests"),
+    ("docs/destruction.md", "## Each variant of the model and its test"),
+    ("docs/threat-model.md", "## Findings, and the tests that hold them"),
+];
 
 /// Checks that every test that the table names is one.
 ///
 /// # Errors
 /// Where the document cannot be read.
 pub(super) fn check(root: &Path, files: &[SourceFile]) -> Result<Vec<Finding>, String> {
-    let (path, headings) = DOCUMENT;
-    let text = std::fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
     let mut tests = Tests::default();
     files.iter().for_each(|file| tests.visit_file(file.syntax()));
-    Ok(headings.iter().flat_map(|heading| check_table(path, heading, &text, &tests.0)).collect())
+    let mut findings = Vec::new();
+    for (path, heading) in TABLES {
+        let text = std::fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
+        findings.extend(check_table(path, heading, &text, &tests.0));
+    }
+    Ok(findings)
 }
 
 /// The same of one document's text.
