@@ -75,10 +75,21 @@ impl Attempts {
 
     /// Takes back what counted as a failure and was none. The name's others are forgotten, too: its owner was there.
     pub(super) fn succeeded(&self, whose: &[Whose]) {
+        self.take_back(whose);
+        let known = &mut *self.0.lock();
+        whose
+            .iter()
+            .filter(|whose| matches!(whose, Whose::Name(_)))
+            .for_each(|whose| drop(known.remove(whose)));
+    }
+
+    /// Takes back what counted as a failure and was no attempt: it came to no answer. All else still counts, or who keeps the
+    /// server busy would be free to guess.
+    pub(super) fn take_back(&self, whose: &[Whose]) {
         let known = &mut *self.0.lock();
         for whose in whose {
-            match (whose, known.get_mut(whose)) {
-                (Whose::Source(_), Some(failures)) if failures.count > 1 => failures.count -= 1,
+            match known.get_mut(whose) {
+                Some(failures) if failures.count > 1 => failures.count -= 1,
                 _ => drop(known.remove(whose)),
             }
         }
@@ -122,6 +133,17 @@ mod tests {
         attempts.succeeded(&source);
         assert!(!attempts.may(&source, 899));
         assert!(attempts.may(&source, 901));
+    }
+
+    #[test]
+    fn a_login_that_came_to_no_answer_frees_no_name() {
+        let attempts = Attempts::default();
+        for _ in 0..20 {
+            attempts.failed(&name("alice"), 0);
+        }
+        attempts.failed(&name("alice"), 0);
+        attempts.take_back(&name("alice"));
+        assert!(!attempts.may(&name("alice"), 899));
     }
 
     #[test]

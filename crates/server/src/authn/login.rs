@@ -141,7 +141,7 @@ impl Authenticator {
                 Err(Error::new(ErrorKind::Unauthenticated, LOGIN_REFUSAL))
             }
             Err(error) => {
-                self.attempts.succeeded(&whose);
+                self.attempts.take_back(&whose);
                 Err(error)
             }
         }
