@@ -106,6 +106,10 @@ impl Described {
             AttributeKind::UsageLimits => {
                 template.further.insert(name.clone(), vec![reader.usage_limits(&value)?]);
             }
+            AttributeKind::RotateAutomatic => {
+                reader.rotate_automatic(&value)?;
+                template.further.insert(name.clone(), vec![value]);
+            }
             // A new object is fresh whatever the client says, a length is counted, and where material is kept is the
             // server's choice, told truthfully.
             AttributeKind::Fresh

@@ -188,6 +188,10 @@ fn assign(object: &mut ManagedObject, name: &AttributeName, values: Vec<Value>) 
             object.extractable = values.first().map_or(Ok(true), |value| reader.truth(value))?;
             object.never_extractable &= !object.extractable;
         }
+        AttributeKind::RotateAutomatic => {
+            values.iter().try_for_each(|value| reader.rotate_automatic(value))?;
+            put_further(object, name, values);
+        }
         AttributeKind::UsageLimits => {
             // KMIP 1.4 section 3.21: once some of them are spent, they are no longer the client's to change.
             if stored(object, name).iter().any(fields::is_spent) {

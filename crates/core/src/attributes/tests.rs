@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{AttributeEdit, Change, Instance, describe, edit, rule};
+use super::{AttributeEdit, Change, Instance, describe, describe_imported, edit, rule};
 use crate::{
     error::ErrorKind,
     model::{
@@ -181,4 +181,16 @@ fn a_description_of_a_new_object_reads_every_kind_of_attribute() {
     let twice = standard(AttributeKind::CryptographicLength);
     let repeated = describe([(twice.clone(), Value::Integer(128)), (twice, Value::Integer(256))]);
     assert_eq!(repeated.expect_err("a refusal").kind(), ErrorKind::InvalidField);
+}
+
+#[test]
+fn a_promise_to_rotate_is_taken_from_nobody() {
+    let name = standard(AttributeKind::RotateAutomatic);
+    let wanted = || [(name.clone(), Value::Boolean(true))];
+    assert_eq!(describe(wanted()).expect_err("a refusal").kind(), ErrorKind::InvalidField);
+    assert_eq!(describe_imported(wanted()).expect_err("a refusal").kind(), ErrorKind::InvalidField);
+    let add = AttributeEdit::Add { name: name.clone(), value: Value::Boolean(true) };
+    assert_eq!(refused(&object(State::Active), &add), ErrorKind::InvalidField);
+    let not_wanted = describe([(name.clone(), Value::Boolean(false))]).unwrap();
+    assert_eq!(not_wanted.template.further[&name], [Value::Boolean(false)]);
 }

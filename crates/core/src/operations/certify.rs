@@ -12,7 +12,7 @@ use super::{
     choose::{Half, Purpose, usable},
     create::Created,
     register::{MATERIAL_BYTES_MAX, Register},
-    rekey::{Rekey, append},
+    rekey::{Rekey, append, tells_of_rotation},
     subject,
     template::Place,
     usage_limits,
@@ -223,7 +223,7 @@ impl Certify {
         };
         let created = append(context, &resolved, &rekey, |context, version, [mut template, _]| {
             // What the old certificate says is no longer so: the new one's own attributes take the place of those.
-            template.further.retain(|name, _| rule(name).given_by_client);
+            template.further.retain(|name, _| rule(name).given_by_client || tells_of_rotation(name));
             template.links.retain(|link| link.kind == LinkType::Replaced);
             template.usage = template.usage.filter(|usage| *usage != UsageMask::NONE);
             let (template, certificate) = self.issued(context, issuer, &certified, Some(&old), template)?;

@@ -137,7 +137,7 @@ impl Rekey {
             sensitive: Some(old.sensitive),
             extractable: Some(old.extractable),
             subtype: old.subtype,
-            further: further_of_successor(old),
+            further: further_of_successor(old, context.now()),
             ..Template::default()
         };
         let mut template = match given {
@@ -175,9 +175,20 @@ impl Template {
     }
 }
 
-/// The old object's further attributes; what was spent of its usage limits counts anew.
-fn further_of_successor(old: &ManagedObject) -> BTreeMap<AttributeName, Vec<Value>> {
+/// The old object's further attributes; what was spent of its usage limits counts anew, and the new one is one rotation
+/// further than the old one.
+///
+/// # Standard
+/// KMIP 2.1 sections 4.49, 4.50 and 4.52. Rotate Date is told of the object that a rotation made.
+fn further_of_successor(old: &ManagedObject, now: Time) -> BTreeMap<AttributeName, Vec<Value>> {
     let mut further = old.further.clone();
+    let generation = match further.get(&ROTATE_GENERATION).and_then(|values| values.first()) {
+        Some(Value::Integer(generation)) => (*generation).max(0),
+        _ => 0,
+    };
+    further.insert(ROTATE_GENERATION, vec![Value::Integer(generation.saturating_add(1))]);
+    further.insert(ROTATE_DATE, vec![Value::Date(now)]);
+    further.insert(ROTATE_LATEST, vec![Value::Boolean(true)]);
     if let Some(limits) = further.get_mut(&AttributeName::Standard(AttributeKind::UsageLimits)) {
         *limits = limits.iter().map(unspent).collect();
     }
@@ -203,13 +214,23 @@ fn refuse_weaker(old: &ManagedObject, given: &Template) -> Result<()> {
     Ok(())
 }
 
+const ROTATE_DATE: AttributeName = AttributeName::Standard(AttributeKind::RotateDate);
+const ROTATE_GENERATION: AttributeName = AttributeName::Standard(AttributeKind::RotateGeneration);
+const ROTATE_LATEST: AttributeName = AttributeName::Standard(AttributeKind::RotateLatest);
+
+/// True for what a rotation says of the object that it makes.
+pub(super) fn tells_of_rotation(name: &AttributeName) -> bool {
+    [ROTATE_DATE, ROTATE_GENERATION, ROTATE_LATEST].contains(name)
+}
+
 /// Versions of one key at most: all of them are destroyed in one entry.
 const VERSIONS_MAX: usize = 1024;
 
-/// Names leave the old object, and a link leads to the new one.
+/// Names leave the old object, which is the latest no longer, and a link leads to the new one.
 fn retire(context: &mut Context<'_>, old: &ManagedObject, new: ObjectId) -> Result<()> {
     let mut old = old.clone();
     old.names.clear();
+    old.further.insert(ROTATE_LATEST, vec![Value::Boolean(false)]);
     old.links.retain(|link| link.kind != LinkType::Replacement);
     old.links.push(Link { kind: LinkType::Replacement, target: new.to_string() });
     context.put_changed(old)?;

@@ -341,6 +341,9 @@ fn a_certificate_bears_its_attributes_and_gets_a_successor() {
     let is_name = |value: &AttributeValue| matches!(value, AttributeValue::Name(_));
     assert!(!before.iter().any(is_name) && after.contains(&AttributeValue::Name(named("site"))));
     assert!(after.contains(&cn("A, B")) && after.contains(&AttributeValue::State(State::PreActive)));
+    assert!(before.contains(&AttributeValue::RotateLatest(false)));
+    assert!(after.contains(&AttributeValue::RotateLatest(true)));
+    assert!(after.contains(&AttributeValue::RotateGeneration(1)));
     assert_eq!(links(&before, LinkType::ReplacementObjectLink), [&new]);
     assert_eq!(links(&after, LinkType::ReplacedObjectLink), [&old]);
     assert_eq!(links(&after, LinkType::PublicKeyLink), [&public]);

@@ -16,6 +16,7 @@ use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
 use keyreeve_kmip::payloads::locate::LocateRequest;
 use keyreeve_kmip::payloads::recover::RecoverRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
+use keyreeve_kmip::payloads::rng_retrieve::RngRetrieveRequest;
 use keyreeve_kmip::payloads::set_attribute::SetAttributeRequest;
 use keyreeve_kmip::payloads::storage::ProtectionStorageMasks;
 use keyreeve_kmip::payloads::{Request, Response};
@@ -87,11 +88,9 @@ fn a_rekeyed_key_ends_when_the_old_one_would_have() {
 fn dates_that_contradict_each_other_are_refused() {
     let server = Server::start();
     let mut client = server.connect();
-    let later = |days: i64| {
-        let now =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
-        DateTime(now + days * 86_400)
-    };
+    // One moment for all: dates that are equal must not lie a second apart.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let later = |days: i64| DateTime(now + days * 86_400);
     let id = client.create(V, "ordered");
     client.done(V, set(&id, AttributeValue::ActivationDate(later(10))));
     client.done(V, set(&id, AttributeValue::DeactivationDate(later(20))));
@@ -186,4 +185,69 @@ fn a_failed_check_leaves_no_placeholder_and_recover_does() {
     let answer = client.exchange(&batch(vec![recover.into(), GetRequest::default().into()]));
     assert!(answer.items.iter().all(|item| item.result_status == done));
     assert_eq!(answer.items[1].operation, Some(Operation::Get));
+}
+
+#[test]
+fn each_rotation_says_which_it_was_and_only_the_newest_is_the_latest() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let first = client.create(V, "turning");
+    assert_eq!(read(&mut client, &first, AttributeKind::RotateGeneration), []);
+    let mut series = vec![first];
+    for generation in 1..=2 {
+        let request = ReKeyRequest { unique_identifier: series.last().cloned(), ..ReKeyRequest::default() };
+        let Response::ReKey(new) = client.done(V, request) else { panic!() };
+        let id = new.unique_identifier;
+        let told = read(&mut client, &id, AttributeKind::RotateGeneration);
+        assert_eq!(told, [AttributeValue::RotateGeneration(generation)]);
+        let [AttributeValue::InitialDate(made)] = read(&mut client, &id, AttributeKind::InitialDate)[..]
+        else {
+            panic!()
+        };
+        assert_eq!(read(&mut client, &id, AttributeKind::RotateDate), [AttributeValue::RotateDate(made)]);
+        series.push(id);
+    }
+    let latest: Vec<_> =
+        series.iter().flat_map(|id| read(&mut client, id, AttributeKind::RotateLatest)).collect();
+    assert_eq!(latest, [false, false, true].map(AttributeValue::RotateLatest));
+    assert_eq!(read(&mut client, &series[0], AttributeKind::RotateDate), []);
+    let given = client.refused(V, set(&series[2], AttributeValue::RotateGeneration(0)));
+    assert_eq!(given, ResultReason::AttributeReadOnly);
+}
+
+#[test]
+fn who_wants_a_key_to_rotate_by_itself_is_not_told_that_it_will() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let with = |name: &str, automatic| {
+        let mut request = create(name);
+        request.template_attribute.attributes.0.push(attribute(AttributeValue::RotateAutomatic(automatic)));
+        request
+    };
+    assert_eq!(client.refused(V, with("promised", true)), ResultReason::InvalidField);
+    let Response::Create(made) = client.done(V, with("by hand", false)) else { panic!() };
+    let told = read(&mut client, &made.unique_identifier, AttributeKind::RotateAutomatic);
+    assert_eq!(told, [AttributeValue::RotateAutomatic(false)]);
+    let id = client.create(V, "later");
+    let wanted = AttributeValue::RotateAutomatic(true);
+    assert_eq!(client.refused(V, set(&id, wanted.clone())), ResultReason::InvalidField);
+    let add = AddAttributeRequest { unique_identifier: Some(id.clone()), attribute: attribute(wanted) };
+    assert_eq!(client.refused(V, add), ResultReason::InvalidField);
+    assert_eq!(read(&mut client, &id, AttributeKind::RotateAutomatic), []);
+}
+
+#[test]
+fn what_the_client_does_not_want_to_see_is_not_sent() {
+    let server = Server::start();
+    let mut client = server.connect();
+    for (ephemeral, expected) in [(true, ResultStatus::OperationFailed), (false, ResultStatus::Success)] {
+        let drawn = RngRetrieveRequest { data_length: 16 };
+        let mut message = RequestMessage::new(V, vec![RequestItem::new(drawn.into())]);
+        message.items[0].ephemeral = Some(ephemeral);
+        let answer = client.exchange(&message).items.remove(0);
+        assert_eq!(answer.result_status, expected);
+        assert_eq!(answer.payload.is_some(), !ephemeral);
+        let reason = ephemeral.then_some(ResultReason::FeatureNotSupported);
+        assert_eq!(answer.result_reason, reason);
+    }
 }

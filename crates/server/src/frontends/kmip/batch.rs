@@ -236,7 +236,7 @@ impl<'a> Batch<'a> {
     }
 
     async fn item(&mut self, item: RequestItem) -> ResponseItem {
-        let RequestItem { operation, unique_batch_item_id, payload, message_extensions, .. } = item;
+        let RequestItem { operation, ephemeral, unique_batch_item_id, payload, message_extensions } = item;
         let unknown = critical(&message_extensions);
         let answers_bytes_max = self.kmip.settings().limits.message_bytes_max;
         let outcome = match (unknown, payload) {
@@ -247,6 +247,8 @@ impl<'a> Batch<'a> {
                 Err(Failure::new(ResultReason::ResponseTooLarge, message))
             }
             (Some(extension), _) => Err(Failure::new(ResultReason::UnknownMessageExtension, extension)),
+            // What its client does not want to see must not go over the wire, and no later item could refer to it here.
+            (None, Ok(_)) if ephemeral == Some(true) => Err(not_supported("an Ephemeral answer")),
             (None, Ok(payload)) if operation.since() <= self.version => {
                 match storage_masks::check(&payload).and_then(|()| self.narrow(operation)) {
                     Ok(()) => self.dispatch(payload).await,
