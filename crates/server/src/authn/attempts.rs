@@ -76,11 +76,7 @@ impl Attempts {
     /// Takes back what counted as a failure and was none. The name's others are forgotten, too: its owner was there.
     pub(super) fn succeeded(&self, whose: &[Whose]) {
         self.take_back(whose);
-        let known = &mut *self.0.lock();
-        whose
-            .iter()
-            .filter(|whose| matches!(whose, Whose::Name(_)))
-            .for_each(|whose| drop(known.remove(whose)));
+        self.0.lock().retain(|known, _| !matches!(known, Whose::Name(_)) || !whose.contains(known));
     }
 
     /// Takes back what counted as a failure and was no attempt: it came to no answer. All else still counts, or who keeps the
