@@ -354,7 +354,7 @@ impl Client {
             *connection = Some(open);
             Ok::<_, Failure>(answer)
         })?;
-        if head.status.is_success() {
+        if head.status.is_success() && !waits(&head) {
             return Ok((head.headers, body));
         }
         let refusal = refusal(head.status, &body);
@@ -599,13 +599,19 @@ fn innermost<'a>(cause: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
     cause.source().map_or(cause, innermost)
 }
 
+/// Whether nothing was done yet, since others must approve it first.
+fn waits(head: &Parts) -> bool {
+    let problem = HeaderValue::from_static("application/problem+json");
+    head.status == StatusCode::ACCEPTED && head.headers.get(CONTENT_TYPE) == Some(&problem)
+}
+
 /// What the server says when it does not do what was asked (problem+json).
 fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     let problem: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let kind = match (status.as_u16(), text("code").as_str()) {
         (_, "crypto_failed") => Kind::Verification,
-        (401 | 403, _) => Kind::Denied,
+        (202 | 401 | 403, _) => Kind::Denied,
         (404 | 409 | 410 | 412, _) => Kind::State,
         (429, _) => Kind::Remote,
         (400..=499, _) => Kind::Usage,

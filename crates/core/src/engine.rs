@@ -233,8 +233,12 @@ impl Engine {
         let done = context.finish();
         // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
         // failure or a plain read changes nothing, and telling what was true a moment ago harms nobody.
-        let binding =
-            reply.is_ok() && (!done.changes.is_empty() || operation.action().group() == ActionGroup::Use);
+        let used = !done.changes.is_empty() || operation.action().group() == ActionGroup::Use;
+        let binding = done.proposed || reply.is_ok() && used;
+        let keeps = done.proposed || reply.is_ok();
+        let (action, outcome) =
+            if done.proposed { (Action::Propose, Outcome::Success) } else { (operation.action(), outcome) };
+        let told = if done.proposed { done.detail } else { failure.or(approved(done.approved, done.detail)) };
         let (reads, valid_until) = if binding { (done.reads, done.valid_until) } else { (Vec::new(), None) };
         let entry = EntryDraft {
             time: done.now,
@@ -244,19 +248,18 @@ impl Engine {
             protocol: caller.protocol.to_owned(),
             request: caller.request,
             source: caller.source.map(|source| source.to_string()),
-            action: operation.action(),
+            action,
             key: done.key,
             object: done.object,
             target: done.target,
             others: done.others,
             outcome,
-            detail: detail(caller, failure.or(done.detail))
-                .map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
-            changes: if reply.is_ok() { done.changes } else { Vec::new() },
+            detail: detail(caller, told).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
+            changes: if keeps { done.changes } else { Vec::new() },
             touched: if reply.is_ok() { done.touched } else { Vec::new() },
         };
         let mut commit = Commit { as_of: done.as_of, reads, valid_until, drawn: done.drawn, entry };
-        let only_counted = reply.is_err() && caller.principal().is_some() && self.is_flood(&mut commit.entry);
+        let only_counted = !keeps && caller.principal().is_some() && self.is_flood(&mut commit.entry);
         let Finished { purge, loaded, taken, .. } = done;
         Prepared { commit, reply, purge, loaded, taken, binding, only_counted }
     }
@@ -397,11 +400,13 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
     match operation.subject() {
         Subject::Realm => {
             let permit = context.authorize(operation.action(), Target::Realm(caller.realm()))?;
+            context.require_approval(operation, None)?;
             operation.run(&permit, context, None)
         }
         Subject::Key(reference) => {
             let resolved = context.resolve(reference)?;
             let permit = context.authorize(operation.action(), Target::Key(&resolved.key))?;
+            context.require_approval(operation, Some(&resolved))?;
             operation.run(&permit, context, Some(resolved))
         }
     }
@@ -444,6 +449,14 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<Option<
     Ok(Some(current))
 }
 
+/// The detail of an entry that others approved: it begins with who.
+fn approved(by: Option<String>, detail: Option<String>) -> Option<String> {
+    match (by, detail) {
+        (Some(by), Some(detail)) => Some(format!("{by}; {detail}")),
+        (by, detail) => by.or(detail),
+    }
+}
+
 /// The detail of an entry. Where somebody else proved the connection, it begins with who.
 fn detail(caller: &Caller, detail: Option<String>) -> Option<String> {
     if caller.connection().id() == caller.id() {
@@ -459,6 +472,7 @@ fn outcome_of(error: &Error) -> Outcome {
         | ErrorKind::Unauthenticated
         | ErrorKind::NotExtractable
         | ErrorKind::Sensitive
+        | ErrorKind::ApprovalPending
         | ErrorKind::UsageLimitExceeded => Outcome::Denied,
         _ => Outcome::Failed,
     }

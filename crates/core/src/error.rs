@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::model::ObjectId;
+
 /// What went wrong, in terms that every protocol can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -53,6 +55,8 @@ pub enum ErrorKind {
     Conflict,
     /// The server is stopping, its disk is full or its journal failed.
     Unavailable,
+    /// Others must approve it first; then the same request is to be sent again.
+    ApprovalPending,
     /// A fault of this server.
     Internal,
 }
@@ -64,6 +68,7 @@ pub struct Error {
     public: String,
     internal: Option<String>,
     retry_seconds: Option<u32>,
+    approval: Option<ObjectId>,
 }
 
 /// Result of core's functions.
@@ -72,12 +77,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error whose `public` text may be sent to the caller: what was wrong, where, what to do.
     pub fn new(kind: ErrorKind, public: impl Into<String>) -> Self {
-        Self { kind, public: public.into(), internal: None, retry_seconds: None }
+        Self { kind, public: public.into(), internal: None, retry_seconds: None, approval: None }
     }
 
     /// A fault of ours: the cause goes to the log only.
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self::new(ErrorKind::Internal, "internal error; the server's log has the cause").because(cause)
+    }
+
+    /// Others must approve it first, under this id.
+    pub fn pending(approval: ObjectId, public: impl Into<String>) -> Self {
+        Self { approval: Some(approval), ..Self::new(ErrorKind::ApprovalPending, public) }
     }
 
     /// The one answer for "not there" and "may not know": both look the same outside, to the letter.
@@ -119,6 +129,11 @@ impl Error {
     /// Text for the caller. Holds no secret.
     pub fn public(&self) -> &str {
         &self.public
+    }
+
+    /// Id of the approval that it waits for, where it does.
+    pub fn approval(&self) -> Option<ObjectId> {
+        self.approval
     }
 
     /// Text for the log alone, where there is one.

@@ -8,8 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{
-        ErasedObject, HashAlgorithm, Key, KeyFormat, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId,
-        ObjectType, RealmId, Time,
+        ErasedObject, HashAlgorithm, Key, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId, RealmId, Time,
     },
     operations::object_rules::check_constraints,
     pages::Pages,
@@ -24,6 +23,12 @@ use crate::{
 };
 
 mod access;
+mod approval;
+mod material;
+
+pub use material::is_key;
+use material::refuse_valueless;
+pub(crate) use material::{digest_is_public, refuse_wrapped};
 
 /// A key's name in bytes at most.
 pub const NAME_BYTES_MAX: usize = 1024;
@@ -92,6 +97,10 @@ pub struct Context<'e> {
     taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
     touched: Vec<Touched>,
     access: rules::Session<'e>,
+    /// Whether this request was put on record as one that waits for approvals, and did nothing else.
+    proposed: bool,
+    /// By whose approval it runs.
+    approved: Option<String>,
 }
 
 /// What is left of a request once it ran.
@@ -111,6 +120,8 @@ pub(crate) struct Finished {
     pub(crate) loaded: Loaded,
     pub(crate) taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
     pub(crate) touched: Vec<Touched>,
+    pub(crate) proposed: bool,
+    pub(crate) approved: Option<String>,
 }
 
 impl<'e> Context<'e> {
@@ -134,6 +145,8 @@ impl<'e> Context<'e> {
             taken: Vec::new(),
             touched: Vec::new(),
             access: rules::Session::new(&**engine.store(), engine.decisions(), now),
+            proposed: false,
+            approved: None,
         }
     }
 
@@ -157,6 +170,8 @@ impl<'e> Context<'e> {
             loaded: self.loaded,
             taken: self.taken,
             touched: self.touched,
+            proposed: self.proposed,
+            approved: self.approved,
         }
     }
 
@@ -668,9 +683,6 @@ impl<'e> Context<'e> {
     }
 }
 
-/// A shorter symmetric key could be guessed from its digest.
-const DIGESTED_KEY_BYTES_MIN: usize = 16;
-
 /// Attributes of one object that a client may set, encoded, in bytes at most. Every change of one of them writes them
 /// all to the journal again.
 const ATTRIBUTES_BYTES_MAX: usize = 32 * 1024;
@@ -756,33 +768,6 @@ fn sealed(record: Option<Arc<Record>>, object: &ManagedObject) -> Result<Arc<Sea
     }
 }
 
-/// Nothing is computed with a key whose value is kept elsewhere.
-fn refuse_valueless(object: &ManagedObject) -> Result<()> {
-    if !object.is_valueless() {
-        return Ok(());
-    }
-    let public = "the value of this key is kept elsewhere: the attribute Key Value Location says where";
-    Err(Error::new(ErrorKind::Unsupported, public))
-}
-
-/// Nothing is computed with a key that stays wrapped, nor is it given as if it were plain.
-pub(crate) fn refuse_wrapped(object: &ManagedObject) -> Result<()> {
-    if object.format != KeyFormat::WRAPPED {
-        return Ok(());
-    }
-    let public = "this key came wrapped and stays so: it is given as it came (KMIP Get), and not used";
-    Err(Error::new(ErrorKind::WrongUsage, public))
-}
-
-/// Digests of passwords, short keys and other guessable secrets are never kept: they could be searched for.
-pub(crate) fn digest_is_public(object_type: ObjectType, material_bytes: usize) -> bool {
-    match object_type {
-        ObjectType::SecretData | ObjectType::OpaqueObject | ObjectType::SplitKey => false,
-        ObjectType::SymmetricKey => material_bytes >= DIGESTED_KEY_BYTES_MIN,
-        _ => true,
-    }
-}
-
 /// At most so many bytes of a text, cut between characters.
 pub(crate) fn shortened(text: &str, bytes_max: usize) -> String {
     let mut end = text.len().min(bytes_max);
@@ -790,10 +775,4 @@ pub(crate) fn shortened(text: &str, bytes_max: usize) -> String {
         end -= 1;
     }
     text[..end].to_owned()
-}
-
-/// True where the material is kept as a key and not as opaque bytes.
-pub fn is_key(object_type: ObjectType, format: KeyFormat) -> bool {
-    matches!(object_type, ObjectType::SymmetricKey | ObjectType::PrivateKey | ObjectType::PublicKey)
-        && !matches!(format, KeyFormat::Opaque | KeyFormat::Other(_))
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
 
 mod access;
+mod approval;
 mod audit;
 mod backup;
 mod bench;
@@ -94,6 +95,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Access(access::Access),
+    #[command(subcommand)]
+    Approval(approval::Approval),
     #[command(subcommand)]
     Client(client::Client),
     #[command(subcommand)]
@@ -248,6 +251,7 @@ impl Command {
             Self::Journal(command) => command.run(session),
             Self::Audit(command) => command.run(session),
             Self::Access(command) => command.run(session),
+            Self::Approval(command) => command.run(session),
             Self::Client(command) => command.run(session),
             Self::Token(command) => command.run(session),
             Self::Credential(command) => command.run(session),

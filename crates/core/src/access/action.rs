@@ -147,6 +147,12 @@ actions! {
     ShowAccessRules "show-access-rules" Audit;
     CheckAccess "check-access" Audit;
     ExplainAccess "explain-access" Open;
+    Propose "propose" System;
+    Approve "approve" Open;
+    DenyApproval "deny-approval" Open;
+    ListApprovals "list-approvals" Open;
+    SetApprovalRules "set-approval-rules" Administer;
+    ShowApprovalRules "show-approval-rules" Audit;
 }
 
 impl Action {

@@ -1,6 +1,7 @@
 //! Access: who may do what. The only place that makes a `Permit`.
 
 mod action;
+pub mod approvals;
 mod permit;
 mod roles;
 pub mod rules;

@@ -60,17 +60,18 @@ fn row(action: Action) -> Row {
         Disable | Enable | Archive | Recover | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant | ImportVersion => SHARE,
         Locate | ListKeys | ListAliases | Hash | Random | Query | Status | WrappingKey => OPEN,
-        Login | DelegatedLogin | Logout | ExplainAccess => OPEN,
+        Login | DelegatedLogin | Logout | ExplainAccess | Approve | DenyApproval | ListApprovals => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
             ADMINISTER
         }
-        SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules => ADMINISTER,
+        SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules | SetApprovalRules => ADMINISTER,
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload
         | ReplaySink => ADMINISTER,
-        ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess => AUDIT,
+        ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess
+        | ShowApprovalRules => AUDIT,
         ApplyDates | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
-        Claim | Restored | AcceptRollback => NOBODY,
+        Claim | Restored | AcceptRollback | Propose => NOBODY,
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Operation, Subject};
 use crate::{
     access::{
         Action, Permit, Target,
+        approvals::Terms,
         rules::{self, AccessRules, Applied, Question, RuleSet},
     },
     engine::damaged,
@@ -64,6 +65,10 @@ impl Operation for ApplyAccessRules {
         true
     }
 
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![("apply".into(), self.text.clone())]))
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<AppliedRules> {
         let parsed = rules::parse(&self.text)?;
         let mut stored = stored(context)?;
@@ -92,6 +97,10 @@ impl Operation for RemoveAccessRule {
 
     fn takes_long(&self) -> bool {
         true
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![("remove".into(), self.name.clone())]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<u64> {

@@ -9,7 +9,7 @@ use super::{
     principals::principal_named,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{Principal, Role},
     record::Record,
@@ -38,6 +38,20 @@ impl Operation for ChangePrincipal {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut terms = vec![("client".into(), self.name.clone())];
+        let words = |words: Vec<&str>| words.join(", ");
+        let roles = self.roles.iter();
+        terms.extend(
+            roles.map(|roles| ("roles".into(), words(roles.iter().map(|role| role.word()).collect()))),
+        );
+        let groups = self.groups.iter();
+        terms.extend(
+            groups.map(|groups| ("groups".into(), words(groups.iter().map(String::as_str).collect()))),
+        );
+        Ok(Some(terms))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {

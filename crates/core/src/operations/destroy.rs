@@ -3,7 +3,7 @@
 
 use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     lifecycle::{self, Move},
     model::{
@@ -41,6 +41,13 @@ impl Operation for Destroy {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![
+            ("at once".into(), self.at_once.to_string()),
+            ("deactivate".into(), self.deactivate.to_string()),
+        ]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Destroyed> {

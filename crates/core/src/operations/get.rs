@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Operation, Subject, duplicates, subject};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{CryptoParameters, KeyFormat, KeyMaterial, ManagedObject, ObjectId, ObjectType},
@@ -65,6 +65,28 @@ impl Operation for Get {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut terms = vec![
+            ("public".into(), self.public.to_string()),
+            ("format".into(), format!("{:?}", self.format)),
+            ("version".into(), self.version.map_or_else(|| "newest".into(), |version| version.to_string())),
+        ];
+        let protection = match &self.protection {
+            Protection::Plain => "none".into(),
+            Protection::AsItCame => "as it came".into(),
+            Protection::Wrapped { key, parameters, frame } => {
+                let Resolved { key, object } = context.resolve_other(key)?;
+                // Nobody learns by asking for approval that there is such a key.
+                context.authorize(Action::Wrap, Target::Key(&key))?;
+                let object = object.map_or_else(|| "newest".to_owned(), |object| object.to_string());
+                let framed = frame.is_some();
+                format!("wrapped with {} ({}, {object}), {parameters:?}, framed: {framed}", key.name, key.id)
+            }
+        };
+        terms.push(("protection".into(), protection));
+        Ok(Some(terms))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Gotten> {

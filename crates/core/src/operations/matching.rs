@@ -2,7 +2,7 @@
 
 use super::{Operation, Subject, show::shown};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     request::{Context, Resolved},
 };
@@ -33,6 +33,10 @@ impl<O: Operation> Operation for Matching<O> {
 
     fn encryption_context(&self) -> &[u8] {
         self.operation.encryption_context()
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        self.operation.terms(context)
     }
 
     fn reads_the_past(&self) -> bool {

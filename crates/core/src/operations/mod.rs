@@ -2,7 +2,7 @@
 //! writes, and it runs only with a `Permit`.
 
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, Result},
     request::{Context, Reference, Resolved},
 };
@@ -12,6 +12,7 @@ pub mod activate;
 pub mod administer;
 pub mod aliases;
 pub mod apply_dates;
+pub mod approvals;
 pub mod archive;
 pub mod as_of;
 pub mod cancel_destroy;
@@ -113,6 +114,15 @@ pub trait Operation: Send + Sync {
     /// True where it may compute for long, whatever the action and the key say.
     fn takes_long(&self) -> bool {
         self.reads_the_past()
+    }
+
+    /// All that it would do, but for its key, where others can approve it: for them to read, and for the hash that their
+    /// approval is bound to. Holds no secret. `None`: it cannot be approved, and is refused where it would have to be.
+    ///
+    /// # Errors
+    /// Any.
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(None)
     }
 
     /// Runs. `resolved` is there where the subject is a key.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use super::{Operation, Subject, change_principal::require_left};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     engine::damaged,
     error::{Error, ErrorKind, Result},
     model::{Credential, CredentialId, CredentialKind, ObjectId, Principal, PrincipalId, Role, Time},
@@ -88,6 +88,15 @@ impl Operation for CreatePrincipal {
         Subject::Realm
     }
 
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        let roles: Vec<&str> = self.roles.iter().map(|role| role.word()).collect();
+        Ok(Some(vec![
+            ("new client".into(), self.name.clone()),
+            ("roles".into(), roles.join(", ")),
+            ("credentials".into(), self.credentials.len().to_string()),
+        ]))
+    }
+
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
         context.note_target(&self.name);
         check_name(&self.name)?;
@@ -128,6 +137,13 @@ impl Operation for AddCredential {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![
+            ("new credential of".into(), self.name.clone()),
+            ("replace".into(), self.replace.to_string()),
+        ]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {

@@ -10,7 +10,7 @@ use super::{
     subject,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     attributes::{check_dates, rule},
     error::{Error, ErrorKind, Result},
     lifecycle,
@@ -44,6 +44,10 @@ impl Operation for RestoreKey {
 
     fn reads_the_past(&self) -> bool {
         true
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![("as of".into(), format!("{:?}", self.at))]))
     }
 
     fn run(

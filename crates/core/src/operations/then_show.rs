@@ -5,7 +5,7 @@ use super::{
     show::{Shown, shown},
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, Result},
     request::{Context, Resolved},
 };
@@ -29,6 +29,10 @@ impl<O: Operation> Operation for ThenShow<O> {
 
     fn encryption_context(&self) -> &[u8] {
         self.0.encryption_context()
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        self.0.terms(context)
     }
 
     fn reads_the_past(&self) -> bool {

@@ -2,6 +2,7 @@
 //! of its parts.
 
 mod appliances;
+mod approvals;
 mod bad_input;
 mod batches;
 mod certify;

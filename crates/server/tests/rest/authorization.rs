@@ -169,6 +169,16 @@ fn rows() -> Vec<Row> {
         row(Action::ChangeUnlock, "POST", "/v1/root/unlock", unlocking(), administering),
         row(Action::Reload, "POST", "/v1/reload", Value::Null, administering),
         row(Action::ReplaceRoot, "POST", "/v1/root/replace", unlocking(), administering),
+        row(Action::ListApprovals, "GET", "/v1/approvals", Value::Null, open),
+        row(Action::ShowApprovalRules, "GET", "/v1/approval-rules", Value::Null, auditing),
+        // The last one: from here on rules change by approval alone.
+        row(
+            Action::SetApprovalRules,
+            "PUT",
+            "/v1/approval-rules/two-people",
+            json!({ "actions": ["restore-key"], "needs": 1, "roles": ["admin"] }),
+            administering,
+        ),
     ]
 }
 
@@ -185,6 +195,8 @@ const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::DelegatedLogin, "as for login"),
     (Action::Logout, "as for login"),
     (Action::ReProvision, "KMIP's Re-Provision: reprovision.rs of its tests tries who may"),
+    (Action::Approve, "is open, and decided by the approval rules: approvals.rs tries who may"),
+    (Action::DenyApproval, "as the one before"),
     (Action::Certify, "KMIP's Certify and Re-certify: certify.rs of its tests tries who may"),
     (Action::Query, "what a KMIP server can do: over REST the OpenAPI document tells it"),
     (Action::Backup, "POST /v1/backups writes folders: upkeep.rs tries who may"),

@@ -64,6 +64,8 @@ fn reason(kind: ErrorKind) -> ResultReason {
         | ErrorKind::Unavailable
         | ErrorKind::PreconditionFailed
         | ErrorKind::ArchiveMismatch => ResultReason::GeneralFailure,
+        // The message tells by which id others approve it.
+        ErrorKind::ApprovalPending => ResultReason::PermissionDenied,
         ErrorKind::Internal => ResultReason::InternalServerError,
     }
 }

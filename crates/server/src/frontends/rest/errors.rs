@@ -68,6 +68,9 @@ codes! {
         "The name is taken." "Choose another name, or use what is there.";
     WrongState "wrong_state" CONFLICT
         "The state of the key does not allow this." "Activate it, enable it, or use another version.";
+    ApprovalPending "approval_pending" ACCEPTED
+        "Others must approve it first; nothing was done yet. `approval` is the id that they approve it by."
+        "Send the same request again once it is approved: `keyreeve approval show ID`.";
     Archived "archived" CONFLICT
         "The key is archived: it serves nobody and is handed out to nobody." "Recover it: `POST .../recover`, `keyreeve key recover`.";
     WrongUsage "wrong_usage" CONFLICT
@@ -112,6 +115,8 @@ pub(super) struct Problem {
     detail: String,
     /// For the log alone.
     cause: Option<String>,
+    /// Id of the approval that it waits for.
+    approval: Option<String>,
     /// The log knows of it already.
     told: bool,
     /// Seconds after which the same may go well.
@@ -136,6 +141,7 @@ impl Problem {
             code,
             detail: cut(detail.into(), MESSAGE_BYTES_MAX),
             cause: None,
+            approval: None,
             told: false,
             retry_seconds: None,
         }
@@ -155,11 +161,12 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let (cause, retry_seconds) = (error.cause().map(str::to_owned), error.retry_seconds());
+        let approval = error.approval().map(|id| id.to_string());
         let code = match retry_seconds {
             Some(_) if error.kind() == ErrorKind::LimitExceeded => Code::RateLimited,
             _ => code(error.kind()),
         };
-        Self { cause, retry_seconds, ..Self::new(code, error.public()) }
+        Self { cause, approval, retry_seconds, ..Self::new(code, error.public()) }
     }
 }
 
@@ -190,6 +197,7 @@ fn code(kind: ErrorKind) -> Code {
         ErrorKind::ArchiveMismatch => Code::ArchiveMismatch,
         ErrorKind::Conflict => Code::Conflict,
         ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::ApprovalPending => Code::ApprovalPending,
         ErrorKind::Internal => Code::Internal,
     }
 }
@@ -202,10 +210,18 @@ impl IntoResponse for Problem {
             status: u16,
             code: &'a str,
             detail: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            approval: Option<&'a str>,
         }
         let (status, code) = (self.code.status(), self.code.word());
         let title = status.canonical_reason().unwrap_or("error");
-        let body = Body { title, status: status.as_u16(), code, detail: &self.detail };
+        let body = Body {
+            title,
+            status: status.as_u16(),
+            code,
+            detail: &self.detail,
+            approval: self.approval.as_deref(),
+        };
         let mut response = (status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

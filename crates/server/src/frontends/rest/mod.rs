@@ -40,6 +40,7 @@ mod access;
 mod aliases;
 mod allowance;
 mod answer;
+mod approvals;
 mod attributes;
 mod audit;
 mod backups;

@@ -16,9 +16,9 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, access, aliases, allowance, attributes, audit, backups, batch, change, clients, credentials, data,
-    derive, destruction, journal, keys, kmip, login, material, message, objects, openapi, places, reload,
-    root, sinks, split_key, status, stream, tokens, whoami,
+    Api, access, aliases, allowance, approvals, attributes, audit, backups, batch, change, clients,
+    credentials, data, derive, destruction, journal, keys, kmip, login, material, message, objects, openapi,
+    places, reload, root, sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -273,5 +273,12 @@ fn clients() -> Vec<Route> {
         route(GET, "/v1/access/explain/{lsn}", access::explain, "What decided", "200 AccessExplained"),
         route(POST, "/v1/access/simulate", access::simulate, "What rules would do", "200 AccessSimulated"),
         route(POST, "/v1/access/test", access::test, "Tests access rules", "200 AccessTested"),
+        route(GET, "/v1/approvals", approvals::list, "What waits for approval", "200 Approvals"),
+        route(GET, "/v1/approvals/{id}", approvals::show, "One request that waits", "200 Approval"),
+        route(POST, "/v1/approvals/{id}/approve", approvals::approve, "Approves it", "200 Approval"),
+        route(POST, "/v1/approvals/{id}/deny", approvals::deny, "Refuses it", "200 Approval"),
+        route(GET, "/v1/approval-rules", approvals::rules, "Lists approval rules", "200 ApprovalRules"),
+        route(PUT, "/v1/approval-rules/{rule}", approvals::set, "Sets an approval rule", "200 ApprovalRule"),
+        route(DELETE, "/v1/approval-rules/{rule}", approvals::remove, "Removes an approval rule", "204"),
     ]
 }

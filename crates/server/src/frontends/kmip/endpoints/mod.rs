@@ -268,14 +268,14 @@ impl Trouble {
     /// What an error in reading for an endpoint means; `None`: it is not for this endpoint.
     fn of(kind: ErrorKind, cause: String) -> Option<Self> {
         use ErrorKind::{
-            AlreadyExists, ArchiveMismatch, Archived, AttributeNotFound, Conflict, ConstraintViolation,
-            CryptoFailed, Denied, Destroyed, Internal, Invalid, InvalidField, LimitExceeded, NotExtractable,
-            NotFound, PreconditionFailed, ReadOnlyAttribute, Sensitive, TooLarge, Unauthenticated,
-            Unavailable, Unsupported, UsageLimitExceeded, WrongState, WrongUsage,
+            AlreadyExists, ApprovalPending, ArchiveMismatch, Archived, AttributeNotFound, Conflict,
+            ConstraintViolation, CryptoFailed, Denied, Destroyed, Internal, Invalid, InvalidField,
+            LimitExceeded, NotExtractable, NotFound, PreconditionFailed, ReadOnlyAttribute, Sensitive,
+            TooLarge, Unauthenticated, Unavailable, Unsupported, UsageLimitExceeded, WrongState, WrongUsage,
         };
         match kind {
             NotFound | Destroyed | Archived | Denied | WrongState | WrongUsage | NotExtractable
-            | Sensitive | AttributeNotFound | UsageLimitExceeded | Unsupported => None,
+            | Sensitive | ApprovalPending | AttributeNotFound | UsageLimitExceeded | Unsupported => None,
             // The client's roles changed since they were read: they are read anew.
             Unauthenticated | Unavailable | Conflict | LimitExceeded | PreconditionFailed => {
                 Some(Self::Elsewhere(cause))

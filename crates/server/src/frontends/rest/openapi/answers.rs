@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// Every form of answer in JSON.
 const ANSWERS: &[(&str, &str)] = &[
-    ("Problem", "title string, status integer, code string, detail string"),
+    ("Problem", "title string, status integer, code string, detail string, approval? uuid"),
     (
         "Key",
         "id uuid, name string, algorithm string|null, type string, state string|null, owner string, created time, \
@@ -164,6 +164,20 @@ const ANSWERS: &[(&str, &str)] = &[
     ("AccessTested", "passed boolean, results [AccessTestResult]"),
     ("AccessTestResult", "allowed boolean, by string, passed boolean"),
     ("AccessHolder", "principal string, by string"),
+    ("Approvals", "approvals [Approval]"),
+    (
+        "Approval",
+        "id uuid, state string, action string, key uuid|null, terms [ApprovalTerm], request_sha256 string, asked_by string, \
+         asked time, expires time, approved [ApprovalSaid], denied ApprovalSaid|null, missing integer",
+    ),
+    ("ApprovalTerm", "name string, value string"),
+    ("ApprovalSaid", "principal string, time time"),
+    ("ApprovalRules", "rules [ApprovalRule]"),
+    (
+        "ApprovalRule",
+        "name string, actions [string], keys [string], needs integer, roles [string], groups [string], hours integer, \
+         changed time, by string",
+    ),
     ("Root", "version integer, unlocked_by [object], retired any, resealing boolean, resealed integer|null"),
     (
         "Status",

@@ -1,0 +1,33 @@
+//! `keyreeve approval list`.
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::commands::{Session, text};
+use crate::errors::Result;
+use crate::output::{self, Format};
+
+/// List what waits for approval: what you asked for, and what you may approve.
+#[derive(Args)]
+pub(crate) struct List {}
+
+impl List {
+    /// Asks, prints a line each.
+    ///
+    /// # Errors
+    /// As every request.
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let answer = session.client()?.get("/v1/approvals")?;
+        match session.format {
+            Format::Json => output::json(&answer),
+            Format::Table => {
+                let fields = ["id", "state", "asked_by", "action", "missing", "expires"];
+                let waiting =
+                    answer.get("approvals").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                let rows: Vec<_> =
+                    waiting.iter().map(|one| fields.map(|field| text(one, field)).to_vec()).collect();
+                output::table(&fields, &rows)
+            }
+        }
+    }
+}

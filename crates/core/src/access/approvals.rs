@@ -1,0 +1,220 @@
+//! Dual control: which actions need the approval of others, and what was asked for and approved. Not here: asking the engine
+//! for it before an operation runs (request/approval), and the operations of approvers (operations/approvals).
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Action;
+use crate::{
+    model::{KeyId, ObjectId, Principal, PrincipalId, RealmId, Role, Time},
+    record::RecordKey,
+};
+
+/// Rules of one realm at most.
+pub const APPROVAL_RULES_MAX: usize = 64;
+
+/// Requests of one realm that wait at most.
+pub const PROPOSALS_MAX: usize = 128;
+
+/// Requests of one principal that wait at most.
+pub const PROPOSALS_OF_ONE_MAX: usize = 16;
+
+/// Bytes of what is told of one request at most.
+pub const TERMS_BYTES_MAX: usize = 16 * 1024;
+
+/// Approvals that a rule can ask for at most.
+pub const NEEDS_MAX: u8 = 16;
+
+/// Hours that an approval counts at most.
+pub const HOURS_MAX: u16 = 30 * 24;
+
+/// What a request says, field by field, for those who approve it, and for the hash. Holds no secret.
+pub type Terms = Vec<(String, String)>;
+
+/// Actions that a rule can be about: those whose operations say all that they would do.
+pub const APPROVABLE: &[Action] = &[
+    Action::Destroy,
+    Action::Get,
+    Action::RestoreKey,
+    Action::SetAccessRules,
+    Action::CreatePrincipal,
+    Action::ChangePrincipal,
+    Action::RenewCredential,
+];
+
+/// One rule: these actions need so many approvals by these people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRule {
+    /// Its name.
+    pub name: String,
+    /// The actions.
+    pub actions: BTreeSet<Action>,
+    /// Only with these keys; empty: with all.
+    pub keys: BTreeSet<KeyId>,
+    /// How many must approve.
+    pub needs: u8,
+    /// Whoever has one of these roles may approve,
+    pub roles: BTreeSet<Role>,
+    /// and whoever is in one of these groups.
+    pub groups: BTreeSet<String>,
+    /// Hours from the request to its end.
+    pub hours: u16,
+    /// When it was set.
+    pub changed: Time,
+    /// Name of the principal that set it.
+    pub by: String,
+}
+
+impl ApprovalRule {
+    /// Whether this action needs its approvals. What hands out material in parts counts as getting it, and what destroys
+    /// many keys as destroying any.
+    ///
+    /// INVARIANT: a change of approval rules needs those of every rule, or one person alone would take a rule away.
+    pub fn covers(&self, action: Action, key: Option<KeyId>) -> bool {
+        if action == Action::SetApprovalRules {
+            return true;
+        }
+        let named = self.actions.contains(&action)
+            || action.hands_out() && self.actions.contains(&Action::Get)
+            || action == Action::Erase && self.actions.contains(&Action::Destroy);
+        named && (self.keys.is_empty() || key.is_none_or(|key| self.keys.contains(&key)))
+    }
+
+    /// Whether this principal is one of those who approve.
+    pub fn approver(&self, principal: &Principal) -> bool {
+        principal.revoked.is_none()
+            && (!self.roles.is_disjoint(&principal.roles) || !self.groups.is_disjoint(&principal.groups))
+    }
+}
+
+/// All rules of a realm.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRules {
+    /// By name.
+    pub rules: Vec<ApprovalRule>,
+}
+
+impl ApprovalRules {
+    /// The rules that this action must satisfy, each of them.
+    pub fn over(&self, action: Action, key: Option<KeyId>) -> Vec<ApprovalRule> {
+        self.rules.iter().filter(|rule| rule.covers(action, key)).cloned().collect()
+    }
+}
+
+/// A request that waits for approvals.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Its id.
+    pub id: ObjectId,
+    /// SHA-256 of the canonical bytes of the request.
+    #[serde(with = "serde_bytes")]
+    pub digest: [u8; 32],
+    /// Who asks, and may not approve.
+    pub proposer: PrincipalId,
+    /// The name that it had then.
+    pub proposer_name: String,
+    /// What is asked for.
+    pub action: Action,
+    /// With which key.
+    pub key: Option<KeyId>,
+    /// What exactly.
+    pub terms: Terms,
+    /// When it was asked for.
+    pub asked: Time,
+    /// Neither it nor an approval counts from then on.
+    pub expires: Time,
+    /// Who approved, in this order.
+    pub approved: Vec<Approval>,
+    /// Who refused.
+    pub denied: Option<Approval>,
+}
+
+/// What one approver said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub principal: PrincipalId,
+    /// The name that it had then.
+    pub name: String,
+    /// When.
+    pub time: Time,
+}
+
+/// The requests of a realm that wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposals {
+    /// Oldest first.
+    pub open: Vec<Proposal>,
+}
+
+/// Where a realm's approval rules are.
+pub(crate) fn rules_name(realm: RealmId) -> String {
+    format!("approval rules of realm {realm}")
+}
+
+/// Where the requests of a realm are that wait.
+pub(crate) fn proposals_name(realm: RealmId) -> String {
+    format!("approvals of realm {realm}")
+}
+
+/// The address of server data of this name.
+pub(crate) fn address(name: &str) -> RecordKey {
+    RecordKey::Server(name.to_owned())
+}
+
+/// The bytes that the hash of a request is made of: each part behind its length as 4 bytes big-endian, so that no two
+/// requests have the same.
+pub(crate) fn canonical(
+    realm: RealmId,
+    proposer: PrincipalId,
+    action: Action,
+    key: Option<(KeyId, Option<ObjectId>)>,
+    terms: &Terms,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    let mut part = |data: &[u8]| {
+        // Parts are bounded far below 4 GiB; were one not, its length would stand for no other part's either.
+        bytes.extend_from_slice(&u32::try_from(data.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(data);
+    };
+    part(b"keyreeve request for approval 1");
+    part(realm.as_bytes());
+    part(proposer.as_bytes());
+    part(action.word().as_bytes());
+    let (key, object) = (key.map(|(key, _)| key), key.and_then(|(_, object)| object));
+    part(key.as_ref().map_or(&[][..], |key| key.as_bytes()));
+    part(object.as_ref().map_or(&[][..], |object| object.as_bytes()));
+    for (name, value) in terms {
+        part(name.as_bytes());
+        part(value.as_bytes());
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_requests_have_the_same_bytes() {
+        let realm = RealmId::DEFAULT;
+        let terms = |pairs: &[(&str, &str)]| -> Terms {
+            pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+        };
+        let key = KeyId(uuid::Uuid::from_u128(1));
+        let object = ObjectId(uuid::Uuid::from_u128(1));
+        let made = [
+            canonical(realm, PrincipalId::SYSTEM, Action::Destroy, None, &terms(&[])),
+            canonical(realm, PrincipalId::ANONYMOUS, Action::Destroy, None, &terms(&[])),
+            canonical(realm, PrincipalId::SYSTEM, Action::Get, None, &terms(&[])),
+            canonical(realm, PrincipalId::SYSTEM, Action::Destroy, Some((key, None)), &terms(&[])),
+            canonical(realm, PrincipalId::SYSTEM, Action::Destroy, Some((key, Some(object))), &terms(&[])),
+            canonical(realm, PrincipalId::SYSTEM, Action::Destroy, None, &terms(&[("a", "bc")])),
+            canonical(realm, PrincipalId::SYSTEM, Action::Destroy, None, &terms(&[("ab", "c")])),
+            canonical(realm, PrincipalId::SYSTEM, Action::Destroy, None, &terms(&[("a", "b"), ("c", "")])),
+        ];
+        let distinct: BTreeSet<_> = made.iter().collect();
+        assert_eq!(distinct.len(), made.len());
+    }
+}

@@ -1,0 +1,228 @@
+//! What a running request asks of dual control: whether it needs approvals, and has them. Not here: the rules
+//! (access/approvals), and approving (operations/approvals).
+
+use std::sync::Arc;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Context, Resolved};
+use crate::{
+    access::{
+        Action,
+        approvals::{
+            self, ApprovalRule, ApprovalRules, PROPOSALS_MAX, PROPOSALS_OF_ONE_MAX, Proposal, Proposals,
+            TERMS_BYTES_MAX, Terms,
+        },
+    },
+    engine::damaged,
+    error::{Error, ErrorKind, Result},
+    model::{Principal, Time},
+    operations::Operation,
+    record::{Record, RecordKey, ServerData},
+};
+
+/// Milliseconds of an hour.
+const HOUR_MS: i64 = 3_600_000;
+
+impl Context<'_> {
+    /// Lets the operation run where nobody has to approve it, or enough have: their approval is spent with it. What was not
+    /// asked for yet is put on record as asked for.
+    ///
+    /// # Errors
+    /// `ApprovalPending` with its id; `Denied` where it was refused, or cannot be approved; `LimitExceeded`, `TooLarge`.
+    pub(crate) fn require_approval<O: Operation>(
+        &mut self,
+        operation: &O,
+        resolved: Option<&Resolved>,
+    ) -> Result<()> {
+        let action = operation.action();
+        if !may_need(action) || self.caller.principal().is_none() {
+            return Ok(());
+        }
+        let key = resolved.map(|resolved| resolved.key.id);
+        let rules = self.approval_rules()?.over(action, key);
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let terms = self.terms(operation, resolved)?;
+        let named = resolved.map(|resolved| (resolved.key.id, resolved.object));
+        let bytes = approvals::canonical(self.realm(), self.caller.id(), action, named, &terms);
+        let digest = self.crypto().sha256(&[&bytes]);
+        let mut waiting = self.proposals()?;
+        let Some(at) = waiting.open.iter().position(|proposal| proposal.digest == digest) else {
+            return Err(self.propose(waiting, &rules, Asked { action, key: named, terms, digest })?);
+        };
+        let proposal = &waiting.open[at];
+        if let Some(denied) = &proposal.denied {
+            let public = format!("{} refused to approve this ({})", denied.name, proposal.id);
+            return Err(Error::new(ErrorKind::Denied, public));
+        }
+        let missing = self.missing(proposal, &rules)?;
+        if missing > 0 {
+            return Err(Error::pending(proposal.id, told(proposal, missing)));
+        }
+        let spent = waiting.open.remove(at);
+        self.access.hold_until(spent.expires);
+        let names: Vec<&str> = spent.approved.iter().map(|approval| approval.name.as_str()).collect();
+        self.approved = Some(format!("approved by {} ({})", names.join(", "), spent.id));
+        self.put_proposals(&waiting)
+    }
+
+    /// What exactly is asked for, for people and for the hash.
+    fn terms<O: Operation>(&mut self, operation: &O, resolved: Option<&Resolved>) -> Result<Terms> {
+        let others = self.others.len();
+        let own = operation.terms(self)?;
+        // What else served is noted by the operation itself.
+        self.others.truncate(others);
+        let Some(own) = own else {
+            let word = operation.action().word();
+            let public =
+                format!("{word} needs the approval of others here, which cannot be asked for this way");
+            return Err(Error::new(ErrorKind::Denied, public));
+        };
+        let mut terms = Terms::new();
+        if let Some(Resolved { key, object }) = resolved {
+            terms.push(("key".into(), key.name.clone()));
+            terms.push(("versions".into(), key.versions.len().to_string()));
+            terms.extend(object.map(|object| ("object".into(), object.to_string())));
+        }
+        terms.extend(own);
+        if terms.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > TERMS_BYTES_MAX {
+            let public = format!(
+                "a request that others must approve has at most {TERMS_BYTES_MAX} bytes: ask for less at a time"
+            );
+            return Err(Error::new(ErrorKind::TooLarge, public));
+        }
+        Ok(terms)
+    }
+
+    /// Puts the request on record as one that waits; gives the error that says so.
+    fn propose(&mut self, mut waiting: Proposals, rules: &[ApprovalRule], asked: Asked) -> Result<Error> {
+        let now = self.now;
+        let proposer = self.caller.id();
+        let of_one = waiting.open.iter().filter(|proposal| proposal.proposer == proposer).count();
+        if waiting.open.len() >= PROPOSALS_MAX || of_one >= PROPOSALS_OF_ONE_MAX {
+            let public = format!(
+                "too many requests wait for approval ({PROPOSALS_MAX} of a realm, {PROPOSALS_OF_ONE_MAX} of one \
+                 client): `keyreeve approval deny ID` takes one back"
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, public));
+        }
+        let hours = rules.iter().map(|rule| rule.hours).min().unwrap_or_default();
+        let proposal = Proposal {
+            id: self.new_object_id()?,
+            digest: asked.digest,
+            proposer,
+            proposer_name: self.caller.name().to_owned(),
+            action: asked.action,
+            key: asked.key.map(|(key, _)| key),
+            terms: asked.terms,
+            asked: now,
+            expires: Time(now.0.saturating_add(i64::from(hours) * HOUR_MS)),
+            approved: Vec::new(),
+            denied: None,
+        };
+        let missing = self.missing(&proposal, rules)?;
+        let pending = Error::pending(proposal.id, told(&proposal, missing));
+        self.proposed = true;
+        self.note_detail(format!("asks for approval {} to {}", proposal.id, asked.action.word()));
+        waiting.open.push(proposal);
+        self.put_proposals(&waiting)?;
+        Ok(pending)
+    }
+
+    /// How many approvals are missing by the rules and people as they are now: of an approver who is revoked, or lost the role,
+    /// nothing counts.
+    pub(crate) fn missing(&mut self, proposal: &Proposal, rules: &[ApprovalRule]) -> Result<usize> {
+        let mut approvers: Vec<Arc<Principal>> = Vec::new();
+        for approval in &proposal.approved {
+            if let Some(Record::Principal(principal)) =
+                self.get(RecordKey::Principal(approval.principal))?.as_deref()
+            {
+                approvers.push(Arc::clone(principal));
+            }
+        }
+        let missing_of = |rule: &ApprovalRule| {
+            let have = approvers
+                .iter()
+                .filter(|approver| approver.id != proposal.proposer && rule.approver(approver))
+                .count();
+            usize::from(rule.needs).saturating_sub(have)
+        };
+        Ok(rules.iter().map(missing_of).max().unwrap_or_default())
+    }
+
+    /// The approval rules of the realm.
+    ///
+    /// # Errors
+    /// `Internal` where they cannot be read: then nothing that could need an approval is done.
+    pub(crate) fn approval_rules(&mut self) -> Result<ApprovalRules> {
+        self.server_data(&approvals::rules_name(self.realm()))
+    }
+
+    /// The requests that wait, without those whose time is over.
+    ///
+    /// # Errors
+    /// `Internal` where they cannot be read.
+    pub(crate) fn proposals(&mut self) -> Result<Proposals> {
+        let mut proposals: Proposals = self.server_data(&approvals::proposals_name(self.realm()))?;
+        proposals.open.retain(|proposal| proposal.expires > self.now);
+        Ok(proposals)
+    }
+
+    /// Puts the requests that wait.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub(crate) fn put_proposals(&mut self, proposals: &Proposals) -> Result<()> {
+        self.put_server_data(approvals::proposals_name(self.realm()), proposals)
+    }
+
+    /// Puts the approval rules of the realm.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub(crate) fn put_approval_rules(&mut self, rules: &ApprovalRules) -> Result<()> {
+        self.put_server_data(approvals::rules_name(self.realm()), rules)
+    }
+
+    fn server_data<T: DeserializeOwned + Default>(&mut self, name: &str) -> Result<T> {
+        let address = approvals::address(name);
+        match self.get(address.clone())?.as_deref() {
+            Some(Record::Server(data)) => ciborium::from_reader(&data.data[..]).map_err(Error::internal),
+            Some(other) => Err(damaged(&address, other)),
+            None => Ok(T::default()),
+        }
+    }
+
+    fn put_server_data<T: Serialize>(&mut self, name: String, value: &T) -> Result<()> {
+        let mut data = Vec::new();
+        ciborium::into_writer(value, &mut data).map_err(Error::internal)?;
+        self.put(Record::Server(Arc::new(ServerData { name, data, sealed: None })));
+        Ok(())
+    }
+}
+
+/// A request that is put on record as one that waits.
+struct Asked {
+    action: Action,
+    key: Option<(crate::model::KeyId, Option<crate::model::ObjectId>)>,
+    terms: Terms,
+    digest: [u8; 32],
+}
+
+/// Whether any rule could be about it: nothing else reads the rules, so that a hot request costs nothing.
+fn may_need(action: Action) -> bool {
+    matches!(action, Action::SetApprovalRules | Action::Erase)
+        || action.hands_out()
+        || approvals::APPROVABLE.contains(&action)
+}
+
+fn told(proposal: &Proposal, missing: usize) -> String {
+    let approvals = if missing == 1 { "approval" } else { "approvals" };
+    format!(
+        "this needs {missing} more {approvals}: others look at it by `keyreeve approval show {}`; then send the same \
+         request again",
+        proposal.id
+    )
+}

@@ -1,0 +1,42 @@
+//! Dual control over KMIP: what others must approve fails and says so, and is done once they have.
+
+use keyreeve_kmip::Version;
+use keyreeve_kmip::enums::{ResultReason, ResultStatus};
+use keyreeve_kmip::payloads::destroy::DestroyRequest;
+use keyreeve_kmip::payloads::get::GetRequest;
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+
+#[test]
+fn what_waits_for_approval_fails_with_its_id_and_is_done_once_it_is_approved() {
+    let server = Server::start();
+    let deputy = server.post("/v1/clients", &json!({ "name": "deputy", "roles": ["admin"] }));
+    let pem = |field: &str| deputy[field].as_str().unwrap().as_bytes().to_vec();
+    let mut client = server.connect_to(server.address, &pem("certificate"), &pem("private_key"));
+    let rule = json!({ "actions": ["destroy", "get"], "needs": 1, "roles": ["admin"] });
+    server.rest("PUT", "/v1/approval-rules/two-people", &rule);
+    let mut last = None;
+    for version in Version::ALL {
+        let id = client.create(version, &format!("ledger {version}"));
+        let destroy = || DestroyRequest { unique_identifier: Some(id.clone()) };
+        let answer = client.ask(version, destroy());
+        assert_eq!(answer.result_status, ResultStatus::OperationFailed);
+        assert_eq!(answer.result_reason, Some(ResultReason::PermissionDenied));
+        let waiting = server.rest("GET", "/v1/approvals", &Value::Null);
+        let waiting = waiting["approvals"].as_array().unwrap();
+        assert_eq!(waiting.len(), 1, "what was approved before is spent: {waiting:?}");
+        let approval = waiting[0]["id"].as_str().unwrap();
+        let told = answer.result_message.unwrap();
+        assert!(told.contains(approval), "{told}");
+        server.post(&format!("/v1/approvals/{approval}/approve"), &json!({}));
+        client.done(version, destroy());
+        last = Some(id);
+    }
+    let version = Version::ALL[0];
+    let again = client.refused(version, DestroyRequest { unique_identifier: last });
+    assert_eq!(again, ResultReason::PermissionDenied, "an approval is spent");
+    let id = client.create(version, "read alone");
+    let get = GetRequest { unique_identifier: Some(id), ..GetRequest::default() };
+    assert_eq!(client.refused(version, get), ResultReason::PermissionDenied);
+}

@@ -1,0 +1,186 @@
+//! Dual control over REST: what others must approve waits, is done once and exactly as approved, and by nobody alone.
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::harness::{Proof, Server};
+
+async fn client(server: &Server, name: &str, roles: &[&str]) -> String {
+    let added = json!({ "name": name, "roles": roles, "token": true });
+    let added = server.admin("POST", "/v1/clients", added).await;
+    added["token"].as_str().unwrap().to_owned()
+}
+
+/// A server with two administrators more, where destroying and exporting need one approval of an administrator.
+async fn controlled(needs: u8) -> (Server, String, String) {
+    let server = Server::start();
+    let (deputy, third) =
+        (client(&server, "deputy", &["admin"]).await, client(&server, "third", &["admin"]).await);
+    for key in ["k1", "k2"] {
+        let key = json!({ "name": key, "algorithm": "aes-256", "exportable": true });
+        server.admin("POST", "/v1/keys", key).await;
+    }
+    let rule = json!({
+        "actions": ["destroy", "get", "set-access-rules", "change-principal"], "needs": needs, "roles": ["admin"]
+    });
+    server.admin("PUT", "/v1/approval-rules/two-people", rule).await;
+    (server, deputy, third)
+}
+
+async fn ask(server: &Server, token: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    server.json(Proof::Token(token), method, path, body).await
+}
+
+async fn approve(server: &Server, token: &str, id: &Value) -> (StatusCode, Value) {
+    ask(server, token, "POST", &format!("/v1/approvals/{}/approve", id.as_str().unwrap()), Value::Null).await
+}
+
+const DESTROY: &str = "/v1/keys/k1/destroy";
+
+#[tokio::test]
+async fn what_needs_approval_waits_and_is_done_once_by_the_same_request() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let (status, waits) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert_eq!((status, &waits["code"]), (StatusCode::ACCEPTED, &json!("approval_pending")), "{waits}");
+    let id = &waits["approval"];
+    // Asked for again, it is the same that waits, and nothing was done.
+    let (status, again) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert_eq!((status, &again["approval"]), (StatusCode::ACCEPTED, id), "{again}");
+    assert_eq!(server.admin("GET", "/v1/keys/k1", Value::Null).await["state"], "active");
+    // Nobody approves what they asked for.
+    let (status, own) = approve(&server, &admin, id).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{own}");
+    let (status, approved) = approve(&server, &deputy, id).await;
+    assert_eq!((status, &approved["state"]), (StatusCode::OK, &json!("approved")), "{approved}");
+    // Neither another key, nor another way, nor another person.
+    for (token, path, body) in [
+        (&admin, "/v1/keys/k2/destroy", Value::Null),
+        (&admin, DESTROY, json!({ "now": true })),
+        (&deputy, DESTROY, Value::Null),
+    ] {
+        let (status, other) = ask(&server, token, "POST", path, body).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{path}: {other}");
+        assert_ne!(&other["approval"], id, "{path}");
+    }
+    let (status, done) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert!(status.is_success() && done["code"].is_null(), "{status} {done}");
+    // Spent: the next one is a new request.
+    let (_, listed) = ask(&server, &deputy, "GET", "/v1/approvals", Value::Null).await;
+    assert!(listed["approvals"].as_array().unwrap().iter().all(|one| &one["id"] != id), "{listed}");
+    let page = server.admin("GET", "/v1/journal?limit=1000", Value::Null).await;
+    let told: Vec<(&str, &str)> = page["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["detail"].as_str().unwrap_or_default().contains(id.as_str().unwrap()))
+        .map(|entry| (entry["action"].as_str().unwrap(), entry["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told[0], ("propose", "success"));
+    assert!(told.contains(&("destroy", "success")), "{told:?}");
+}
+
+#[tokio::test]
+async fn two_approvals_are_two_people_who_may_approve_when_it_is_done() {
+    let (server, deputy, third) = controlled(2).await;
+    let admin = server.admin_token();
+    let (_, waits) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    let id = &waits["approval"];
+    for _ in 0..2 {
+        assert_eq!(approve(&server, &deputy, id).await.1["missing"], 1);
+    }
+    let user = client(&server, "user", &["user"]).await;
+    assert_eq!(approve(&server, &user, id).await.0, StatusCode::NOT_FOUND, "may not even know");
+    let auditor = client(&server, "auditor", &["auditor"]).await;
+    assert_eq!(approve(&server, &auditor, id).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(approve(&server, &third, id).await.1["missing"], 0);
+    // Whoever is revoked meanwhile approves nothing any more.
+    server.admin("POST", "/v1/clients/deputy/revoke", Value::Null).await;
+    let (status, waits) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert_eq!((status, &waits["approval"]), (StatusCode::ACCEPTED, id), "{waits}");
+    assert_eq!(server.admin("GET", "/v1/keys/k1", Value::Null).await["state"], "active");
+}
+
+#[tokio::test]
+async fn what_is_denied_stays_denied_and_what_is_taken_back_is_gone() {
+    let (server, deputy, third) = controlled(1).await;
+    let admin = server.admin_token();
+    let (_, waits) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    let path = format!("/v1/approvals/{}/deny", waits["approval"].as_str().unwrap());
+    assert_eq!(ask(&server, &deputy, "POST", &path, Value::Null).await.1["state"], "denied");
+    assert_eq!(approve(&server, &third, &waits["approval"]).await.0, StatusCode::CONFLICT);
+    assert_eq!(ask(&server, &admin, "POST", DESTROY, Value::Null).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(ask(&server, &admin, "POST", &path, Value::Null).await.0, StatusCode::OK);
+    assert_eq!(approve(&server, &third, &waits["approval"]).await.0, StatusCode::NOT_FOUND);
+    let (status, anew) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_ne!(anew["approval"], waits["approval"]);
+}
+
+#[tokio::test]
+async fn nobody_gets_around_a_rule() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let rule = |needs: u8| json!({ "actions": ["restore-key"], "needs": needs, "roles": ["admin"] });
+    for (method, path, body) in [
+        // The rule itself, replaced or taken away.
+        ("DELETE", "/v1/approval-rules/two-people", Value::Null),
+        ("PUT", "/v1/approval-rules/two-people", rule(1)),
+        ("PUT", "/v1/approval-rules/another", rule(1)),
+        // What it names, by other routes.
+        ("POST", "/v1/keys/k1/export", json!({ "format": "raw" })),
+        ("PATCH", "/v1/clients/deputy", json!({ "groups": ["g"] })),
+        ("POST", "/v1/access/rules", json!({ "text": "@id(\"a\") permit (principal, action, resource);" })),
+    ] {
+        let (status, waits) = ask(&server, &admin, method, path, body).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{method} {path}: {waits}");
+        assert!(waits["approval"].is_string(), "{waits}");
+    }
+    // What cannot be told to others whole is refused.
+    let erase = json!({ "tag": "a=b", "confirm": "tag a=b" });
+    assert_eq!(ask(&server, &admin, "POST", "/v1/erasures", erase).await.0, StatusCode::FORBIDDEN);
+    let split = json!({ "parts": 3, "threshold": 2, "method": "polynomial-gf256" });
+    let (status, answer) = ask(&server, &admin, "POST", "/v1/keys/k1/split", split).await;
+    assert!(!status.is_success(), "{answer}");
+    // What waits is told whole, and approved by whoever may.
+    let (_, listed) = ask(&server, &deputy, "GET", "/v1/approvals", Value::Null).await;
+    let waiting = listed["approvals"].as_array().unwrap();
+    let removal = waiting.iter().find(|one| one["terms"][0]["name"] == "remove rule").unwrap();
+    assert_eq!(removal["terms"][0]["value"], "two-people");
+    approve(&server, &deputy, &removal["id"]).await;
+    let (status, _) = ask(&server, &admin, "DELETE", "/v1/approval-rules/two-people", Value::Null).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let (status, done) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert!(status.is_success() && done["code"].is_null(), "{status} {done}");
+}
+
+#[tokio::test]
+async fn of_two_requests_with_one_approval_one_is_done() {
+    let (server, deputy, _) = controlled(1).await;
+    let server = std::sync::Arc::new(server);
+    let export = json!({ "wrap_with": "k1" });
+    for _ in 0..5 {
+        let admin = server.admin_token();
+        let (_, waits) = ask(&server, &admin, "POST", "/v1/keys/k2/export", export.clone()).await;
+        approve(&server, &deputy, &waits["approval"]).await;
+        let racing: Vec<_> = (0..4)
+            .map(|_| {
+                let (server, admin, export) = (server.clone(), admin.clone(), export.clone());
+                tokio::spawn(async move {
+                    ask(&server, &admin, "POST", "/v1/keys/k2/export", export).await.0 == StatusCode::OK
+                })
+            })
+            .collect();
+        let mut done = 0;
+        for task in racing {
+            done += usize::from(task.await.unwrap());
+        }
+        assert_eq!(done, 1);
+        // The others asked anew.
+        let (_, listed) = ask(&server, &admin, "GET", "/v1/approvals", Value::Null).await;
+        for one in listed["approvals"].as_array().unwrap() {
+            let path = format!("/v1/approvals/{}/deny", one["id"].as_str().unwrap());
+            ask(&server, &admin, "POST", &path, Value::Null).await;
+        }
+    }
+}
