@@ -1,7 +1,7 @@
 //! Approvals: who sets the rules of dual control, and who approves or denies what waits. Not here: that a request waits, which
 //! the engine sees to before it runs (request/approval).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Bound};
 
 use super::{Operation, Subject};
 use crate::{
@@ -13,10 +13,14 @@ use crate::{
         },
     },
     error::{Error, ErrorKind, Result},
-    model::{ObjectId, Principal, Role},
-    record::{Record, RecordKey},
+    model::{ObjectId, Principal, PrincipalId, Role},
+    ports::store::IndexRange,
+    record::{IndexKind, Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
+
+/// Principals that are read at once where approvers are counted.
+const PRINCIPALS_LOOKED_AT: usize = 256;
 
 /// Bytes of a rule's name at most.
 const NAME_BYTES_MAX: usize = 64;
@@ -110,6 +114,7 @@ impl Operation for SetApprovalRule {
             changed: context.now(),
             by: context.caller().name().to_owned(),
         };
+        require_approvers(context, &rule)?;
         let mut stored = context.approval_rules()?;
         stored.rules.retain(|known| known.name != rule.name);
         stored.rules.push(rule.clone());
@@ -281,6 +286,37 @@ impl Operation for DecideApproval {
         let missing = context.missing(&proposal, &over)?;
         Ok(Waiting { proposal, missing })
     }
+}
+
+/// Refuses a rule that too few could satisfy when its own setter asks: it could not be released any more either.
+fn require_approvers(context: &mut Context<'_>, rule: &ApprovalRule) -> Result<()> {
+    let (mut others, mut after) = (0, None);
+    loop {
+        let range = IndexRange {
+            realm: context.realm(),
+            kind: IndexKind::Principal,
+            from: Bound::Unbounded,
+            to: Bound::Unbounded,
+        };
+        let page = context.find(&range, after.as_ref(), PRINCIPALS_LOOKED_AT)?;
+        for hit in &page {
+            let id = PrincipalId(hit.id);
+            if let Some(Record::Principal(principal)) = context.get(RecordKey::Principal(id))?.as_deref() {
+                others += usize::from(id != context.caller().id() && rule.approver(principal));
+            }
+        }
+        match page.into_iter().last() {
+            _ if others >= usize::from(rule.needs) => return Ok(()),
+            Some(last) => after = Some(last),
+            None => break,
+        }
+    }
+    let public = format!(
+        "this needs {} approvals, and there are {others} others to give them: make them first, or nobody could release the \
+         rule again",
+        rule.needs
+    );
+    Err(Error::new(ErrorKind::Denied, public))
 }
 
 /// The caller as it is now.

@@ -124,6 +124,16 @@ pub(super) fn serve_opened(
     }
 }
 
+/// What a start puts in force, for the record: by what the root key may have been unlocked, and the hash of the configuration
+/// with all that the environment and flags say, as `keyreeve config` would print it.
+fn put_in_force(opened: &Opened, config: &Config) -> Result<String, StartError> {
+    let kinds = offline::root::status(config)?.unlocked_by;
+    let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+    let text = toml::to_string(config).map_err(|error| StartError::Failed(error.to_string()))?;
+    let digest = opened.engine.crypto().sha256(&[text.as_bytes()]);
+    Ok(format!("root key unlocked by {}, configuration SHA-256 {}", kinds.join(" or "), hex::encode(digest)))
+}
+
 /// Tells whatever started the server how it is, where that wants to know: `NOTIFY_SOCKET` of sd_notify(3). Nothing rests on it.
 fn tell_manager(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
@@ -154,7 +164,12 @@ async fn run(
         shutdown,
     ));
     let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
-    note(opened, Action::Start, format!("version {version}, REST on {http}, KMIP on {kmip}"))?;
+    let put_in_force = put_in_force(opened, config)?;
+    note(
+        opened,
+        Action::Start,
+        format!("version {version}, REST on {http}, KMIP on {kmip}, {put_in_force}"),
+    )?;
     server.health.set_ready(true);
     info!(version, %http, %kmip, "ready");
     let started = ready(&addresses).inspect(|()| tell_manager(NotifyState::Ready));
