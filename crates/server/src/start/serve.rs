@@ -124,14 +124,23 @@ pub(super) fn serve_opened(
     }
 }
 
-/// What a start puts in force, for the record: by what the root key may have been unlocked, and the hash of the configuration
-/// with all that the environment and flags say, as `keyreeve config` would print it.
-fn put_in_force(opened: &Opened, config: &Config) -> Result<String, StartError> {
+/// Puts the start on record, and tells the log. On record is also what it puts in force: by what the root key may have been
+/// unlocked, and the hash of the configuration with all that the environment and flags say.
+fn record_start(opened: &Opened, config: &Config, addresses: &Addresses) -> Result<(), StartError> {
+    let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
     let kinds = offline::root::status(config)?.unlocked_by;
     let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
     let text = toml::to_string(config).map_err(|error| StartError::Failed(error.to_string()))?;
     let digest = opened.engine.crypto().sha256(&[text.as_bytes()]);
-    Ok(format!("root key unlocked by {}, configuration SHA-256 {}", kinds.join(" or "), hex::encode(digest)))
+    let (kinds, digest) = (kinds.join(" or "), hex::encode(digest));
+    let put_in_force = format!("root key unlocked by {kinds}, configuration SHA-256 {digest}");
+    note(
+        opened,
+        Action::Start,
+        format!("version {version}, REST on {http}, KMIP on {kmip}, {put_in_force}"),
+    )?;
+    info!(version, %http, %kmip, "ready");
+    Ok(())
 }
 
 /// Tells whatever started the server how it is, where that wants to know: `NOTIFY_SOCKET` of sd_notify(3). Nothing rests on it.
@@ -163,15 +172,8 @@ async fn run(
         server.authenticator.clone(),
         shutdown,
     ));
-    let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
-    let put_in_force = put_in_force(opened, config)?;
-    note(
-        opened,
-        Action::Start,
-        format!("version {version}, REST on {http}, KMIP on {kmip}, {put_in_force}"),
-    )?;
+    record_start(opened, config, &addresses)?;
     server.health.set_ready(true);
-    info!(version, %http, %kmip, "ready");
     let started = ready(&addresses).inspect(|()| tell_manager(NotifyState::Ready));
     if started.is_ok() {
         let mut failure = opened.failure.clone();

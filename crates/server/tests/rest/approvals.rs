@@ -190,14 +190,12 @@ async fn a_rule_that_too_few_could_satisfy_is_refused() {
     let server = Server::start();
     let admin = server.admin_token();
     client(&server, "user", &["user"]).await;
-    let mut others = 0;
-    for needs in [1, 2] {
+    for (others, needs) in [1, 2].into_iter().enumerate() {
         let rule = json!({ "actions": ["destroy"], "needs": needs, "roles": ["admin"] });
         let (status, told) = ask(&server, &admin, "PUT", "/v1/approval-rules/people", rule).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{told}");
         assert!(told["detail"].as_str().unwrap().contains(&format!("there are {others} others")), "{told}");
         client(&server, &format!("admin-{needs}"), &["admin"]).await;
-        others += 1;
     }
     let rule = json!({ "actions": ["destroy"], "needs": 2, "roles": ["admin"] });
     let (status, told) = ask(&server, &admin, "PUT", "/v1/approval-rules/people", rule).await;
