@@ -25,6 +25,7 @@ use crate::{
 mod access;
 mod approval;
 mod material;
+mod principals;
 
 pub use material::is_key;
 use material::refuse_valueless;

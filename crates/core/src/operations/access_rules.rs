@@ -1,7 +1,7 @@
 //! Access rules of a realm: apply, remove, show. Not here: what a rule is and how it decides (access/rules), and questions
 //! about who may do what (check access).
 
-use std::{ops::Bound, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc};
 
 use super::{Operation, Subject};
 use crate::{
@@ -12,14 +12,10 @@ use crate::{
     },
     engine::damaged,
     error::{Error, ErrorKind, Result},
-    model::{Principal, PrincipalId, Role},
-    ports::store::IndexRange,
-    record::{IndexKind, Record, RecordKey, ServerData},
+    model::{Principal, Role},
+    record::{Record, ServerData},
     request::{Context, Resolved},
 };
-
-/// Principals in one page of a walk.
-const PAGE: usize = 500;
 
 /// Names in the detail of an entry.
 const NAMES_TOLD_MAX: usize = 20;
@@ -175,39 +171,26 @@ pub(super) fn require_administrator(
     rules: &RuleSet,
     changed: Option<&Arc<Principal>>,
 ) -> Result<()> {
-    let mut in_the_way = None;
-    let mut after = None;
-    loop {
-        let range = IndexRange {
-            realm: context.realm(),
-            kind: IndexKind::Principal,
-            from: Bound::Unbounded,
-            to: Bound::Unbounded,
-        };
-        let page = context.find(&range, after.as_ref(), PAGE)?;
-        for hit in &page {
-            let id = PrincipalId(hit.id);
-            let principal = match changed.filter(|changed| changed.id == id) {
-                Some(changed) => Arc::clone(changed),
-                None => match context.get(RecordKey::Principal(id))?.as_deref() {
-                    Some(Record::Principal(principal)) => Arc::clone(principal),
-                    _ => continue,
-                },
-            };
-            if principal.revoked.is_some() || !principal.roles.contains(&Role::Admin) {
-                continue;
+    let target = Target::Realm(context.realm());
+    let (mut in_the_way, mut is_sure) = (None, false);
+    context.each_principal(|principal| {
+        let principal = changed.filter(|changed| changed.id == principal.id).unwrap_or(principal);
+        if principal.revoked.is_some() || !principal.roles.contains(&Role::Admin) {
+            return ControlFlow::Continue(());
+        }
+        match rules.could_forbid(&Question { principal, action: Action::SetAccessRules, target }) {
+            None => {
+                is_sure = true;
+                ControlFlow::Break(())
             }
-            let target = Target::Realm(context.realm());
-            let question = Question { principal: &principal, action: Action::SetAccessRules, target };
-            match rules.could_forbid(&question) {
-                None => return Ok(()),
-                Some(rule) => in_the_way = Some(rule.to_owned()),
+            Some(rule) => {
+                in_the_way = Some(rule.to_owned());
+                ControlFlow::Continue(())
             }
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = Some(last.clone()),
-            _ => break,
-        }
+    })?;
+    if is_sure {
+        return Ok(());
     }
     let public = match in_the_way {
         Some(rule) => format!(

@@ -1,7 +1,7 @@
 //! Approvals: who sets the rules of dual control, and who approves or denies what waits. Not here: that a request waits, which
 //! the engine sees to before it runs (request/approval).
 
-use std::{collections::BTreeSet, ops::Bound};
+use std::{collections::BTreeSet, ops::ControlFlow};
 
 use super::{Operation, Subject};
 use crate::{
@@ -13,14 +13,10 @@ use crate::{
         },
     },
     error::{Error, ErrorKind, Result},
-    model::{ObjectId, Principal, PrincipalId, Role},
-    ports::store::IndexRange,
-    record::{IndexKind, Record, RecordKey},
+    model::{ObjectId, Principal, Role},
+    record::{Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
-
-/// Principals that are read at once where approvers are counted.
-const PRINCIPALS_LOOKED_AT: usize = 256;
 
 /// Bytes of a rule's name at most.
 const NAME_BYTES_MAX: usize = 64;
@@ -290,31 +286,17 @@ impl Operation for DecideApproval {
 
 /// Refuses a rule that too few could satisfy when its own setter asks: it could not be released any more either.
 fn require_approvers(context: &mut Context<'_>, rule: &ApprovalRule) -> Result<()> {
-    let (mut others, mut after) = (0, None);
-    loop {
-        let range = IndexRange {
-            realm: context.realm(),
-            kind: IndexKind::Principal,
-            from: Bound::Unbounded,
-            to: Bound::Unbounded,
-        };
-        let page = context.find(&range, after.as_ref(), PRINCIPALS_LOOKED_AT)?;
-        for hit in &page {
-            let id = PrincipalId(hit.id);
-            if let Some(Record::Principal(principal)) = context.get(RecordKey::Principal(id))?.as_deref() {
-                others += usize::from(id != context.caller().id() && rule.approver(principal));
-            }
-        }
-        match page.into_iter().last() {
-            _ if others >= usize::from(rule.needs) => return Ok(()),
-            Some(last) => after = Some(last),
-            None => break,
-        }
+    let (own, needs, mut others) = (context.caller().id(), usize::from(rule.needs), 0);
+    context.each_principal(|principal| {
+        others += usize::from(principal.id != own && rule.approver(principal));
+        if others < needs { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    if others >= needs {
+        return Ok(());
     }
     let public = format!(
-        "this needs {} approvals, and there are {others} others to give them: make them first, or nobody could release the \
-         rule again",
-        rule.needs
+        "this needs {needs} approvals, and there are {others} others to give them: make them first, or nobody could release \
+         the rule again"
     );
     Err(Error::new(ErrorKind::Denied, public))
 }
