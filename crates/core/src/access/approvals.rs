@@ -112,6 +112,9 @@ pub struct Proposal {
     pub digest: [u8; 32],
     /// Who asks, and may not approve.
     pub proposer: PrincipalId,
+    /// Whose connection it came over, and who may not approve either: another than the proposer where credentials are in the
+    /// request itself.
+    pub connection: PrincipalId,
     /// The name that it had then.
     pub proposer_name: String,
     /// What is asked for.
@@ -139,6 +142,13 @@ pub struct Approval {
     pub name: String,
     /// When.
     pub time: Time,
+}
+
+impl Proposal {
+    /// Whether it is this principal's own.
+    pub fn is_of(&self, principal: PrincipalId) -> bool {
+        self.proposer == principal || self.connection == principal
+    }
 }
 
 /// The requests of a realm that wait.

@@ -250,7 +250,7 @@ impl Operation for DecideApproval {
         if !may_see(&caller, &proposal, &over) {
             return Err(missing());
         }
-        let own = caller.id == proposal.proposer || context.caller().connection().id() == proposal.proposer;
+        let own = proposal.is_of(caller.id) || proposal.is_of(context.caller().connection().id());
         if own && !self.approve {
             context.note_detail("taken back");
             context.put_proposals(&waiting)?;

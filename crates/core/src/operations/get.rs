@@ -80,7 +80,8 @@ impl Operation for Get {
                 let Resolved { key, object } = context.resolve_other(key)?;
                 // Nobody learns by asking for approval that there is such a key.
                 context.authorize(Action::Wrap, Target::Key(&key))?;
-                let object = object.map_or_else(|| "newest".to_owned(), |object| object.to_string());
+                let object = object
+                    .map_or_else(|| format!("newest of {}", key.versions.len()), |object| object.to_string());
                 let framed = frame.is_some();
                 format!("wrapped with {} ({}, {object}), {parameters:?}, framed: {framed}", key.name, key.id)
             }

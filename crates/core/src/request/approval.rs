@@ -84,6 +84,8 @@ impl Context<'_> {
         if let Some(Resolved { key, object }) = resolved {
             terms.push(("key".into(), key.name.clone()));
             terms.push(("versions".into(), key.versions.len().to_string()));
+            // What it says of destruction and export is what the request is done by.
+            terms.push(("policy".into(), format!("{:?}", key.policy)));
             terms.extend(object.map(|object| ("object".into(), object.to_string())));
         }
         terms.extend(own);
@@ -113,6 +115,7 @@ impl Context<'_> {
             id: self.new_object_id()?,
             digest: asked.digest,
             proposer,
+            connection: self.caller.connection().id(),
             proposer_name: self.caller.name().to_owned(),
             action: asked.action,
             key: asked.key.map(|(key, _)| key),
@@ -145,7 +148,7 @@ impl Context<'_> {
         let missing_of = |rule: &ApprovalRule| {
             let have = approvers
                 .iter()
-                .filter(|approver| approver.id != proposal.proposer && rule.approver(approver))
+                .filter(|approver| !proposal.is_of(approver.id) && rule.approver(approver))
                 .count();
             usize::from(rule.needs).saturating_sub(have)
         };

@@ -2,8 +2,10 @@
 
 use keyreeve_kmip::Version;
 use keyreeve_kmip::enums::{ResultReason, ResultStatus};
+use keyreeve_kmip::message::{Authentication, Credential, RequestItem, RequestMessage, UsernameAndPassword};
 use keyreeve_kmip::payloads::destroy::DestroyRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
+use keyreeve_server::config::Credentials;
 use serde_json::{Value, json};
 
 use crate::harness::Server;
@@ -39,4 +41,29 @@ fn what_waits_for_approval_fails_with_its_id_and_is_done_once_it_is_approved() {
     let id = client.create(version, "read alone");
     let get = GetRequest { unique_identifier: Some(id), ..GetRequest::default() };
     assert_eq!(client.refused(version, get), ResultReason::PermissionDenied);
+}
+
+#[test]
+fn who_holds_the_connection_does_not_approve_what_came_over_it() {
+    let server = Server::start_with(|config| config.kmip.credentials = Credentials::Check);
+    let deputy = server.post("/v1/tokens", &json!({ "client": "deputy", "roles": ["admin"] }));
+    let rule = json!({ "actions": ["destroy"], "needs": 1, "roles": ["admin"] });
+    server.rest("PUT", "/v1/approval-rules/two-people", &rule);
+    let mut client = server.connect();
+    let id = client.create(Version::V2_1, "ledger");
+    let destroy = DestroyRequest { unique_identifier: Some(id) };
+    let mut message = RequestMessage::new(Version::V2_1, vec![RequestItem::new(destroy.into())]);
+    let password = Some(deputy["token"].as_str().unwrap().to_owned().into());
+    let credential = UsernameAndPassword { username: "deputy".to_owned(), password };
+    message.header.authentication =
+        Some(Authentication { credentials: vec![Credential::UsernameAndPassword(credential)] });
+    let answer = client.exchange(&message).items.remove(0);
+    assert_eq!(answer.result_reason, Some(ResultReason::PermissionDenied));
+    let waiting = server.rest("GET", "/v1/approvals", &Value::Null);
+    let approval = &waiting["approvals"][0];
+    assert_eq!(approval["asked_by"], "deputy", "{waiting}");
+    let path = format!("/v1/approvals/{}/approve", approval["id"].as_str().unwrap());
+    let (status, told) = server.rest_told("POST", &path, &json!({}));
+    assert_eq!(status, 403, "the administrator has sent it, and approves it: {told}");
+    assert_eq!(client.exchange(&message).items[0].result_status, ResultStatus::OperationFailed);
 }

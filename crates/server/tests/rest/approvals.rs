@@ -201,3 +201,15 @@ async fn a_rule_that_too_few_could_satisfy_is_refused() {
     let (status, told) = ask(&server, &admin, "PUT", "/v1/approval-rules/people", rule).await;
     assert_eq!(status, StatusCode::OK, "{told}");
 }
+
+#[tokio::test]
+async fn what_a_key_says_of_its_destruction_is_part_of_what_is_approved() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let (_, waits) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert_eq!(approve(&server, &deputy, &waits["approval"]).await.1["missing"], 0);
+    server.admin("PATCH", "/v1/keys/k1", json!({ "destroy_waiting_days": 30 })).await;
+    let (status, other) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{other}");
+    assert_ne!(other["approval"], waits["approval"]);
+}
