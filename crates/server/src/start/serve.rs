@@ -124,8 +124,8 @@ pub(super) fn serve_opened(
     }
 }
 
-/// Puts the start on record, and tells the log. On record is also what it puts in force: by what the root key may have been
-/// unlocked, and the hash of the configuration with all that the environment and flags say.
+/// Puts the start on record, and tells the log. On record is also what it puts in force: what the root key is
+/// locked by, any of which unlocks it, and the hash of the configuration with all that the environment and flags say.
 fn record_start(opened: &Opened, config: &Config, addresses: &Addresses) -> Result<(), StartError> {
     let (Addresses { http, kmip, .. }, version) = (addresses, env!("CARGO_PKG_VERSION"));
     let kinds = offline::root::status(config)?.unlocked_by;
@@ -133,7 +133,7 @@ fn record_start(opened: &Opened, config: &Config, addresses: &Addresses) -> Resu
     let text = toml::to_string(config).map_err(|error| StartError::Failed(error.to_string()))?;
     let digest = opened.engine.crypto().sha256(&[text.as_bytes()]);
     let (kinds, digest) = (kinds.join(" or "), hex::encode(digest));
-    let put_in_force = format!("root key unlocked by {kinds}, configuration SHA-256 {digest}");
+    let put_in_force = format!("root key locked by {kinds}, configuration SHA-256 {digest}");
     note(
         opened,
         Action::Start,

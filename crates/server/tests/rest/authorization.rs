@@ -176,7 +176,7 @@ fn rows() -> Vec<Row> {
             Action::SetApprovalRules,
             "PUT",
             "/v1/approval-rules/two-people",
-            json!({ "actions": ["restore-key"], "needs": 1, "roles": ["admin"] }),
+            json!({ "actions": ["restore-key"], "needs": 1, "roles": ["user"] }),
             administering,
         ),
     ]

@@ -241,3 +241,20 @@ async fn what_takes_long_is_told_to_auditors_without_an_entry_and_to_others_not(
     let entries = page["entries"].as_array().unwrap();
     assert_eq!(entries.iter().map(|entry| &entry["outcome"]).collect::<Vec<_>>(), ["denied"], "{page}");
 }
+
+#[tokio::test]
+async fn a_start_is_on_record_with_the_configuration_that_it_puts_in_force() {
+    let mut server = Server::start();
+    let mut said = Vec::new();
+    for seconds in [5, 5, 6] {
+        server.stop().unwrap();
+        server.config.limits.drain_seconds_max = seconds;
+        server.restart_stopped();
+        let page = server.admin("GET", "/v1/journal?kind=start&limit=1000", Value::Null).await;
+        let detail = page["entries"].as_array().unwrap().last().unwrap()["detail"].clone();
+        let detail = detail.as_str().unwrap().to_owned();
+        assert!(detail.contains("root key locked by passphrase"), "{detail}");
+        said.push(detail.split_once("configuration SHA-256 ").unwrap().1.to_owned());
+    }
+    assert!(said[0].len() == 64 && said[0] == said[1] && said[1] != said[2], "{said:?}");
+}
