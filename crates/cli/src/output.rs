@@ -13,7 +13,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::errors::{Failure, Result};
+use crate::errors::{Failure, Kind, Result};
 
 /// Form of what a command prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -32,6 +32,18 @@ pub(crate) enum Audience {
     Owner,
     /// Whoever the umask lets.
     Umask,
+}
+
+/// Refuses to write over a file that may be somebody's only copy, or through a link or pipe that leads elsewhere.
+///
+/// # Errors
+/// `State` where it is there.
+pub(crate) fn check_free(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let text = format!("{} is there already: move it away or choose another place", path.display());
+    Err(Failure::new(Kind::State, text))
 }
 
 /// Writes raw bytes to a file, or to stdout where none is named.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::commands::{Session, required, text};
-use crate::errors::{Failure, Kind, Result};
+use crate::errors::{Failure, Result};
 use crate::input;
 use crate::output::{self, Audience, Format};
 
@@ -68,14 +68,7 @@ impl Credentials {
         let mut files = self.files(name);
         files.extend(token.then(|| self.file(name, "token")));
         files.extend(self.p12.as_deref().filter(|_| self.password_file.is_none()).map(beside));
-        match files.iter().find(|path| path.symlink_metadata().is_ok()) {
-            None => Ok(()),
-            Some(path) => {
-                let text =
-                    format!("{} is there already: move it away or choose another place", path.display());
-                Err(Failure::new(Kind::State, text))
-            }
-        }
+        files.iter().try_for_each(|path| output::check_free(path))
     }
 
     /// Adds what is wanted to the body of a request. What it adds may be a secret.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::commands::client::Role;
 use crate::commands::{Session, required, text, word};
-use crate::errors::{Failure, Kind, Result};
+use crate::errors::Result;
 use crate::output::{self, Audience, Format};
 
 const EXAMPLES: &str = "\
@@ -39,10 +39,7 @@ impl Create {
     /// # Errors
     /// `State` where the file is there; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        if let Some(path) = self.out.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
-            let text = format!("{} is there already: move it away or choose another place", path.display());
-            return Err(Failure::new(Kind::State, text));
-        }
+        self.out.as_deref().map_or(Ok(()), output::check_free)?;
         let mut body = json!({ "client": self.name, "days": self.days });
         if !self.roles.is_empty() {
             body["roles"] = self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>().into();
