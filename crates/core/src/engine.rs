@@ -226,9 +226,9 @@ impl Engine {
     pub fn prepare<O: Operation>(&self, caller: &Caller, operation: &O) -> Prepared<O::Reply> {
         let mut context = Context::new(self, caller, self.clock.now(), self.store.published());
         let reply = run(&mut context, operation);
-        let (outcome, failure) = match &reply {
-            Ok(_) => (Outcome::Success, None),
-            Err(error) => (outcome_of(error), Some(error.public().to_owned())),
+        let (outcome, reason, failure) = match &reply {
+            Ok(_) => (Outcome::Success, None, None),
+            Err(error) => (outcome_of(error), Some(error.kind()), Some(error.public().to_owned())),
         };
         let done = context.finish();
         // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
@@ -254,6 +254,7 @@ impl Engine {
             target: done.target,
             others: done.others,
             outcome,
+            reason: reason.filter(|_| outcome != Outcome::Success),
             detail: detail(caller, told).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
             changes: if keeps { done.changes } else { Vec::new() },
             touched: if reply.is_ok() { done.touched } else { Vec::new() },

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::Action,
+    error::ErrorKind,
     model::{
         AttributeName, Counts, Credential, CredentialId, Erasure, ErasureId, Key, KeyId, Lsn, ManagedObject,
         MaterialDigest, NodeId, ObjectId, Place, Principal, PrincipalId, RealmId, RealmLeaves, ReplacedNodes,
@@ -241,6 +242,9 @@ pub struct EntryDraft {
     pub others: Vec<KeyId>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Of what kind a denial or failure was; `None` for a success, and in entries from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ErrorKind>,
     /// Reason of a denial or failure, or a detail worth reading; holds no secret.
     pub detail: Option<String>,
     /// Changes of the state, in order.

@@ -9,6 +9,7 @@ pub(crate) fn entry_json(entry: &EntryShown) -> Value {
     json!({
         "lsn": entry.lsn.0,
         "time": draft.time.to_string(),
+        "realm": draft.realm.to_string(),
         "principal": draft.principal_name,
         "principal_id": draft.principal.to_string(),
         "protocol": draft.protocol,
@@ -19,6 +20,7 @@ pub(crate) fn entry_json(entry: &EntryShown) -> Value {
         "object": draft.object.map(|object| object.to_string()),
         "target": draft.target,
         "outcome": draft.outcome,
+        "reason": draft.reason,
         "detail": draft.detail,
         "changes": entry.changes,
     })

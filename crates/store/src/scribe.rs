@@ -108,6 +108,7 @@ impl Scribe {
             target: None,
             others: Vec::new(),
             outcome: Outcome::Success,
+            reason: None,
             detail: Some(detail),
             changes,
             touched: Vec::new(),

@@ -74,7 +74,10 @@ async fn a_flood_of_other_failures_hides_no_denial() {
     assert_eq!(client.send(denied).await.status, StatusCode::FORBIDDEN);
     let page = server.admin("GET", &format!("/v1/journal?after={before}&limit=1000"), Value::Null).await;
     let entries = page["entries"].as_array().unwrap();
-    assert!(entries.iter().any(|entry| entry["outcome"] == "denied"), "{entries:?}");
+    let denied = |entry: &Value| entry["outcome"] == "denied" && entry["reason"] == "denied";
+    assert!(entries.iter().any(denied), "{entries:?}");
+    assert!(entries.iter().any(|entry| entry["reason"] == "not_found"), "{entries:?}");
+    assert!(entries.iter().all(|entry| entry["reason"].is_null() == (entry["outcome"] == "success")));
 }
 
 #[tokio::test]

@@ -357,6 +357,7 @@ mod tests {
             target: None,
             others: Vec::new(),
             outcome: Outcome::Success,
+            reason: None,
             detail: None,
             changes,
             touched: Vec::new(),

@@ -34,6 +34,7 @@ pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
         target: None,
         others: Vec::new(),
         outcome: Outcome::Success,
+        reason: None,
         detail: None,
         changes,
         touched: Vec::new(),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use keyreeve_core::operations::journal::EntryShown;
 use keyreeve_core::record::Outcome;
+use serde_json::json;
 
 use super::peer;
 
@@ -38,6 +39,8 @@ pub(super) fn event(entry: &EntryShown) -> String {
     extension.custom(3, "target", draft.target.as_deref());
     extension.custom(4, "request", Some(&draft.request.to_string()));
     extension.custom(5, "realm", Some(&draft.realm.to_string()));
+    let reason = json!(draft.reason);
+    extension.custom(6, "code", reason.as_str());
     if let Some(detail) = &draft.detail {
         extension.field("reason", detail);
     }

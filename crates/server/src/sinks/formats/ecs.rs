@@ -46,6 +46,9 @@ pub(super) fn event(entry: &EntryShown) -> Value {
     if let Some(detail) = &draft.detail {
         event["event"]["reason"] = detail.as_str().into();
     }
+    if let Some(reason) = draft.reason {
+        event["error"] = json!({ "code": reason });
+    }
     if let Some(peer) = peer(entry) {
         let (address, port) = (peer.ip().to_string(), peer.port());
         event["source"] = json!({ "address": address, "ip": address, "port": port });

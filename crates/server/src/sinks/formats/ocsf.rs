@@ -39,7 +39,7 @@ pub(super) fn event(entry: &EntryShown) -> Value {
         "type_uid": class * 100 + activity,
         "severity_id": severity,
         "status_id": status,
-        "status_code": draft.outcome,
+        "status_code": draft.reason.map_or_else(|| json!(draft.outcome), |reason| json!(reason)),
         "message": about(entry),
         "actor": { "user": user },
         "src_endpoint": match peer(entry) {

@@ -1,5 +1,6 @@
 //! What other tools get to read, for entries of every kind and for names that want to be more than names.
 
+use keyreeve_core::ErrorKind;
 use keyreeve_core::access::Action;
 use keyreeve_core::model::{KeyId, Lsn, PrincipalId, RealmId, RequestId, Time};
 use keyreeve_core::record::EntryDraft;
@@ -25,6 +26,7 @@ fn entry(action: Action, outcome: Outcome) -> EntryShown {
         target: Some("payroll".into()),
         others: vec![KeyId(Uuid::from_u128(9))],
         outcome,
+        reason: None,
         detail: None,
         changes: Vec::new(),
         touched: Vec::new(),
@@ -81,6 +83,7 @@ fn ocsf_has_its_classes_and_required_fields() {
 fn cef_has_its_header_and_escapes() {
     let mut denied = entry(Action::Decrypt, Outcome::Denied);
     denied.draft.detail = Some(r"a=b\c|d".into());
+    denied.draft.reason = Some(ErrorKind::NotExtractable);
     let told = line(SinkFormat::Cef, &denied);
     let version = env!("CARGO_PKG_VERSION");
     assert!(
@@ -89,6 +92,7 @@ fn cef_has_its_header_and_escapes() {
     );
     assert!(told.contains(" suser=alice src=192.0.2.1 spt=4711 "), "{told}");
     assert!(told.contains(&format!(" cs1={} cs1Label=key ", Uuid::from_u128(8))), "{told}");
+    assert!(told.contains(" cs6=not_extractable cs6Label=code "), "{told}");
     assert!(told.ends_with(r" reason=a\=b\\c|d"), "{told}");
     denied.draft.source = Some("[2001:db8::1]:1".into());
     assert!(

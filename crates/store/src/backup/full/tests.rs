@@ -299,6 +299,7 @@ fn draft(changes: Vec<Change>) -> EntryDraft {
         target: None,
         others: Vec::new(),
         outcome: Outcome::Success,
+        reason: None,
         detail: None,
         changes,
         touched: Vec::new(),
