@@ -1,9 +1,10 @@
-//! Fault-injecting doubles and conformance suites per port. A dev-dependency only.
+//! Fault-injecting doubles, conformance suites per port, and the matrix of who may do what. A dev-dependency only.
 
 pub mod disk;
 pub mod engine_conformance;
 pub mod file_index;
 pub mod lagging;
+pub mod matrix;
 pub mod moto;
 pub mod random;
 pub mod recorder;

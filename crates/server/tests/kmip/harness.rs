@@ -178,8 +178,19 @@ impl Server {
     /// Asks the REST API as the administrator: status and answer.
     pub(crate) fn rest_told(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let file = |name: &str| std::fs::read(self.files.join(name)).unwrap();
-        let Client(mut stream) = self.connect_to(self.http, &file("client.pem"), &file("client.key"));
-        let body = body.to_string();
+        self.rest_by((&file("client.pem"), &file("client.key")), method, path, body)
+    }
+
+    /// Asks the REST API as whoever has this certificate and key in PEM: status and answer.
+    pub(crate) fn rest_by(
+        &self,
+        (certificate, key): (&[u8], &[u8]),
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> (u16, Value) {
+        let Client(mut stream) = self.connect_to(self.http, certificate, key);
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",

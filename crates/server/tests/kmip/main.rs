@@ -3,6 +3,7 @@
 
 mod appliances;
 mod approvals;
+mod authorization;
 mod bad_input;
 mod batches;
 mod certify;
