@@ -214,6 +214,7 @@ fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, 
         in_flight,
         kmip,
         sinks: Arc::default(),
+        witnesses: Arc::default(),
         cursors: Cursors::default(),
         feeds: Feeds::default(),
     })

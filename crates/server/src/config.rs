@@ -23,6 +23,7 @@ mod memory;
 mod ranges;
 mod sink;
 mod tls;
+mod witness;
 
 pub use self::anew::{Anew, Change, Origin};
 pub use self::authn::{Authn, JwtAlgorithm, JwtIssuer};
@@ -35,6 +36,7 @@ pub use self::memory::{MemoryConfig, MemoryLock};
 pub(crate) use self::ranges::BYTES_BEYOND_MESSAGE;
 pub use self::sink::{Audit, Sink, SinkFormat, SinkKind};
 pub use self::tls::Tls;
+pub use self::witness::Witness;
 
 /// One setting as people write it.
 pub struct Setting {
@@ -57,7 +59,7 @@ impl Setting {
             Some(toml::Value::Boolean(_)) => "true or false",
             Some(toml::Value::Integer(_)) => "whole number",
             Some(toml::Value::Array(_))
-                if matches!(self.key, "kmip.endpoints" | "authn.jwt" | "audit.sinks") =>
+                if matches!(self.key, "kmip.endpoints" | "authn.jwt" | "audit.sinks" | "audit.witnesses") =>
             {
                 "list of tables"
             }
@@ -198,6 +200,11 @@ pub const SETTINGS: &[Setting] = &[
         "[]",
         "Who is told what the journal says, 16 at most: tables with name, to (file, stdout, syslog), and where wanted format \
          (json, ecs, ocsf, cef), except, file, address, ca_file, tls_name.",
+    ),
+    setting(
+        "audit.witnesses",
+        "[]",
+        "Who is asked to cosign the journal's checkpoints, 16 at most: tables with url, key, ca_file.",
     ),
     setting(
         "crypto.rsa_keys_ahead",
@@ -675,7 +682,10 @@ mod tests {
                     credentials: Credentials::Ignore,
                     endpoints: vec![endpoint::tests::endpoint("one")],
                 },
-                audit: Audit { sinks: vec![sink::tests::sink("one")] },
+                audit: Audit {
+                    sinks: vec![sink::tests::sink("one")],
+                    witnesses: vec![witness::tests::witness()],
+                },
                 crypto: Crypto { rsa_keys_ahead: 1 },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),

@@ -26,3 +26,5 @@ pub mod server_identity;
 pub mod sinks;
 mod source;
 pub mod start;
+pub mod witness;
+pub mod witnesses;

@@ -18,6 +18,7 @@ Examples:
   keyreeve audit search --principal alice --outcome denied --since 2026-01-01T00:00:00Z
   keyreeve audit checkpoint --out monday.txt
   keyreeve audit checkpoint --since monday.txt --out tuesday.txt
+  keyreeve audit checkpoint --witnessed --out witnessed.txt
   keyreeve audit proof 42 --out entry-42.json
   keyreeve audit check entry-42.json --anchor anchor.json";
 
@@ -29,6 +30,8 @@ pub(crate) enum Audit {
     Checkpoint(Checkpoint),
     Proof(Proof),
     Check(Check),
+    Witnesses(Witnesses),
+    Keys(Keys),
 }
 
 impl Audit {
@@ -42,9 +45,38 @@ impl Audit {
             Self::Checkpoint(command) => command.run(session),
             Self::Proof(command) => command.run(session),
             Self::Check(command) => command.run(session),
+            Self::Witnesses(Witnesses {}) => {
+                let answer = session.client()?.get(WITNESSES)?;
+                if session.format == Format::Json {
+                    return output::json(&answer);
+                }
+                let fields = ["name", "url", "size", "trouble"];
+                let shown = answer.get("witnesses").and_then(Value::as_array).into_iter().flatten();
+                let rows: Vec<_> = shown.map(|one| fields.map(|field| text(one, field)).to_vec()).collect();
+                output::table(&fields, &rows)
+            }
+            Self::Keys(Keys {}) => {
+                let answer = session.client()?.get(WITNESSES)?;
+                let keys = answer.get("keys").and_then(Value::as_array).into_iter().flatten();
+                if session.format == Format::Json {
+                    return output::json(&keys.cloned().collect());
+                }
+                keys.filter_map(Value::as_str).try_for_each(|key| output::line(&output::printable(key)))
+            }
         }
     }
 }
+
+/// Who signs and cosigns checkpoints, over REST.
+const WITNESSES: &str = "/v1/audit/witnesses";
+
+/// List the witnesses that the server's configuration names, how many entries each has cosigned, and why one does not.
+#[derive(Args)]
+pub(crate) struct Witnesses {}
+
+/// Print the verifier keys of the journal's checkpoints, as a witness of it is given them.
+#[derive(Args)]
+pub(crate) struct Keys {}
 
 /// How a request ended.
 #[derive(Clone, Copy, ValueEnum)]
@@ -124,6 +156,9 @@ pub(crate) struct Checkpoint {
     /// An older checkpoint that was kept
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
+    /// The newest one that all witnesses have cosigned
+    #[arg(long, conflicts_with = "since")]
+    witnessed: bool,
     /// Write it to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -133,7 +168,8 @@ impl Checkpoint {
     fn run(self, session: &Session) -> Result<()> {
         let mut client = session.client()?;
         let Some(since) = &self.since else {
-            let note = client.get_bytes("/v1/audit/checkpoint")?;
+            let query = if self.witnessed { "?witnessed=true" } else { "" };
+            let note = client.get_bytes(&format!("/v1/audit/checkpoint{query}"))?;
             return output::bytes(&note, self.out.as_deref(), Audience::Umask);
         };
         let old = input::data(Some(since))?;

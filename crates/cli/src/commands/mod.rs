@@ -46,6 +46,7 @@ mod token;
 mod unlock;
 mod verify;
 mod whoami;
+mod witness;
 mod wrap;
 
 use std::convert::Infallible;
@@ -126,6 +127,7 @@ pub(crate) enum Command {
     Config(config::Config),
     Completions(completions::Completions),
     Man(man::Man),
+    Witness(witness::Witness),
     Bench(bench::Bench),
     BenchCeiling(bench::BareServer),
 }
@@ -269,6 +271,7 @@ impl Command {
             Self::Config(command) => command.run(session),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
+            Self::Witness(command) => command.run(),
             Self::Bench(command) => command.run(session),
             Self::BenchCeiling(command) => command.run(),
         }

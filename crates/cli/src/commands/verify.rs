@@ -24,7 +24,8 @@ const IN_QUERY_BYTES_MAX: usize = 40 * 1024;
 const EXAMPLES: &str = "\
 Examples:
   keyreeve verify release --signature package.sig < package.tar
-  keyreeve verify /var/lib/keyreeve --anchor anchor.json --checkpoint checkpoint.txt";
+  keyreeve verify /var/lib/keyreeve --anchor anchor.json --checkpoint checkpoint.txt
+  keyreeve verify /var/lib/keyreeve --anchor anchor.json --witness witness.key --checkpoint checkpoint.txt";
 
 /// Verify a signature over data, or without --signature a data folder: what its journal says, and that nobody altered it.
 ///
@@ -48,6 +49,9 @@ pub(crate) struct Verify {
     /// Of a folder: a checkpoint that was kept elsewhere
     #[arg(long, value_name = "FILE", conflicts_with = "signature")]
     checkpoint: Option<PathBuf>,
+    /// Of a folder: verifier keys of witnesses, one a line, each of which must have cosigned the checkpoint; repeat for more
+    #[arg(long = "witness", value_name = "FILE", conflicts_with = "signature")]
+    witnesses: Vec<PathBuf>,
     #[command(flatten)]
     scheme: Scheme,
     /// Verify with this version alone; the default is each, newest first
@@ -66,7 +70,13 @@ impl Verify {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         match &self.signature {
             Some(file) => self.judge(session, file),
-            None => folder::verify(session, self.name.as_ref(), self.anchor, self.checkpoint.as_deref()),
+            None => folder::verify(
+                session,
+                self.name.as_ref(),
+                self.anchor,
+                self.checkpoint.as_deref(),
+                &self.witnesses,
+            ),
         }
     }
 

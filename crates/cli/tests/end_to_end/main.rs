@@ -33,3 +33,4 @@ mod sinks;
 mod tail;
 mod terminal;
 mod vectors;
+mod witness;

@@ -53,7 +53,7 @@ fn the_commands_of_the_documents_work() {
         }
         let text = fs::read_to_string(&document).unwrap();
         // A server that a document starts gets ports of its own.
-        let addresses = ["127.0.0.1:8443", "127.0.0.1:5696"].into_iter();
+        let addresses = ["127.0.0.1:8443", "127.0.0.1:5696", "127.0.0.1:7443"].into_iter();
         let text = addresses.fold(text, |text, address| match text.contains(address) {
             true => text.replace(address, &format!("127.0.0.1:{}", fixed_port())),
             false => text,

@@ -26,6 +26,7 @@ impl Operation for Prove {
         let proof = context.store().prove(self.0)?;
         let what = match self.0 {
             TreeQuery::Checkpoint => "the newest checkpoint".to_owned(),
+            TreeQuery::Witnessed => "the newest checkpoint that is witnessed".to_owned(),
             TreeQuery::Inclusion(lsn) => format!("proves entry {lsn}"),
             TreeQuery::Consistency(size) => format!("proves that the tree of {size} entries is a beginning"),
             TreeQuery::Tile { level, index, .. } => format!("tile {level}/{index} of the tree"),

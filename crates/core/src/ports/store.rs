@@ -102,6 +102,8 @@ pub const JOURNAL_BYTES_MAX: usize = 16 << 20;
 pub enum TreeQuery {
     /// The newest checkpoint.
     Checkpoint,
+    /// The newest one that witnesses have cosigned.
+    Witnessed,
     /// That this entry is in the tree.
     Inclusion(Lsn),
     /// That the tree of so many leaves is a beginning of the newest.
@@ -120,7 +122,7 @@ pub enum TreeQuery {
 /// What the tree over the entries shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeProof {
-    /// The newest checkpoint: a signed note.
+    /// The newest checkpoint, or the newest that was witnessed where that was asked for: a signed note.
     pub checkpoint: String,
     /// The signed statement that says who signs checkpoints.
     pub keys: String,

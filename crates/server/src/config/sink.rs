@@ -6,6 +6,8 @@ use keyreeve_core::access::Action;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::witness::{self, Witness};
+
 /// Sinks of one server at most.
 const SINKS_MAX: usize = 16;
 
@@ -19,6 +21,9 @@ pub struct Audit {
     /// Who is told what the journal says.
     #[serde(deserialize_with = "checked")]
     pub sinks: Vec<Sink>,
+    /// Who is asked to cosign the journal's checkpoints.
+    #[serde(deserialize_with = "witness::checked")]
+    pub witnesses: Vec<Witness>,
 }
 
 /// Who is told what the journal says.

@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, Uri, header};
+use hyper::{Method, Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
@@ -60,6 +60,12 @@ impl HttpsUrl {
     }
 }
 
+impl std::fmt::Display for HttpsUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.uri.fmt(f)
+    }
+}
+
 /// Finds the addresses of a host: the system, or a test.
 type Resolve =
     dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
@@ -93,12 +99,40 @@ impl Fetcher {
     /// # Errors
     /// Why it cannot be had; any answer but 200 is a reason, a redirect too.
     pub async fn get(&self, url: &HttpsUrl) -> Result<Bytes, String> {
-        let got = tokio::time::timeout(FETCH_TIME_MAX, self.get_unlimited(url)).await;
-        let got = got.unwrap_or_else(|_| Err(format!("no answer in {} s", FETCH_TIME_MAX.as_secs())));
-        got.map_err(|cause| format!("{}: {cause}", url.uri))
+        match self.send(url, Method::GET, String::new()).await? {
+            (StatusCode::OK, document) => Ok(document),
+            (status, _) if status.is_redirection() => {
+                Err(format!("{}: answered {status}: redirects are not followed", url.uri))
+            }
+            (status, _) => Err(format!("{}: answered {status}", url.uri)),
+        }
     }
 
-    async fn get_unlimited(&self, url: &HttpsUrl) -> Result<Bytes, String> {
+    /// What is answered at a URL to a text that is posted there, with whatever status.
+    ///
+    /// # Errors
+    /// Why no answer can be had.
+    pub async fn post(&self, url: &HttpsUrl, text: String) -> Result<(StatusCode, Bytes), String> {
+        self.send(url, Method::POST, text).await
+    }
+
+    async fn send(
+        &self,
+        url: &HttpsUrl,
+        method: Method,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), String> {
+        let sent = tokio::time::timeout(FETCH_TIME_MAX, self.send_unlimited(url, method, body)).await;
+        let sent = sent.unwrap_or_else(|_| Err(format!("no answer in {} s", FETCH_TIME_MAX.as_secs())));
+        sent.map_err(|cause| format!("{}: {cause}", url.uri))
+    }
+
+    async fn send_unlimited(
+        &self,
+        url: &HttpsUrl,
+        method: Method,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), String> {
         let told = |cause: &dyn std::fmt::Display| cause.to_string();
         let socket = self.connect(url).await?;
         let stream = self.tls.connect(url.name.clone(), socket).await.map_err(|cause| told(&cause))?;
@@ -106,23 +140,20 @@ impl Fetcher {
             http1::handshake(TokioIo::new(stream)).await.map_err(|cause| told(&cause))?;
         let path = url.uri.path_and_query().map_or("/", |path| path.as_str());
         let authority = url.uri.authority().map_or("", |authority| authority.as_str());
-        let request = Request::get(path)
+        let accepted = if method == Method::GET { "application/json" } else { "*/*" };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header(header::HOST, authority)
-            .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT, accepted)
             .header(header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(Bytes::from(body)))
             .map_err(|cause| told(&cause))?;
         let answer = async {
             let answer = sender.send_request(request).await.map_err(|cause| told(&cause))?;
-            match answer.status() {
-                StatusCode::OK => {}
-                status if status.is_redirection() => {
-                    return Err(format!("answered {status}: redirects are not followed"));
-                }
-                status => return Err(format!("answered {status}")),
-            }
+            let status = answer.status();
             let body = Limited::new(answer.into_body(), DOCUMENT_BYTES_MAX).collect().await;
-            Ok(body.map_err(|cause| told(&cause))?.to_bytes())
+            Ok((status, body.map_err(|cause| told(&cause))?.to_bytes()))
         };
         let mut connection = std::pin::pin!(connection);
         let mut answer = std::pin::pin!(answer);

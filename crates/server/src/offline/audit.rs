@@ -3,23 +3,32 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use keyreeve_core::model::Time;
 use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_crypto::SoftwareCrypto;
-use keyreeve_store::audit::{self, Outside, Proof};
+use keyreeve_store::audit::{self, NoteKey, Outside, Proof, SignatureType};
 use keyreeve_store::disk::{Disk, RealDisk};
 use serde_json::{Value, json};
 
 /// Examines a data folder: chain, tree, checkpoints, states and certificates. `anchor` and `checkpoint` are what was kept
-/// elsewhere; without an anchor nobody says whose the folder is.
+/// elsewhere; without an anchor nobody says whose the folder is. `witnesses` are texts with verifier keys, one a line: each of
+/// those must have cosigned the checkpoint.
 ///
 /// The answer has `good`: nothing is wrong, and `signer_known`: an anchor names who signs.
 ///
 /// # Errors
 /// Where the folder cannot be read, or holds no store. What is wrong with it is in the answer.
-pub fn examine(dir: &Path, anchor: Option<&[u8]>, checkpoint: Option<&[u8]>) -> Result<Value, String> {
+pub fn examine(
+    dir: &Path,
+    anchor: Option<&[u8]>,
+    checkpoint: Option<&[u8]>,
+    witnesses: &[String],
+) -> Result<Value, String> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
-    let found = audit::examine(&disk, dir, &crypto, Outside { anchor, checkpoint })?;
+    let witnesses = verifier_keys(witnesses)?;
+    let outside = Outside { anchor, checkpoint, witnesses: &witnesses };
+    let found = audit::examine(&disk, dir, &crypto, outside)?;
     let wrong = found.wrong.iter().map(|wrong| json!({ "lsn": wrong.lsn, "what": wrong.what }));
     Ok(json!({
         "good": found.wrong_count == 0,
@@ -30,12 +39,29 @@ pub fn examine(dir: &Path, anchor: Option<&[u8]>, checkpoint: Option<&[u8]>) -> 
         "last": found.entries.1,
         "covered": found.covered,
         "unwitnessed": found.unwitnessed,
+        "witnessed_at": found.witnessed_at.map(|seconds| {
+            Time::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)).to_string()
+        }),
         "certificates": found.certificates,
         "destructions_pending": found.pending,
         "torn": found.torn,
         "wrong_count": found.wrong_count,
         "wrong": wrong.collect::<Vec<_>>(),
     }))
+}
+
+/// The witnesses' keys in texts: lines that are empty or begin with `#` are none.
+fn verifier_keys(texts: &[String]) -> Result<Vec<NoteKey>, String> {
+    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
+    let mut keys = Vec::new();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let key = NoteKey::parse(line).map_err(|error| error.public().to_owned())?;
+        if key.signs == SignatureType::Ed25519 {
+            return Err(format!("the key of {} is a log's, and no witness'", key.name));
+        }
+        keys.push(key);
+    }
+    Ok(keys)
 }
 
 /// Checks a proof that `audit proof` wrote, or with `old`, a checkpoint that was kept, that what it covers is still there.

@@ -72,7 +72,7 @@ pub(crate) fn write_secret(file: &Path, content: &[u8]) -> Result<(), StartError
 }
 
 /// Writes a file that everybody may read whom the umask lets and who gets to its folder, in place of one that is there.
-pub(super) fn write_public(file: &Path, content: &[u8]) -> Result<(), StartError> {
+pub(crate) fn write_public(file: &Path, content: &[u8]) -> Result<(), StartError> {
     write(file, content, 0o644)
 }
 

@@ -15,4 +15,5 @@ pub use dev::{DevFolder, dev};
 pub use error::{Blame, StartError};
 pub use init::{NewShares, init};
 pub use log::{Log, LogGuard};
+pub(crate) use serve::Stop;
 pub use serve::{Addresses, StopOn, serve, serve_asking, serve_by};

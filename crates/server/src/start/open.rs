@@ -138,7 +138,7 @@ pub(crate) fn store_options(config: &Config, crypto: Arc<dyn Crypto>) -> StoreOp
 }
 
 /// The system's clock.
-pub(super) struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {

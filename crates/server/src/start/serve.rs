@@ -9,6 +9,7 @@ use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::ports::clock::Clock;
 use keyreeve_pki::CertificateAuthority;
+use keyreeve_store::Store;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -39,6 +40,7 @@ use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::{Door, ServerIdentity};
 use crate::sinks::Sinks;
+use crate::witnesses::Witnesses;
 
 /// Where a server listens, with the ports that the system chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +166,7 @@ async fn run(
     let (trigger, shutdown) = shutdown_signal();
     let mut tasks = JoinSet::new();
     let addresses = server.listen(config, &identity, &shutdown, &mut tasks).await?;
-    server.tell_others(&identity, &shutdown, &mut tasks)?;
+    server.tell_others(&opened.store, &identity, &shutdown, &mut tasks)?;
     tasks.spawn(scheduler::run(
         opened.engine.clone(),
         identity,
@@ -224,6 +226,7 @@ struct Named {
     endpoints: Vec<Endpoint>,
     issuers: Issuers,
     sinks: Sinks,
+    witnesses: Witnesses,
 }
 
 impl Named {
@@ -232,6 +235,7 @@ impl Named {
             endpoints: endpoints::configured(config)?,
             issuers: Issuers::new(&config.authn.jwt)?,
             sinks: Sinks::configured(config)?,
+            witnesses: Witnesses::configured(config)?,
         })
     }
 }
@@ -244,6 +248,7 @@ struct Server {
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
     sinks: Arc<Sinks>,
+    witnesses: Arc<Witnesses>,
     resealing: Arc<Resealing>,
     backups: Arc<Backups>,
     reloader: Arc<Reloader>,
@@ -255,7 +260,7 @@ impl Server {
     fn new(
         opened: &Opened,
         config: &Config,
-        (authority, Named { endpoints, issuers, sinks }): (Arc<CertificateAuthority>, Named),
+        (authority, Named { endpoints, issuers, sinks, witnesses }): (Arc<CertificateAuthority>, Named),
         identity: &Arc<ServerIdentity>,
     ) -> Self {
         let engine = opened.engine.clone();
@@ -275,7 +280,7 @@ impl Server {
         let kmip = kmip_settings(config);
         let kmip = Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone());
         let kmip = kmip.with_endpoints(endpoints).with_authority(authority.clone());
-        let (kmip, sinks) = (Arc::new(kmip), Arc::new(sinks));
+        let (kmip, sinks, witnesses) = (Arc::new(kmip), Arc::new(sinks), Arc::new(witnesses));
         let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let parts = Parts {
             identity: identity.clone(),
@@ -298,20 +303,35 @@ impl Server {
             backups: backups.clone(),
             kmip: kmip.clone(),
             sinks: sinks.clone(),
+            witnesses: witnesses.clone(),
             cursors: Cursors::default(),
             feeds: Feeds::default(),
         }));
-        Self { engine, health, authenticator, rest, kmip, sinks, resealing, backups, reloader, limits }
+        Self {
+            engine,
+            health,
+            authenticator,
+            rest,
+            kmip,
+            sinks,
+            witnesses,
+            resealing,
+            backups,
+            reloader,
+            limits,
+        }
     }
 
     /// Those whom the configuration names are told what happens, from now on.
     fn tell_others(
         &self,
+        store: &Arc<Store>,
         identity: &Arc<ServerIdentity>,
         shutdown: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> Result<(), StartError> {
         self.kmip.push(identity, shutdown, tasks);
+        self.witnesses.run((store, self.engine.crypto()), shutdown, tasks);
         self.sinks.run(&self.engine, identity, shutdown, tasks)
     }
 
@@ -368,13 +388,15 @@ fn note(opened: &Opened, action: Action, detail: String) -> Result<(), StartErro
 }
 
 /// Waits for what asks to stop.
-enum Stop {
+pub(crate) enum Stop {
     Signals { terminate: Signal, interrupt: Signal, hang_up: Signal },
     Shutdown(Shutdown),
 }
 
 impl Stop {
-    fn new(on: StopOn) -> Result<Self, StartError> {
+    /// # Errors
+    /// Where the system gives no signals.
+    pub(crate) fn new(on: StopOn) -> Result<Self, StartError> {
         let signal = |kind| signal(kind).map_err(StartError::Runtime);
         Ok(match on {
             StopOn::Signals => Self::Signals {
@@ -386,7 +408,8 @@ impl Stop {
         })
     }
 
-    async fn asked(&mut self) -> &'static str {
+    /// What asked, for the log.
+    pub(crate) async fn asked(&mut self) -> &'static str {
         match self {
             Self::Signals { terminate, interrupt, hang_up } => tokio::select! {
                 _ = terminate.recv() => "SIGTERM",

@@ -14,7 +14,8 @@ use super::{
     checkpoint::{Checkpoint, CheckpointVerdict},
     history::History,
     keys::{PublicKeys, origin},
-    note::{NOTE_BYTES_MAX, Note},
+    log::WITNESSED,
+    note::{NOTE_BYTES_MAX, Note, NoteKey},
     tiles::{Edge, TILE_HASHES, Tiles, WholeTile},
 };
 use crate::{
@@ -34,6 +35,8 @@ pub struct Outside<'a> {
     pub anchor: Option<&'a [u8]>,
     /// A checkpoint of the store's log.
     pub checkpoint: Option<&'a [u8]>,
+    /// Witnesses, each of which must have cosigned the checkpoint; where none is given, the folder's own that is witnessed.
+    pub witnesses: &'a [NoteKey],
 }
 
 /// Something that is wrong.
@@ -58,6 +61,8 @@ pub struct Examination {
     pub covered: u64,
     /// Entries behind that: nothing tells whether they are as they were written.
     pub unwitnessed: u64,
+    /// When the last of the witnesses cosigned that checkpoint, in Unix seconds, where any were named and all have.
+    pub witnessed_at: Option<u64>,
     /// Certificates of destruction.
     pub certificates: u64,
     /// Destructions that have none yet.
@@ -112,12 +117,23 @@ pub fn examine(
     let keys = read(dir.join("tree/keys.json"))?;
     let keys = open_keys(&mut found, &**crypto, keys.as_deref(), anchor.as_ref().map(|(_, signer)| signer));
     let inside = read(dir.join("tree/checkpoint"))?;
+    let kept = match outside.witnesses {
+        [] => None,
+        _ => read(dir.join("tree").join(WITNESSED))?,
+    };
+    let kept = outside.checkpoint.or(kept.as_deref());
+    if kept.is_none() && !outside.witnesses.is_empty() {
+        found.add(0, "the folder has no checkpoint that was witnessed, and none was given");
+    }
     let mut wanted = Vec::new();
-    for (note, whose) in
-        [(outside.checkpoint, "the checkpoint"), (inside.as_deref(), "the folder's checkpoint")]
-    {
+    for (note, whose) in [(kept, "the checkpoint"), (inside.as_deref(), "the folder's checkpoint")] {
         let Some(note) = note else { continue };
         let checkpoint = open_checkpoint(&mut found, &**crypto, note, whose, keys.as_ref());
+        if whose == "the checkpoint"
+            && let Some(checkpoint) = &checkpoint
+        {
+            found.witnessed_at = cosigned(&mut found, &**crypto, (checkpoint, note), outside.witnesses);
+        }
         wanted.extend(checkpoint.map(|checkpoint| Wanted { checkpoint, whose, is_met: false }));
     }
     let hasher = crypto.clone();
@@ -318,6 +334,29 @@ fn open_checkpoint(
         }
     }
     Some(checkpoint)
+}
+
+/// When the last of the witnesses cosigned the checkpoint, where each has.
+fn cosigned(
+    found: &mut Examination,
+    crypto: &dyn Crypto,
+    (checkpoint, note): (&Checkpoint, &[u8]),
+    witnesses: &[NoteKey],
+) -> Option<u64> {
+    let note = Note::parse(note).ok()?;
+    let mut times = Vec::with_capacity(witnesses.len());
+    for key in witnesses {
+        match checkpoint.verdict(&note, key, crypto) {
+            CheckpointVerdict::Signed(time) => times.extend(time),
+            CheckpointVerdict::Unsigned => {
+                found.add(0, format!("the checkpoint is not cosigned by the witness {}", key.name));
+            }
+            CheckpointVerdict::Wrong => {
+                found.add(0, format!("the cosignature of the witness {} is wrong", key.name));
+            }
+        }
+    }
+    times.iter().max().copied().filter(|_| times.len() == witnesses.len())
 }
 
 #[cfg(test)]

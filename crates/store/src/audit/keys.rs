@@ -71,18 +71,10 @@ impl LogKeys {
         signer: &dyn ParsedKey,
         secret: &SecretBytes,
     ) -> Result<Self> {
-        let key = |algorithm, length_bits, prefix: &[u8], info: &str| {
-            let seed = crypto.hkdf_sha256(SALT, secret.expose(), &[store.as_bytes(), info.as_bytes()]);
-            let mut pkcs8 = zeroize::Zeroizing::new(Vec::with_capacity(prefix.len() + seed.expose().len()));
-            pkcs8.extend_from_slice(prefix);
-            pkcs8.extend_from_slice(seed.expose());
-            let bytes = SecretBytes::copy_from(&pkcs8);
-            let spec = KeySpec { algorithm, length_bits, curve: None };
-            let material = KeyMaterial { format: KeyFormat::Pkcs8, bytes };
-            crypto.parse(ObjectType::PrivateKey, Some(&spec), &material)
-        };
-        let ed25519 = key(Algorithm::Ed25519, 256, ED25519_PKCS8, "ed25519")?;
-        let ml_dsa = key(Algorithm::MlDsa44, 10_496, ML_DSA_44_PKCS8, "ml-dsa-44")?;
+        let seed =
+            |info: &str| crypto.hkdf_sha256(SALT, secret.expose(), &[store.as_bytes(), info.as_bytes()]);
+        let ed25519 = ed25519_of_seed(crypto, &seed("ed25519"))?;
+        let ml_dsa = of_seed(crypto, (Algorithm::MlDsa44, 10_496), ML_DSA_44_PKCS8, &seed("ml-dsa-44"))?;
         let said = Said { store, ed25519: ed25519.public_key()?, ml_dsa: ml_dsa.public_key()? };
         let value = serde_json::to_value(said).map_err(Error::internal)?;
         let statement = signed::sign(KIND, value, signer)?.into_bytes();
@@ -144,6 +136,25 @@ impl PublicKeys {
             NoteKey::from_spki(origin, SignatureType::MlDsa44Cosignature, &self.ml_dsa)?,
         ])
     }
+}
+
+/// The Ed25519 key of a seed of 32 bytes.
+pub(super) fn ed25519_of_seed(crypto: &dyn Crypto, seed: &SecretBytes) -> Result<Arc<dyn ParsedKey>> {
+    of_seed(crypto, (Algorithm::Ed25519, 256), ED25519_PKCS8, seed)
+}
+
+fn of_seed(
+    crypto: &dyn Crypto,
+    (algorithm, length_bits): (Algorithm, u32),
+    prefix: &[u8],
+    seed: &SecretBytes,
+) -> Result<Arc<dyn ParsedKey>> {
+    let mut pkcs8 = zeroize::Zeroizing::new(Vec::with_capacity(prefix.len() + seed.expose().len()));
+    pkcs8.extend_from_slice(prefix);
+    pkcs8.extend_from_slice(seed.expose());
+    let spec = KeySpec { algorithm, length_bits, curve: None };
+    let material = KeyMaterial { format: KeyFormat::Pkcs8, bytes: SecretBytes::copy_from(&pkcs8) };
+    crypto.parse(ObjectType::PrivateKey, Some(&spec), &material)
 }
 
 /// The name of the log that is a store's journal in a timeline.

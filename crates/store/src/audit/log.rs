@@ -1,7 +1,7 @@
 //! Keeping the tree behind the journal: reads what is durable, writes tiles and signed checkpoints. Off the way of requests; all
 //! of it can be computed from the journal again, and is where a crash took some.
 //!
-//! `DIR/tree/` holds `checkpoint`, `keys.json` (`super::keys`) and the tiles.
+//! `DIR/tree/` holds `checkpoint`, `witnessed`, `keys.json` (`super::keys`) and the tiles.
 
 use std::{
     io::ErrorKind,
@@ -36,6 +36,9 @@ use crate::{
 
 /// A checkpoint covers entries that are so old at the latest, where all is well.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// The newest checkpoint that witnesses have cosigned, in the folder of the tree.
+pub(super) const WITNESSED: &str = "witnessed";
 
 /// What the log of a store is made of.
 pub(crate) struct Parts {
@@ -148,6 +151,44 @@ impl Log {
         Ok(String::from_utf8_lossy(keys.statement()).into_owned())
     }
 
+    /// The verifier keys of this log's checkpoints.
+    ///
+    /// # Errors
+    /// `Unavailable` without keys.
+    pub(super) fn verifiers(&self) -> Result<Vec<String>> {
+        let keys = self.keys.get().ok_or_else(unsigned)?;
+        let keys = keys.public()?.note_keys(&self.origin())?;
+        Ok(keys.iter().map(|key| key.text(&*self.parts.crypto)).collect())
+    }
+
+    /// Keeps a checkpoint of this log that witnesses have cosigned.
+    ///
+    /// # Errors
+    /// `Invalid` for another log's, `Internal` where it cannot be written.
+    pub(super) fn keep_witnessed(&self, note: &Note) -> Result<()> {
+        if Checkpoint::parse(&note.text)?.origin != self.origin() {
+            return Err(Error::new(Kind::Invalid, "this checkpoint is of another log"));
+        }
+        self.write(WITNESSED, note.to_text().as_bytes())
+    }
+
+    /// The checkpoint of this log that was kept by `keep_witnessed` last; that file is not vouched for by anybody but those
+    /// who signed it.
+    ///
+    /// # Errors
+    /// `Internal` where it cannot be read.
+    pub(super) fn witnessed(&self) -> Result<Option<(Checkpoint, String)>> {
+        let Some(bytes) = self.read(WITNESSED)? else { return Ok(None) };
+        let note = Note::parse(&bytes)?;
+        let checkpoint = Checkpoint::parse(&note.text)?;
+        // Of the timeline before a restore.
+        Ok((checkpoint.origin == self.origin()).then(|| (checkpoint, note.to_text())))
+    }
+
+    fn origin(&self) -> String {
+        origin(self.parts.here.store, self.parts.here.timeline)
+    }
+
     /// Brings tree and checkpoint up to what is durable; nothing without keys.
     ///
     /// # Errors
@@ -218,7 +259,7 @@ impl Log {
         if size == 0 || state.checkpoint.as_ref().is_some_and(|(newest, _)| newest.size == size) {
             return Ok(());
         }
-        let origin = origin(self.parts.here.store, self.parts.here.timeline);
+        let origin = self.origin();
         let checkpoint = Checkpoint { origin, size, root: state.edge.root() };
         let seconds = self.parts.clock.now().seconds();
         let note = keys.sign(&*self.parts.crypto, &checkpoint, u64::try_from(seconds).unwrap_or(0))?;
@@ -281,7 +322,7 @@ impl Log {
     /// The checkpoint on disk, where this store has signed it, in this timeline.
     fn own_checkpoint(&self, keys: &LogKeys) -> Result<Option<(Checkpoint, String)>> {
         let Some(bytes) = self.read("checkpoint")? else { return Ok(None) };
-        let origin = origin(self.parts.here.store, self.parts.here.timeline);
+        let origin = self.origin();
         let read = Note::parse(&bytes).and_then(|note| Ok((Checkpoint::parse(&note.text)?, note)));
         let own = match read {
             Ok((checkpoint, note)) if checkpoint.origin == origin => {

@@ -9,7 +9,7 @@ use keyreeve_core::{
 };
 
 use super::{
-    LogKeys,
+    LogKeys, Note,
     log::{Log, Parts, State},
     merkle,
     tiles::{TILE_HASHES, TileNodes},
@@ -54,6 +54,39 @@ impl Store {
     pub fn start_checkpoints(&self, keys: LogKeys) -> Result<()> {
         self.log.start(keys)
     }
+
+    /// The newest checkpoint: how many leaves it covers, and its note.
+    ///
+    /// # Errors
+    /// `Unavailable` where none is signed, `Internal` for files that cannot be read or written.
+    pub fn newest_checkpoint(&self) -> Result<(u64, Note)> {
+        let (size, note) = self.log.with(|_, (checkpoint, note)| Ok((checkpoint.size, note.clone())))?;
+        Ok((size, Note::parse(note.as_bytes())?))
+    }
+
+    /// That the tree of `old` leaves is a beginning of that of `new`, which a checkpoint covers.
+    ///
+    /// # Errors
+    /// `NotFound` where the tree has no such sizes, else as [`Store::newest_checkpoint`].
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<[u8; 32]>> {
+        self.log.with(|state, _| self.log.consistency(state, old, new))
+    }
+
+    /// Keeps a checkpoint that witnesses have cosigned. What is verified of it is the caller's business.
+    ///
+    /// # Errors
+    /// `Internal` where it cannot be written.
+    pub fn keep_witnessed(&self, note: &Note) -> Result<()> {
+        self.log.keep_witnessed(note)
+    }
+
+    /// The verifier keys of the journal's checkpoints, as witnesses and others are told them, a line each.
+    ///
+    /// # Errors
+    /// `Unavailable` without keys.
+    pub fn checkpoint_keys(&self) -> Result<Vec<String>> {
+        self.log.verifiers()
+    }
 }
 
 impl Log {
@@ -63,11 +96,12 @@ impl Log {
         self.with(|state, (checkpoint, note)| {
             let (leaf, hashes) = match query {
                 TreeQuery::Checkpoint => (None, Vec::new()),
+                TreeQuery::Witnessed => return self.shown_witnessed(&keys),
                 TreeQuery::Inclusion(lsn) => {
                     let (index, leaf, hashes) = self.inclusion(state, lsn)?;
                     (Some((index, leaf)), hashes)
                 }
-                TreeQuery::Consistency(old) => (None, self.consistency(state, old)?),
+                TreeQuery::Consistency(old) => (None, self.consistency(state, old, state.edge.size())?),
                 TreeQuery::Tile { level, index, width } => (None, self.tile(state, level, index, width)?),
             };
             Ok(TreeProof {
@@ -78,6 +112,15 @@ impl Log {
                 hashes,
             })
         })
+    }
+
+    /// The newest checkpoint that was witnessed.
+    fn shown_witnessed(&self, keys: &str) -> Result<TreeProof> {
+        let missing =
+            || Error::new(ErrorKind::NotFound, "no witness has cosigned a checkpoint of this store yet");
+        let (checkpoint, note) = self.witnessed()?.ok_or_else(missing)?;
+        let keys = keys.to_owned();
+        Ok(TreeProof { checkpoint: note, keys, size: checkpoint.size, leaf: None, hashes: Vec::new() })
     }
 
     fn inclusion(&self, state: &State, lsn: Lsn) -> Result<(u64, Digest, Vec<Digest>)> {
@@ -114,9 +157,8 @@ impl Log {
         Err(Error::internal(format!("the journal has no entry {lsn}")))
     }
 
-    fn consistency(&self, state: &State, old: u64) -> Result<Vec<Digest>> {
-        let size = state.edge.size();
-        if old > size {
+    fn consistency(&self, state: &State, old: u64, size: u64) -> Result<Vec<Digest>> {
+        if old > size || size > state.edge.size() {
             let public = format!("the tree has {size} leaves: no tree of {old} is a beginning of it");
             return Err(Error::new(ErrorKind::NotFound, public));
         }

@@ -285,7 +285,7 @@ impl House {
     }
 
     fn examined(&self, disk: &FaultyDisk) -> Examination {
-        examined(disk, Outside { anchor: Some(&self.anchor), checkpoint: Some(&self.note) })
+        examined(disk, Outside { anchor: Some(&self.anchor), checkpoint: Some(&self.note), witnesses: &[] })
     }
 }
 
@@ -423,7 +423,7 @@ fn an_anchor_holds_the_frame_that_it_names_too() {
     live(&store, 1);
     let anchor = store.anchor(&*signer.key).unwrap();
     store.close().unwrap();
-    let outside = Outside { anchor: Some(&anchor), checkpoint: None };
+    let outside = Outside { anchor: Some(&anchor), ..Outside::default() };
     let found = examined(&bench.disk, outside);
     assert!(found.is_signer_known && found.wrong.iter().all(|wrong| wrong.what.contains("no legal move")));
     let rolled_back = examined(&earlier, outside);

@@ -20,6 +20,7 @@ pub(super) fn verify(
     dir: &Path,
     anchor: Option<PathBuf>,
     checkpoint: Option<&Path>,
+    witnesses: &[PathBuf],
 ) -> Result<()> {
     if !dir.is_dir() {
         let text =
@@ -28,10 +29,15 @@ pub(super) fn verify(
     }
     let anchor = anchor_of(anchor)?;
     let checkpoint = checkpoint.map(|file| input::data(Some(file))).transpose()?;
+    let witnesses: Vec<String> = witnesses
+        .iter()
+        .map(|file| Ok(String::from_utf8_lossy(&input::data(Some(file))?).into_owned()))
+        .collect::<Result<_>>()?;
     let found = audit::examine(
         dir,
         anchor.as_ref().map(|anchor| anchor.as_slice()),
         checkpoint.as_ref().map(|checkpoint| checkpoint.as_slice()),
+        &witnesses,
     )
     .map_err(Failure::usage)?;
     match session.format {
@@ -48,7 +54,7 @@ pub(super) fn verify(
 }
 
 fn tell(found: &Value) -> Result<()> {
-    const FIELDS: [&str; 11] = [
+    const FIELDS: [&str; 12] = [
         "good",
         "signer_known",
         "store",
@@ -57,6 +63,7 @@ fn tell(found: &Value) -> Result<()> {
         "last",
         "covered",
         "unwitnessed",
+        "witnessed_at",
         "certificates",
         "destructions_pending",
         "torn",

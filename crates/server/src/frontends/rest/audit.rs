@@ -6,26 +6,53 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use keyreeve_core::access::Action;
 use keyreeve_core::model::Lsn;
+use keyreeve_core::operations::administer::Administer;
 use keyreeve_core::operations::prove::Prove;
 use keyreeve_core::ports::store::TreeQuery;
 use keyreeve_store::audit::Proof;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Api;
 use super::answer::OCTET_STREAM;
 use super::errors::{Problem, Result};
 use super::request::{Arguments, Authenticated, Segments};
 
+/// Query of `checkpoint`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// The newest that all witnesses have cosigned.
+    #[serde(default)]
+    witnessed: bool,
+}
+
 /// `GET /v1/audit/checkpoint`: the newest signed checkpoint, a note of C2SP tlog-checkpoint.
 pub(super) async fn checkpoint(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
+    Arguments(Which { witnessed }): Arguments<Which>,
 ) -> Result<Response> {
-    let proof = api.execute(&caller, Prove(TreeQuery::Checkpoint)).await?;
+    let query = if witnessed { TreeQuery::Witnessed } else { TreeQuery::Checkpoint };
+    let proof = api.execute(&caller, Prove(query)).await?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], proof.checkpoint).into_response())
+}
+
+/// `GET /v1/audit/witnesses`: the keys that sign checkpoints, and who is asked to cosign them.
+pub(super) async fn witnesses(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>> {
+    let asked = Arc::clone(&api);
+    let look = move || {
+        let keys = asked.backups.store().checkpoint_keys()?;
+        let shown = json!({ "keys": keys, "witnesses": asked.witnesses.to_json() });
+        Ok((shown, "witnesses".to_owned()))
+    };
+    Ok(Json(api.execute(&caller, Administer::new(Action::Inspect, look)).await?))
 }
 
 /// `GET /v1/audit/proof/{lsn}`: that an entry is in the tree of the newest checkpoint.

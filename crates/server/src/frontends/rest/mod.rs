@@ -35,6 +35,7 @@ use crate::reload::Reloader;
 use crate::reseal::Resealing;
 use crate::sinks::Sinks;
 use crate::source::Source;
+use crate::witnesses::Witnesses;
 
 mod access;
 mod aliases;
@@ -119,6 +120,8 @@ pub struct Api {
     pub kmip: Arc<Kmip>,
     /// Who is told what the journal says.
     pub sinks: Arc<Sinks>,
+    /// Who cosigns the journal's checkpoints.
+    pub witnesses: Arc<Witnesses>,
     /// Where pages of lists ended.
     pub cursors: Cursors,
     /// Feeds of the journal that are open.

@@ -69,7 +69,8 @@ pub(super) async fn doctor(
         let troubles = asked.kmip.endpoints().filter_map(|told| told.trouble(published));
         let missed = asked.kmip.endpoints().filter_map(Progress::missed);
         let of_sinks = asked.sinks.troubles(published);
-        troubles.chain(missed).chain(of_sinks).for_each(|trouble| report.warn(trouble));
+        let of_witnesses = asked.witnesses.troubles();
+        troubles.chain(missed).chain(of_sinks).chain(of_witnesses).for_each(|trouble| report.warn(trouble));
         Ok((report, "doctor".to_owned()))
     };
     let report = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;

@@ -106,6 +106,7 @@ fn server() -> Vec<Route> {
         route(GET, "/v1/audit/checkpoint", audit::checkpoint, "The newest checkpoint", "200 text"),
         route(GET, "/v1/audit/proof/{lsn}", audit::proof, "Proves an entry", "200 AuditProof"),
         route(GET, "/v1/audit/consistency", audit::consistency, "Proves an older tree", "200 AuditProof"),
+        route(GET, "/v1/audit/witnesses", audit::witnesses, "Who cosigns checkpoints", "200 Witnesses"),
         route(GET, "/v1/audit/tile", audit::tile, "Hashes of the tree", "200 bytes"),
         route(GET, "/v1/work", status::work, "What takes long, and how far it is", "200 Works"),
         route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),

@@ -108,6 +108,8 @@ const ANSWERS: &[(&str, &str)] = &[
         "Sink",
         "name string, to string, format string, lag_entries integer, told integer, withheld integer, trouble string|null",
     ),
+    ("Witnesses", "keys [string], witnesses [Witness]"),
+    ("Witness", "name string, url string, size integer, trouble string|null"),
     (
         "AuditProof",
         "lsn? integer, index? integer, leaf? string, size integer, hashes [string], checkpoint string, keys string",
