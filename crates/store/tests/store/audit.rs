@@ -1,5 +1,5 @@
 //! The tree over the journal: it comes back as it was after any stop, proves entries, and shows whoever changes the folder.
-//! The attacker here writes what they like (chain, tree, files) and has no key of the store.
+//! The attacker here writes what they like (chain, tree, files), and now and then has the store's own keys.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -14,7 +14,10 @@ use keyreeve_core::{
 };
 use keyreeve_store::{
     Store,
-    audit::{Checkpoint, Examination, LogKeys, Note, Outside, examine, is_consistent, is_included},
+    audit::{
+        AddCheckpoint, Checkpoint, Examination, LogKeys, Note, NoteKey, Outside, Witness, WitnessKey,
+        cosignature, examine, is_consistent, is_included,
+    },
     disk::{Disk, OpenMode, read_file},
     journal::{Journal, Sha256},
 };
@@ -31,6 +34,10 @@ struct Signer {
 }
 
 impl Signer {
+    fn copy(&self) -> Self {
+        Self { key: self.key.clone(), secret: SecretBytes::copy_from(self.secret.expose()) }
+    }
+
     fn new() -> Self {
         let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
         let Ok(Generated::Pair { private, .. }) = crypto().generate(&spec) else { panic!("a pair") };
@@ -135,7 +142,7 @@ fn a_journal_that_is_not_the_one_that_was_signed_for_is_not_gone_on_with() {
     live(&store, 2);
     store.close().unwrap();
     drop(store);
-    let house = House::of(&bench, &signer);
+    let house = House::of(&bench, signer.copy());
     let mut entries = house.entries.clone();
     let at = entries[2].windows(7).position(|bytes| bytes == b"[::1]:5").unwrap();
     entries[2][at + 6] = b'6';
@@ -155,6 +162,8 @@ enum Tree {
     Kept,
     Removed,
     Forged,
+    /// Signed anew by the store's own keys: the attacker has got hold of them.
+    Signed,
 }
 
 /// A folder, taken apart.
@@ -165,7 +174,10 @@ struct House {
     entries: Vec<Vec<u8>>,
     tree: Vec<(PathBuf, Vec<u8>)>,
     anchor: Vec<u8>,
+    /// The checkpoint that was kept elsewhere, cosigned by the witness.
     note: Vec<u8>,
+    witness: NoteKey,
+    signer: Signer,
     forged: Signer,
     id: uuid::Uuid,
 }
@@ -181,8 +193,23 @@ fn write(disk: &FaultyDisk, path: &str, bytes: &[u8]) {
     disk.open(&path, OpenMode::CreateNew).unwrap().write_at(0, bytes).unwrap();
 }
 
+/// The note with the cosignature of a witness that sees the log for the first time, and who that is.
+fn cosigned(note: &[u8], logs: &[String]) -> (Vec<u8>, NoteKey) {
+    let (crypto, disk) = (crypto(), FaultyDisk::new());
+    disk.create_dir(&PathBuf::from("/witness")).unwrap();
+    let key = WitnessKey::from_seed(&*crypto, "w.example", &SecretBytes::copy_from(&[5; 32])).unwrap();
+    let verifier = key.verifier().clone();
+    let witness = Witness::new(key, &crypto, (Arc::new(disk), &PathBuf::from("/witness")));
+    let asked = AddCheckpoint { old: 0, proof: Vec::new(), note: Note::parse(note).unwrap() };
+    let logs: Vec<_> = logs.iter().map(|log| NoteKey::parse(log).unwrap()).collect();
+    let line = witness.add_checkpoint(&logs, asked.to_text().as_bytes(), 1_700_000_000).unwrap().unwrap();
+    let mut note = asked.note;
+    note.signatures.push(cosignature(line.as_bytes(), &note, &verifier, &*crypto).unwrap());
+    (note.to_text().into_bytes(), verifier)
+}
+
 impl House {
-    fn of(bench: &Bench, signer: &Signer) -> Self {
+    fn of(bench: &Bench, signer: Signer) -> Self {
         let disk = &bench.disk;
         let journal = Journal::new(Arc::new(disk.clone()), "/data/journal", sha256());
         let mut entries = Vec::new();
@@ -201,13 +228,17 @@ impl House {
         let tree = ["checkpoint", "keys.json"].map(|name| format!("/data/tree/{name}"));
         let edge = format!("/data/tree/tile/0/000.p/{}", entries.len());
         let tree = tree.into_iter().chain([edge]).map(|path| (path.clone().into(), bytes(disk, &path)));
+        let (note, witness) =
+            cosigned(&bytes(disk, "/data/tree/checkpoint"), &store.checkpoint_keys().unwrap());
         Self {
             root: bytes(disk, "/data/root.json"),
             store: bytes(disk, "/data/store.json"),
             header: bytes(disk, "/data/journal/00000000000000000001.krj")[..128].to_vec(),
             tree: tree.collect(),
             anchor,
-            note: bytes(disk, "/data/tree/checkpoint"),
+            note,
+            witness,
+            signer,
             forged: Signer::new(),
             id: store.id(),
             entries,
@@ -227,12 +258,13 @@ impl House {
             Tree::Kept => {
                 self.tree.iter().for_each(|(path, bytes)| write(&disk, path.to_str().unwrap(), bytes));
             }
-            Tree::Forged => {
+            Tree::Forged | Tree::Signed => {
+                let signer = if matches!(tree, Tree::Signed) { &self.signer } else { &self.forged };
                 let mut bench = Bench::on(disk.clone());
                 bench.options.background = false;
-                // What the store itself would make of it, under keys of the attacker's.
+                // What the store itself would make of it, under keys of the attacker's, or its own.
                 if let Ok(store) = Store::open(&bench.options, &crate::key_file()) {
-                    let keys = LogKeys::derive(&*crypto(), self.id, &*self.forged.key, &self.forged.secret);
+                    let keys = LogKeys::derive(&*crypto(), self.id, &*signer.key, &signer.secret);
                     store.start_checkpoints(keys.unwrap()).unwrap();
                     let _ = store.prove(TreeQuery::Checkpoint);
                     let _ = store.close();
@@ -285,7 +317,8 @@ impl House {
     }
 
     fn examined(&self, disk: &FaultyDisk) -> Examination {
-        examined(disk, Outside { anchor: Some(&self.anchor), checkpoint: Some(&self.note), witnesses: &[] })
+        let witnesses = std::slice::from_ref(&self.witness);
+        examined(disk, Outside { anchor: Some(&self.anchor), checkpoint: Some(&self.note), witnesses })
     }
 }
 
@@ -353,7 +386,7 @@ fn house() -> (House, usize) {
     live(&store, 5);
     store.close().unwrap();
     drop(store);
-    let mut house = House::of(&bench, &signer);
+    let mut house = House::of(&bench, signer);
     let covered = house.entries.len();
     // What comes later is not covered.
     for _ in 0..4 {
@@ -367,13 +400,15 @@ fn whoever_changes_what_a_checkpoint_covers_is_caught() {
     let (house, covered) = house();
     let found = house.examined(&house.disk_with(&house.entries, &mut Random::new(0), Tree::Kept));
     assert_eq!((found.wrong.as_slice(), found.unwitnessed, found.is_signer_known), (&[][..], 4, true));
+    assert_eq!(found.witnessed_at, Some(1_700_000_000));
     let rounds = if std::env::var_os("KEYREEVE_LONG").is_some() { 100_000 } else { 3_000 };
     for seed in 0..rounds {
         let mut random = Random::new(seed);
         let (how, entries) = mutated(&house.entries, covered, &mut random);
         let tree = match random.below(20) {
             0 => Tree::Forged,
-            1..=6 => Tree::Removed,
+            1 => Tree::Signed,
+            2..=6 => Tree::Removed,
             _ => Tree::Kept,
         };
         let disk = house.disk_with(&entries, &mut random, tree);
