@@ -158,7 +158,7 @@ fn administrator(engine: &Engine, crypto: &dyn Crypto) -> (Caller, String) {
         id: PrincipalId(Uuid::from_u128(1)),
         name: "admin".into(),
         roles: [Role::Admin].into(),
-        credentials: vec![NewCredential { id, kind: CredentialKind::Token, expires: None }],
+        credentials: vec![NewCredential { id, kind: CredentialKind::Token, expires: None, is_given: false }],
     };
     engine.execute(&Caller::system(RequestId(Uuid::nil())), &operation).expect("a new principal");
     let principal = authenticate(&**engine.store(), id, &[], engine.clock().now()).expect("is known");

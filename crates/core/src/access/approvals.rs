@@ -1,7 +1,7 @@
 //! Dual control: which actions need the approval of others, and what was asked for and approved. Not here: asking the engine
 //! for it before an operation runs (request/approval), and the operations of approvers (operations/approvals).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +17,11 @@ pub const APPROVAL_RULES_MAX: usize = 64;
 /// Requests of one realm that wait at most.
 pub const PROPOSALS_MAX: usize = 128;
 
-/// Requests of one principal that wait at most.
+/// Requests of one principal that wait at most, where few others wait.
 pub const PROPOSALS_OF_ONE_MAX: usize = 16;
+
+/// The part of what is free that one principal may take.
+const SHARE_OF_ONE: usize = 8;
 
 /// Bytes of what is told of one request at most.
 pub const TERMS_BYTES_MAX: usize = 16 * 1024;
@@ -28,6 +31,9 @@ pub const NEEDS_MAX: u8 = 16;
 
 /// Hours that an approval counts at most.
 pub const HOURS_MAX: u16 = 30 * 24;
+
+/// The rule that a realm gets with its second administrator.
+pub const DEFAULT_RULE: &str = "two-administrators";
 
 /// What a request says, field by field, for those who approve it, and for the hash. Holds no secret.
 pub type Terms = Vec<(String, String)>;
@@ -41,6 +47,23 @@ pub const APPROVABLE: &[Action] = &[
     Action::CreatePrincipal,
     Action::ChangePrincipal,
     Action::RenewCredential,
+    Action::RevokePrincipal,
+    Action::RevokeCredential,
+    Action::Backup,
+    Action::RemoveTarget,
+    Action::RetireCell,
+    Action::ChangeUnlock,
+    Action::ReplaceRoot,
+];
+
+/// What the rule is about that a realm gets with its second administrator.
+const BY_DEFAULT: &[Action] = &[
+    Action::Destroy,
+    Action::Get,
+    Action::RestoreKey,
+    Action::SetAccessRules,
+    Action::ChangeUnlock,
+    Action::ReplaceRoot,
 ];
 
 /// One rule: these actions need so many approvals by these people.
@@ -66,7 +89,42 @@ pub struct ApprovalRule {
     pub by: String,
 }
 
+/// Whom a request makes, changes or gives a credential to.
+pub struct Person {
+    /// As it was; `None`: it is new.
+    pub before: Option<Arc<Principal>>,
+    /// As it will be.
+    pub after: Arc<Principal>,
+    /// Whether there is one more way to prove to be this principal.
+    pub proof: bool,
+}
+
 impl ApprovalRule {
+    /// The rule that a realm gets with its second administrator.
+    pub fn by_default(now: Time, by: &str) -> Self {
+        Self {
+            name: DEFAULT_RULE.into(),
+            actions: BY_DEFAULT.iter().copied().collect(),
+            keys: BTreeSet::new(),
+            needs: 1,
+            roles: BTreeSet::from([Role::Admin]),
+            groups: BTreeSet::new(),
+            hours: 24,
+            changed: now,
+            by: by.to_owned(),
+        }
+    }
+
+    /// Whether this makes somebody an approver, ends that, or gives an approver other than who asks one more proof.
+    ///
+    /// INVARIANT: that needs the rule's own approvals, or one person alone would make a second self, or be the last. Revoking
+    /// an approver gives nobody power, and has to be done at once: only a rule that names it makes it wait.
+    pub fn is_about(&self, person: &Person, asks: PrincipalId) -> bool {
+        let before = person.before.as_ref().is_some_and(|before| self.approver(before));
+        let after = self.approver(&person.after);
+        before != after || after && person.proof && person.after.id != asks
+    }
+
     /// Whether this action needs its approvals. What hands out material in parts counts as getting it, and what destroys
     /// many keys as destroying any.
     ///
@@ -93,6 +151,9 @@ impl ApprovalRule {
 pub struct ApprovalRules {
     /// By name.
     pub rules: Vec<ApprovalRule>,
+    /// Somebody has set or released a rule, or the one by default was made: none is made by itself any more.
+    #[serde(default)]
+    pub settled: bool,
 }
 
 impl ApprovalRules {
@@ -158,6 +219,16 @@ pub struct Proposals {
     pub open: Vec<Proposal>,
 }
 
+impl Proposals {
+    /// Whether one more of this principal may wait. The fewer are left, the fewer has one, so that it takes a crowd and not a few
+    /// to fill them.
+    pub fn has_room_for(&self, proposer: PrincipalId) -> bool {
+        let of_one = self.open.iter().filter(|proposal| proposal.proposer == proposer).count();
+        let free = PROPOSALS_MAX.saturating_sub(self.open.len());
+        free > 0 && of_one < (free / SHARE_OF_ONE).clamp(1, PROPOSALS_OF_ONE_MAX)
+    }
+}
+
 /// Where a realm's approval rules are.
 pub(crate) fn rules_name(realm: RealmId) -> String {
     format!("approval rules of realm {realm}")
@@ -205,6 +276,36 @@ pub(crate) fn canonical(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_who_ask_for_all_they_can_leave_room_for_others() {
+        let proposal = |number: u128| Proposal {
+            id: ObjectId(uuid::Uuid::nil()),
+            digest: [0; 32],
+            proposer: PrincipalId(uuid::Uuid::from_u128(number)),
+            connection: PrincipalId(uuid::Uuid::from_u128(number)),
+            proposer_name: String::new(),
+            action: Action::Destroy,
+            key: None,
+            terms: Terms::new(),
+            asked: Time(0),
+            expires: Time(1),
+            approved: Vec::new(),
+            denied: None,
+        };
+        let mut waiting = Proposals::default();
+        let mut crowd = 0;
+        while waiting.has_room_for(PrincipalId(uuid::Uuid::from_u128(crowd))) {
+            let first = waiting.open.len();
+            while waiting.has_room_for(PrincipalId(uuid::Uuid::from_u128(crowd))) {
+                waiting.open.push(proposal(crowd));
+            }
+            assert!(waiting.open.len() - first <= PROPOSALS_OF_ONE_MAX);
+            crowd += 1;
+        }
+        assert_eq!(waiting.open.len(), PROPOSALS_MAX);
+        assert!(crowd > 25, "{crowd} filled it");
+    }
 
     #[test]
     fn no_two_requests_have_the_same_bytes() {

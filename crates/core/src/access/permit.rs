@@ -29,6 +29,8 @@ pub struct Caller {
     /// Who proved the connection, where that is somebody else.
     connection: Option<Arc<Caller>>,
     scope: Option<Arc<Scope>>,
+    /// Nobody reads its answer and asks again.
+    unattended: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +71,16 @@ impl Caller {
         Self { scope: Some(scope), ..self }
     }
 
+    /// The same, on whose behalf the server asks by itself: nothing of it waits for approvals.
+    pub fn unattended(self) -> Self {
+        Self { unattended: true, ..self }
+    }
+
+    /// Whether somebody reads that a request waits for approval, and sends it again.
+    pub(crate) fn waits(&self) -> bool {
+        !self.unattended
+    }
+
     /// Somebody who proved nothing: may do nothing, and is only spoken of in the record of that.
     pub fn stranger(protocol: &'static str, source: Option<SocketAddr>, request: RequestId) -> Self {
         Self::new(Who::Stranger, protocol, source, request)
@@ -89,6 +101,7 @@ impl Caller {
             expires: None,
             connection: None,
             scope: None,
+            unattended: false,
         }
     }
 

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 
 use super::{Operation, Subject};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, Result},
     request::{Context, Resolved},
 };
@@ -13,17 +13,53 @@ use crate::{
 /// What is done, once; the text goes on record with it and holds no secret.
 type Deed<R> = Box<dyn FnOnce() -> Result<(R, String)> + Send>;
 
+/// Says that something is about to be done to the store: it is on record before anything is changed, and where others must
+/// approve, it waits for them and spends what they approved, once.
+pub struct Announce {
+    /// What is about to be done.
+    pub action: Action,
+    /// All that it would do. Holds no secret.
+    pub terms: Terms,
+}
+
+impl Operation for Announce {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        self.action
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(self.terms.clone()))
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        context.note_detail("begins");
+        Ok(())
+    }
+}
+
 /// Something that is done to the store by one who may. It changes no record, so that its entry never becomes stale, and
 /// is on record after it was done.
 pub struct Administer<R> {
     action: Action,
+    is_announced: bool,
     deed: Mutex<Option<Deed<R>>>,
 }
 
 impl<R> Administer<R> {
     /// `deed` is run once, if the action is allowed; it gives the reply and a detail for the record without a secret.
     pub fn new(action: Action, deed: impl FnOnce() -> Result<(R, String)> + Send + 'static) -> Self {
-        Self { action, deed: Mutex::new(Some(Box::new(deed))) }
+        Self { action, is_announced: false, deed: Mutex::new(Some(Box::new(deed))) }
+    }
+
+    /// The same, behind an [`Announce`] of this very request that was done.
+    pub fn announced(self) -> Self {
+        Self { is_announced: true, ..self }
     }
 }
 
@@ -36,6 +72,10 @@ impl<R: Send + 'static> Operation for Administer<R> {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn spends_approval(&self) -> bool {
+        !self.is_announced
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<R> {

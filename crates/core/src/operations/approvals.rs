@@ -8,8 +8,8 @@ use crate::{
     access::{
         Action, Permit,
         approvals::{
-            APPROVABLE, APPROVAL_RULES_MAX, Approval, ApprovalRule, ApprovalRules, HOURS_MAX, NEEDS_MAX,
-            Proposal, Terms,
+            APPROVABLE, APPROVAL_RULES_MAX, Approval, ApprovalRule, ApprovalRules, DEFAULT_RULE, HOURS_MAX,
+            NEEDS_MAX, Proposal, Terms,
         },
     },
     error::{Error, ErrorKind, Result},
@@ -79,12 +79,18 @@ impl Operation for SetApprovalRule {
         Subject::Realm
     }
 
-    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        self.check()?;
         let words = |words: Vec<&str>| words.join(", ");
+        let mut keys = Vec::new();
+        for key in &self.keys {
+            let key = context.resolve_other(&Reference::text(key))?.key;
+            keys.push(format!("{} ({})", key.name, key.id));
+        }
         Ok(Some(vec![
             ("set rule".into(), self.name.clone()),
             ("actions".into(), words(self.actions.iter().map(|action| action.word()).collect())),
-            ("keys".into(), words(self.keys.iter().map(String::as_str).collect())),
+            ("keys".into(), keys.join(", ")),
             ("needs".into(), self.needs.to_string()),
             ("roles".into(), words(self.roles.iter().map(|role| role.word()).collect())),
             ("groups".into(), words(self.groups.iter().map(String::as_str).collect())),
@@ -115,6 +121,7 @@ impl Operation for SetApprovalRule {
         stored.rules.retain(|known| known.name != rule.name);
         stored.rules.push(rule.clone());
         stored.rules.sort_by(|a, b| a.name.cmp(&b.name));
+        stored.settled = true;
         if stored.rules.len() > APPROVAL_RULES_MAX {
             let public =
                 format!("a realm has at most {APPROVAL_RULES_MAX} approval rules; remove some first");
@@ -178,10 +185,13 @@ impl Operation for RemoveApprovalRule {
         let mut stored = context.approval_rules()?;
         let before = stored.rules.len();
         stored.rules.retain(|rule| rule.name != self.name);
-        if stored.rules.len() == before {
+        // The one by default is released before it is made, by who is administrator alone and does not want it.
+        let declined = self.name == DEFAULT_RULE && !stored.settled;
+        if stored.rules.len() == before && !declined {
             return Err(Error::not_found("approval rule"));
         }
-        context.note_detail("removed");
+        stored.settled = true;
+        context.note_detail(if declined { "will not be made" } else { "removed" });
         context.put_approval_rules(&stored)
     }
 }

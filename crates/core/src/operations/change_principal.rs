@@ -6,10 +6,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     Operation, Subject,
     access_rules::{require_administrator, stored},
-    principals::principal_named,
+    principals::{Enrolled, principal_named, rule_by_default},
 };
 use crate::{
-    access::{Action, Permit, approvals::Terms},
+    access::{
+        Action, Permit,
+        approvals::{Person, Terms},
+    },
     error::{Error, ErrorKind, Result},
     model::{Principal, Role},
     record::Record,
@@ -30,7 +33,7 @@ pub struct ChangePrincipal {
 }
 
 impl Operation for ChangePrincipal {
-    type Reply = Arc<Principal>;
+    type Reply = Enrolled;
 
     fn action(&self) -> Action {
         Action::ChangePrincipal
@@ -54,23 +57,25 @@ impl Operation for ChangePrincipal {
         Ok(Some(terms))
     }
 
-    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
+    fn person(&self, context: &mut Context<'_>) -> Result<Option<Person>> {
+        let before = principal_named(context, &self.name)?;
+        let after = Arc::new(self.changed(&before));
+        Ok(Some(Person { before: Some(before), after, proof: false }))
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Enrolled> {
         context.note_target(&self.name);
         let before = principal_named(context, &self.name)?;
         if before.revoked.is_some() {
             let public = format!("{} was revoked; make a new principal", self.name);
             return Err(Error::new(ErrorKind::WrongState, public));
         }
-        let mut principal = Principal::clone(&before);
         if let Some(groups) = &self.groups {
             check_groups(groups)?;
-            principal.groups.clone_from(groups);
         }
-        if let Some(roles) = &self.roles {
-            principal.roles.clone_from(roles);
-        }
+        let principal = self.changed(&before);
         if principal == *before {
-            return Ok(before);
+            return Ok(Enrolled { principal: before, approval_rule: None });
         }
         let principal = Arc::new(principal);
         require_left(context, &before, &principal)?;
@@ -79,7 +84,17 @@ impl Operation for ChangePrincipal {
         let groups = words(principal.groups.iter().map(String::as_str).collect());
         context.note_detail(format!("roles {roles}; groups {groups}"));
         context.put(Record::Principal(Arc::clone(&principal)));
-        Ok(principal)
+        let approval_rule = rule_by_default(context, Some(&before), &principal)?;
+        Ok(Enrolled { principal, approval_rule })
+    }
+}
+
+impl ChangePrincipal {
+    fn changed(&self, before: &Principal) -> Principal {
+        let mut principal = before.clone();
+        principal.groups = self.groups.clone().unwrap_or(principal.groups);
+        principal.roles = self.roles.clone().unwrap_or(principal.roles);
+        principal
     }
 }
 

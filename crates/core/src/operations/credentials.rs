@@ -7,7 +7,7 @@ use super::{
     principals::{credential, principal},
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{Credential, CredentialId, CredentialKind, Principal},
     record::Record,
@@ -32,6 +32,14 @@ impl Operation for RevokeCredential {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let owner = match credential(context, self.id)? {
+            Some(known) => super::principals::name_of(context, known.principal)?,
+            None => String::new(),
+        };
+        Ok(Some(vec![("revoke credential".into(), self.id.to_string()), ("of".into(), owner)]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {

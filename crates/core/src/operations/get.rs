@@ -82,8 +82,15 @@ impl Operation for Get {
                 context.authorize(Action::Wrap, Target::Key(&key))?;
                 let object = object
                     .map_or_else(|| format!("newest of {}", key.versions.len()), |object| object.to_string());
-                let framed = frame.is_some();
-                format!("wrapped with {} ({}, {object}), {parameters:?}, framed: {framed}", key.name, key.id)
+                let frame = match frame {
+                    None => "none".into(),
+                    // What it makes of bytes that are no material.
+                    Some(frame) => {
+                        let made = frame(&SecretBytes::copy_from(b"keyreeve frame"));
+                        format!("of SHA-256 {}", context.sha256_told(made.expose()))
+                    }
+                };
+                format!("wrapped with {} ({}, {object}), {parameters:?}, frame {frame}", key.name, key.id)
             }
         };
         terms.push(("protection".into(), protection));

@@ -2,7 +2,10 @@
 //! writes, and it runs only with a `Permit`.
 
 use crate::{
-    access::{Action, Permit, approvals::Terms},
+    access::{
+        Action, Permit,
+        approvals::{Person, Terms},
+    },
     error::{Error, Result},
     request::{Context, Reference, Resolved},
 };
@@ -123,6 +126,19 @@ pub trait Operation: Send + Sync {
     /// Any.
     fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
         Ok(None)
+    }
+
+    /// Whom it makes, changes or gives a credential to, where it does: who approves is made and unmade by approval.
+    ///
+    /// # Errors
+    /// Any.
+    fn person(&self, _: &mut Context<'_>) -> Result<Option<Person>> {
+        Ok(None)
+    }
+
+    /// False where the same request has spent its approval by an entry before this one.
+    fn spends_approval(&self) -> bool {
+        true
     }
 
     /// Runs. `resolved` is there where the subject is a key.

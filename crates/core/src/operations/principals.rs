@@ -1,10 +1,17 @@
 //! Principals and their credentials: make, list, renew, revoke, and recognise by a proof.
 
-use std::{collections::BTreeSet, ops::Bound, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
 
 use super::{Operation, Subject, change_principal::require_left};
 use crate::{
-    access::{Action, Permit, approvals::Terms},
+    access::{
+        Action, Permit,
+        approvals::{ApprovalRule, DEFAULT_RULE, Person, Terms},
+    },
     engine::damaged,
     error::{Error, ErrorKind, Result},
     model::{Credential, CredentialId, CredentialKind, ObjectId, Principal, PrincipalId, Role, Time},
@@ -23,6 +30,8 @@ pub struct NewCredential {
     pub kind: CredentialKind,
     /// Not accepted from then on.
     pub expires: Option<Time>,
+    /// What proves it came with the request, so that the same request makes the same; else the server makes it anew each time.
+    pub is_given: bool,
 }
 
 /// Makes a principal with its first credentials.
@@ -51,6 +60,17 @@ pub struct AddCredential {
 pub struct RevokePrincipal {
     /// Name.
     pub name: String,
+    /// Also where too few are left then who could approve what approval rules are about.
+    pub leave_rules_stuck: bool,
+}
+
+/// A principal, and the name of the approval rule that the realm got with it.
+#[derive(Clone, Debug)]
+pub struct Enrolled {
+    /// As it is now.
+    pub principal: Arc<Principal>,
+    /// The rule, where the realm got one.
+    pub approval_rule: Option<&'static str>,
 }
 
 /// Lists principals with their credentials, by name.
@@ -67,6 +87,9 @@ pub struct ListPrincipals {
 pub(super) const CREDENTIALS_MAX: usize = 1024;
 /// Credentials of one principal from which on tokens of logins that count no more are forgotten at the next login.
 const SESSIONS_KEPT: usize = 64;
+/// Milliseconds of an hour and of a day.
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// A principal with its credentials.
 #[derive(Clone, Debug)]
@@ -77,8 +100,23 @@ pub struct Listed {
     pub credentials: Vec<Arc<Credential>>,
 }
 
+impl CreatePrincipal {
+    fn made(&self, context: &Context<'_>) -> Principal {
+        Principal {
+            id: self.id,
+            realm: context.realm(),
+            name: self.name.clone(),
+            roles: self.roles.clone(),
+            groups: BTreeSet::new(),
+            created: context.now(),
+            revoked: None,
+            credentials: self.credentials.iter().map(|credential| credential.id).collect(),
+        }
+    }
+}
+
 impl Operation for CreatePrincipal {
-    type Reply = Arc<Principal>;
+    type Reply = Enrolled;
 
     fn action(&self) -> Action {
         Action::CreatePrincipal
@@ -88,16 +126,20 @@ impl Operation for CreatePrincipal {
         Subject::Realm
     }
 
-    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         let roles: Vec<&str> = self.roles.iter().map(|role| role.word()).collect();
-        Ok(Some(vec![
-            ("new client".into(), self.name.clone()),
-            ("roles".into(), roles.join(", ")),
-            ("credentials".into(), self.credentials.len().to_string()),
-        ]))
+        let mut terms = vec![("new client".into(), self.name.clone()), ("roles".into(), roles.join(", "))];
+        let told = self.credentials.iter().map(|new| ("credential".into(), told(new, context.now())));
+        terms.extend(told);
+        Ok(Some(terms))
     }
 
-    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
+    fn person(&self, context: &mut Context<'_>) -> Result<Option<Person>> {
+        let after = Arc::new(self.made(context));
+        Ok(Some(Person { before: None, after, proof: false }))
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Enrolled> {
         context.note_target(&self.name);
         check_name(&self.name)?;
         let address = RecordKey::PrincipalName(permit.realm(), self.name.clone());
@@ -108,23 +150,15 @@ impl Operation for CreatePrincipal {
         for credential in &self.credentials {
             put_credential(context, self.id, credential, None)?;
         }
-        let principal = Arc::new(Principal {
-            id: self.id,
-            realm: permit.realm(),
-            name: self.name.clone(),
-            roles: self.roles.clone(),
-            groups: BTreeSet::new(),
-            created: context.now(),
-            revoked: None,
-            credentials: self.credentials.iter().map(|credential| credential.id).collect(),
-        });
+        let principal = Arc::new(self.made(context));
         context.put(Record::PrincipalName {
             realm: permit.realm(),
             name: self.name.clone(),
             principal: self.id,
         });
         context.put(Record::Principal(Arc::clone(&principal)));
-        Ok(principal)
+        let approval_rule = rule_by_default(context, None, &principal)?;
+        Ok(Enrolled { principal, approval_rule })
     }
 }
 
@@ -139,11 +173,17 @@ impl Operation for AddCredential {
         Subject::Realm
     }
 
-    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         Ok(Some(vec![
             ("new credential of".into(), self.name.clone()),
+            ("credential".into(), told(&self.credential, context.now())),
             ("replace".into(), self.replace.to_string()),
         ]))
+    }
+
+    fn person(&self, context: &mut Context<'_>) -> Result<Option<Person>> {
+        let known = principal_named(context, &self.name)?;
+        Ok(Some(Person { before: Some(Arc::clone(&known)), after: known, proof: true }))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
@@ -171,6 +211,13 @@ impl Operation for RevokePrincipal {
         Subject::Realm
     }
 
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![
+            ("revoke client".into(), self.name.clone()),
+            ("leave rules stuck".into(), self.leave_rules_stuck.to_string()),
+        ]))
+    }
+
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Arc<Principal>> {
         context.note_target(&self.name);
         let before = principal_named(context, &self.name)?;
@@ -178,6 +225,9 @@ impl Operation for RevokePrincipal {
         if principal.id == permit.principal() {
             let public = "you would shut yourself out; another administrator can revoke you";
             return Err(Error::new(ErrorKind::Denied, public));
+        }
+        if !self.leave_rules_stuck && before.revoked.is_none() {
+            require_approvers_left(context, &before)?;
         }
         principal.revoked = principal.revoked.or(Some(context.now()));
         revoke_credentials(context, &principal, |_| true)?;
@@ -479,6 +529,89 @@ fn revoke_credentials(
 
 fn same_kind(a: &CredentialKind, b: &CredentialKind) -> bool {
     std::mem::discriminant(a) == std::mem::discriminant(b)
+}
+
+/// What a credential is, for those who approve it and for the hash of the request.
+fn told(new: &NewCredential, now: Time) -> String {
+    let what = match &new.kind {
+        CredentialKind::Certificate { .. } => "certificate".into(),
+        CredentialKind::Pinned { .. } => "pinned certificate".into(),
+        CredentialKind::Token => "token".into(),
+        CredentialKind::Session { .. } => "token of a login".into(),
+        CredentialKind::Jwt { issuer, claim, subject } => format!("{claim} {subject} of {issuer}"),
+        CredentialKind::SecretId { uses_left, networks } => {
+            let uses = uses_left.map_or_else(|| "any number of".into(), |uses| uses.to_string());
+            let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+            format!(
+                "secret id, {uses} uses, from {}",
+                if networks.is_empty() { "anywhere".into() } else { networks.join(", ") }
+            )
+        }
+        CredentialKind::Password(_) => "password".into(),
+    };
+    let proof = if new.is_given { new.id.to_string() } else { "made when it is done".into() };
+    let days = match new.expires {
+        // Counted from each request anew: by the hour, so that the same number of days is the same.
+        Some(end) => format!("{} days", (end.0.saturating_sub(now.0) + HOUR_MS) / DAY_MS),
+        None => "no end".into(),
+    };
+    format!("{what}, {proof}, {days}")
+}
+
+/// Gives the realm its approval rule where this makes its second administrator and nobody has settled yet what needs approval.
+/// In the same entry: there is no moment at which one of two could act alone.
+///
+/// # Errors
+/// The store's.
+pub(super) fn rule_by_default(
+    context: &mut Context<'_>,
+    before: Option<&Principal>,
+    after: &Principal,
+) -> Result<Option<&'static str>> {
+    let is_admin =
+        |principal: &Principal| principal.revoked.is_none() && principal.roles.contains(&Role::Admin);
+    if !is_admin(after) || before.is_some_and(is_admin) {
+        return Ok(None);
+    }
+    let mut stored = context.approval_rules()?;
+    if stored.settled || !stored.rules.is_empty() {
+        return Ok(None);
+    }
+    let mut others = false;
+    context.each_principal(|principal| {
+        others = principal.id != after.id && is_admin(principal);
+        if others { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if !others {
+        return Ok(None);
+    }
+    stored.rules.push(ApprovalRule::by_default(context.now(), context.caller().name()));
+    stored.settled = true;
+    context.put_approval_rules(&stored)?;
+    context.note_detail(format!("the second administrator: approval rule {DEFAULT_RULE}"));
+    Ok(Some(DEFAULT_RULE))
+}
+
+/// Refuses to revoke somebody without whom a rule has fewer approvers, beside who asks, than it needs.
+fn require_approvers_left(context: &mut Context<'_>, leaving: &Principal) -> Result<()> {
+    let (asks, rules) = (context.caller().id(), context.approval_rules()?.rules);
+    for rule in rules.iter().filter(|rule| rule.approver(leaving)) {
+        let mut left = 0;
+        context.each_principal(|principal| {
+            let counts = principal.id != asks && principal.id != leaving.id && rule.approver(principal);
+            left += usize::from(counts);
+            if left < usize::from(rule.needs) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        if left < usize::from(rule.needs) {
+            let public = format!(
+                "without {} the approval rule {} has too few who could approve what you ask for, also to release it: release it \
+                 or make another approver first, or say that rules are left stuck",
+                leaving.name, rule.name
+            );
+            return Err(Error::new(ErrorKind::WrongState, public));
+        }
+    }
+    Ok(())
 }
 
 /// Names of principals are 1 to 128 letters, digits and `. _ - @ :`, so that they read the same everywhere.

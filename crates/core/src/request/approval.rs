@@ -40,7 +40,19 @@ impl Context<'_> {
             return Ok(());
         }
         let key = resolved.map(|resolved| resolved.key.id);
-        let rules = self.approval_rules()?.over(action, key);
+        if !operation.spends_approval() {
+            return Ok(());
+        }
+        let stored = self.approval_rules()?;
+        let mut rules = stored.over(action, key);
+        if !stored.rules.is_empty()
+            && let Some(person) = operation.person(self)?
+        {
+            let about =
+                |rule: &&ApprovalRule| !rules.contains(rule) && rule.is_about(&person, self.caller.id());
+            let others: Vec<ApprovalRule> = stored.rules.iter().filter(about).cloned().collect();
+            rules.extend(others);
+        }
         if rules.is_empty() {
             return Ok(());
         }
@@ -66,6 +78,11 @@ impl Context<'_> {
         let names: Vec<&str> = spent.approved.iter().map(|approval| approval.name.as_str()).collect();
         self.approved = Some(format!("approved by {} ({})", names.join(", "), spent.id));
         self.put_proposals(&waiting)
+    }
+
+    /// The SHA-256 of bytes, in hexadecimal, for the terms of a request.
+    pub(crate) fn sha256_told(&self, bytes: &[u8]) -> String {
+        self.crypto().sha256(&[bytes]).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// What exactly is asked for, for people and for the hash.
@@ -102,11 +119,14 @@ impl Context<'_> {
     fn propose(&mut self, mut waiting: Proposals, rules: &[ApprovalRule], asked: Asked) -> Result<Error> {
         let now = self.now;
         let proposer = self.caller.id();
-        let of_one = waiting.open.iter().filter(|proposal| proposal.proposer == proposer).count();
-        if waiting.open.len() >= PROPOSALS_MAX || of_one >= PROPOSALS_OF_ONE_MAX {
+        if !self.caller.waits() {
+            let public = "this needs the approval of others, which nobody would wait for here";
+            return Err(Error::new(ErrorKind::Denied, public));
+        }
+        if !waiting.has_room_for(proposer) {
             let public = format!(
                 "too many requests wait for approval ({PROPOSALS_MAX} of a realm, {PROPOSALS_OF_ONE_MAX} of one \
-                 client): `keyreeve approval deny ID` takes one back"
+                 client, fewer where many wait): `keyreeve approval deny ID` takes one back"
             );
             return Err(Error::new(ErrorKind::LimitExceeded, public));
         }

@@ -30,7 +30,8 @@ pub fn pinned_credential(certificate: &CertificateInfo) -> NewCredential {
 
 fn of_kind(certificate: &CertificateInfo, kind: CredentialKind) -> NewCredential {
     let expires = Some(Time::from_seconds(certificate.not_after_seconds));
-    NewCredential { id: proof(certificate), kind, expires }
+    let is_given = matches!(kind, CredentialKind::Pinned { .. });
+    NewCredential { id: proof(certificate), kind, expires, is_given }
 }
 
 /// The certificates that are on record as pinned.

@@ -82,7 +82,7 @@ pub fn generate(
 ) -> Result<(Zeroizing<String>, NewCredential)> {
     let secret = token::random(crypto, PREFIX)?;
     let id = secret_proof(crypto, &secret);
-    Ok((secret, NewCredential { id, kind, expires }))
+    Ok((secret, NewCredential { id, kind, expires, is_given: false }))
 }
 
 /// What a secret id begins with.

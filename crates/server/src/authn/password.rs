@@ -145,7 +145,7 @@ impl Authenticator {
         };
         let check = check(crypto, &salt, &secret)?;
         let kept = Password { salt, memory_kib: MEMORY_KIB, passes: PASSES, check, totp };
-        let credential = NewCredential { id, kind: CredentialKind::Password(kept), expires };
+        let credential = NewCredential { id, kind: CredentialKind::Password(kept), expires, is_given: false };
         Ok(NewPassword { credential, seed })
     }
 

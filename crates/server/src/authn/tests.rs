@@ -119,7 +119,7 @@ async fn a_name_that_nobody_has_costs_and_tells_what_a_wrong_password_does() {
     house.person("alice", PASSWORD, false).await;
     house.person("bob", PASSWORD, true).await;
     house.person("carol", PASSWORD, false).await;
-    house.run(RevokePrincipal { name: "carol".to_owned() });
+    house.run(RevokePrincipal { name: "carol".to_owned(), leave_rules_stuck: false });
     let mut answers = Vec::new();
     for (name, password) in
         [("alice", "a wrong password"), ("nobody", PASSWORD), ("carol", PASSWORD), ("bob", PASSWORD)]

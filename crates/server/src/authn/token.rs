@@ -20,7 +20,7 @@ const TOKEN_CHARS: usize = PREFIX.len() + (RANDOM_BYTES * 4).div_ceil(3);
 pub fn generate(crypto: &dyn Crypto, expires: Option<Time>) -> Result<(Zeroizing<String>, NewCredential)> {
     let token = random(crypto, PREFIX)?;
     let id = hash(crypto, &token);
-    Ok((token, NewCredential { id, kind: CredentialKind::Token, expires }))
+    Ok((token, NewCredential { id, kind: CredentialKind::Token, expires, is_given: false }))
 }
 
 /// What a token is looked up by, where it has a token's form at all.

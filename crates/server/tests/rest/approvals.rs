@@ -11,9 +11,15 @@ async fn client(server: &Server, name: &str, roles: &[&str]) -> String {
     added["token"].as_str().unwrap().to_owned()
 }
 
+/// Wants no rule with the second administrator.
+async fn decline(server: &Server) {
+    server.admin("DELETE", "/v1/approval-rules/two-administrators", Value::Null).await;
+}
+
 /// A server with two administrators more, where destroying and exporting need one approval of an administrator.
 async fn controlled(needs: u8) -> (Server, String, String) {
     let server = Server::start();
+    decline(&server).await;
     let (deputy, third) =
         (client(&server, "deputy", &["admin"]).await, client(&server, "third", &["admin"]).await);
     for key in ["k1", "k2"] {
@@ -95,7 +101,10 @@ async fn two_approvals_are_two_people_who_may_approve_when_it_is_done() {
     assert_eq!(approve(&server, &auditor, id).await.0, StatusCode::FORBIDDEN);
     assert_eq!(approve(&server, &third, id).await.1["missing"], 0);
     // Whoever is revoked meanwhile approves nothing any more.
-    server.admin("POST", "/v1/clients/deputy/revoke", Value::Null).await;
+    let admin_asks = async |body| ask(&server, &admin, "POST", "/v1/clients/deputy/revoke", body).await;
+    let (status, stuck) = admin_asks(Value::Null).await;
+    assert_eq!((status, &stuck["code"]), (StatusCode::CONFLICT, &json!("wrong_state")), "{stuck}");
+    assert_eq!(admin_asks(json!({ "leave_rules_stuck": true })).await.0, StatusCode::OK);
     let (status, waits) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
     assert_eq!((status, &waits["approval"]), (StatusCode::ACCEPTED, id), "{waits}");
     assert_eq!(server.admin("GET", "/v1/keys/k1", Value::Null).await["state"], "active");
@@ -189,6 +198,7 @@ async fn of_two_requests_with_one_approval_one_is_done() {
 async fn a_rule_that_too_few_could_satisfy_is_refused() {
     let server = Server::start();
     let admin = server.admin_token();
+    decline(&server).await;
     client(&server, "user", &["user"]).await;
     for (others, needs) in [1, 2].into_iter().enumerate() {
         let rule = json!({ "actions": ["destroy"], "needs": needs, "roles": ["admin"] });
@@ -212,4 +222,217 @@ async fn what_a_key_says_of_its_destruction_is_part_of_what_is_approved() {
     let (status, other) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{other}");
     assert_ne!(other["approval"], waits["approval"]);
+}
+
+/// The answer to what must wait: its id and what it tells.
+async fn waits(server: &Server, token: &str, (method, path, body): (&str, &str, Value)) -> Value {
+    let (status, told) = ask(server, token, method, path, body).await;
+    assert_eq!(
+        (status, &told["code"]),
+        (StatusCode::ACCEPTED, &json!("approval_pending")),
+        "{method} {path}: {told}"
+    );
+    told["approval"].clone()
+}
+
+async fn terms(server: &Server, token: &str, id: &Value) -> Vec<(String, String)> {
+    let (_, shown) =
+        ask(server, token, "GET", &format!("/v1/approvals/{}", id.as_str().unwrap()), Value::Null).await;
+    let text = |one: &Value, field: &str| one[field].as_str().unwrap().to_owned();
+    shown["terms"].as_array().unwrap().iter().map(|one| (text(one, "name"), text(one, "value"))).collect()
+}
+
+#[tokio::test]
+async fn the_second_administrator_brings_a_rule_and_no_third_self() {
+    let server = Server::start();
+    let admin = server.admin_token();
+    for key in ["k1", "k2"] {
+        server
+            .admin("POST", "/v1/keys", json!({ "name": key, "algorithm": "aes-256", "exportable": true }))
+            .await;
+    }
+    let user = server.admin("POST", "/v1/clients", json!({ "name": "user", "roles": ["user"] })).await;
+    assert!(user["approval_rule"].is_null(), "{user}");
+    let deputy = json!({ "name": "deputy", "roles": ["admin"], "token": true });
+    let made = server.admin("POST", "/v1/clients", deputy).await;
+    assert_eq!(made["approval_rule"], "two-administrators");
+    let deputy = made["token"].as_str().unwrap();
+    let secret = |text: &str| json!({ "passphrase": text });
+    let unlocks =
+        json!({ "old": secret("correct horse battery staple"), "new": secret("correct horse battery") });
+    let one_rule = json!({ "actions": ["backup"], "needs": 1, "roles": ["user"] });
+    for request in [
+        ("POST", DESTROY, Value::Null),
+        ("POST", "/v1/keys/k1/export", json!({ "wrap_with": "k2" })),
+        ("POST", "/v1/keys/k1/restore", json!({ "as_of": u64::MAX.to_string() })),
+        ("POST", "/v1/access/rules", json!({ "text": "@id(\"a\") permit (principal, action, resource);" })),
+        ("POST", "/v1/root/unlock", unlocks.clone()),
+        ("POST", "/v1/root/replace", unlocks),
+        ("DELETE", "/v1/approval-rules/two-administrators", Value::Null),
+        ("PUT", "/v1/approval-rules/mine", one_rule),
+        // A second self, by each way to get one.
+        ("POST", "/v1/clients", json!({ "name": "self", "roles": ["admin"] })),
+        ("PATCH", "/v1/clients/user", json!({ "roles": ["admin"] })),
+        ("PATCH", "/v1/clients/deputy", json!({ "roles": ["user"] })),
+        ("POST", "/v1/clients/deputy/renew", json!({})),
+        ("POST", "/v1/tokens", json!({ "client": "deputy" })),
+        ("POST", "/v1/tokens", json!({ "client": "self", "roles": ["admin"] })),
+        ("POST", "/v1/credentials", json!({ "client": "deputy", "secret_id": {} })),
+    ] {
+        waits(&server, &admin, request).await;
+        // One client has room for sixteen.
+        let (_, listed) = ask(&server, &admin, "GET", "/v1/approvals", Value::Null).await;
+        for one in listed["approvals"].as_array().unwrap() {
+            let path = format!("/v1/approvals/{}/deny", one["id"].as_str().unwrap());
+            ask(&server, &admin, "POST", &path, Value::Null).await;
+        }
+    }
+    // Everyday work, one's own credentials and shutting others out wait for nobody.
+    for (method, path, body) in [
+        ("POST", "/v1/clients", json!({ "name": "app" })),
+        ("PATCH", "/v1/clients/app", json!({ "groups": ["shop"] })),
+        ("POST", "/v1/tokens", json!({ "client": "app" })),
+        ("POST", "/v1/tokens", json!({ "client": "admin" })),
+        ("POST", "/v1/clients/app/revoke", Value::Null),
+    ] {
+        let (status, told) = ask(&server, &admin, method, path, body).await;
+        assert!(status.is_success() && status != StatusCode::ACCEPTED, "{method} {path}: {told}");
+    }
+    let (status, stuck) = ask(&server, &admin, "POST", "/v1/clients/deputy/revoke", Value::Null).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{stuck}");
+    // Two agree that each may act alone from now on, and no rule comes back by itself.
+    let release = || ("DELETE", "/v1/approval-rules/two-administrators", Value::Null);
+    let id = waits(&server, &admin, release()).await;
+    approve(&server, deputy, &id).await;
+    let (method, path, body) = release();
+    assert_eq!(ask(&server, &admin, method, path, body).await.0, StatusCode::NO_CONTENT);
+    let third = json!({ "name": "third", "roles": ["admin"] });
+    assert!(server.admin("POST", "/v1/clients", third).await["approval_rule"].is_null());
+    let (status, _) = ask(&server, &admin, "POST", DESTROY, Value::Null).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_becomes_the_second_administrator_brings_the_rule_too_and_who_declined_it_gets_none() {
+    let server = Server::start();
+    let change = json!({ "roles": ["admin"] });
+    server.admin("POST", "/v1/clients", json!({ "name": "user", "roles": ["user"] })).await;
+    let changed = server.admin("PATCH", "/v1/clients/user", change).await;
+    assert_eq!(changed["approval_rule"], "two-administrators");
+    let rules = server.admin("GET", "/v1/approval-rules", Value::Null).await;
+    assert_eq!(rules["rules"][0]["name"], "two-administrators");
+    let server = Server::start();
+    decline(&server).await;
+    let made = server.admin("POST", "/v1/tokens", json!({ "client": "other", "roles": ["admin"] })).await;
+    assert!(made["approval_rule"].is_null(), "{made}");
+    let rules = server.admin("GET", "/v1/approval-rules", Value::Null).await;
+    assert_eq!(rules["rules"], json!([]));
+}
+
+#[tokio::test]
+async fn a_rule_about_certain_keys_and_groups_holds_for_these_alone() {
+    let server = Server::start();
+    let admin = server.admin_token();
+    decline(&server).await;
+    let board = client(&server, "board", &["user"]).await;
+    server.admin("PATCH", "/v1/clients/board", json!({ "groups": ["board"] })).await;
+    for key in ["k1", "k2"] {
+        server.admin("POST", "/v1/keys", json!({ "name": key, "algorithm": "aes-256" })).await;
+    }
+    let rule = json!({ "actions": ["destroy"], "keys": ["k1"], "needs": 1, "groups": ["board"] });
+    server.admin("PUT", "/v1/approval-rules/k1-alone", rule).await;
+    assert_eq!(ask(&server, &admin, "POST", "/v1/keys/k2/destroy", Value::Null).await.0, StatusCode::OK);
+    let id = waits(&server, &admin, ("POST", DESTROY, Value::Null)).await;
+    let operator = client(&server, "operator", &["operator"]).await;
+    assert_eq!(approve(&server, &operator, &id).await.0, StatusCode::NOT_FOUND, "not in the group");
+    // Who leaves the group approves no more, and to take it out of it or into it waits as well.
+    let outsider = json!({ "groups": ["board"] });
+    waits(&server, &admin, ("PATCH", "/v1/clients/operator", outsider)).await;
+    assert_eq!(approve(&server, &board, &id).await.1["missing"], 0);
+    assert_eq!(ask(&server, &admin, "POST", DESTROY, Value::Null).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_proves_a_new_client_is_part_of_what_is_approved() {
+    let server = Server::start();
+    let admin = server.admin_token();
+    decline(&server).await;
+    let deputy = client(&server, "deputy", &["admin"]).await;
+    client(&server, "app", &["user"]).await;
+    let rule = json!({ "actions": ["renew-credential", "create-principal"], "needs": 1, "roles": ["admin"] });
+    // Two certificates of another authority.
+    let other = Server::start();
+    let mut pins = Vec::new();
+    for name in ["one", "two"] {
+        pins.push(other.admin("POST", "/v1/clients", json!({ "name": name })).await["certificate"].clone());
+    }
+    server.admin("PUT", "/v1/approval-rules/people", rule).await;
+    let renew = |pin: &Value| ("POST", "/v1/clients/app/renew", json!({ "pin": pin }));
+    let id = waits(&server, &admin, renew(&pins[0])).await;
+    approve(&server, &deputy, &id).await;
+    assert_ne!(waits(&server, &admin, renew(&pins[1])).await, id, "another certificate");
+    let (method, path, body) = renew(&pins[0]);
+    assert_eq!(ask(&server, &admin, method, path, body).await.0, StatusCode::OK);
+    // What the server makes anew each time is told to be so, and can be approved all the same.
+    let token = |days: u32| ("POST", "/v1/tokens", json!({ "client": "app", "days": days }));
+    let id = waits(&server, &admin, token(1)).await;
+    let told = terms(&server, &deputy, &id).await;
+    assert!(told.contains(&("credential".into(), "token, made when it is done, 1 days".into())), "{told:?}");
+    approve(&server, &deputy, &id).await;
+    assert_ne!(waits(&server, &admin, token(30)).await, id, "for longer");
+    let (method, path, body) = token(1);
+    assert_eq!(ask(&server, &admin, method, path, body).await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn rules_too_long_to_be_told_are_approved_by_their_hash() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let long = |last: &str| {
+        let rules = (0..400).map(|number| {
+            format!(
+                "@id(\"r{number}\") permit (principal == Principal::\"nobody-{number}\", action, resource);"
+            )
+        });
+        let text = rules.chain([last.to_owned()]).collect::<Vec<_>>().join("\n");
+        assert!(text.len() > 16 * 1024);
+        ("POST", "/v1/access/rules", json!({ "text": text }))
+    };
+    let id = waits(&server, &admin, long("")).await;
+    let told = terms(&server, &deputy, &id).await;
+    assert!(
+        told.iter().any(|(name, value)| name == "apply the text of SHA-256" && value.len() == 64),
+        "{told:?}"
+    );
+    assert!(told.contains(&("rules".into(), "400".into())));
+    approve(&server, &deputy, &id).await;
+    assert_ne!(waits(&server, &admin, long("@id(\"x\") permit (principal, action, resource);")).await, id);
+    let (method, path, body) = long("");
+    assert_eq!(ask(&server, &admin, method, path, body).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_done_to_the_store_waits_and_is_done_once() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let rule =
+        json!({ "actions": ["backup", "remove-target", "retire-cell"], "needs": 1, "roles": ["admin"] });
+    let put = ("PUT", "/v1/approval-rules/store", rule);
+    let id = waits(&server, &admin, put.clone()).await;
+    approve(&server, &deputy, &id).await;
+    assert_eq!(ask(&server, &admin, put.0, put.1, put.2).await.0, StatusCode::OK);
+    let folder = tempfile::tempdir().unwrap();
+    let backup =
+        |name: &str| ("POST", "/v1/backups", json!({ "to": folder.path().join(name), "cell": false }));
+    let id = waits(&server, &admin, backup("one")).await;
+    assert!(!folder.path().join("one").exists());
+    approve(&server, &deputy, &id).await;
+    waits(&server, &admin, backup("two")).await;
+    let (method, path, body) = backup("one");
+    let (status, told) = ask(&server, &admin, method, path, body).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    assert_ne!(waits(&server, &admin, backup("one")).await, id, "it is spent");
+    let name = told["target"].clone();
+    waits(&server, &admin, ("POST", "/v1/targets/remove", json!({ "name": name }))).await;
+    waits(&server, &admin, ("POST", "/v1/backups/drill", json!({}))).await;
 }

@@ -128,7 +128,12 @@ pub(crate) fn principal(engine: &Engine, name: &str, roles: &[Role]) -> Caller {
         id: PrincipalId(Uuid::from_bytes(id)),
         name: name.into(),
         roles: roles.iter().copied().collect(),
-        credentials: vec![NewCredential { id: proof(name), kind: CredentialKind::Token, expires: None }],
+        credentials: vec![NewCredential {
+            id: proof(name),
+            kind: CredentialKind::Token,
+            expires: None,
+            is_given: false,
+        }],
     };
     engine.execute(&system(), &operation).expect("a new principal");
     known(engine, name)

@@ -12,6 +12,16 @@ use super::{Session, text};
 use crate::errors::Result;
 use crate::output::{self, Format};
 
+/// Says so where an answer tells that the realm got its approval rule with its second administrator.
+pub(in crate::commands) fn tell_of_rule(answer: &Value) {
+    let rule = text(answer, "approval_rule");
+    if !rule.is_empty() {
+        output::message(&format!(
+            "there are two administrators now: the approval rule {rule} holds from now on (keyreeve approval rules)"
+        ));
+    }
+}
+
 /// Let others approve what one alone shall not do.
 #[derive(Subcommand)]
 pub(crate) enum Approval {

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, json};
 
 use super::credentials::Credentials;
+use crate::commands::approval::tell_of_rule;
 use crate::commands::{Session, word};
 use crate::errors::Result;
 
@@ -54,6 +55,7 @@ impl Add {
         body.insert("token".into(), self.token.into());
         self.credentials.ask(&mut client, &mut body)?;
         let answer = client.post("/v1/clients", &body.into())?;
+        tell_of_rule(&answer);
         self.credentials.write(session, &self.name, answer)
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 
 use super::add::Role;
 use crate::client::segment;
+use crate::commands::approval::tell_of_rule;
 use crate::commands::{Session, text, word};
 use crate::errors::Result;
 use crate::output::{self, Format};
@@ -51,6 +52,7 @@ impl Change {
         }
         let path = format!("/v1/clients/{}", segment(&self.name));
         let answer = session.client()?.patch(&path, &body.into())?;
+        tell_of_rule(&answer);
         match session.format {
             Format::Json => output::json(&answer),
             Format::Table => {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Role;
+use crate::commands::approval::tell_of_rule;
 use crate::commands::{Session, text, word};
 use crate::errors::{Failure, Result};
 use crate::input;
@@ -54,6 +55,7 @@ impl Password {
             body["roles"] = self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>().into();
         }
         let made = session.client()?.post("/v1/credentials", &body)?;
+        tell_of_rule(&made);
         if session.format == Format::Json {
             return output::json(&made);
         }

@@ -16,6 +16,9 @@ use crate::output::{self, Format};
 pub(crate) struct Revoke {
     /// The client
     name: String,
+    /// Also where too few are left then to approve what approval rules are about, and to release them
+    #[arg(long)]
+    leave_rules_stuck: bool,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -29,7 +32,10 @@ impl Revoke {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let mut client = session.client()?;
         input::consent_of_people(self.yes || session.prints_curl, "shut out the client", &self.name)?;
-        let revoked = client.post(&format!("/v1/clients/{}/revoke", segment(&self.name)), &json!({}))?;
+        let revoked = client.post(
+            &format!("/v1/clients/{}/revoke", segment(&self.name)),
+            &json!({ "leave_rules_stuck": self.leave_rules_stuck }),
+        )?;
         match session.format {
             Format::Json => output::json(&revoked),
             Format::Table => {

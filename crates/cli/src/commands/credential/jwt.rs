@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::print;
+use crate::commands::approval::tell_of_rule;
 use crate::commands::client::Role;
 use crate::commands::{Session, word};
 use crate::errors::Result;
@@ -46,6 +47,8 @@ impl Jwt {
         if !self.roles.is_empty() {
             body["roles"] = self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>().into();
         }
-        print(session, &session.client()?.post("/v1/credentials", &body)?)
+        let made = session.client()?.post("/v1/credentials", &body)?;
+        tell_of_rule(&made);
+        print(session, &made)
     }
 }

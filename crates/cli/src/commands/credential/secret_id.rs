@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::print;
+use crate::commands::approval::tell_of_rule;
 use crate::commands::client::Role;
 use crate::commands::{Session, required, word};
 use crate::errors::Result;
@@ -53,6 +54,7 @@ impl SecretId {
             body["roles"] = self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>().into();
         }
         let mut made = session.client()?.post("/v1/credentials", &body)?;
+        tell_of_rule(&made);
         let secret = format!("{}\n", required(&made, "secret_id")?);
         if self.out.is_some() || session.format == Format::Table {
             output::bytes(secret.as_bytes(), self.out.as_deref(), Audience::Owner)?;

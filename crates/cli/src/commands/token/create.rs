@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use crate::commands::approval::tell_of_rule;
 use crate::commands::client::Role;
 use crate::commands::{Session, required, text, word};
 use crate::errors::Result;
@@ -45,6 +46,7 @@ impl Create {
             body["roles"] = self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>().into();
         }
         let mut made = session.client()?.post("/v1/tokens", &body)?;
+        tell_of_rule(&made);
         let token = format!("{}\n", required(&made, "token")?);
         let to_file = self.out.is_some();
         if to_file || session.format == Format::Table {

@@ -88,7 +88,7 @@ impl Subject {
     pub fn credential(self, crypto: &dyn Crypto, expires: Option<Time>) -> NewCredential {
         let id = self.id(crypto);
         let Self { issuer, claim, subject, .. } = self;
-        NewCredential { id, kind: CredentialKind::Jwt { issuer, claim, subject }, expires }
+        NewCredential { id, kind: CredentialKind::Jwt { issuer, claim, subject }, expires, is_given: true }
     }
 }
 

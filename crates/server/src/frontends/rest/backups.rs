@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use keyreeve_core::access::Action;
-use keyreeve_core::operations::administer::Administer;
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::operations::administer::{Administer, Announce};
 use keyreeve_store::backup::{BackupKind, Retention};
 use keyreeve_store::restore::DrillReport;
 use schemars::JsonSchema;
@@ -53,6 +53,14 @@ pub(super) async fn create(
         Kind::Full => BackupKind::Full,
         Kind::Incremental => BackupKind::Incremental,
     });
+    let word_of_kind = kind.map_or("full where none is there", word);
+    let terms = [
+        ("backup to", &*to),
+        ("kind", word_of_kind),
+        ("cell", told_bool(cell)),
+        ("take over", told_bool(take_over)),
+    ];
+    announce(&api, &caller, &terms).await?;
     let backups = Arc::clone(&api.backups);
     let make = move || {
         let made = backups.back_up(&Wanted { to, kind, cell, take_over })?;
@@ -60,7 +68,8 @@ pub(super) async fn create(
         let detail = format!("{kind} backup to {}, up to entry {lsn}", made.target);
         Ok((made, detail))
     };
-    let Made { target, is_new, report } = api.execute(&caller, Administer::new(Action::Backup, make)).await?;
+    let Made { target, is_new, report } =
+        api.execute(&caller, Administer::new(Action::Backup, make).announced()).await?;
     Ok(Json(json!({
         "target": target,
         "registered": is_new,
@@ -70,6 +79,16 @@ pub(super) async fn create(
         "bytes": report.progress.bytes,
         "bytes_written": report.progress.bytes_written,
     })))
+}
+
+/// Puts on record that it begins, once others have approved it where they must.
+async fn announce(api: &Api, caller: &Caller, terms: &[(&str, &str)]) -> Result<()> {
+    let terms = terms.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    api.execute(caller, Announce { action: Action::Backup, terms }).await
+}
+
+fn told_bool(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
 fn word(kind: BackupKind) -> &'static str {
@@ -98,6 +117,10 @@ pub(super) async fn prune(
 ) -> Result<Json<Value>> {
     let backups = Arc::clone(&api.backups);
     let PruneRequest { from, keep_full, keep_days, dry_run } = request;
+    let (full, days) = (keep_full.to_string(), keep_days.to_string());
+    let terms =
+        [("prune", &*from), ("keep full", &full), ("keep days", &days), ("dry run", told_bool(dry_run))];
+    announce(&api, &caller, &terms).await?;
     let prune = move || {
         let retention = Retention { full_count_min: keep_full, days_min: keep_days };
         let plan = backups.prune(&from, retention, dry_run)?;
@@ -105,7 +128,7 @@ pub(super) async fn prune(
         let detail = format!("{verb} {} objects of {from}", plan.removed.len());
         Ok((plan, detail))
     };
-    let plan = api.execute(&caller, Administer::new(Action::Backup, prune)).await?;
+    let plan = api.execute(&caller, Administer::new(Action::Backup, prune).announced()).await?;
     Ok(Json(json!({
         "dry_run": dry_run,
         "removed": plan.removed.iter().map(|listed| &listed.path).collect::<Vec<_>>(),
@@ -128,13 +151,14 @@ pub(super) async fn drill(
     Authenticated(caller): Authenticated,
     Body(request): Body<DrillRequest>,
 ) -> Result<Json<Value>> {
+    announce(&api, &caller, &[("drill", request.from.as_deref().unwrap_or("every target"))]).await?;
     let backups = Arc::clone(&api.backups);
     let drill = move || {
         let reports = backups.drill(request.from.as_deref())?;
         let detail = reports.iter().map(told).collect::<Vec<_>>().join("; ");
         Ok((reports, detail))
     };
-    let reports = api.execute(&caller, Administer::new(Action::Backup, drill)).await?;
+    let reports = api.execute(&caller, Administer::new(Action::Backup, drill).announced()).await?;
     let drills: Vec<_> = reports.iter().map(shown).collect();
     let is_good = reports.iter().all(|report| report.differences.is_empty());
     Ok(Json(json!({ "good": is_good, "drills": drills })))

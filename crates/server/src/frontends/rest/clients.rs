@@ -10,7 +10,7 @@ use keyreeve_core::access::{Action, Caller, Target};
 use keyreeve_core::model::{Credential, CredentialKind, PrincipalId, Role};
 use keyreeve_core::operations::change_principal::ChangePrincipal;
 use keyreeve_core::operations::principals::{
-    AddCredential, CreatePrincipal, ListPrincipals, Listed, RevokePrincipal, new_id,
+    self, AddCredential, CreatePrincipal, ListPrincipals, Listed, RevokePrincipal, new_id,
 };
 use keyreeve_core::operations::undone::Undone;
 use keyreeve_core::record::{Record, RecordKey};
@@ -73,14 +73,16 @@ pub(super) async fn add(
     let AddRequest { name, roles, token, csr, pin, p12_password, days } = request;
     let wanted = Wanted { csr, pin, p12_password, days };
     let id = new_id(&**api.engine.crypto(), api.engine.clock().now())?;
-    let (enrolled, warnings) = wanted.issue(&api, (id, &name))?;
+    let (mut enrolled, warnings) = wanted.issue(&api, (id, &name))?;
+    enrolled.credential.is_given |= wanted.csr.is_some();
     let mut credentials = vec![enrolled.credential.clone()];
     let token = token.then(|| token::generate(&**api.engine.crypto(), None)).transpose()?;
     credentials.extend(token.as_ref().map(|(_, credential)| credential.clone()));
-    api.execute(&caller, CreatePrincipal { id, name: name.clone(), roles: roles.clone(), credentials })
-        .await?;
+    let create = CreatePrincipal { id, name: name.clone(), roles: roles.clone(), credentials };
+    let made = api.execute(&caller, create).await?;
     let mut answer = wanted.answer(&api, (id, &name), enrolled, warnings).await?;
     answer.insert("roles".into(), json!(roles));
+    answer.extend(made.approval_rule.map(|rule| ("approval_rule".into(), rule.into())));
     if let Some((token, _)) = token {
         answer.insert("token".into(), token.as_str().into());
     }
@@ -134,7 +136,8 @@ pub(super) async fn renew(
     let RenewRequest { replace, csr, pin, p12_password, days } = request;
     let wanted = Wanted { csr, pin, p12_password, days };
     let id = id_named(&api, &caller, &name)?;
-    let (enrolled, warnings) = wanted.issue(&api, (id, &name))?;
+    let (mut enrolled, warnings) = wanted.issue(&api, (id, &name))?;
+    enrolled.credential.is_given |= wanted.csr.is_some();
     let add = AddCredential { name: name.clone(), credential: enrolled.credential.clone(), replace };
     api.execute(&caller, add).await?;
     Ok(Json(wanted.answer(&api, (id, &name), enrolled, warnings).await?.into()))
@@ -159,13 +162,27 @@ pub(super) async fn change(
     Body(ChangeRequest { roles, groups }): Body<ChangeRequest>,
 ) -> Result<Json<Value>> {
     let groups = groups.map(|groups| groups.0.into_iter().collect());
-    let principal = api.execute(&caller, ChangePrincipal { name, roles, groups }).await?;
-    Ok(Json(json!({
+    let principals::Enrolled { principal, approval_rule } =
+        api.execute(&caller, ChangePrincipal { name, roles, groups }).await?;
+    let mut answer = json!({
         "id": principal.id.to_string(),
         "name": principal.name,
         "roles": principal.roles,
         "groups": principal.groups,
-    })))
+    });
+    if let Some(rule) = approval_rule {
+        answer["approval_rule"] = rule.into();
+    }
+    Ok(Json(answer))
+}
+
+/// Body of `revoke`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeRequest {
+    /// Also where an approval rule has too few approvers then, so that nobody can release it any more.
+    #[serde(default)]
+    leave_rules_stuck: bool,
 }
 
 /// `POST /v1/clients/{name}/revoke`: no credential of the principal counts any more.
@@ -173,8 +190,9 @@ pub(super) async fn revoke(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     Segments(name): Segments<String>,
+    Body(RevokeRequest { leave_rules_stuck }): Body<RevokeRequest>,
 ) -> Result<Json<Value>> {
-    let principal = api.execute(&caller, RevokePrincipal { name }).await?;
+    let principal = api.execute(&caller, RevokePrincipal { name, leave_rules_stuck }).await?;
     Ok(Json(json!({
         "id": principal.id.to_string(),
         "name": principal.name,

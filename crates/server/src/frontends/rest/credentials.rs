@@ -109,13 +109,18 @@ pub(super) async fn add(
         }
         _ => return Err(Problem::invalid("one of jwt, secret_id and password is given, and no other")),
     };
-    let NewCredential { id, kind, expires } = new.clone();
-    let principal = match roles {
+    let NewCredential { id, kind, expires, .. } = new.clone();
+    let (principal, approval_rule) = match roles {
         Some(roles) => {
             let (principal, credentials) = (new_id(crypto, now)?, vec![new]);
-            api.execute(&caller, CreatePrincipal { id: principal, name: client, roles, credentials }).await?
+            let create = CreatePrincipal { id: principal, name: client, roles, credentials };
+            let made = api.execute(&caller, create).await?;
+            (made.principal, made.approval_rule)
         }
-        None => api.execute(&caller, AddCredential { name: client, credential: new, replace }).await?,
+        None => {
+            let add = AddCredential { name: client, credential: new, replace };
+            (api.execute(&caller, add).await?, None)
+        }
     };
     let added = Credential {
         id,
@@ -127,6 +132,9 @@ pub(super) async fn add(
         certificate: None,
     };
     let mut answer = shown(&principal, &added);
+    if let Some(rule) = approval_rule {
+        answer["approval_rule"] = rule.into();
+    }
     match told {
         Told::Nothing => {}
         Told::SecretId(secret) => {

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::model::{Attestation, Erasure, Place, PlaceKind};
-use keyreeve_core::operations::administer::Administer;
+use keyreeve_core::operations::administer::{Administer, Announce};
 use keyreeve_store::Store;
 use keyreeve_store::backup::TargetStatus;
 use schemars::JsonSchema;
@@ -114,6 +114,9 @@ async fn strike(
     request: StrikeRequest,
     how: Strike,
 ) -> Result<Json<Value>> {
+    let attested = request.attest.clone().unwrap_or_default();
+    let terms = vec![("place".into(), request.name.clone()), ("attested".into(), attested)];
+    api.execute(caller, Announce { action, terms }).await?;
     let (store, by) = (Arc::clone(api.backups.store()), caller.name().to_owned());
     let clock = api.engine.clock().clone();
     let deed = move || {
@@ -126,7 +129,7 @@ async fn strike(
         let attested = attest.map(|statement| Attestation { by, statement, at: clock.now(), generation });
         Ok((how(&store, &name, attested)?, detail))
     };
-    let place = api.execute(caller, Administer::new(action, deed)).await?;
+    let place = api.execute(caller, Administer::new(action, deed).announced()).await?;
     Ok(Json(shown(&place, None)))
 }
 

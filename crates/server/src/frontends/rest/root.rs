@@ -6,8 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use keyreeve_core::access::{Action, Caller};
-use keyreeve_core::operations::administer::Administer;
-use keyreeve_core::operations::server::Note;
+use keyreeve_core::operations::administer::{Administer, Announce};
 use keyreeve_core::{Error, ErrorKind, SecretBytes};
 use keyreeve_store::{RootStatus, StoreError, Unlock, UnlockError};
 use schemars::JsonSchema;
@@ -64,14 +63,15 @@ pub(super) async fn change_unlock(
     Body(request): Body<ChangeRequest>,
 ) -> Result<Json<Value>> {
     let (old, new) = request.unlocks()?;
-    announce(&api, &caller, Action::ChangeUnlock).await?;
+    announce(&api, &caller, Action::ChangeUnlock, &new).await?;
     let resealing = Arc::clone(&api.resealing);
     let change = move || {
         resealing.store().change_unlock(&old, &new).map_err(refused)?;
         let status = resealing.store().root_status();
         Ok(((status.clone(), resealing.progress()?), unlocked_by(&status)))
     };
-    let (status, progress) = api.execute(&caller, Administer::new(Action::ChangeUnlock, change)).await?;
+    let (status, progress) =
+        api.execute(&caller, Administer::new(Action::ChangeUnlock, change).announced()).await?;
     Ok(Json(answer(&status, progress)))
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn replace(
     Body(request): Body<ChangeRequest>,
 ) -> Result<Json<Value>> {
     let (old, new) = request.unlocks()?;
-    announce(&api, &caller, Action::ReplaceRoot).await?;
+    announce(&api, &caller, Action::ReplaceRoot, &new).await?;
     let resealing = Arc::clone(&api.resealing);
     let replace = move || {
         let version = resealing.store().replace_root(&old, &new).map_err(refused)?;
@@ -91,14 +91,21 @@ pub(super) async fn replace(
         let detail = format!("root key {version}, {}", unlocked_by(&status));
         Ok(((status, resealing.progress()?), detail))
     };
-    let (status, progress) = api.execute(&caller, Administer::new(Action::ReplaceRoot, replace)).await?;
+    let (status, progress) =
+        api.execute(&caller, Administer::new(Action::ReplaceRoot, replace).announced()).await?;
     Ok(Json(answer(&status, progress)))
 }
 
 /// INVARIANT: that somebody asked for it, and may, is on record before root.json changes: a crash in between leaves no
-/// change that nobody asked for. How it ended goes on record behind it.
-async fn announce(api: &Api, caller: &Caller, action: Action) -> Result<()> {
-    api.execute(caller, Note { action, detail: "begins".into(), denied: false }).await
+/// change that nobody asked for. How it ended goes on record behind it. Of secrets others are told their kinds alone.
+async fn announce(api: &Api, caller: &Caller, action: Action, new: &[Unlock]) -> Result<()> {
+    let told = |unlock: &Unlock| match unlock {
+        Unlock::Passphrase(_) => "a passphrase".into(),
+        Unlock::KeyFile(_) => "a key file".into(),
+        Unlock::Shares(shares) => format!("{} shares", shares.len()),
+    };
+    let terms = vec![("unlocked by".into(), new.iter().map(told).collect::<Vec<String>>().join(" or "))];
+    api.execute(caller, Announce { action, terms }).await
 }
 
 impl ChangeRequest {

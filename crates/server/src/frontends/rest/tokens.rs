@@ -49,19 +49,26 @@ pub(super) async fn create(
     let (token, credential) = token::generate(crypto, expires)?;
     let id = credential.id;
     let name = client.clone();
-    match roles {
+    let approval_rule = match roles {
         Some(roles) => {
             let (principal, credentials) = (new_id(crypto, now)?, vec![credential]);
-            api.execute(&caller, CreatePrincipal { id: principal, name, roles, credentials }).await?;
+            let create = CreatePrincipal { id: principal, name, roles, credentials };
+            api.execute(&caller, create).await?.approval_rule
         }
-        None => drop(api.execute(&caller, AddCredential { name, credential, replace: false }).await?),
-    }
-    let answer = json!({
+        None => {
+            api.execute(&caller, AddCredential { name, credential, replace: false }).await?;
+            None
+        }
+    };
+    let mut answer = json!({
         "id": id.to_string(),
         "client": client,
         "token": token.as_str(),
         "expires": expires.map(|time| time.to_string()),
     });
+    if let Some(rule) = approval_rule {
+        answer["approval_rule"] = rule.into();
+    }
     Ok((StatusCode::CREATED, Json(answer)))
 }
 

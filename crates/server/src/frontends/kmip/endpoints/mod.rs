@@ -252,7 +252,7 @@ impl Endpoint {
         match engine.store().get(&RecordKey::Principal(id)).map_err(told)?.as_deref() {
             Some(Record::Principal(principal)) => {
                 let request = request_id(engine).map_err(told)?;
-                Ok(Caller::authenticated(Arc::clone(principal), "kmip", None, request))
+                Ok(Caller::authenticated(Arc::clone(principal), "kmip", None, request).unattended())
             }
             _ => Err(unknown()),
         }

@@ -118,7 +118,7 @@ const ANSWERS: &[(&str, &str)] = &[
     (
         "Enrolled",
         "id uuid, name string, certificate string, ca string, expires time|null, roles? [string], \
-         private_key? string, pkcs12? base64, token? string",
+         private_key? string, pkcs12? base64, token? string, approval_rule? string",
     ),
     ("Clients", "clients [Client], next string|null"),
     (
@@ -129,12 +129,12 @@ const ANSWERS: &[(&str, &str)] = &[
         "Credential",
         "id string, kind string, serial string|null, subject object|null, created time, expires time|null, revoked time|null",
     ),
-    ("TokenMade", "id string, client string, token string, expires time|null"),
+    ("TokenMade", "id string, client string, token string, expires time|null, approval_rule? string"),
     ("Tokens", "tokens [Token], next string|null"),
     ("Token", "id string, client string, created time, expires time|null, revoked time|null"),
     (
         "CredentialOfClient",
-        "client string, credential Credential, role_id? uuid, secret_id? string, totp_uri? string",
+        "client string, credential Credential, role_id? uuid, secret_id? string, totp_uri? string, approval_rule? string",
     ),
     ("LoggedIn", "client string, token string, id string, expires time|null, renewable_until time|null"),
     (
@@ -146,7 +146,7 @@ const ANSWERS: &[(&str, &str)] = &[
         "name string, id uuid, realm string, roles [string], proven_by [Credential], expires time|null, source string|null",
     ),
     ("ClientRevoked", "id uuid, name string, revoked time|null"),
-    ("ClientChanged", "id uuid, name string, roles [string], groups [string]"),
+    ("ClientChanged", "id uuid, name string, roles [string], groups [string], approval_rule? string"),
     ("AccessRules", "revision integer, rules [AccessRule], roles string, schema string"),
     ("AccessRule", "name string, text string, revision integer, changed time, by string"),
     (
