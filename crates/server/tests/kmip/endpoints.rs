@@ -446,6 +446,29 @@ fn rights_are_those_of_the_moment_in_which_it_is_told() {
 }
 
 #[test]
+fn what_others_must_approve_is_not_put_and_leaves_nothing_that_waits() {
+    let endpoint = Endpoint::new();
+    let configured = endpoint.configured("app", &[Pushed::Put], Version::V1_4);
+    let server = started(configured, |_| {});
+    let added = server.post("/v1/clients", &json!({ "name": "app" }));
+    server.decline_approval_rule();
+    server.post("/v1/clients", &json!({ "name": "deputy", "roles": ["admin"] }));
+    let rule = json!({ "actions": ["get"], "needs": 1, "roles": ["admin"] });
+    server.rest("PUT", "/v1/approval-rules/two-people", &rule);
+    let pem = |field: &str| added[field].as_str().unwrap().as_bytes().to_vec();
+    let mut app = server.connect_to(server.address, &pem("certificate"), &pem("private_key"));
+    for number in 0..3 {
+        app.create(Version::V1_4, &format!("ledger {number}"));
+    }
+    let withheld = (0..600).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        get(&server, "/v1/status")["kmip_endpoints"][0]["withheld"].as_u64().unwrap() >= 3
+    });
+    assert!(withheld, "{}", get(&server, "/v1/status"));
+    assert_eq!(get(&server, "/v1/approvals")["approvals"], json!([]));
+}
+
+#[test]
 fn only_objects_of_its_group_are_told() {
     let endpoint = Endpoint::new();
     let mut configured = endpoint.configured("admin", &[Pushed::Put], Version::V1_4);

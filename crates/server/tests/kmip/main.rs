@@ -9,6 +9,7 @@ mod batches;
 mod certify;
 mod clock;
 mod credentials;
+mod decisions;
 mod endpoints;
 mod field;
 mod harness;

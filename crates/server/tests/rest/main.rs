@@ -6,6 +6,7 @@ mod approvals;
 mod authorization;
 mod bad_input;
 mod batch;
+mod boundaries;
 mod by_state;
 mod changes;
 mod conditional;
