@@ -228,7 +228,10 @@ impl Engine {
         let reply = run(&mut context, operation);
         let (outcome, reason, failure) = match &reply {
             Ok(_) => (Outcome::Success, None, None),
-            Err(error) => (outcome_of(error), Some(error.kind()), Some(error.public().to_owned())),
+            Err(error) => {
+                let told = error.refusal().unwrap_or(error.public());
+                (outcome_of(error), Some(error.kind()), Some(told.to_owned()))
+            }
         };
         let done = context.finish();
         // A change and a use of key material hold only if what they rest on still holds when they are recorded. A
@@ -475,6 +478,7 @@ fn outcome_of(error: &Error) -> Outcome {
         | ErrorKind::Sensitive
         | ErrorKind::ApprovalPending
         | ErrorKind::UsageLimitExceeded => Outcome::Denied,
+        _ if error.refusal().is_some() => Outcome::Denied,
         _ => Outcome::Failed,
     }
 }

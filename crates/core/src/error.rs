@@ -72,6 +72,7 @@ pub struct Error {
     internal: Option<String>,
     retry_seconds: Option<u32>,
     approval: Option<ObjectId>,
+    refusal: Option<String>,
 }
 
 /// Result of core's functions.
@@ -80,7 +81,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error whose `public` text may be sent to the caller: what was wrong, where, what to do.
     pub fn new(kind: ErrorKind, public: impl Into<String>) -> Self {
-        Self { kind, public: public.into(), internal: None, retry_seconds: None, approval: None }
+        Self {
+            kind,
+            public: public.into(),
+            internal: None,
+            retry_seconds: None,
+            approval: None,
+            refusal: None,
+        }
     }
 
     /// A fault of ours: the cause goes to the log only.
@@ -101,6 +109,18 @@ impl Error {
     /// `not_found` for whatever a caller names by a key's name or id or an object's id.
     pub fn no_such_key() -> Self {
         Self::not_found("key or object")
+    }
+
+    /// `no_such_key` for what is there and may not be known: the record, which auditors and those who see the key read, says that it
+    /// was a refusal and why. The caller is told the same as of nothing.
+    pub(crate) fn hidden_key(refusal: impl Into<String>) -> Self {
+        let refusal = refusal.into();
+        Self { refusal: Some(refusal.clone()), ..Self::no_such_key().because(refusal) }
+    }
+
+    /// Why it was refused, where the caller may not know that it was.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        self.refusal.as_deref()
     }
 
     /// The one answer for whatever does not decrypt, unwrap or belong: it says nothing of why.

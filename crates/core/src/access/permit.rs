@@ -249,7 +249,11 @@ pub(crate) fn authorize(
         let public = format!("{} may not {} here{by}", principal.name, action.word());
         Err(Error::new(ErrorKind::Denied, public))
     } else {
-        Err(Error::no_such_key().because(format!("{} may not {}{by}", principal.name, action.word())))
+        Err(Error::hidden_key(format!(
+            "{} may not {} here{by}, nor know of it",
+            principal.name,
+            action.word()
+        )))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Operation, Subject};
 use crate::{
-    access::{Action, Decision, Permit, Target, rules::Question},
+    access::{Action, Caller, Decision, Permit, Target, rules::Question},
     error::{Error, Result},
     model::{Lsn, PrincipalId},
     record::{Entry, Record, RecordKey},
@@ -20,8 +20,8 @@ pub struct ExplainAccess {
 pub struct Explained {
     /// The entry: its detail says what was told when the request was refused.
     pub entry: Entry,
-    /// What would be decided now, with no encryption context, by protocol and address of who asks; `None` where that cannot
-    /// be told: the principal or the key is gone, or the server itself did it.
+    /// What would be decided now, over the protocol and from the address of that request, with no encryption context; `None` where that
+    /// cannot be told: the principal or the key is gone, or the server itself did it.
     pub now: Option<Decision>,
 }
 
@@ -67,12 +67,31 @@ impl Operation for ExplainAccess {
         let principal = who(context, entry.draft.principal)?;
         let now = match (&principal, target) {
             (Some(principal), Some(target)) => {
-                Some(context.decide(Question { principal, action: entry.draft.action, target })?)
+                let as_then = as_then(context, principal, &entry);
+                Some(
+                    context
+                        .decide_as(&as_then, Question { principal, action: entry.draft.action, target })?,
+                )
             }
             _ => None,
         };
         Ok(Explained { entry, now })
     }
+}
+
+/// Who asked then, over what.
+fn as_then(
+    context: &Context<'_>,
+    principal: &std::sync::Arc<crate::model::Principal>,
+    entry: &Entry,
+) -> Caller {
+    let protocol = match &*entry.draft.protocol {
+        "rest" => "rest",
+        "kmip" => "kmip",
+        _ => context.caller().protocol,
+    };
+    let source = entry.draft.source.as_ref().and_then(|source| source.parse().ok());
+    Caller::authenticated(std::sync::Arc::clone(principal), protocol, source, entry.draft.request)
 }
 
 fn who(

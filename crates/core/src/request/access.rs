@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Context;
 use crate::{
-    access::{Action, Decision, Permit, Target, authorize, decide, rules},
+    access::{Action, Caller, Decision, Permit, Target, authorize, decide, rules},
     error::Result,
     model::Principal,
 };
@@ -38,6 +38,14 @@ impl Context<'_> {
     /// The store's.
     pub(crate) fn decide(&self, question: rules::Question<'_>) -> Result<Decision> {
         decide(&self.access, self.caller, question)
+    }
+
+    /// What would be decided for somebody who asks as this caller does.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn decide_as(&self, caller: &Caller, question: rules::Question<'_>) -> Result<Decision> {
+        decide(&self.access, caller, question)
     }
 
     /// What would be decided for somebody by other rules.

@@ -137,4 +137,16 @@ async fn a_rule_about_addresses_looks_at_each_request() {
             assert_eq!(far.send(request()).await.status, StatusCode::NOT_FOUND);
         }
     }
+    // The record says that it was a refusal, and it is explained by the address that it came from, wherever the auditor is.
+    let page = server.admin("GET", "/v1/journal?key=k1&limit=1000", Value::Null).await;
+    let entries = page["entries"].as_array().unwrap();
+    for (outcome, allowed) in [("success", true), ("denied", false)] {
+        let of_till = |entry: &&Value| entry["principal"] == "till" && entry["outcome"] == outcome;
+        let entry = entries.iter().find(of_till).unwrap_or_else(|| panic!("{outcome}: {page}"));
+        let path = format!("/v1/access/explain/{}", entry["lsn"]);
+        let explained = server.admin("GET", &path, Value::Null).await;
+        assert_eq!(explained["now"]["allowed"], allowed, "{explained}");
+        let detail = explained["detail"].as_str().unwrap_or_default();
+        assert_eq!(detail.contains("till may not encrypt here"), !allowed, "{explained}");
+    }
 }
