@@ -126,7 +126,7 @@ impl House {
         request = kind.into_iter().fold(request, |request, kind| request.header("content-type", kind));
         let request = request.body(Body::from(body.to_vec())).ok()?;
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let peer = Peer { address, certificate: None, known: Known::default() };
+        let peer = Peer { address, certificate: None, member: None, known: Known::default() };
         self.runtime.block_on(async {
             let response = fuzzing::rest(&self.rest, peer, request).await;
             let status = response.status().as_u16();

@@ -15,6 +15,7 @@ mod name;
 pub mod pem;
 mod pkcs12;
 mod request;
+mod subject;
 
 pub use appliance::{verify_signature, weaknesses};
 pub use authority::{CertificateAuthority, ClientSubject, Issued, SERVER_VALIDITY_DAYS, Validity};
@@ -26,6 +27,7 @@ pub use key::PrivateKey;
 pub use name::{alternative_names, distinguished_name};
 pub use pkcs12::pkcs12_bundle;
 pub use request::CertificateRequest;
+pub use subject::{SubjectName, subject_names};
 
 #[cfg(test)]
 mod tests;

@@ -73,6 +73,7 @@ pub fn serve(answer: Answer, stop: Shutdown, ready: impl FnOnce(&Ready) -> io::R
         client_certificate: ClientCertificate::Required,
         application_protocols: &[],
         appliances: None,
+        organisations: None,
     };
     let endpoint = Arc::new(TlsEndpoint::new(settings).map_err(io::Error::other)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -20,6 +20,7 @@ mod endpoint;
 mod kmip;
 mod log;
 mod memory;
+mod organisation;
 mod ranges;
 mod sink;
 mod tls;
@@ -33,6 +34,7 @@ pub use self::endpoint::{Endpoint, Pushed};
 pub use self::kmip::{Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
+pub use self::organisation::{OrganisationConfig, OrganisationName};
 pub(crate) use self::ranges::BYTES_BEYOND_MESSAGE;
 pub use self::sink::{Audit, Sink, SinkFormat, SinkKind};
 pub use self::tls::Tls;
@@ -59,7 +61,10 @@ impl Setting {
             Some(toml::Value::Boolean(_)) => "true or false",
             Some(toml::Value::Integer(_)) => "whole number",
             Some(toml::Value::Array(_))
-                if matches!(self.key, "kmip.endpoints" | "authn.jwt" | "audit.sinks" | "audit.witnesses") =>
+                if matches!(
+                    self.key,
+                    "kmip.endpoints" | "authn.jwt" | "authn.certificates" | "audit.sinks" | "audit.witnesses"
+                ) =>
             {
                 "list of tables"
             }
@@ -97,6 +102,12 @@ pub const SETTINGS: &[Setting] = &[
         "[]",
         "Issuers of JSON Web Tokens that are taken, 16 at most: tables with name, issuer, audiences, and where wanted jwks_file, \
          jwks_url, ca_file, algorithms, clock_skew_seconds, keys_seconds_max, subject_claim, private_addresses (docs/access.md).",
+    ),
+    setting(
+        "authn.certificates",
+        "[]",
+        "Organisations whose client certificates are taken, 16 at most: tables with name, ca_file, names (uri, dns, email, \
+         subject, public-key), and where wanted crl_file.",
     ),
     setting("data.dir", "/var/lib/keyreeve", "Folder of journal, index and root key file."),
     setting("unlock.passphrase_file", "", "File whose first line is the passphrase of the root key."),
@@ -654,7 +665,10 @@ mod tests {
                     plain_http: None,
                 },
                 log: LogConfig { level: "off".into() },
-                authn: Authn { jwt: vec![authn::tests::issuer("one")] },
+                authn: Authn {
+                    jwt: vec![authn::tests::issuer("one")],
+                    certificates: vec![organisation::tests::organisation("one")],
+                },
                 data: Data { dir: PathBuf::from("elsewhere") },
                 tls: Tls { names: Vec::new(), ..Tls::default() },
                 limits: LimitsConfig {

@@ -132,6 +132,7 @@ impl Reloader {
     fn take_over(&self, Plan { anew, certificate, issuers, turn }: Plan) {
         let Parts { identity, authenticator, backups, in_flight, kmip, listeners } = &self.parts;
         let config = anew.config;
+        authenticator.organisations().refresh();
         let connections = connection_limits(&config);
         if let Some(certificate) = certificate {
             identity.show(certificate);

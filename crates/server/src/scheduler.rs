@@ -41,6 +41,7 @@ pub async fn run(
         }
         identity.renew_if_due();
         count_failures(&engine, &authenticator).await;
+        authenticator.organisations().refresh_if_due(engine.clock().now().seconds());
         resealing.go_on_if_due();
         backups.go_on_if_due();
         if Instant::now() < dates_rest_until {

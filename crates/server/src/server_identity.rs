@@ -20,7 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::config::{Config, Listen};
 use crate::listen::{
-    ClientCertificate, Dialer, PinnedCertificates, Replacement, TlsEndpoint, TlsError, TlsSettings,
+    ClientCertificate, Dialer, Organisations, PinnedCertificates, Replacement, TlsEndpoint, TlsError,
+    TlsSettings,
 };
 use crate::start::StartError;
 use crate::start::files::read_secret;
@@ -77,6 +78,8 @@ pub struct Door {
     pub protocols: &'static [&'static str],
     /// For old appliances, and which of their certificates are taken.
     pub appliances: Option<Arc<dyn PinnedCertificates>>,
+    /// Others who vouch for clients.
+    pub organisations: Option<Arc<dyn Organisations>>,
 }
 
 /// Another certificate, checked, with a TLS configuration for each endpoint. Holds secrets.
@@ -182,6 +185,7 @@ impl ServerIdentity {
             client_certificate: door.client_certificate,
             application_protocols: door.protocols,
             appliances: door.appliances.clone(),
+            organisations: door.organisations.clone(),
         }
     }
 }

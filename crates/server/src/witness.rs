@@ -86,8 +86,12 @@ pub fn serve(
     let authority = own_authority(dir, &*clock)?;
     let config = Config { tls: options.tls.clone(), ..Config::default() };
     let identity = ServerIdentity::new(Arc::new(authority), &config, clock.clone())?;
-    let door =
-        Door { client_certificate: ClientCertificate::Optional, protocols: &["http/1.1"], appliances: None };
+    let door = Door {
+        client_certificate: ClientCertificate::Optional,
+        protocols: &["http/1.1"],
+        appliances: None,
+        organisations: None,
+    };
     let tls = Protection::Tls(identity.endpoint(door)?);
     let witness = Witness::new(key, &crypto, (Arc::new(RealDisk), &dir.join("checkpoints")));
     let answers = Arc::new(Answers { witness: Arc::new(witness), logs: options.logs.clone(), clock });

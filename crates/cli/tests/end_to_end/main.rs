@@ -19,6 +19,7 @@ mod garbage;
 mod http;
 mod identities;
 mod kmip_https;
+mod member;
 mod memory;
 mod passphrase;
 mod readme;

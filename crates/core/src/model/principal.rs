@@ -113,6 +113,15 @@ pub enum CredentialKind {
         /// Whom it names.
         subject: String,
     },
+    /// A name in client certificates of an organisation whose authorities the configuration names.
+    Member {
+        /// What the configuration calls the organisation.
+        organisation: String,
+        /// Which of a certificate's names it is: `uri`, `dns`, `email`, `subject`, `public-key`.
+        field: String,
+        /// The name.
+        name: String,
+    },
     /// A bearer token that a login gave, for a while; only its hash is kept.
     Session {
         /// What was shown at the login: the token counts no longer than that.
@@ -138,7 +147,7 @@ impl CredentialKind {
     /// Whether its id follows from a name that somebody else gives, so that it may come back once it was revoked. Other
     /// credentials are made once, and never again.
     pub fn is_named(&self) -> bool {
-        matches!(self, Self::Jwt { .. })
+        matches!(self, Self::Jwt { .. } | Self::Member { .. })
     }
 
     /// The credential without which it counts no more, where there is one. That one rests on no other.

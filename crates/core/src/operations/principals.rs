@@ -539,6 +539,7 @@ fn told(new: &NewCredential, now: Time) -> String {
         CredentialKind::Token => "token".into(),
         CredentialKind::Session { .. } => "token of a login".into(),
         CredentialKind::Jwt { issuer, claim, subject } => format!("{claim} {subject} of {issuer}"),
+        CredentialKind::Member { organisation, field, name } => format!("{field} {name} of {organisation}"),
         CredentialKind::SecretId { uses_left, networks } => {
             let uses = uses_left.map_or_else(|| "any number of".into(), |uses| uses.to_string());
             let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();

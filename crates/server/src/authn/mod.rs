@@ -17,6 +17,7 @@ use tracing::warn;
 
 use self::attempts::Attempts;
 use self::jwt::Issuers;
+use self::organisations::Organisations;
 use self::password::Stretching;
 use self::rates::{Rates, RequestsMax};
 use crate::execute::execute;
@@ -28,6 +29,7 @@ pub mod certificate;
 pub mod enrolment;
 pub mod jwt;
 pub mod login;
+pub mod organisations;
 pub mod password;
 pub mod rates;
 pub mod token;
@@ -52,6 +54,7 @@ struct Proven {
 pub struct Authenticator {
     engine: Arc<Engine>,
     issuers: RwLock<Arc<Issuers>>,
+    organisations: Arc<Organisations>,
     attempts: Attempts,
     stretching: Stretching,
     failures: PerSecond<Source>,
@@ -68,6 +71,7 @@ impl Authenticator {
         Self {
             engine,
             issuers: RwLock::default(),
+            organisations: Arc::default(),
             attempts: Attempts::default(),
             stretching: Stretching::default(),
             failures,
@@ -75,6 +79,16 @@ impl Authenticator {
             of_addresses: Rates::new("address"),
             requests: RequestIds::default(),
         }
+    }
+
+    /// Takes client certificates of these organisations too.
+    pub fn with_organisations(self, organisations: Organisations) -> Self {
+        Self { organisations: Arc::new(organisations), ..self }
+    }
+
+    /// The organisations whose client certificates are taken.
+    pub fn organisations(&self) -> &Arc<Organisations> {
+        &self.organisations
     }
 
     /// Puts so many failures of one source on record in a second from now on.
@@ -243,7 +257,18 @@ impl Authenticator {
 
     /// Whom the connection's certificate proves, where there is one.
     fn by_certificate(&self, peer: &Peer) -> Result<Option<(Arc<Principal>, CredentialId)>> {
-        peer.certificate.as_ref().map(|shown| self.known(certificate::proof(shown), &[])).transpose()
+        let Some(shown) = &peer.certificate else { return Ok(None) };
+        let Some(member) = &peer.member else { return self.known(certificate::proof(shown), &[]).map(Some) };
+        let now = self.engine.clock().now();
+        let proof = self.organisations.proof(&**self.engine.crypto(), member, now).map_err(refused)?;
+        let known = self.known(proof, &[]).map_err(|error| match error.kind() {
+            ErrorKind::Unauthenticated => {
+                let cause = error.cause().unwrap_or(error.public());
+                refused(format!("{} {:?} of {}: {cause}", member.field, member.name, member.organisation))
+            }
+            _ => error,
+        })?;
+        Ok(Some(known))
     }
 
     async fn prove(&self, peer: &Peer, token: Option<&str>) -> Result<Proven> {

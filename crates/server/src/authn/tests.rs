@@ -101,7 +101,7 @@ fn secret(text: &str) -> Zeroizing<String> {
 
 fn peer(number: u8) -> Peer {
     let address = SocketAddr::from((Ipv4Addr::new(192, 0, 2, number), 1));
-    Peer { address, certificate: None, known: Known::default() }
+    Peer { address, certificate: None, member: None, known: Known::default() }
 }
 
 /// What somebody is told who is not logged in.

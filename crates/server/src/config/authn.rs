@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::organisation::{self, OrganisationConfig};
 use crate::listen::HttpsUrl;
 
 /// Issuers of one server at most.
@@ -28,6 +29,9 @@ pub struct Authn {
     /// Issuers of JSON Web Tokens.
     #[serde(deserialize_with = "checked")]
     pub jwt: Vec<JwtIssuer>,
+    /// Organisations whose client certificates are taken.
+    #[serde(deserialize_with = "organisation::checked")]
+    pub certificates: Vec<OrganisationConfig>,
 }
 
 /// An issuer of JSON Web Tokens.

@@ -6,6 +6,7 @@ mod addresses;
 mod dial;
 mod fetch;
 mod limits;
+mod organisations;
 mod pinned;
 mod places;
 mod refusal;
@@ -30,10 +31,12 @@ pub use dial::Dialer;
 pub use fetch::{Fetcher, HttpsUrl};
 use limits::Place;
 pub use limits::{LimitSettings, Limits};
+pub use organisations::{Member, Organisations};
 pub use pinned::PinnedCertificates;
 use refusal::Refusal;
 pub use shutdown::{Shutdown, ShutdownTrigger, shutdown_signal};
 pub use stream::Stream;
+use tls::Shown;
 pub use tls::{ClientCertificate, Replacement, TlsEndpoint, TlsError, TlsSettings};
 
 /// Pause after a failed accept, which is most often a lack of file descriptors that time heals.
@@ -55,6 +58,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The certificate that the peer proved to hold, verified against the house's authority.
     pub certificate: Option<CertificateInfo>,
+    /// Whose member it is, where that certificate is not by the house's authority but by an organisation's.
+    pub member: Option<Arc<Member>>,
     /// Is set once a request of it is authenticated.
     pub known: Known,
 }
@@ -194,8 +199,8 @@ impl Listener {
                 opened = open(socket, &protection, &limits, &place) => opened,
             };
             match opened {
-                Ok((stream, certificate)) => {
-                    let peer = Peer { address, certificate, known: activity.known().clone() };
+                Ok((stream, Shown { certificate, member })) => {
+                    let peer = Peer { address, certificate, member, known: activity.known().clone() };
                     handler.serve(Connection { stream, peer, shutdown }).await;
                 }
                 // Port scans and health checks do this all day.
@@ -247,18 +252,18 @@ async fn open(
     protection: &Protection,
     limits: &Limits,
     place: &Place,
-) -> Result<(Stream, Option<CertificateInfo>), Refusal> {
+) -> Result<(Stream, Shown), Refusal> {
     // Answers are written whole, so waiting to fill a packet only costs time.
     socket.set_nodelay(true).map_err(|error| Refusal::Other(error.to_string()))?;
-    let (transport, certificate) = match protection {
-        Protection::PlainLoopback => (stream::Transport::Plain(socket), None),
+    let (transport, shown) = match protection {
+        Protection::PlainLoopback => (stream::Transport::Plain(socket), Shown::default()),
         Protection::Tls(endpoint) => {
-            let (stream, certificate) = endpoint.handshake(socket, limits.handshake_max()).await?;
-            (stream::Transport::Tls(Box::new(stream)), certificate)
+            let (stream, shown) = endpoint.handshake(socket, limits.handshake_max()).await?;
+            (stream::Transport::Tls(Box::new(stream)), shown)
         }
     };
     place.prove();
-    Ok((Stream::new(transport, limits, Arc::clone(&place.activity)), certificate))
+    Ok((Stream::new(transport, limits, Arc::clone(&place.activity)), shown))
 }
 
 #[cfg(test)]

@@ -133,6 +133,12 @@ fn explain_certificate(cause: &CertificateError) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "client's certificate is not for client authentication: get one by `keyreeve client add`".to_owned()
         }
+        CertificateError::Revoked => "client's certificate was revoked by its authority".to_owned(),
+        CertificateError::UnknownRevocationStatus => {
+            "no revocation list says whether client's certificate, or one between it and its root, is revoked: \
+             each authority on the way needs one in crl_file"
+                .to_owned()
+        }
         other => format!("client's certificate is not valid: {other}"),
     }
 }

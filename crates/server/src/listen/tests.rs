@@ -52,6 +52,7 @@ impl House {
             client_certificate,
             application_protocols: &[],
             appliances: None,
+            organisations: None,
         }
     }
 
@@ -106,7 +107,7 @@ async fn server_side(
     let address = socket.local_addr().unwrap();
     let server = async {
         let (socket, _) = socket.accept().await.unwrap();
-        endpoint.handshake(socket, Duration::from_secs(1)).await.map(|(_, certificate)| certificate)
+        endpoint.handshake(socket, Duration::from_secs(1)).await.map(|(_, shown)| shown.certificate)
     };
     tokio::join!(server, client(address)).0
 }

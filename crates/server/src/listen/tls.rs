@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::organisations::{Member, MemberVerifier, Organisations};
 use super::pinned::{PinnedCertificates, PinningVerifier};
 use super::refusal::{OFFERED_BEFORE_TLS_1_2, Refusal, expired, offered};
 
@@ -47,6 +48,17 @@ pub struct TlsSettings<'a> {
     pub application_protocols: &'a [&'a str],
     /// For old appliances: TLS 1.2 alone, with all that the TLS library has, and these certificates besides.
     pub appliances: Option<Arc<dyn PinnedCertificates>>,
+    /// Others who vouch for clients.
+    pub organisations: Option<Arc<dyn Organisations>>,
+}
+
+/// What a peer has shown and proven in a handshake.
+#[derive(Default)]
+pub(super) struct Shown {
+    /// Its certificate.
+    pub(super) certificate: Option<CertificateInfo>,
+    /// Whose member it is by that.
+    pub(super) member: Option<Arc<Member>>,
 }
 
 /// Certificates or keys that make no working listener.
@@ -76,6 +88,7 @@ impl Replacement {
 /// A listener's TLS configuration, which can be exchanged while it runs; holds a secret.
 pub struct TlsEndpoint {
     config: RwLock<Arc<ServerConfig>>,
+    organisations: Option<Arc<dyn Organisations>>,
 }
 
 impl TlsEndpoint {
@@ -84,7 +97,8 @@ impl TlsEndpoint {
     /// # Errors
     /// [`TlsError`] where certificates and keys do not fit.
     pub fn new(settings: TlsSettings<'_>) -> Result<Self, TlsError> {
-        Ok(Self { config: RwLock::new(Replacement::new(settings)?.0) })
+        let organisations = settings.organisations.clone();
+        Ok(Self { config: RwLock::new(Replacement::new(settings)?.0), organisations })
     }
 
     /// Takes other certificates for all handshakes from now on; open connections stay, remembered sessions go.
@@ -97,30 +111,41 @@ impl TlsEndpoint {
         &self,
         socket: TcpStream,
         time_max: Duration,
-    ) -> Result<(TlsStream<TcpStream>, Option<CertificateInfo>), Refusal> {
+    ) -> Result<(TlsStream<TcpStream>, Shown), Refusal> {
         match tokio::time::timeout(time_max, self.handshake_unlimited(socket)).await {
             Ok(done) => done,
             Err(_) => Err(Refusal::TooSlow { seconds: time_max.as_secs() }),
         }
     }
 
-    async fn handshake_unlimited(
-        &self,
-        socket: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, Option<CertificateInfo>), Refusal> {
+    async fn handshake_unlimited(&self, socket: TcpStream) -> Result<(TlsStream<TcpStream>, Shown), Refusal> {
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await;
         let config = Arc::clone(&self.config.read());
         let start = start.map_err(|error| Refusal::from_io(&error, OFFERED_BEFORE_TLS_1_2, &config))?;
         let offered = offered(&start.client_hello());
         let stream = start.into_stream(Arc::clone(&config)).await;
         let stream = stream.map_err(|error| Refusal::from_io(&error, &offered, &config))?;
-        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let certificate = leaf.map(CertificateInfo::read).transpose();
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let certificate = chain.first().map(CertificateInfo::read).transpose();
         let certificate = certificate.map_err(|error| Refusal::Certificate(error.to_string()))?;
         if let Some(certificate) = &certificate {
             check_still_valid(certificate, &config)?;
         }
-        Ok((stream, certificate))
+        let member = self.member(chain, &config)?;
+        Ok((stream, Shown { certificate, member }))
+    }
+
+    /// Whose member has this chain. A resumed session brings it along without another check.
+    fn member(
+        &self,
+        chain: &[CertificateDer<'static>],
+        config: &ServerConfig,
+    ) -> Result<Option<Arc<Member>>, Refusal> {
+        let (Some(organisations), [_, ..]) = (&self.organisations, chain) else { return Ok(None) };
+        let now = config.time_provider.current_time();
+        let now = now.ok_or_else(|| Refusal::Other("the time is unknown".to_owned()))?;
+        let member = organisations.member(chain, now);
+        Ok(member.map_err(|error| Refusal::Certificate(error.to_string()))?.map(Arc::new))
     }
 }
 
@@ -134,6 +159,9 @@ fn server_config(settings: TlsSettings<'_>) -> Result<ServerConfig, TlsError> {
     let identity = CertifiedKey::new(settings.chain, key);
     identity.keys_match().map_err(TlsError::Identity)?;
     let mut verifier = client_verifier(settings.client_authority, settings.client_certificate, &provider)?;
+    if let Some(organisations) = settings.organisations {
+        verifier = Arc::new(MemberVerifier { verifier, organisations });
+    }
     if let Some(pinned) = settings.appliances {
         verifier = Arc::new(PinningVerifier { verifier, pinned });
     }
@@ -203,6 +231,7 @@ mod tests {
             client_certificate: ClientCertificate::Required,
             application_protocols: &[],
             appliances: None,
+            organisations: None,
         });
         let config = Arc::clone(&endpoint.unwrap().config.read());
         let mut certificate = CertificateInfo::read(&made.certificate).unwrap();

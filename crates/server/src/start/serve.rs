@@ -20,6 +20,7 @@ use super::open::{Opened, SystemClock};
 use crate::authn::Authenticator;
 use crate::authn::certificate::Pinned;
 use crate::authn::jwt::Issuers;
+use crate::authn::organisations;
 use crate::backups::Backups;
 use crate::config::Config;
 use crate::descriptors;
@@ -28,7 +29,9 @@ use crate::frontends::kmip::endpoints::{self, Endpoint};
 use crate::frontends::rest::{Api, Cursors, Feeds, Rest};
 use crate::health::Health;
 use crate::in_flight::InFlight;
-use crate::listen::{ClientCertificate, Limits, Listener, Protection, Shutdown, shutdown_signal};
+use crate::listen::{
+    ClientCertificate, Limits, Listener, Organisations, Protection, Shutdown, shutdown_signal,
+};
 use crate::memory::{self, protect};
 use crate::offline::{
     self,
@@ -225,6 +228,7 @@ async fn run(
 struct Named {
     endpoints: Vec<Endpoint>,
     issuers: Issuers,
+    organisations: organisations::Organisations,
     sinks: Sinks,
     witnesses: Witnesses,
 }
@@ -234,6 +238,7 @@ impl Named {
         Ok(Self {
             endpoints: endpoints::configured(config)?,
             issuers: Issuers::new(&config.authn.jwt)?,
+            organisations: organisations::Organisations::configured(&config.authn.certificates)?,
             sinks: Sinks::configured(config)?,
             witnesses: Witnesses::configured(config)?,
         })
@@ -260,12 +265,14 @@ impl Server {
     fn new(
         opened: &Opened,
         config: &Config,
-        (authority, Named { endpoints, issuers, sinks, witnesses }): (Arc<CertificateAuthority>, Named),
+        (authority, named): (Arc<CertificateAuthority>, Named),
         identity: &Arc<ServerIdentity>,
     ) -> Self {
+        let Named { endpoints, issuers, organisations, sinks, witnesses } = named;
         let engine = opened.engine.clone();
         let failures_max = config.limits.failures_recorded_per_second_max;
-        let authenticator = Arc::new(Authenticator::new(engine.clone(), failures_max));
+        let authenticator =
+            Arc::new(Authenticator::new(engine.clone(), failures_max).with_organisations(organisations));
         authenticator.set_issuers(issuers);
         authenticator
             .set_requests_max(config.limits.client_requests_max(), config.limits.address_requests_max());
@@ -343,14 +350,17 @@ impl Server {
         tasks: &mut JoinSet<()>,
     ) -> Result<Addresses, StartError> {
         let [of_http, of_kmip, of_appliances, of_plain] = &self.limits;
+        let vouching = self.authenticator.organisations();
+        let organisations = (!vouching.is_empty()).then(|| vouching.clone() as Arc<dyn Organisations>);
         let door = Door {
             client_certificate: ClientCertificate::Optional,
             protocols: &["http/1.1"],
             appliances: None,
+            organisations,
         };
-        let http = Protection::Tls(identity.endpoint(door)?);
+        let http = Protection::Tls(identity.endpoint(door.clone())?);
         let http = Listener::bind("http", config.listen.http, http, of_http).await?;
-        let door = Door { client_certificate: ClientCertificate::Required, protocols: &[], appliances: None };
+        let door = Door { client_certificate: ClientCertificate::Required, protocols: &[], ..door };
         let kmip = Protection::Tls(identity.endpoint(door.clone())?);
         let kmip = Listener::bind("kmip", config.listen.kmip, kmip, of_kmip).await?;
         let old = match config.listen.appliances {

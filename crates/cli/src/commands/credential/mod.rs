@@ -1,6 +1,7 @@
 //! `keyreeve credential ...`: the commands that manage what clients prove themselves by where others vouch for them, one file
 //! each. Here: their list.
 
+mod certificate;
 mod jwt;
 mod revoke;
 mod secret_id;
@@ -15,6 +16,7 @@ use crate::output::{self, Format};
 /// Manage credentials of clients: who proves to be one by another's word, or by a secret id.
 #[derive(Subcommand)]
 pub(crate) enum Credential {
+    Certificate(certificate::Certificate),
     Jwt(jwt::Jwt),
     SecretId(secret_id::SecretId),
     Revoke(revoke::Revoke),
@@ -27,6 +29,7 @@ impl Credential {
     /// Its own.
     pub(crate) fn run(self, session: &Session) -> Result<()> {
         match self {
+            Self::Certificate(command) => command.run(session),
             Self::Jwt(command) => command.run(session),
             Self::SecretId(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
@@ -44,7 +47,10 @@ fn print(session: &Session, answer: &Value) -> Result<()> {
     let subject = credential.get("subject").unwrap_or(&nothing);
     let mut pairs = vec![("client", text(answer, "client"))];
     pairs.push(("role_id", text(answer, "role_id")));
-    pairs.extend(["issuer", "subject", "uses_left", "networks"].map(|field| (field, text(subject, field))));
+    pairs.extend(
+        ["issuer", "subject", "organisation", "field", "name", "uses_left", "networks"]
+            .map(|field| (field, text(subject, field))),
+    );
     pairs.extend(["id", "kind", "expires", "revoked"].map(|field| (field, text(credential, field))));
     pairs.retain(|(_, value)| !value.is_empty());
     output::pairs(&pairs)

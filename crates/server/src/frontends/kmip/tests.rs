@@ -138,7 +138,12 @@ async fn items_under_way_are_bounded_as_well_as_requests() {
         };
         RequestItem::new(hash.into())
     };
-    let peer = Peer { address: ([127, 0, 0, 1], 1).into(), certificate: None, known: Known::default() };
+    let peer = Peer {
+        address: ([127, 0, 0, 1], 1).into(),
+        certificate: None,
+        member: None,
+        known: Known::default(),
+    };
     for (items, requests_begun) in [(1, 64), (100, 3)] {
         let items = (0..items).map(|_| item()).collect();
         let request = RequestMessage::new(Version::V2_1, items).encode().unwrap();
@@ -154,7 +159,12 @@ async fn a_message_too_many_is_told_so_by_the_servers_limit() {
     kmip.authenticator.set_requests_max([0; 3], [1, 0, 0]);
     let query = RequestItem::new(QueryRequest::default().into());
     let message = RequestMessage::new(Version::V2_1, vec![query]).encode().unwrap();
-    let peer = Peer { address: ([192, 0, 2, 1], 1).into(), certificate: None, known: Known::default() };
+    let peer = Peer {
+        address: ([192, 0, 2, 1], 1).into(),
+        certificate: None,
+        member: None,
+        known: Known::default(),
+    };
     let mut reasons = Vec::new();
     for _ in 0..2 {
         let answer = kmip.handle(&peer, message.expose()).await;

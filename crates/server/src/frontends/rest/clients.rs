@@ -322,6 +322,10 @@ pub(super) fn credential(credential: &Credential) -> Value {
         CredentialKind::Password(password) => {
             ("password", None, Some(json!({ "totp": password.totp.is_some() })))
         }
+        CredentialKind::Member { organisation, field, name } => {
+            let subject = json!({ "organisation": organisation, "field": field, "name": name });
+            ("certificate of an organisation", None, Some(subject))
+        }
         CredentialKind::Jwt { issuer, claim, subject } => {
             ("jwt", None, Some(json!({ "issuer": issuer, "claim": claim, "subject": subject })))
         }

@@ -23,6 +23,7 @@ use super::clients::{credential, permit};
 use super::errors::{Problem, Result};
 use super::request::{Authenticated, Body, Segments};
 use crate::authn::login;
+use crate::authn::organisations::Organisations;
 
 /// Networks of one secret id at most.
 const NETWORKS_MAX: usize = 16;
@@ -39,8 +40,10 @@ pub(super) struct AddRequest {
     roles: Option<BTreeSet<Role>>,
     /// Days that it counts, 1 to 3,650; none: until it is revoked.
     days: Option<u16>,
-    /// Subject of an issuer of JSON Web Tokens. One of the three is given.
+    /// Subject of an issuer of JSON Web Tokens. One of the four is given.
     jwt: Option<JwtSubject>,
+    /// A name in client certificates of an organisation.
+    certificate: Option<MemberName>,
     /// Make a secret id, by which a machine logs in.
     secret_id: Option<SecretIdRules>,
     /// A new password, by which a person logs in; older ones count no more.
@@ -79,13 +82,24 @@ struct JwtSubject {
     subject: String,
 }
 
+/// A name in client certificates of an organisation; the name itself, or a certificate that has it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct MemberName {
+    /// What the configuration calls the organisation.
+    organisation: String,
+    name: Option<String>,
+    /// A certificate in PEM.
+    pem: Option<String>,
+}
+
 /// `POST /v1/credentials`: another way for a client to prove who it is.
 pub(super) async fn add(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
     Body(request): Body<AddRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
-    let AddRequest { client, roles, days, jwt, secret_id, password } = request;
+    let AddRequest { client, roles, days, jwt, certificate, secret_id, password } = request;
     let action = if roles.is_some() { Action::CreatePrincipal } else { Action::RenewCredential };
     permit(&api, &caller, action).await?;
     if days.is_some_and(|days| days == 0 || days > DAYS_MAX) {
@@ -94,20 +108,29 @@ pub(super) async fn add(
     let (crypto, now) = (&**api.engine.crypto(), api.engine.clock().now());
     let expires = days.map(|days| now.plus_days(days));
     let replace = password.is_some();
-    let (told, new) = match (jwt, secret_id, password) {
-        (Some(jwt), None, None) => {
+    let (told, new) = match (jwt, certificate, secret_id, password) {
+        (None, Some(member), None, None) => {
+            let organisations = api.authenticator.organisations();
+            let name = member.name_in(organisations)?;
+            (Told::Nothing, organisations.credential(crypto, &member.organisation, &name, expires)?)
+        }
+        (Some(jwt), None, None, None) => {
             let subject = api.authenticator.issuers().subject(&jwt.issuer, &jwt.subject)?;
             (Told::Nothing, subject.credential(crypto, expires))
         }
-        (None, Some(rules), None) => {
+        (None, None, Some(rules), None) => {
             let (secret, new) = login::generate(crypto, rules.kind()?, expires)?;
             (Told::SecretId(secret), new)
         }
-        (None, None, Some(NewPassword { text, totp })) => {
+        (None, None, None, Some(NewPassword { text, totp })) => {
             let made = api.authenticator.new_password(text, totp, expires).await?;
             (made.seed.map_or(Told::Nothing, Told::Seed), made.credential)
         }
-        _ => return Err(Problem::invalid("one of jwt, secret_id and password is given, and no other")),
+        _ => {
+            return Err(Problem::invalid(
+                "one of jwt, certificate, secret_id and password is given, and no other",
+            ));
+        }
     };
     let NewCredential { id, kind, expires, .. } = new.clone();
     let (principal, approval_rule) = match roles {
@@ -135,14 +158,7 @@ pub(super) async fn add(
     if let Some(rule) = approval_rule {
         answer["approval_rule"] = rule.into();
     }
-    match told {
-        Told::Nothing => {}
-        Told::SecretId(secret) => {
-            answer["role_id"] = principal.id.to_string().into();
-            answer["secret_id"] = secret.as_str().into();
-        }
-        Told::Seed(seed) => answer["totp_uri"] = key_uri(&principal.name, &seed).as_str().into(),
-    }
+    told.add_to(&mut answer, &principal);
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -153,10 +169,34 @@ enum Told {
     Seed(Zeroizing<String>),
 }
 
+impl Told {
+    fn add_to(self, answer: &mut Value, principal: &Principal) {
+        match self {
+            Self::Nothing => {}
+            Self::SecretId(secret) => {
+                answer["role_id"] = principal.id.to_string().into();
+                answer["secret_id"] = secret.as_str().into();
+            }
+            Self::Seed(seed) => answer["totp_uri"] = key_uri(&principal.name, &seed).as_str().into(),
+        }
+    }
+}
+
 /// What programs on phones take a seed by. Of a client's name only the colon means something in such an address.
 fn key_uri(name: &str, seed: &str) -> Zeroizing<String> {
     let name = name.replace(':', "%3A");
     Zeroizing::new(format!("otpauth://totp/Keyreeve:{name}?secret={seed}&issuer=Keyreeve"))
+}
+
+impl MemberName {
+    /// The name that is given, or that a given certificate has.
+    fn name_in(&self, organisations: &Organisations) -> Result<String> {
+        match (&self.name, &self.pem) {
+            (Some(name), None) => Ok(name.clone()),
+            (None, Some(pem)) => Ok(organisations.name_in(&self.organisation, pem)?),
+            _ => Err(Problem::invalid("one of name and pem is given, and not the other")),
+        }
+    }
 }
 
 impl SecretIdRules {
