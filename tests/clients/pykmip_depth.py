@@ -19,6 +19,7 @@ from checks import Failed, check, refused
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.kbkdf import KBKDFHMAC, CounterLocation, Mode
 from kmip.core import enums, objects
 from kmip.core.attributes import PrivateKeyUniqueIdentifier
@@ -199,8 +200,8 @@ def wrapped(depth):
                 "encryption_key_information": {"unique_identifier": key,
                                                "cryptographic_parameters": {"block_cipher_mode": mode}}, **more}
 
-    def key_value(specification):
-        """The Key Value of the answer, a byte string as the standard has it: PyKMIP reads structures only."""
+    def answered(specification):
+        """The answer's bytes, and where its Key Value begins."""
         asked = payloads.GetRequestPayload(
             uid, key_wrapping_specification=client._build_key_wrapping_specification(specification))
         item = messages.RequestBatchItem(operation=messages.contents.Operation(enums.Operation.GET),
@@ -209,13 +210,38 @@ def wrapped(depth):
         answer = bytes(client.proxy._receive_message().buffer)
         start = answer.index(b"\x42\x00\x45\x08") + 8
         check(b"\x42\x00\x46\x01" in answer[start:], "the key block says how the key is wrapped")
+        return answer, start
+
+    def key_value(specification):
+        """The Key Value of the answer, a byte string as the standard has it: PyKMIP reads structures only."""
+        answer, start = answered(specification)
         return answer[start:start + int.from_bytes(answer[start - 4:start], "big")]
+
+    def by_gcm(**more):
+        """The Key Value under GCM, opened."""
+        answer, start = answered(specification(mode=enums.BlockCipherMode.GCM, **more))
+        wrapped = answer[start:start + int.from_bytes(answer[start - 4:start], "big")]
+        nonce = answer.index(b"\x42\x00\x3d\x08\x00\x00\x00\x0c", start) + 8
+        return AESGCM(kek).decrypt(answer[nonce:nonce + 12], wrapped, None)
 
     if depth.since("1.1"):
         bare = key_value(specification(encoding_option=enums.EncodingOption.NO_ENCODING))
         check(keywrap.aes_key_unwrap(kek, bare) == secret, "the key is wrapped as RFC 3394 says")
     opened = keywrap.aes_key_unwrap(kek, key_value(specification()))
     check(opened.startswith(b"\x42\x00\x45\x01") and secret in opened, "else the whole Key Value is wrapped", opened)
+    check(by_gcm()[:4] == b"\x42\x00\x45\x01", "GCM wraps the Key Value, with its tag behind it")
+    if depth.since("1.1"):
+        check(by_gcm(encoding_option=enums.EncodingOption.NO_ENCODING) == secret, "GCM wraps a bare key")
+        nonce = uuid.uuid4().bytes[:12]
+        data = {**specification(mode=enums.BlockCipherMode.GCM), "iv_counter_nonce": nonce,
+                "encoding_option": enums.EncodingOption.NO_ENCODING}
+        for sealed, whole in ((AESGCM(kek).encrypt(nonce, secret, None), True), (bytes(48), False)):
+            mine = pie.SymmetricKey(Algorithm.AES, 256, sealed, [Mask.ENCRYPT], key_wrapping_data=data)
+            if whole:
+                check(client.get(depth.register(mine)).value == secret, "what was wrapped by GCM here is unwrapped there")
+            else:
+                with refused("what GCM does not open", Reason.CRYPTOGRAPHIC_FAILURE):
+                    depth.register(mine)
     nobody = str(uuid.uuid4())
     with refused("wrapping under a key that is not there",
                  *depth.reason((Reason.WRAPPING_OBJECT_NOT_FOUND, Reason.OBJECT_NOT_FOUND), (Reason.ITEM_NOT_FOUND,))):

@@ -52,8 +52,16 @@ pub struct Gotten {
     pub object: Arc<ManagedObject>,
     /// Its material; wrapped, where that was asked for.
     pub material: KeyMaterial,
-    /// The wrapping key's object, where wrapped.
-    pub wrapped_by: Option<ObjectId>,
+    /// What wrapped it, where it is wrapped.
+    pub wrapped_by: Option<WrappedBy>,
+}
+
+/// What wrapped a material.
+pub struct WrappedBy {
+    /// The wrapping key's object.
+    pub object: ObjectId,
+    /// The nonce that was drawn, of a mode that has one.
+    pub iv: Option<Vec<u8>>,
 }
 
 impl Operation for Get {
@@ -190,11 +198,11 @@ impl Get {
         context: &mut Context<'_>,
         object: &ManagedObject,
         material: KeyMaterial,
-    ) -> Result<(KeyMaterial, Option<ObjectId>)> {
+    ) -> Result<(KeyMaterial, Option<WrappedBy>)> {
         let Protection::Wrapped { key, parameters, frame } = &self.protection else {
             return Ok((material, None));
         };
-        let (bytes, wrapping) = super::wrap::wrap_with(
+        let wrapped = super::wrap::wrap_with(
             context,
             key,
             None,
@@ -204,8 +212,10 @@ impl Get {
                 None => SecretBytes::copy_from(material.bytes.expose()),
             },
         )?;
+        let (wrapping, iv) = (wrapped.object, wrapped.iv);
         refuse_weaker_wrapping(object, &wrapping)?;
-        Ok((KeyMaterial { format: material.format, bytes: SecretBytes::new(bytes) }, Some(wrapping.id)))
+        let material = KeyMaterial { format: material.format, bytes: SecretBytes::new(wrapped.bytes) };
+        Ok((material, Some(WrappedBy { object: wrapping.id, iv })))
     }
 }
 

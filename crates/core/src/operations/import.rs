@@ -189,7 +189,8 @@ impl Brought {
                         return Err(error);
                     }
                 }
-                unwrap_by(context, &resolved, None, wrapping.parameters.as_ref(), self.bytes.expose())?.0
+                let wrapped = (None, self.bytes.expose());
+                unwrap_by(context, &resolved, None, wrapping.parameters.as_ref(), wrapped)?.0
             }
         };
         if plain.len() > MATERIAL_BYTES_MAX {

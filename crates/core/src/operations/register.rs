@@ -12,7 +12,7 @@ use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
     model::{
-        Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, ManagedObject, ObjectId, ObjectType,
+        Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, Link, ManagedObject, ObjectId, ObjectType,
         UsageMask, is_valueless,
     },
     ports::crypto::ParsedKey,
@@ -69,6 +69,12 @@ struct Recognised {
 }
 
 impl Register {
+    /// Has the object lead to the key that it came wrapped by, once.
+    pub fn link_to_wrapping_key(&mut self, link: Option<Link>) {
+        let links = &mut self.template.links;
+        links.extend(link.filter(|link| !links.contains(link)));
+    }
+
     /// Makes the object under this id, which is free, as its template says and `finish` after that.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
+    encrypt::merged,
     is_long, reach, subject, usage_limits,
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
         Algorithm, BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, ManagedObject,
         ObjectType, UsageMask,
     },
-    ports::crypto::ParsedKey,
+    ports::crypto::{Ciphertext, ParsedKey},
     request::{Context, Reference, Resolved},
     secret::SecretBytes,
 };
@@ -39,9 +40,11 @@ pub struct Unwrap {
     pub key: Reference,
     /// Version; `None`: the newest.
     pub version: Option<u32>,
-    /// How; `None`: as fits the key.
+    /// How; `None`: as fits the key; none of them named: as the key's own Cryptographic Parameters say.
     pub parameters: Option<CryptoParameters>,
-    /// What `Wrap` made.
+    /// The nonce, of a mode that has one.
+    pub iv: Option<Vec<u8>>,
+    /// What was wrapped, the tag behind it where the mode has one.
     pub wrapped: Vec<u8>,
 }
 
@@ -62,7 +65,13 @@ impl Operation for Wrap {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
-        wrap_by(context, &subject(resolved)?, self.version, self.parameters.as_ref(), &self.secret)
+        let resolved = subject(resolved)?;
+        let wrapped = wrap_by(context, &resolved, self.version, self.parameters.as_ref(), &self.secret)?;
+        // A nonce has no place in this answer.
+        if wrapped.iv.is_some() {
+            return Err(Error::new(ErrorKind::Unsupported, "keys are not wrapped in this mode here"));
+        }
+        Ok((wrapped.bytes, wrapped.object))
     }
 }
 
@@ -82,29 +91,43 @@ impl Operation for Unwrap {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
-        unwrap_by(context, &subject(resolved)?, self.version, self.parameters.as_ref(), &self.wrapped)
+        let wrapped = (self.iv.as_deref(), &*self.wrapped);
+        unwrap_by(context, &subject(resolved)?, self.version, self.parameters.as_ref(), wrapped)
     }
 }
 
-/// Takes the wrapping of a key of this server off; the caller of this has checked that it may be.
+/// A secret that is wrapped.
+pub(super) struct Wrapped {
+    pub(super) bytes: Vec<u8>,
+    /// The nonce that was drawn, of a mode that has one.
+    pub(super) iv: Option<Vec<u8>>,
+    /// What wrapped it.
+    pub(super) object: Arc<ManagedObject>,
+}
+
+/// Takes the wrapping of a key of this server off; the caller of this has checked that it may be. What is wrapped comes behind
+/// its nonce, where the mode has one.
 pub(super) fn unwrap_by(
     context: &mut Context<'_>,
     resolved: &Resolved,
     version: Option<u32>,
     parameters: Option<&CryptoParameters>,
-    wrapped: &[u8],
+    (iv, wrapped): (Option<&[u8]>, &[u8]),
 ) -> Result<(SecretBytes, Arc<ManagedObject>)> {
     let wanted = (Purpose::Process, Half::Private, UsageMask::UNWRAP);
     let object = usable(context, resolved, version, wanted)?;
     let key = context.parsed(&object)?;
-    let fitting = fitting(&object);
-    let parameters = parameters.unwrap_or(&fitting);
-    let secret = match is_hybrid(&object, parameters) {
+    let parameters = parameters.map_or_else(|| fitting(&object), |asked| merged(asked, &object));
+    let secret = match way(&object, &parameters) {
         // It opens nothing but what was wrapped: there is key wrap around the secret.
-        true => unwrap_hybrid(context, &*key, parameters, wrapped)?,
-        false => {
+        Way::Hybrid => unwrap_hybrid(context, &*key, &parameters, wrapped)?,
+        Way::Gcm => {
+            require_for_nothing_else(&object)?;
+            key.decrypt(&parameters, iv, &[], wrapped, None)?
+        }
+        Way::Own => {
             reach::of_unwrapping(context, (&resolved.key, &object))?;
-            key.unwrap(parameters, wrapped)?
+            key.unwrap(&parameters, wrapped)?
         }
     };
     Ok((secret, object))
@@ -117,7 +140,7 @@ pub(super) fn wrap_with(
     version: Option<u32>,
     parameters: Option<&CryptoParameters>,
     secret: &SecretBytes,
-) -> Result<(Vec<u8>, Arc<ManagedObject>)> {
+) -> Result<Wrapped> {
     let resolved = context.resolve_other(key)?;
     if context.noted_key() == Some(resolved.key.id) {
         return Err(Error::new(ErrorKind::Invalid, "a key cannot wrap itself; name another wrapping key"));
@@ -132,24 +155,69 @@ fn wrap_by(
     version: Option<u32>,
     parameters: Option<&CryptoParameters>,
     secret: &SecretBytes,
-) -> Result<(Vec<u8>, Arc<ManagedObject>)> {
+) -> Result<Wrapped> {
     let wanted = (Purpose::Protect, Half::Public, UsageMask::WRAP);
     let object = usable(context, resolved, version, wanted)?;
     usage_limits::spend(context, &object, secret.len())?;
     let key = context.parsed(&object)?;
-    let fitting = fitting(&object);
-    let parameters = parameters.unwrap_or(&fitting);
-    let wrapped = match is_hybrid(&object, parameters) {
-        true => wrap_hybrid(context, &*key, parameters, secret)?,
-        false => key.wrap(parameters, secret)?,
+    let parameters = parameters.map_or_else(|| fitting(&object), |asked| merged(asked, &object));
+    let (bytes, iv) = match way(&object, &parameters) {
+        Way::Hybrid => (wrap_hybrid(context, &*key, &parameters, secret)?, None),
+        Way::Gcm => wrap_gcm(&object, &*key, &parameters, secret)?,
+        Way::Own => (key.wrap(&parameters, secret)?, None),
     };
-    Ok((wrapped, object))
+    Ok(Wrapped { bytes, iv, object })
 }
 
-/// RSA with AES key wrap behind it, for material that is longer than RSA takes.
-fn is_hybrid(object: &ManagedObject, parameters: &CryptoParameters) -> bool {
-    object.spec.is_some_and(|spec| spec.algorithm == Algorithm::Rsa)
-        && parameters.mode == Some(BlockCipherMode::KeyWrapPadded)
+/// What wraps.
+enum Way {
+    /// RSA with AES key wrap behind it, for material that is longer than RSA takes.
+    Hybrid,
+    /// AES in Galois/Counter Mode.
+    Gcm,
+    /// What the algorithm itself has for wrapping.
+    Own,
+}
+
+fn way(object: &ManagedObject, parameters: &CryptoParameters) -> Way {
+    match (object.spec.map(|spec| spec.algorithm), &parameters.mode) {
+        (Some(Algorithm::Rsa), Some(BlockCipherMode::KeyWrapPadded)) => Way::Hybrid,
+        (Some(Algorithm::Aes), Some(BlockCipherMode::Gcm)) => Way::Gcm,
+        _ => Way::Own,
+    }
+}
+
+/// Under a nonce that is drawn here, with the tag behind the ciphertext.
+///
+/// # Standard
+/// SP 800-38D section 7.1; SP 800-38F section 3.1 (authenticated encryption as key wrapping).
+fn wrap_gcm(
+    object: &ManagedObject,
+    key: &dyn ParsedKey,
+    parameters: &CryptoParameters,
+    secret: &SecretBytes,
+) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+    require_for_nothing_else(object)?;
+    let parameters = CryptoParameters { random_iv: Some(true), ..parameters.clone() };
+    let Ciphertext { mut data, iv, tag } = key.encrypt(&parameters, None, &[], secret.expose())?;
+    data.extend(tag.unwrap_or_default());
+    Ok((data, iv))
+}
+
+/// What GCM wraps is a ciphertext as any other: whoever may decrypt by the same key, or reach the block function by other
+/// uses, would unwrap with it.
+///
+/// # Standard
+/// SP 800-57 part 1 revision 5 section 5.2: one key, one use.
+fn require_for_nothing_else(object: &ManagedObject) -> Result<()> {
+    use UsageMask as Use;
+    let others = [Use::ENCRYPT, Use::DECRYPT, Use::DERIVE, Use::MAC, Use::MAC_VERIFY];
+    if !others.into_iter().any(|other| object.usage.allows(other)) {
+        return Ok(());
+    }
+    let public = "GCM wraps by a key that is for wrapping and nothing else: whoever may decrypt by this one would unwrap, too; \
+                  name a key whose mask is Wrap Key and Unwrap Key, or another mode";
+    Err(Error::new(ErrorKind::Denied, public))
 }
 
 /// A fresh AES-256 key under RSA-OAEP, then the secret under that key (RFC 5649).

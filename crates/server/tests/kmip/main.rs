@@ -27,3 +27,4 @@ mod split;
 mod templates;
 mod to_the_letter;
 mod usage;
+mod wrapping;

@@ -655,6 +655,7 @@ fn a_grant_to_decrypt_unwraps_nothing_and_one_to_unwrap_decrypts_nothing() {
         key: Reference::text("rsa"),
         version: None,
         parameters: None,
+        iv: None,
         wrapped: rsa_message.clone(),
     };
     for key in ["aes", "for data", "rsa"] {

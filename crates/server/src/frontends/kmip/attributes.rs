@@ -2,7 +2,7 @@
 
 use keyreeve_core::model::{AttributeKind, AttributeName, Time, Value};
 use keyreeve_kmip::attributes::{Attribute, AttributeReference, AttributeValue, Attributes};
-use keyreeve_kmip::enums::{CryptographicAlgorithm, ResultReason};
+use keyreeve_kmip::enums::{CryptographicAlgorithm, LinkType, ResultReason};
 use keyreeve_kmip::ttlv::{Node, Value as Tree};
 use keyreeve_kmip::{Tag, Version};
 
@@ -62,6 +62,7 @@ pub(super) fn outgoing(
         return None;
     }
     let value = match name {
+        AttributeName::Standard(AttributeKind::Link) if link_type(value)?.since() > version => return None,
         AttributeName::Standard(AttributeKind::CryptographicAlgorithm) => fitted_algorithm(value, version),
         _ => value.clone(),
     };
@@ -80,6 +81,14 @@ pub(super) fn outgoing_all<'a>(
         values.iter().enumerate().filter_map(move |(index, value)| outgoing(name, index, value, version))
     });
     Attributes(each.collect())
+}
+
+fn link_type(link: &Value) -> Option<LinkType> {
+    let Value::Structure(fields) = link else { return None };
+    fields.iter().find_map(|(name, value)| match value {
+        Value::Enumeration(code) if name == "LinkType" => Some(LinkType::from(*code)),
+        _ => None,
+    })
 }
 
 /// Clients of versions that do not have the algorithm EC know such keys as ECDSA keys.

@@ -1,23 +1,21 @@
 //! Get and Export: an object with its key value, in a format and under a wrapping that the client may choose.
 
-use keyreeve_core::model::{KeyFormat, ObjectId};
-use keyreeve_core::operations::get::{Frame, Get, Gotten, Protection};
+use keyreeve_core::ErrorKind;
+use keyreeve_core::model::KeyFormat;
+use keyreeve_core::operations::get::{Get, Gotten, Protection};
 use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::request::Reference;
-use keyreeve_core::{ErrorKind, SecretBytes};
 use keyreeve_kmip::Version;
-use keyreeve_kmip::attributes::{AttributeReference, Attributes};
-use keyreeve_kmip::enums::{
-    EncodingOption, KeyFormatType, KeyWrapType, Operation, ResultReason, WrappingMethod,
-};
-use keyreeve_kmip::objects::{KeyMaterial, KeyWrappingData, KeyWrappingSpecification, PlainKeyValue};
+use keyreeve_kmip::enums::{KeyFormatType, KeyWrapType, Operation, ResultReason};
+use keyreeve_kmip::objects::KeyWrappingSpecification;
 use keyreeve_kmip::payloads::export::{ExportRequest, ExportResponse};
 use keyreeve_kmip::payloads::get::{GetRequest, GetResponse};
 
 use super::batch::{Batch, identifier};
-use super::errors::{Failure, missing, not_supported};
+use super::errors::{Failure, not_supported};
 use super::objects::{self, Outgoing, given_format};
-use super::{attributes, parameters, pkcs12, transparent};
+use super::wrapping::{self, wrapping_data};
+use super::{attributes, pkcs12, transparent};
 
 pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<GetResponse, Failure> {
     if request.key_compression_type.is_some() {
@@ -43,18 +41,21 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
         };
     }
     let protection = match &specification {
-        Some(specification) => protection(batch, &key, specification).await?,
+        Some(specification) => wrapping::protection(batch, &key, specification).await?,
         None => Protection::AsItCame,
     };
     let format =
         wanted.map(|wanted| transparent::der_of(wanted).unwrap_or(KeyFormat::from_code(wanted.into())));
     let operation = Get { key, version: None, public: false, format, protection };
-    let gotten = batch.run(operation).await.map_err(|failure| match (&wanted, &specification) {
-        (Some(_), _) if failure.kind == Some(ErrorKind::Unsupported) => {
-            failure.instead(ErrorKind::Unsupported, ResultReason::KeyFormatTypeNotSupported)
+    let of = operation.key.clone();
+    let gotten = match batch.run(operation).await {
+        Ok(gotten) => gotten,
+        Err(failure) if wanted.is_some() && failure.kind == Some(ErrorKind::Unsupported) => {
+            return Err(failure.instead(ErrorKind::Unsupported, ResultReason::KeyFormatTypeNotSupported));
         }
-        _ => failure,
-    })?;
+        Err(failure) if specification.is_some() => return Err(wrapping::blamed(batch, of, failure).await),
+        Err(failure) => return Err(failure),
+    };
     if objects::is_wrapped(&gotten.object)
         && (specification.is_some() || request.key_wrap_type == Some(KeyWrapType::NotWrapped))
     {
@@ -118,83 +119,4 @@ fn response(
         unique_identifier: identifier(object.id),
         object: Outgoing { object: &object, material, format, wrapping, version }.encode()?,
     })
-}
-
-async fn protection(
-    batch: &mut Batch<'_>,
-    of: &Reference,
-    specification: &KeyWrappingSpecification,
-) -> Result<Protection, Failure> {
-    if specification.wrapping_method != WrappingMethod::Encrypt {
-        return Err(not_supported("a wrapping method other than Encrypt"));
-    }
-    let information = specification.encryption_key_information.as_ref();
-    let information = information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
-    let frame = match specification.encoding_option.unwrap_or(EncodingOption::TtlvEncoding) {
-        EncodingOption::NoEncoding if specification.attribute_names.is_empty() => None,
-        EncodingOption::NoEncoding => {
-            let message = "attributes are wrapped along with an encoded key only: leave EncodingOption out";
-            return Err(Failure::new(ResultReason::EncodingOptionError, message));
-        }
-        EncodingOption::TtlvEncoding => {
-            let attributes = attributes_of(batch, of, &specification.attribute_names).await?;
-            let version = batch.version;
-            Some(Box::new(move |material: &SecretBytes| key_value(material, attributes.clone(), version))
-                as Frame)
-        }
-        EncodingOption::Unnamed(_) => {
-            return Err(Failure::new(ResultReason::EncodingOptionError, "this EncodingOption is not known"));
-        }
-    };
-    Ok(Protection::Wrapped {
-        key: batch.object(Some(&information.unique_identifier))?,
-        parameters: Some(parameters::incoming(information.cryptographic_parameters.as_ref())?),
-        frame,
-    })
-}
-
-/// The attributes of an object that are wrapped along with it; `None` where none are asked for.
-async fn attributes_of(
-    batch: &mut Batch<'_>,
-    of: &Reference,
-    names: &[String],
-) -> Result<Option<Attributes>, Failure> {
-    if names.is_empty() {
-        return Ok(None);
-    }
-    let names = names.iter().map(|name| attributes::name(&AttributeReference::from_name(name)));
-    let names = Some(names.collect::<Result<Vec<_>, _>>()?);
-    let read = batch.run(GetAttributes { key: of.clone(), names }).await?;
-    Ok(Some(attributes::outgoing_all(&read.attributes, batch.version)))
-}
-
-/// The bytes of a key as the TTLV item Key Value, which is what is wrapped unless the client says otherwise.
-fn key_value(material: &SecretBytes, attributes: Option<Attributes>, version: Version) -> SecretBytes {
-    let key_material = KeyMaterial::Bytes(material.expose().to_vec().into());
-    let encoded = PlainKeyValue { key_material, attributes }.to_ttlv(version);
-    // INVARIANT: a material has at most a MiB, and TTLV can say 4 GiB.
-    SecretBytes::new(encoded.map(keyreeve_kmip::SecretBytes::into_vec).unwrap_or_default())
-}
-
-fn wrapping_data(specification: KeyWrappingSpecification, by: ObjectId) -> KeyWrappingData {
-    let mut information = specification.encryption_key_information;
-    if let Some(information) = &mut information {
-        information.unique_identifier = identifier(by);
-    }
-    KeyWrappingData {
-        wrapping_method: specification.wrapping_method,
-        encryption_key_information: information,
-        mac_signature_key_information: None,
-        mac_signature: None,
-        iv_counter_nonce: None,
-        encoding_option: specification.encoding_option,
-    }
-}
-
-/// The failure of a wrapping key, which has reasons of its own.
-pub(super) fn of_wrapping_key(failure: Failure) -> Failure {
-    failure
-        .instead(ErrorKind::NotFound, ResultReason::WrappingObjectNotFound)
-        .instead(ErrorKind::Destroyed, ResultReason::WrappingObjectDestroyed)
-        .instead(ErrorKind::Archived, ResultReason::WrappingObjectArchived)
 }

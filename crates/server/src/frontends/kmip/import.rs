@@ -9,8 +9,8 @@ use keyreeve_kmip::values::UniqueIdentifier;
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing};
-use super::register::{check_type, operation, unwrap};
-use super::{attributes, objects};
+use super::register::{check_type, operation};
+use super::{attributes, objects, templates, wrapping};
 
 /// Replace Existing changes nothing: what has this identifier keeps it, and Import is refused.
 pub(super) async fn import(batch: &mut Batch<'_>, request: ImportRequest) -> Result<ImportResponse, Failure> {
@@ -24,26 +24,28 @@ pub(super) async fn import(batch: &mut Batch<'_>, request: ImportRequest) -> Res
         None if batch.version.has_tagged_attributes() => return Err(missing("ObjectType")),
         None => {}
     }
+    let mut link = None;
     if let Some(block) = objects::key_block_mut(&mut object)
         && block.key_wrapping_data.is_some()
     {
-        match key_wrap_type {
-            Some(KeyWrapType::NotWrapped) => unwrap(batch, block).await?,
-            Some(KeyWrapType::AsRegistered) | None => {}
+        link = match key_wrap_type {
+            Some(KeyWrapType::NotWrapped) => wrapping::unwrap(batch, block).await?,
+            Some(KeyWrapType::AsRegistered) | None => wrapping::link(batch, block).await?,
             Some(KeyWrapType::Unnamed(code)) => {
                 let message = format!("there is no Key Wrap Type 0x{code:08X}");
                 return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
             }
-        }
+        };
         if key_wrap_type == Some(KeyWrapType::NotWrapped) && block.key_wrapping_data.is_some() {
             let message = "the wrapping key may not unwrap here: import the key as it is (As Registered)";
             return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
         }
     }
     let told = attributes.0.iter().map(attributes::incoming).collect::<Result<Vec<_>, _>>()?;
-    let (described, history) = describe_imported(told)?;
+    let (described, history) = describe_imported(templates::under(told, wrapping::inside(&mut object))?)?;
     let mut object = operation(objects::incoming(object, batch.version)?, described)?;
     object.policy.lease_seconds = history.lease_seconds;
+    object.link_to_wrapping_key(link);
     let imported = batch.run(ImportObject { object, identifier: chosen, history }).await;
     let imported = imported.map_err(|failure| {
         failure.instead(ErrorKind::PreconditionFailed, ResultReason::ObjectAlreadyExists)

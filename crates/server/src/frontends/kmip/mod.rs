@@ -68,6 +68,7 @@ mod templates;
 mod tickets;
 mod transparent;
 mod validate;
+mod wrapping;
 
 use answer::whole;
 use endpoints::Endpoint;

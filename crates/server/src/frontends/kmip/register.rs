@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use keyreeve_core::ErrorKind;
 use keyreeve_core::attributes::{Described, describe};
 use keyreeve_core::model::{
     Algorithm, AttributeKind, AttributeName, KeyFormat, KeyPolicy, KeySpec, ObjectType, Value,
 };
 use keyreeve_core::operations::register::Register;
-use keyreeve_core::operations::wrap::Unwrap;
-use keyreeve_kmip::Limits;
-use keyreeve_kmip::enums::{self as wire, EncodingOption, Operation, ResultReason, WrappingMethod};
-use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue};
+use keyreeve_kmip::enums::{self as wire, Operation, ResultReason};
+use keyreeve_kmip::objects::ManagedObject;
 use keyreeve_kmip::payloads::register::{RegisterRequest, RegisterResponse};
 
 use super::batch::{Batch, identifier};
-use super::errors::{Failure, missing, not_supported};
+use super::errors::{Failure, missing};
 use super::objects::{self, Incoming};
-use super::{certificates, parameters, templates};
+use super::{certificates, templates, wrapping};
 
 pub(super) async fn register(
     batch: &mut Batch<'_>,
@@ -25,13 +22,14 @@ pub(super) async fn register(
 ) -> Result<RegisterResponse, Failure> {
     let RegisterRequest { object_type, template_attribute, mut object, .. } = request;
     check_type(&object, object_type)?;
-    if let Some(block) = objects::key_block_mut(&mut object)
-        && block.key_wrapping_data.is_some()
-    {
-        unwrap(batch, block).await?;
-    }
-    let described = describe(templates::resolved(batch, Some(&template_attribute)).await?)?;
-    let operation = operation(objects::incoming(object, batch.version)?, described)?;
+    let link = match objects::key_block_mut(&mut object) {
+        Some(block) => wrapping::unwrap(batch, block).await?,
+        None => None,
+    };
+    let own = templates::resolved(batch, Some(&template_attribute)).await?;
+    let described = describe(templates::under(own, wrapping::inside(&mut object))?)?;
+    let mut operation = operation(objects::incoming(object, batch.version)?, described)?;
+    operation.link_to_wrapping_key(link);
     let created = batch.run(operation).await?;
     batch.answered(Operation::Register, &[created.primary]);
     // No attributes of ours were implied, and clients in the field choke on more than the identifier.
@@ -130,60 +128,5 @@ fn spec(incoming: &Incoming, described: &mut Described) -> Result<Option<KeySpec
         Some(_) if asymmetric && (described.length_bits.is_none() || described.spec().is_err()) => Ok(None),
         Some(_) if described.length_bits.is_none() => Ok(None),
         Some(_) => Ok(Some(described.spec()?)),
-    }
-}
-
-/// Takes the wrapping off a key block with a key of this server. Where that key may wrap and not unwrap, the wrapping stays.
-pub(super) async fn unwrap(batch: &mut Batch<'_>, block: &mut KeyBlock) -> Result<(), Failure> {
-    let Some(data) = &block.key_wrapping_data else { return Ok(()) };
-    if data.wrapping_method != WrappingMethod::Encrypt {
-        return Err(not_supported("a wrapping method other than Encrypt"));
-    }
-    let encoding = data.encoding_option.unwrap_or(EncodingOption::TtlvEncoding);
-    let information = data.encryption_key_information.as_ref();
-    let information = information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
-    let operation = Unwrap {
-        key: batch.object(Some(&information.unique_identifier))?,
-        version: None,
-        parameters: Some(parameters::incoming(information.cryptographic_parameters.as_ref())?),
-        wrapped: wrapped(block.key_value.as_ref(), encoding)?,
-    };
-    let secret = match batch.run(operation).await {
-        Ok((secret, _)) => secret,
-        Err(failure) if failure.kind == Some(ErrorKind::WrongUsage) => return Ok(()),
-        Err(failure) => return Err(super::get::of_wrapping_key(failure)),
-    };
-    let value = match encoding {
-        EncodingOption::NoEncoding => PlainKeyValue {
-            key_material: KeyMaterial::Bytes(secret.expose().to_vec().into()),
-            attributes: None,
-        },
-        EncodingOption::TtlvEncoding => {
-            PlainKeyValue::from_ttlv(secret.expose(), batch.version, &Limits::default())?
-        }
-        EncodingOption::Unnamed(_) => {
-            return Err(Failure::new(ResultReason::EncodingOptionError, "this EncodingOption is not known"));
-        }
-    };
-    (block.key_wrapping_data, block.key_value) = (None, Some(KeyValue::Plain(value)));
-    Ok(())
-}
-
-/// The bytes that are wrapped: a byte string, or, where nothing was encoded before, a Key Value whose Key Material they are.
-///
-/// # Standard
-/// KMIP 1.4 section 2.1.4 (Key Value) and 9.1.3.2.32 (Encoding Option).
-fn wrapped(value: Option<&KeyValue>, encoding: EncodingOption) -> Result<Vec<u8>, Failure> {
-    match value {
-        Some(KeyValue::Wrapped(wrapped)) => Ok(wrapped.clone()),
-        Some(KeyValue::Plain(PlainKeyValue { key_material: KeyMaterial::Bytes(wrapped), .. }))
-            if encoding == EncodingOption::NoEncoding =>
-        {
-            Ok(wrapped.expose().to_vec())
-        }
-        _ => {
-            let message = "KeyWrappingData is there, and KeyValue is not the byte string of a wrapped key";
-            Err(Failure::new(ResultReason::InvalidField, message))
-        }
     }
 }

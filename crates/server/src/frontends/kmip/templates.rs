@@ -7,7 +7,7 @@ use keyreeve_core::model::{AttributeKind, AttributeName, KeyFormat, KeyMaterial,
 use keyreeve_core::operations::get::{Get, Protection};
 use keyreeve_core::operations::locate::{Locate, StorageStatus};
 use keyreeve_core::request::Reference;
-use keyreeve_kmip::attributes::{Name, TemplateAttribute};
+use keyreeve_kmip::attributes::{Attribute, Name, TemplateAttribute};
 use keyreeve_kmip::enums::ResultReason;
 use keyreeve_kmip::objects::Template;
 use keyreeve_kmip::{Limits, Version};
@@ -39,12 +39,30 @@ pub(super) async fn resolved(
     let own = template.attributes.0.iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
     let mut all = own;
     for name in template.names.iter().rev() {
-        let mut named = Box::pin(named(batch, name)).await?;
-        named.retain(|(name, _)| rule(name).multiple || !all.iter().any(|(known, _)| known == name));
-        named.append(&mut all);
-        all = named;
+        all = merged(Box::pin(named(batch, name)).await?, all);
     }
     Ok(all)
+}
+
+/// Attributes that came with an object below those that the request itself gives it, as a template's.
+pub(super) fn under(
+    own: Vec<(AttributeName, Value)>,
+    inside: Vec<Attribute>,
+) -> Result<Vec<(AttributeName, Value)>, Failure> {
+    let inside = inside.iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
+    Ok(merged(inside, own))
+}
+
+fn merged(
+    mut below: Vec<(AttributeName, Value)>,
+    mut above: Vec<(AttributeName, Value)>,
+) -> Vec<(AttributeName, Value)> {
+    below.retain(|(name, value)| match rule(name).multiple {
+        true => !above.iter().any(|(known, other)| known == name && other == value),
+        false => !above.iter().any(|(known, _)| known == name),
+    });
+    below.append(&mut above);
+    below
 }
 
 /// The attributes of the template that has this name.

@@ -309,7 +309,8 @@ pub(super) async fn unwrap(
 ) -> Result<Response> {
     let BesideWrapped { version, algorithm } = beside;
     let (parameters, wrapped) = (algorithm.map(WrapAlgorithm::parameters), bytes.to_vec());
-    let (secret, object) = api.execute(&caller, Unwrap { key, version, parameters, wrapped }).await?;
+    let (secret, object) =
+        api.execute(&caller, Unwrap { key, version, parameters, iv: None, wrapped }).await?;
     Ok(answer::bytes(raw, "plaintext", secret.expose(), (object.id, object.version)))
 }
 

@@ -289,7 +289,7 @@ pub(super) async fn export(
         }
     };
     let gotten = api.execute(&caller, Get { key, version, public: false, format: kept, protection }).await?;
-    let (object, wrapped_by) = (Arc::clone(&gotten.object), gotten.wrapped_by);
+    let (object, wrapped_by) = (Arc::clone(&gotten.object), gotten.wrapped_by.as_ref().map(|by| by.object));
     let (word, data) = match format {
         Some(Format::Pem) => ("pem", as_text(&api, gotten, as_pem).await?),
         Some(Format::Jwk) => ("jwk", as_text(&api, gotten, as_jwk).await?),
