@@ -139,6 +139,18 @@ impl ApprovalRule {
         named && (self.keys.is_empty() || key.is_none_or(|key| self.keys.contains(&key)))
     }
 
+    /// How many must approve a request by somebody who is an approver as well, or is not.
+    ///
+    /// INVARIANT: who makes clients can make one that asks for them, and no one alone does what the rule is about. So the approval of
+    /// one administrator does not count where whoever asks could be of their making: whoever is no approver, since those are
+    /// made by approval.
+    pub fn needed(&self, asked_by_approver: bool, administrator_approved: bool) -> usize {
+        let administrators_alone =
+            self.groups.is_empty() && self.roles.iter().all(|role| *role == Role::Admin);
+        let one_more = !asked_by_approver && (administrators_alone || administrator_approved);
+        usize::from(self.needs) + usize::from(one_more)
+    }
+
     /// Whether this principal is one of those who approve.
     pub fn approver(&self, principal: &Principal) -> bool {
         principal.revoked.is_none()

@@ -16,7 +16,7 @@ use crate::{
     },
     engine::damaged,
     error::{Error, ErrorKind, Result},
-    model::{Principal, Time},
+    model::{Principal, Role, Time},
     operations::Operation,
     record::{Record, RecordKey, ServerData},
 };
@@ -165,12 +165,16 @@ impl Context<'_> {
                 approvers.push(Arc::clone(principal));
             }
         }
+        let proposer = match self.get(RecordKey::Principal(proposal.proposer))?.as_deref() {
+            Some(Record::Principal(principal)) => Some(Arc::clone(principal)),
+            _ => None,
+        };
         let missing_of = |rule: &ApprovalRule| {
-            let have = approvers
-                .iter()
-                .filter(|approver| !proposal.is_of(approver.id) && rule.approver(approver))
-                .count();
-            usize::from(rule.needs).saturating_sub(have)
+            let counts = |approver: &&Arc<Principal>| !proposal.is_of(approver.id) && rule.approver(approver);
+            let have: Vec<&Arc<Principal>> = approvers.iter().filter(counts).collect();
+            let is_one = proposer.as_ref().is_some_and(|proposer| rule.approver(proposer));
+            rule.needed(is_one, have.iter().any(|approver| approver.roles.contains(&Role::Admin)))
+                .saturating_sub(have.len())
         };
         Ok(rules.iter().map(missing_of).max().unwrap_or_default())
     }

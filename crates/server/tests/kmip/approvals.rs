@@ -80,8 +80,7 @@ fn what_waited_too_long_is_asked_for_anew() {
     let clock = HandClock::of_today();
     let server = Server::start_at(clock.clone(), |_| {});
     server.decline_approval_rule();
-    server.post("/v1/clients", &json!({ "name": "deputy", "roles": ["admin"] }));
-    let app = server.post("/v1/clients", &json!({ "name": "app" }));
+    let app = server.post("/v1/clients", &json!({ "name": "deputy", "roles": ["admin"] }));
     let pem = |field: &str| app[field].as_str().unwrap().as_bytes().to_vec();
     let rule = json!({ "actions": ["destroy"], "needs": 1, "roles": ["admin"], "hours": 2 });
     server.rest("PUT", "/v1/approval-rules/two-people", &rule);
@@ -108,8 +107,7 @@ fn what_waited_too_long_is_asked_for_anew() {
 fn what_is_wrapped_along_with_a_key_is_part_of_what_is_approved() {
     let server = Server::start();
     server.decline_approval_rule();
-    server.post("/v1/clients", &json!({ "name": "deputy", "roles": ["admin"] }));
-    let app = server.post("/v1/clients", &json!({ "name": "app" }));
+    let app = server.post("/v1/clients", &json!({ "name": "deputy", "roles": ["admin"] }));
     let pem = |field: &str| app[field].as_str().unwrap().as_bytes().to_vec();
     let mut client = server.connect_to(server.address, &pem("certificate"), &pem("private_key"));
     let id = client.create(VERSION, "ledger");

@@ -436,3 +436,16 @@ async fn what_is_done_to_the_store_waits_and_is_done_once() {
     waits(&server, &admin, ("POST", "/v1/targets/remove", json!({ "name": name }))).await;
     waits(&server, &admin, ("POST", "/v1/backups/drill", json!({}))).await;
 }
+
+#[tokio::test]
+async fn an_administrator_alone_approves_nothing_that_a_client_of_their_making_asks() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let puppet = client(&server, "puppet", &["user"]).await;
+    server.admin("PUT", "/v1/keys/k1/grants/puppet", json!({ "actions": ["destroy"] })).await;
+    let id = waits(&server, &puppet, ("POST", DESTROY, Value::Null)).await;
+    assert_eq!(approve(&server, &admin, &id).await.1["missing"], 1);
+    assert_eq!(waits(&server, &puppet, ("POST", DESTROY, Value::Null)).await, id);
+    assert_eq!(approve(&server, &deputy, &id).await.1["missing"], 0);
+    assert_eq!(ask(&server, &puppet, "POST", DESTROY, Value::Null).await.0, StatusCode::OK);
+}
