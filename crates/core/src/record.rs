@@ -329,6 +329,8 @@ pub enum IndexKind {
     Replaced = 19,
     /// An alias of a key, by itself.
     Alias = 20,
+    /// When the server rotates an object by itself, as 8 bytes.
+    Rotation = 21,
 }
 
 /// Bytes of an indexed value at most; longer ones are cut.
@@ -432,6 +434,9 @@ fn object_terms(object: &ManagedObject) -> Vec<IndexTerm> {
     }
     if let Some(due) = crate::lifecycle::next_move(object) {
         add(IndexKind::Due, sortable(due.0).to_vec());
+    }
+    if let Some(due) = crate::attributes::next_rotation(object) {
+        add(IndexKind::Rotation, sortable(due.0).to_vec());
     }
     terms
 }

@@ -21,6 +21,7 @@ pub mod offline;
 mod reason;
 pub mod reload;
 pub mod reseal;
+mod rotations;
 pub mod scheduler;
 pub mod server_identity;
 pub mod sinks;

@@ -16,6 +16,7 @@ use crate::backups::Backups;
 use crate::execute::execute;
 use crate::listen::Shutdown;
 use crate::reseal::Resealing;
+use crate::rotations::Rotations;
 use crate::server_identity::ServerIdentity;
 
 const TICK_SECONDS: u64 = 1;
@@ -31,7 +32,7 @@ pub async fn run(
     mut shutdown: Shutdown,
 ) {
     let mut ticks = interval(Duration::from_secs(TICK_SECONDS));
-    let mut dates_rest_until = Instant::now();
+    let (mut dates_rest_until, mut rotations) = (Instant::now(), Rotations::default());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -44,6 +45,12 @@ pub async fn run(
         authenticator.organisations().refresh_if_due(engine.clock().now().seconds());
         resealing.go_on_if_due();
         backups.go_on_if_due();
+        match rotations.go_on(&engine).await {
+            Err(error) if error.kind() != ErrorKind::Unavailable => {
+                warn!(%error, "what is due cannot be rotated");
+            }
+            _ => {}
+        }
         if Instant::now() < dates_rest_until {
             continue;
         }

@@ -85,6 +85,7 @@ actions! {
     Erase "erase" Administer;
     ShowErasures "show-erasures" Audit;
     ApplyDates "apply-dates" System;
+    Rotate "rotate" System;
     Encrypt "encrypt" Use;
     Decrypt "decrypt" Use;
     Sign "sign" Use;

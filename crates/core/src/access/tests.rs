@@ -69,7 +69,7 @@ fn row(action: Action) -> Row {
         | ReplaySink => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess
         | ShowApprovalRules => AUDIT,
-        ApplyDates | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
+        ApplyDates | Rotate | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
         Claim | Restored | AcceptRollback | Propose => NOBODY,
     }

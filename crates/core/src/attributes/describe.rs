@@ -107,7 +107,7 @@ impl Described {
                 template.further.insert(name.clone(), vec![reader.usage_limits(&value)?]);
             }
             AttributeKind::RotateAutomatic => {
-                reader.rotate_automatic(&value)?;
+                reader.truth(&value)?;
                 template.further.insert(name.clone(), vec![value]);
             }
             // A new object is fresh whatever the client says, a length is counted, and where material is kept is the

@@ -189,8 +189,9 @@ fn assign(object: &mut ManagedObject, name: &AttributeName, values: Vec<Value>) 
             object.never_extractable &= !object.extractable;
         }
         AttributeKind::RotateAutomatic => {
-            values.iter().try_for_each(|value| reader.rotate_automatic(value))?;
+            values.iter().try_for_each(|value| reader.truth(value).map(drop))?;
             put_further(object, name, values);
+            super::check_rotation(object, false)?;
         }
         AttributeKind::UsageLimits => {
             // KMIP 1.4 section 3.21: once some of them are spent, they are no longer the client's to change.

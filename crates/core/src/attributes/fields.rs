@@ -56,14 +56,6 @@ impl Reader<'_> {
         }
     }
 
-    /// Refuses Rotate Automatic: a promise that nothing keeps is not taken.
-    pub(super) fn rotate_automatic(&self, value: &Value) -> Result<()> {
-        if self.truth(value)? {
-            return Err(self.wrong("cannot be true, as nothing here rotates keys by itself"));
-        }
-        Ok(())
-    }
-
     pub(super) fn code(&self, value: &Value) -> Result<u32> {
         match value {
             Value::Enumeration(code) => Ok(*code),

@@ -8,6 +8,7 @@ mod describe;
 mod edit;
 mod fields;
 mod history;
+mod rotation;
 mod rules;
 mod view;
 
@@ -15,11 +16,13 @@ pub use describe::{Described, describe};
 pub use edit::{AttributeEdit, Changed, Instance, edit};
 pub use fields::new_usage_limits;
 pub use history::{History, describe_imported};
+pub use rotation::next_rotation;
 pub use rules::{Change, Rule, rule};
 pub use view::{View, server_generator};
 
 pub(crate) use edit::check_dates;
 pub(crate) use fields::{part, spelled, unspent};
+pub(crate) use rotation::{check_rotation, rotation_intervals};
 pub(crate) use view::differing;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{AttributeEdit, Change, Instance, describe, describe_imported, edit, rule};
+use super::{AttributeEdit, Change, Instance, describe, edit, rule};
 use crate::{
     error::ErrorKind,
     model::{
@@ -16,7 +16,7 @@ use crate::{
 
 const NOW: Time = Time(1_000_000);
 
-fn object(state: State) -> ManagedObject {
+pub(super) fn object(state: State) -> ManagedObject {
     ManagedObject {
         id: ObjectId(Uuid::nil()),
         realm: RealmId::DEFAULT,
@@ -184,13 +184,17 @@ fn a_description_of_a_new_object_reads_every_kind_of_attribute() {
 }
 
 #[test]
-fn a_promise_to_rotate_is_taken_from_nobody() {
-    let name = standard(AttributeKind::RotateAutomatic);
-    let wanted = || [(name.clone(), Value::Boolean(true))];
-    assert_eq!(describe(wanted()).expect_err("a refusal").kind(), ErrorKind::InvalidField);
-    assert_eq!(describe_imported(wanted()).expect_err("a refusal").kind(), ErrorKind::InvalidField);
-    let add = AttributeEdit::Add { name: name.clone(), value: Value::Boolean(true) };
-    assert_eq!(refused(&object(State::Active), &add), ErrorKind::InvalidField);
-    let not_wanted = describe([(name.clone(), Value::Boolean(false))]).unwrap();
-    assert_eq!(not_wanted.template.further[&name], [Value::Boolean(false)]);
+fn a_promise_to_rotate_is_taken_only_of_what_the_server_can_make_anew() {
+    let add =
+        AttributeEdit::Add { name: standard(AttributeKind::RotateAutomatic), value: Value::Boolean(true) };
+    edit(&mut object(State::Active), &add, NOW).unwrap();
+    let mut opaque = object(State::Active);
+    (opaque.object_type, opaque.spec) = (ObjectType::OpaqueObject, None);
+    assert_eq!(edit(&mut opaque, &add, NOW).expect_err("a refusal").kind(), ErrorKind::InvalidField);
+    let mut public = object(State::Active);
+    public.object_type = ObjectType::PublicKey;
+    assert_eq!(edit(&mut public.clone(), &add, NOW).expect_err("a refusal").kind(), ErrorKind::InvalidField);
+    let target = "019a0000-0000-7000-8000-000000000000".to_owned();
+    public.links.push(crate::model::Link { kind: crate::model::LinkType::PrivateKey, target });
+    edit(&mut public, &add, NOW).unwrap();
 }

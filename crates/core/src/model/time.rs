@@ -26,6 +26,11 @@ impl Time {
         self.0.div_euclid(1000)
     }
 
+    /// So many seconds later, held within range.
+    pub fn plus_seconds(self, seconds: u32) -> Self {
+        Self(self.0.saturating_add(i64::from(seconds) * 1000))
+    }
+
     /// So many days later, held within range.
     pub fn plus_days(self, days: u16) -> Self {
         Self(self.0.saturating_add(i64::from(days) * DAY_MS))

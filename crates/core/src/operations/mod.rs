@@ -64,6 +64,7 @@ pub mod reprovision;
 pub mod reseal;
 pub mod restore_key;
 pub mod revoke;
+pub mod rotate;
 pub mod server;
 pub mod show;
 pub mod sign;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     access::{Action, Permit},
+    attributes::check_rotation,
     error::{Error, ErrorKind, Result},
     model::{
         Key, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, Link, ManagedObject, ObjectId, ObjectType,
@@ -95,6 +96,7 @@ impl Register {
         // before: they follow the template as for a created key.
         let mut object = self.template.object(context, place, fitting)?;
         finish(&mut object)?;
+        check_rotation(&object, false)?;
         let object = context.put_new_digested(object, &self.material, self.digested.as_ref())?;
         let duplicate_of = if object.is_valueless() {
             None

@@ -1,7 +1,7 @@
 //! Rekey: a new version of a key. Names move to it; the old version stays as it is.
 //!
 //! # Standard
-//! KMIP 2.1 section 6.1.44 (Re-key) and 6.1.45 (Re-key Key Pair).
+//! KMIP 2.1 section 6.1.46 (Re-key) and 6.1.47 (Re-key Key Pair).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -47,18 +47,47 @@ impl Operation for Rekey {
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
-        let resolved = subject(resolved)?;
-        append(context, &resolved, self, |context, version, [template, public]| {
-            let spec = resolved.key.spec.ok_or_else(|| {
-                Error::new(
-                    ErrorKind::WrongUsage,
-                    "only a key that the server can generate can be given a new version",
-                )
-            })?;
-            let series = Series { key: resolved.key.id, version, spec };
-            put_version(context, &series, &template, &public)
-        })
+        generate(context, &subject(resolved)?, self)
     }
+}
+
+/// Puts a further version of the key that the server generates.
+pub(super) fn generate(context: &mut Context<'_>, resolved: &Resolved, rekey: &Rekey) -> Result<Created> {
+    append(context, resolved, rekey, |context, version, [template, public]| {
+        let spec = resolved.key.spec.ok_or_else(|| {
+            Error::new(
+                ErrorKind::WrongUsage,
+                "only a key that the server can generate can be given a new version",
+            )
+        })?;
+        let series = Series { key: resolved.key.id, version, spec };
+        put_version(context, &series, &template, &public)
+    })
+}
+
+/// Without an offset a new key has the dates of the old one, where it is given no others. Those that have passed are not
+/// copied: a key that ends before it begins would serve nobody.
+///
+/// # Standard
+/// KMIP 2.1 section 6.1.46.
+pub fn dated_as(
+    template: Option<Template>,
+    offset: Option<Activation>,
+    old: &Dates,
+    now: Time,
+) -> Option<Template> {
+    if offset.is_some() {
+        return template;
+    }
+    let ahead = |date: Option<Time>| date.filter(|date| *date > now);
+    let mut template = template.unwrap_or_default();
+    if let (Activation::Later, Some(planned)) = (template.activation, ahead(old.activation)) {
+        template.activation = Activation::At(planned);
+    }
+    template.process_start = template.process_start.or(ahead(old.process_start));
+    template.protect_stop = template.protect_stop.or(ahead(old.protect_stop));
+    template.deactivation = template.deactivation.or(ahead(old.deactivation));
+    Some(template)
 }
 
 /// Puts a further version of the key, which `put` makes from its number and the templates of its halves, in the place of

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::object_rules;
 use crate::{
-    attributes::check_dates,
+    attributes::{check_dates, check_rotation},
     error::Result,
     model::{
         AttributeName, CryptoParameters, Dates, KeyFormat, KeyId, KeySpec, Link, ManagedObject, Name,
@@ -132,6 +132,8 @@ impl Template {
         if self.activation != Activation::Now {
             check_dates(&object)?;
         }
+        // Of a public key its own operation knows whether the private half comes with it.
+        check_rotation(&object, true)?;
         object.state = crate::lifecycle::state_at(&object, now);
         Ok(object)
     }

@@ -23,6 +23,7 @@ mod pipeline;
 mod pkcs11;
 mod published;
 mod reprovision;
+mod rotation;
 mod split;
 mod templates;
 mod to_the_letter;

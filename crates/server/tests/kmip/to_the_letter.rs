@@ -216,27 +216,6 @@ fn each_rotation_says_which_it_was_and_only_the_newest_is_the_latest() {
 }
 
 #[test]
-fn who_wants_a_key_to_rotate_by_itself_is_not_told_that_it_will() {
-    let server = Server::start();
-    let mut client = server.connect();
-    let with = |name: &str, automatic| {
-        let mut request = create(name);
-        request.template_attribute.attributes.0.push(attribute(AttributeValue::RotateAutomatic(automatic)));
-        request
-    };
-    assert_eq!(client.refused(V, with("promised", true)), ResultReason::InvalidField);
-    let Response::Create(made) = client.done(V, with("by hand", false)) else { panic!() };
-    let told = read(&mut client, &made.unique_identifier, AttributeKind::RotateAutomatic);
-    assert_eq!(told, [AttributeValue::RotateAutomatic(false)]);
-    let id = client.create(V, "later");
-    let wanted = AttributeValue::RotateAutomatic(true);
-    assert_eq!(client.refused(V, set(&id, wanted.clone())), ResultReason::InvalidField);
-    let add = AddAttributeRequest { unique_identifier: Some(id.clone()), attribute: attribute(wanted) };
-    assert_eq!(client.refused(V, add), ResultReason::InvalidField);
-    assert_eq!(read(&mut client, &id, AttributeKind::RotateAutomatic), []);
-}
-
-#[test]
 fn what_the_client_does_not_want_to_see_is_not_sent() {
     let server = Server::start();
     let mut client = server.connect();

@@ -7,7 +7,7 @@ use super::encoding;
 use crate::journal::{Identity, Lsn, Position};
 
 /// Of checkpoint, rows and row values: an index of another format is made anew from the journal.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 
 /// What the engine holds, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use keyreeve_core::attributes::describe;
 use keyreeve_core::model::{AttributeName, Dates, ObjectType, Time, Value};
 use keyreeve_core::operations::get_attributes::GetAttributes;
-use keyreeve_core::operations::rekey::Rekey;
+use keyreeve_core::operations::rekey::{Rekey, dated_as};
 use keyreeve_core::operations::{Activation, Template};
 use keyreeve_core::request::Reference;
 use keyreeve_kmip::enums::{Operation, ResultReason};
@@ -20,8 +20,9 @@ pub(super) async fn rekey(batch: &mut Batch<'_>, request: ReKeyRequest) -> Resul
     let key = batch.object(request.unique_identifier.as_ref())?;
     let old = require(batch, &key, ObjectType::SymmetricKey).await?;
     let template = new_template(templates::resolved(batch, request.template_attribute.as_ref()).await?)?;
-    let activation = activation(batch, request.offset);
-    let template = dated(batch, template, activation, &old);
+    let now = batch.kmip.engine.clock().now();
+    let activation = activation(now, request.offset);
+    let template = dated_as(template, activation, &old, now);
     let created = batch.run(Rekey { key, activation, template, public: None }).await?;
     batch.answered(Operation::ReKey, &[created.primary]);
     Ok(ReKeyResponse { unique_identifier: identifier(created.primary), template_attribute: None })
@@ -38,9 +39,10 @@ pub(super) async fn rekey_key_pair(
     let public = templates::resolved(batch, request.public_key_template_attribute.as_ref()).await?;
     let template = new_template(over(&common, private))?;
     let public = new_template(over(&common, public))?;
-    let activation = activation(batch, request.offset);
-    let template = dated(batch, template, activation, &old);
-    let public = dated(batch, public, activation, &old);
+    let now = batch.kmip.engine.clock().now();
+    let activation = activation(now, request.offset);
+    let template = dated_as(template, activation, &old, now);
+    let public = dated_as(public, activation, &old, now);
     let created = batch.run(Rekey { key, activation, template, public }).await?;
     let no_pair = || Failure::new(ResultReason::InvalidObjectType, "this key is no pair: use Re-key");
     let public = created.public.ok_or_else(no_pair)?;
@@ -70,38 +72,10 @@ fn new_template(given: Vec<(AttributeName, Value)>) -> Result<Option<Template>, 
     Ok(Some(generated_here(describe(given)?.template)))
 }
 
-/// Without an offset the new key has the dates of the old one, where it is given no others. Those that have passed are not
-/// copied: a key that ends before it begins would serve nobody.
-///
-/// # Standard
-/// KMIP 2.1 section 6.1.46.
-fn dated(
-    batch: &Batch<'_>,
-    template: Option<Template>,
-    offset: Option<Activation>,
-    old: &Dates,
-) -> Option<Template> {
-    if offset.is_some() {
-        return template;
-    }
-    let now = batch.kmip.engine.clock().now();
-    let ahead = |date: Option<Time>| date.filter(|date| *date > now);
-    let mut template = template.unwrap_or_default();
-    if let (Activation::Later, Some(planned)) = (template.activation, ahead(old.activation)) {
-        template.activation = Activation::At(planned);
-    }
-    template.process_start = template.process_start.or(ahead(old.process_start));
-    template.protect_stop = template.protect_stop.or(ahead(old.protect_stop));
-    template.deactivation = template.deactivation.or(ahead(old.deactivation));
-    Some(template)
-}
-
 /// With an offset the new key becomes Active so many seconds after its Initial Date, which is now.
 ///
 /// # Standard
 /// KMIP 2.1 section 6.1.46, table 303.
-fn activation(batch: &Batch<'_>, offset: Option<Interval>) -> Option<Activation> {
-    let Interval(seconds) = offset?;
-    let now = batch.kmip.engine.clock().now();
-    Some(Activation::At(Time(now.0.saturating_add(i64::from(seconds) * 1000))))
+fn activation(now: Time, offset: Option<Interval>) -> Option<Activation> {
+    offset.map(|Interval(seconds)| Activation::At(now.plus_seconds(seconds)))
 }
