@@ -26,4 +26,6 @@ pub(crate) use rotation::{check_rotation, rotation_intervals};
 pub(crate) use view::differing;
 
 #[cfg(test)]
+mod standard_tables;
+#[cfg(test)]
 mod tests;
