@@ -20,6 +20,7 @@ use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_crypto::SoftwareCrypto;
 use keyreeve_kmip::Encoding;
 use keyreeve_pki::{CertificateAuthority, Issued};
+use keyreeve_server::authn::enrolment::issue;
 use keyreeve_server::authn::{Authenticator, token};
 use keyreeve_server::backups::Backups;
 use keyreeve_server::config::Config;
@@ -102,10 +103,12 @@ impl House {
         let store = Arc::new(Store::open(&options, &unlock()).expect("opens"));
         let engine = Arc::new(Engine::new(store.clone(), store.sealer(), crypto.clone(), clock.clone()));
         engine.execute(&Caller::system(RequestId(Uuid::nil())), &Initialize).expect("initializes");
-        let (admin, token) = administrator(&engine, &*crypto);
+        let Issued { certificate, key } = CertificateAuthority::create(1_700_000_000).expect("an authority");
+        let authority = Arc::new(CertificateAuthority::load(certificate, &key).expect("is one"));
+        let (admin, token) = administrator(&engine, &*crypto, &authority);
         let authenticator = Arc::new(Authenticator::new(engine.clone(), 1));
-        let kmip = Arc::new(kmip(&engine, &authenticator));
-        let rest = rest(&engine, &store, (&authenticator, &kmip));
+        let kmip = Arc::new(kmip(&engine, &authenticator).with_authority(authority.clone()));
+        let rest = rest(&engine, &store, (&authenticator, &kmip, authority));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
         let runtime = runtime.expect("a runtime");
         Self { disk, options, store, engine, clock, runtime, rest, kmip, admin, token }
@@ -151,24 +154,29 @@ fn unlock() -> Unlock {
     Unlock::KeyFile(SecretBytes::new("07".repeat(32).into_bytes()))
 }
 
-fn administrator(engine: &Engine, crypto: &dyn Crypto) -> (Caller, String) {
+/// Who has a token for REST, and proves a connection of KMIP by a certificate.
+fn administrator(engine: &Engine, crypto: &dyn Crypto, authority: &CertificateAuthority) -> (Caller, String) {
     let (token, credential) = token::generate(crypto, None).expect("a token");
-    let id = credential.id;
+    let (principal, now) = (PrincipalId(Uuid::from_u128(1)), engine.clock().now());
+    let enrolled = issue(authority, (principal, "admin"), None, (now, 365)).expect("a certificate");
+    let (id, certificate) = (credential.id, enrolled.credential.id);
+    let token_too = NewCredential { id, kind: CredentialKind::Token, expires: None, is_given: false };
     let operation = CreatePrincipal {
-        id: PrincipalId(Uuid::from_u128(1)),
+        id: principal,
         name: "admin".into(),
         roles: [Role::Admin].into(),
-        credentials: vec![NewCredential { id, kind: CredentialKind::Token, expires: None, is_given: false }],
+        credentials: vec![token_too, enrolled.credential],
     };
     engine.execute(&Caller::system(RequestId(Uuid::nil())), &operation).expect("a new principal");
     let principal = authenticate(&**engine.store(), id, &[], engine.clock().now()).expect("is known");
-    (Caller::authenticated(principal, "kmip", None, RequestId(Uuid::nil())), token.to_string())
+    let caller = Caller::authenticated(principal, "kmip", None, RequestId(Uuid::nil()));
+    (caller.proven_by([Some(certificate), None]), token.to_string())
 }
 
 fn kmip(engine: &Arc<Engine>, authenticator: &Arc<Authenticator>) -> Kmip {
     let settings = Settings {
         interop: true,
-        issuer: Some("ec".into()),
+        issuer: Some("issuer".into()),
         credentials: keyreeve_server::config::Credentials::Check,
         message_max: Duration::from_secs(60),
         limits: keyreeve_kmip::Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Default::default() },
@@ -181,10 +189,12 @@ fn kmip(engine: &Arc<Engine>, authenticator: &Arc<Authenticator>) -> Kmip {
     )
 }
 
-fn rest(engine: &Arc<Engine>, store: &Arc<Store>, shared: (&Arc<Authenticator>, &Arc<Kmip>)) -> Rest {
-    let Issued { certificate, key } = CertificateAuthority::create(1_700_000_000).expect("an authority");
-    let authority = Arc::new(CertificateAuthority::load(certificate, &key).expect("is one"));
-    let (authenticator, kmip) = (shared.0.clone(), shared.1.clone());
+fn rest(
+    engine: &Arc<Engine>,
+    store: &Arc<Store>,
+    shared: (&Arc<Authenticator>, &Arc<Kmip>, Arc<CertificateAuthority>),
+) -> Rest {
+    let (authenticator, kmip, authority) = (shared.0.clone(), shared.1.clone(), shared.2);
     let mut config = Config::default();
     config.limits.message_bytes_max = MESSAGE_BYTES_MAX;
     let identity = ServerIdentity::new(authority.clone(), &config, engine.clock().clone());

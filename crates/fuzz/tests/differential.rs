@@ -5,7 +5,7 @@
 
 use keyreeve_fuzz::house::House;
 use keyreeve_fuzz::{corpus, targets};
-use keyreeve_kmip::enums::ResultStatus;
+use keyreeve_kmip::enums::{ResultReason, ResultStatus};
 use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseMessage};
 use keyreeve_kmip::payloads::Response;
 use keyreeve_kmip::payloads::locate::LocateRequest;
@@ -17,13 +17,17 @@ fn holdings(house: &House) -> (Vec<u8>, Vec<UniqueIdentifier>) {
     let locate = RequestItem::new(LocateRequest::default().into());
     let locate = RequestMessage::new(Version::V2_1, vec![locate]).encode().expect("encodes");
     let mut located = answer(house, Encoding::Ttlv, locate.expose(), "locating all");
-    let Some(Response::Locate(found)) = located.items.remove(0).payload else { panic!("nothing is located") };
+    // Who replaced the certificate that all this is asked by is nobody here any more.
+    let found = match located.items.remove(0).payload {
+        Some(Response::Locate(found)) => found.unique_identifiers,
+        _ => Vec::new(),
+    };
     let listed = ["/v1/keys", "/v1/objects", "/v1/aliases", "/v1/erasures"].map(|path| {
         let answer = house.rest("GET", &format!("{path}?limit=1000"), None, b"").expect("a request");
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
         answer.body
     });
-    (listed.concat(), found.unique_identifiers)
+    (listed.concat(), found)
 }
 
 /// A house and what it held when it was new.
@@ -36,6 +40,7 @@ impl Asked {
     fn new() -> Self {
         let house = targets::furnished();
         let holds = holdings(&house);
+        assert!(!holds.1.is_empty(), "nothing is located");
         Self { house, holds }
     }
 
@@ -90,7 +95,11 @@ fn each_bit(name: &str, encoding: Encoding) {
         "{failed} failed, {done} were done"
     );
     let whole = answer(&asked.house, encoding, request, name);
-    let refused = whole.items.iter().find(|item| item.result_status != ResultStatus::Success);
+    // Of tickets and PKCS#11's clients one principal has only so many.
+    let refused = whole.items.iter().find(|item| {
+        item.result_status != ResultStatus::Success
+            && item.result_reason != Some(ResultReason::ServerLimitExceeded)
+    });
     assert!(refused.is_none(), "the house does not serve any more: {:?}", refused.unwrap().result_message);
 }
 
@@ -112,6 +121,16 @@ requests! {
     register "register" Ttlv,
     rekey "rekey" Ttlv,
     sign "sign" Ttlv,
+    import "import" Ttlv,
+    certify "certify" Ttlv,
+    validate "validate" Ttlv,
+    login "login" Ttlv,
+    delegated_login "delegated-login" Ttlv,
+    set_defaults "set-defaults" Ttlv,
+    set_constraints "set-constraints" Ttlv,
+    pkcs11 "pkcs11" Ttlv,
+    set_endpoint_role "set-endpoint-role" Ttlv,
+    reprovision "reprovision" Ttlv,
     create_and_get_in_xml "kmip_xml" Xml,
     create_and_get_in_json "kmip_json" Json,
 }

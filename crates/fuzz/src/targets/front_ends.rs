@@ -4,9 +4,19 @@
 use std::cell::RefCell;
 
 use keyreeve_core::Error;
-use keyreeve_kmip::enums::ResultStatus;
-use keyreeve_kmip::message::{ResponseItem, ResponseMessage};
-use keyreeve_kmip::{Encoding, Limits};
+use keyreeve_kmip::attributes::{AttributeValue, Attributes, Link, Name, TemplateAttribute};
+use keyreeve_kmip::enums::{
+    CertificateType, CryptographicAlgorithm, KeyFormatType, LinkType, NameType, ResultStatus,
+};
+use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseItem, ResponseMessage};
+use keyreeve_kmip::objects::{
+    Certificate, KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue, PrivateKey,
+};
+use keyreeve_kmip::payloads::Response;
+use keyreeve_kmip::payloads::register::RegisterRequest;
+use keyreeve_kmip::values::{CryptographicUsageMask, DateTime, UniqueIdentifier};
+use keyreeve_kmip::{Encoding, Limits, Version};
+use keyreeve_pki::{CertificateAuthority, Issued};
 
 use crate::house::{Answer, House};
 
@@ -74,7 +84,49 @@ pub fn furnished() -> House {
         let Answer { status, body } = answer.expect("a request");
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
     }
+    bring_issuer(&house);
     house
+}
+
+/// The private key that Certify signs with, and its certificate.
+fn bring_issuer(house: &House) {
+    let Issued { certificate, key } = CertificateAuthority::create(1_700_000_000).expect("an authority");
+    let certificate =
+        Certificate { certificate_type: CertificateType::X509, certificate_value: certificate.to_vec() };
+    let certificate = registered(house, certificate.into(), Vec::new());
+    let link = Link { link_type: LinkType::CertificateLink, linked_object_identifier: certificate };
+    let name = Name { name_value: "issuer".into(), name_type: NameType::UninterpretedTextString };
+    let material = KeyMaterial::Bytes(key.pkcs8_der().to_vec().into());
+    let key_block = KeyBlock {
+        key_format_type: KeyFormatType::Pkcs8,
+        key_compression_type: None,
+        key_value: Some(KeyValue::Plain(PlainKeyValue { key_material: material, attributes: None })),
+        cryptographic_algorithm: Some(CryptographicAlgorithm::Ec),
+        cryptographic_length: Some(256),
+        key_wrapping_data: None,
+    };
+    let attributes = vec![
+        AttributeValue::CryptographicUsageMask(CryptographicUsageMask::CERTIFICATE_SIGN),
+        AttributeValue::Name(name),
+        AttributeValue::ActivationDate(DateTime(1)),
+        AttributeValue::Link(link),
+    ];
+    registered(house, PrivateKey { key_block }.into(), attributes);
+}
+
+fn registered(house: &House, object: ManagedObject, attributes: Vec<AttributeValue>) -> UniqueIdentifier {
+    let request = RegisterRequest {
+        object_type: object.object_type(),
+        template_attribute: TemplateAttribute::from(attributes.into_iter().collect::<Attributes>()),
+        object,
+        protection_storage_masks: None,
+    };
+    let request = RequestMessage::new(Version::V2_1, vec![RequestItem::new(request.into())]);
+    let answer = house.kmip(Encoding::Ttlv, request.encode().expect("encodes").expose());
+    let mut answer = ResponseMessage::decode(&answer, &Limits::default()).expect("an answer");
+    let item = answer.items.remove(0);
+    let Some(Response::Register(registered)) = item.payload else { panic!("{:?}", item.result_message) };
+    registered.unique_identifier
 }
 
 /// A request of REST: `METHOD PATH`, the content type on the next line, and the body behind that. Taken where it succeeds;

@@ -1,31 +1,49 @@
 //! Requests of KMIP, each of which a house answers with success, and the answers.
 
-use keyreeve_fuzz::house::House;
+use keyreeve_fuzz::targets::furnished;
 use keyreeve_kmip::attributes::{
-    AttributeValue, Attributes, CryptographicParameters, Name, TemplateAttribute,
+    AttributeKind, AttributeReference, AttributeValue, Attributes, CryptographicParameters, Name,
+    TemplateAttribute,
 };
 use keyreeve_kmip::enums::{
-    BlockCipherMode, CryptographicAlgorithm, HashingAlgorithm, KeyFormatType, KeyWrapType, NameType,
-    ObjectType, QueryFunction, State,
+    BlockCipherMode, CertificateType, CryptographicAlgorithm, EndpointRole, HashingAlgorithm, KeyFormatType,
+    KeyWrapType, NameType, ObjectType, Operation, Pkcs11Function, PutFunction, QueryFunction, State,
+    TicketType, UniqueIdentifierReference,
 };
-use keyreeve_kmip::message::{RequestItem, RequestMessage};
-use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, PlainKeyValue, SymmetricKey};
+use keyreeve_kmip::message::{RequestItem, RequestMessage, Ticket};
+use keyreeve_kmip::objects::{Certificate, KeyBlock, KeyMaterial, KeyValue, PlainKeyValue, SymmetricKey};
 use keyreeve_kmip::payloads::Request;
 use keyreeve_kmip::payloads::activate::ActivateRequest;
+use keyreeve_kmip::payloads::certify::CertifyRequest;
 use keyreeve_kmip::payloads::create::CreateRequest;
 use keyreeve_kmip::payloads::create_key_pair::CreateKeyPairRequest;
+use keyreeve_kmip::payloads::delegated_login::{DelegatedLoginRequest, Objects, Right, Rights};
 use keyreeve_kmip::payloads::encrypt::EncryptRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
+use keyreeve_kmip::payloads::get_constraints::GetConstraintsRequest;
 use keyreeve_kmip::payloads::hash::HashRequest;
 use keyreeve_kmip::payloads::import::ImportRequest;
 use keyreeve_kmip::payloads::locate::LocateRequest;
-use keyreeve_kmip::payloads::query::QueryRequest;
+use keyreeve_kmip::payloads::login::{LeaseTime, LoginRequest};
+use keyreeve_kmip::payloads::logout::LogoutRequest;
+use keyreeve_kmip::payloads::notify::NotifyRequest;
+use keyreeve_kmip::payloads::pkcs11::Pkcs11Request;
+use keyreeve_kmip::payloads::put::PutRequest;
+use keyreeve_kmip::payloads::query::{DefaultsInformation, ObjectDefaults, ObjectTypes, QueryRequest};
+use keyreeve_kmip::payloads::query_asynchronous_requests::Operations;
+use keyreeve_kmip::payloads::recertify::ReCertifyRequest;
 use keyreeve_kmip::payloads::register::RegisterRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
+use keyreeve_kmip::payloads::reprovision::ReProvisionRequest;
+use keyreeve_kmip::payloads::set_constraints::{Constraint, Constraints, SetConstraintsRequest};
+use keyreeve_kmip::payloads::set_defaults::SetDefaultsRequest;
+use keyreeve_kmip::payloads::set_endpoint_role::SetEndpointRoleRequest;
 use keyreeve_kmip::payloads::sign::SignRequest;
-use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
+use keyreeve_kmip::payloads::validate::ValidateRequest;
+use keyreeve_kmip::values::{CryptographicUsageMask, Interval, UniqueIdentifier};
 use keyreeve_kmip::{Encoding, Version};
+use keyreeve_pki::CertificateAuthority;
 
 use crate::{Seeds, seed};
 
@@ -146,6 +164,7 @@ fn batches() -> Vec<(&'static str, Version, Vec<Request>)> {
         }
         .into()
     };
+    let set_role = || SetEndpointRoleRequest { endpoint_role: EndpointRole::Server }.into();
     vec![
         ("query", Version::V1_0, vec![query()]),
         ("create", Version::V1_2, vec![create()]),
@@ -157,14 +176,121 @@ fn batches() -> Vec<(&'static str, Version, Vec<Request>)> {
         ("rekey", Version::V1_4, vec![create(), ReKeyRequest::default().into()]),
         ("locate", Version::V2_1, vec![locate()]),
         ("hash", Version::V1_4, vec![hash()]),
+        ("certify", Version::V2_1, certify()),
+        ("validate", Version::V1_4, vec![validate()]),
+        ("login", Version::V2_0, vec![LoginRequest::default().into()]),
+        ("delegated-login", Version::V2_1, vec![delegated_login()]),
+        ("set-defaults", Version::V2_1, vec![set_defaults()]),
+        ("set-constraints", Version::V2_1, vec![set_constraints(), GetConstraintsRequest::default().into()]),
+        ("pkcs11", Version::V2_0, vec![pkcs11()]),
+        ("set-endpoint-role", Version::V2_0, vec![set_role()]),
+        (
+            "reprovision",
+            Version::V2_1,
+            vec![ReProvisionRequest::default().into(), GetRequest::default().into()],
+        ),
+    ]
+}
+
+/// A certificate for a public key made before, and another one in its place.
+fn certify() -> Vec<Request> {
+    let public = UniqueIdentifier::Reference(UniqueIdentifierReference::CreateKeyPairPublicKey);
+    let subject = [AttributeValue::CertificateSubjectCn("holder".into())];
+    let certify = CertifyRequest {
+        unique_identifier: Some(public),
+        template_attribute: Some(TemplateAttribute::from(subject.into_iter().collect::<Attributes>())),
+        ..CertifyRequest::default()
+    };
+    vec![pair(), certify.into(), ReCertifyRequest::default().into()]
+}
+
+fn validate() -> Request {
+    let authority = CertificateAuthority::create(1_700_000_000).unwrap().certificate;
+    let certificate =
+        Certificate { certificate_type: CertificateType::X509, certificate_value: authority.to_vec() };
+    ValidateRequest { certificates: vec![certificate], ..ValidateRequest::default() }.into()
+}
+
+fn delegated_login() -> Request {
+    let objects = Objects { unique_identifiers: vec![UniqueIdentifier::Text("chosen".into())] };
+    let right = Right {
+        operations: Some(Operations { operations: vec![Operation::Get, Operation::Encrypt] }),
+        objects: Some(objects),
+        ..Right::default()
+    };
+    DelegatedLoginRequest {
+        lease_time: Some(LeaseTime::For(Interval(60))),
+        request_count: Some(3),
+        usage_limits: None,
+        rights: Rights { rights: vec![right] },
+    }
+    .into()
+}
+
+fn kinds() -> ObjectTypes {
+    ObjectTypes { object_types: vec![ObjectType::SymmetricKey] }
+}
+
+fn lengths() -> Attributes {
+    [AttributeValue::CryptographicLength(256)].into_iter().collect()
+}
+
+fn set_defaults() -> Request {
+    let defaults = ObjectDefaults {
+        object_type: None,
+        object_types: Some(kinds()),
+        attributes: lengths(),
+        object_groups: None,
+    };
+    let defaults_information = Some(DefaultsInformation { object_defaults: vec![defaults] });
+    SetDefaultsRequest { defaults_information }.into()
+}
+
+fn set_constraints() -> Request {
+    let constraint =
+        Constraint { object_types: Some(kinds()), object_groups: None, attributes: Some(lengths()) };
+    SetConstraintsRequest { constraints: Constraints { constraints: vec![constraint] } }.into()
+}
+
+fn pkcs11() -> Request {
+    let function = Pkcs11Function::Initialize;
+    Pkcs11Request { interface: None, function, correlation_value: None, input_parameters: None }.into()
+}
+
+/// What is said between servers, and the end of a ticket, which nobody has beforehand: read, and not done.
+fn only_read() -> Vec<(&'static str, Version, Request)> {
+    let Request::Register(RegisterRequest { object, .. }) = register() else { panic!("another request") };
+    let put = PutRequest {
+        unique_identifier: UniqueIdentifier::Text("made".into()),
+        put_function: PutFunction::Replace,
+        replaced_unique_identifier: Some(UniqueIdentifier::Text("replaced".into())),
+        object,
+        attributes: Some(lengths()),
+    };
+    let notify = NotifyRequest {
+        unique_identifier: UniqueIdentifier::Text("changed".into()),
+        attributes: lengths(),
+        deleted: vec![AttributeReference::Kind(AttributeKind::ContactInformation)],
+    };
+    let ticket = Ticket { ticket_type: TicketType::Login, ticket_value: vec![7; 32].into() };
+    vec![
+        ("put", Version::V1_4, put.into()),
+        ("notify", Version::V2_1, notify.into()),
+        ("logout", Version::V2_1, LogoutRequest { ticket }.into()),
     ]
 }
 
 pub(crate) fn add(seeds: &mut Seeds) {
+    for (name, version, payload) in only_read() {
+        let request = RequestMessage::new(version, vec![RequestItem::new(payload)]).encode().unwrap();
+        for target in ["ttlv", "kmip_request"] {
+            seed(seeds, target, name, request.expose());
+        }
+    }
     for (name, version, payloads) in batches() {
         let items = payloads.into_iter().map(RequestItem::new).collect();
         let request = RequestMessage::new(version, items).encode().unwrap();
-        let answer = House::new().kmip(Encoding::Ttlv, request.expose());
+        let answer = furnished().kmip(Encoding::Ttlv, request.expose());
         for target in ["ttlv", "kmip_request", "kmip"] {
             seed(seeds, target, name, request.expose());
         }
