@@ -1,16 +1,18 @@
 //! Asynchronous requests, and objects that are set aside for later.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyreeve_kmip::Version;
-use keyreeve_kmip::attributes::{AttributeReference, AttributeValue};
+use keyreeve_kmip::attributes::{AttributeReference, AttributeValue, Attributes, TemplateAttribute};
 use keyreeve_kmip::enums::{
-    AsynchronousIndicator, CancellationResult, Operation, ResultReason, ResultStatus, State,
+    AsynchronousIndicator, CancellationResult, CryptographicAlgorithm, Operation, ProcessingStage,
+    ResultReason, ResultStatus, State,
 };
 use keyreeve_kmip::message::{RequestItem, RequestMessage};
 use keyreeve_kmip::payloads::activate::ActivateRequest;
 use keyreeve_kmip::payloads::archive::ArchiveRequest;
 use keyreeve_kmip::payloads::cancel::CancelRequest;
+use keyreeve_kmip::payloads::create_key_pair::CreateKeyPairRequest;
 use keyreeve_kmip::payloads::encrypt::EncryptRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
@@ -20,6 +22,7 @@ use keyreeve_kmip::payloads::query_asynchronous_requests::QueryAsynchronousReque
 use keyreeve_kmip::payloads::recover::RecoverRequest;
 use keyreeve_kmip::payloads::{Request, Response};
 
+use crate::clock::HandClock;
 use crate::harness::{Client, Server};
 
 const VERSION: Version = Version::V2_1;
@@ -116,6 +119,62 @@ fn what_nobody_polls_for_is_done_all_the_same() {
     });
     assert!(done, "nothing was done in half a minute");
     client.done(VERSION, PollRequest { asynchronous_correlation_value: name });
+}
+
+#[test]
+fn an_answer_that_the_client_has_no_room_for_is_kept() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let id = client.create(VERSION, "polled");
+    let name =
+        submit(&mut client, GetRequest { unique_identifier: Some(id), ..GetRequest::default() }.into());
+    let poll = || PollRequest { asynchronous_correlation_value: name.clone() };
+    let mut message = RequestMessage::new(VERSION, vec![RequestItem::new(poll().into())]);
+    message.header.maximum_response_size = Some(256);
+    for _ in 0..2 {
+        let answer = client.exchange(&message).items.remove(0);
+        assert_eq!(answer.result_reason, Some(ResultReason::ResponseTooLarge));
+        assert!(answer.payload.is_none());
+    }
+    assert!(matches!(client.done(VERSION, poll()), Response::Get(_)));
+    assert_eq!(client.refused(VERSION, poll()), ResultReason::InvalidAsynchronousCorrelationValue);
+}
+
+#[test]
+fn requests_that_wait_are_done_side_by_side_and_no_more_than_a_few() {
+    let clock = HandClock::of_today();
+    let server = Server::start_at(clock.clone(), |_| {});
+    let mut client = server.connect();
+    let names: Vec<Vec<u8>> = (0..8).map(|_| submit(&mut client, pair().into())).collect();
+    clock.advance(5);
+    let (mut most, begin) = (0, Instant::now());
+    loop {
+        let told = match client.done(VERSION, QueryAsynchronousRequestsRequest::default()) {
+            Response::QueryAsynchronousRequests(told) => told.asynchronous_requests,
+            _ => panic!("another operation was answered"),
+        };
+        let of = |stage| told.iter().filter(|request| request.processing_stage == stage).count();
+        most = most.max(of(ProcessingStage::InProcess));
+        if of(ProcessingStage::Completed) == names.len() {
+            break;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(120), "they are not done");
+    }
+    assert!((2..=4).contains(&most), "{most} at once");
+    for name in names {
+        let poll = PollRequest { asynchronous_correlation_value: name };
+        assert!(matches!(client.done(VERSION, poll), Response::CreateKeyPair(_)));
+    }
+}
+
+/// What takes a while: an RSA key.
+fn pair() -> CreateKeyPairRequest {
+    let common = [
+        AttributeValue::CryptographicAlgorithm(CryptographicAlgorithm::Rsa),
+        AttributeValue::CryptographicLength(3072),
+    ];
+    let common = TemplateAttribute::from(common.into_iter().collect::<Attributes>());
+    CreateKeyPairRequest { common_template_attribute: Some(common), ..CreateKeyPairRequest::default() }
 }
 
 #[test]

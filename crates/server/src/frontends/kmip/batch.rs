@@ -61,6 +61,8 @@ pub(super) struct Batch<'a> {
     answer_bytes: usize,
     /// A Get stands behind the item that is run.
     pub(super) gets_later: bool,
+    /// Whose answer the item that is run tells.
+    pub(super) polled: Option<jobs::Name>,
 }
 
 /// Runs the items of a request.
@@ -127,7 +129,7 @@ pub(super) async fn run(
             false => batch.item(item).await,
         };
         let failed = answer.result_status == ResultStatus::OperationFailed;
-        let answer = Answer::new(answer, version);
+        let answer = batch.encoded(answer);
         batch.answer_bytes += answer.len();
         answers.push(answer);
         if failed && option != BatchErrorContinuationOption::Continue {
@@ -232,6 +234,14 @@ impl<'a> Batch<'a> {
             latest: None,
             answer_bytes: 0,
             gets_later: false,
+            polled: None,
+        }
+    }
+
+    fn encoded(&mut self, answer: ResponseItem) -> Answer {
+        match self.polled.take() {
+            Some(name) => Answer::polled(answer, self.version, name),
+            None => Answer::new(answer, self.version),
         }
     }
 

@@ -4,6 +4,8 @@
 //! it is done by the server itself.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyreeve_core::access::Caller;
 use keyreeve_core::model::{PrincipalId, RealmId, Time};
@@ -17,6 +19,7 @@ use keyreeve_kmip::payloads::query_asynchronous_requests::{
 };
 use keyreeve_kmip::values::{DateTime as KmipTime, DateTimeExtended};
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 
 use super::Kmip;
 use super::batch::Batch;
@@ -29,6 +32,9 @@ const JOBS_MAX: usize = 256;
 /// So long a request waits for a word of its client.
 const WAIT_MS: i64 = 5000;
 
+/// Requests that the server does side by side, where nobody polls for them.
+const SIDE_BY_SIDE_MAX: usize = 4;
+
 /// Bytes of a request that waits, and of an answer that is kept.
 const ITEM_BYTES_MAX: usize = 1 << 20;
 
@@ -37,10 +43,10 @@ const KEPT_MAX_MS: i64 = 10 * 60 * 1000;
 
 /// Asynchronous requests. Hold secrets.
 #[derive(Default)]
-pub(super) struct Jobs(Mutex<HashMap<Name, Job>>);
+pub(super) struct Jobs(Mutex<HashMap<Name, Job>>, AtomicBool);
 
 /// Whose it is, and its number among theirs: the lowest that is free. Nobody else's can be named.
-type Name = ((RealmId, PrincipalId), u8);
+pub(super) type Name = ((RealmId, PrincipalId), u8);
 
 struct Job {
     caller: Caller,
@@ -54,6 +60,8 @@ enum Stage {
     Waiting(Box<RequestItem>),
     Running,
     Done(Box<ResponseItem>),
+    /// Its answer stands in a response that is being made.
+    Told,
 }
 
 /// Whether this may be asked for asynchronously. What asks about such requests, and a part of a stream, is answered at once.
@@ -91,20 +99,32 @@ pub(super) fn submit(kmip: &Kmip, caller: &Caller, version: Version, item: Reque
 }
 
 /// The answer to an asynchronous request, which is done now where it was not yet.
-pub(super) async fn poll(batch: &Batch<'_>, name: &[u8]) -> Result<ResponseItem, Failure> {
+pub(super) async fn poll(batch: &mut Batch<'_>, name: &[u8]) -> Result<ResponseItem, Failure> {
     let (kmip, name) = (batch.kmip, own(batch, name)?);
     if let Some((job, item)) = kmip.jobs.begin(&name) {
         do_now(kmip, &name, job, item).await;
     }
     let mut jobs = kmip.jobs.0.lock();
-    match jobs.remove(&name) {
-        Some(Job { stage: Stage::Done(answer), .. }) => Ok(*answer),
-        Some(job) => {
-            let operation = job.operation;
-            jobs.insert(name, job);
-            Ok(pending(operation, name.1))
+    let job = jobs.get_mut(&name).ok_or_else(unknown)?;
+    match std::mem::replace(&mut job.stage, Stage::Told) {
+        Stage::Done(answer) => {
+            batch.polled = Some(name);
+            Ok(*answer)
         }
-        None => Err(unknown()),
+        Stage::Told => Err(unknown()),
+        other => {
+            job.stage = other;
+            Ok(pending(job.operation, name.1))
+        }
+    }
+}
+
+/// Forgets a request whose answer is in the response; keeps the answer where it had no room there.
+pub(super) fn told(kmip: &Kmip, name: &Name, kept: Option<Box<ResponseItem>>) {
+    let mut jobs = kmip.jobs.0.lock();
+    match (kept, jobs.get_mut(name)) {
+        (Some(answer), Some(job)) => job.stage = Stage::Done(answer),
+        _ => drop(jobs.remove(name)),
     }
 }
 
@@ -127,7 +147,7 @@ pub(super) fn cancel(batch: &Batch<'_>, request: CancelRequest) -> Result<Cancel
             CancellationResult::Canceled
         }
         Some(Stage::Running) => CancellationResult::UnableToCancel,
-        Some(Stage::Done(_)) => CancellationResult::Completed,
+        Some(Stage::Done(_) | Stage::Told) => CancellationResult::Completed,
         None => CancellationResult::Unavailable,
     };
     Ok(CancelResponse {
@@ -159,7 +179,7 @@ pub(super) fn query(
             processing_stage: match job.stage {
                 Stage::Waiting(_) => ProcessingStage::Submitted,
                 Stage::Running => ProcessingStage::InProcess,
-                Stage::Done(_) => ProcessingStage::Completed,
+                Stage::Done(_) | Stage::Told => ProcessingStage::Completed,
             },
         })
         .collect();
@@ -167,20 +187,30 @@ pub(super) fn query(
     QueryAsynchronousRequestsResponse { asynchronous_requests: told }
 }
 
-/// Does what has waited long enough, and forgets what nobody fetched.
-pub(super) async fn tend(kmip: &Kmip) {
+/// Has done what has waited long enough, some of it side by side, and forgets what nobody fetched.
+pub(super) fn tend(kmip: &Arc<Kmip>, running: &mut JoinSet<()>) {
     let now = kmip.engine.clock().now();
-    let due: Vec<Name> = {
+    while running.try_join_next().is_some() {}
+    let due = {
         let mut jobs = kmip.jobs.0.lock();
-        jobs.retain(|_, job| age(job, now) < KEPT_MAX_MS || !matches!(job.stage, Stage::Done(_)));
-        let waited = |job: &Job| matches!(job.stage, Stage::Waiting(_)) && age(job, now) >= WAIT_MS;
-        jobs.iter().filter(|(_, job)| waited(job)).map(|(name, _)| *name).collect()
+        let is_over = |job: &Job| matches!(job.stage, Stage::Done(_) | Stage::Told);
+        jobs.retain(|_, job| age(job, now) < KEPT_MAX_MS || !is_over(job));
+        jobs.values().filter(|job| is_due(job, now)).count()
     };
-    for name in due {
-        if let Some((job, item)) = kmip.jobs.begin(&name) {
-            do_now(kmip, &name, job, item).await;
-        }
+    for _ in running.len()..SIDE_BY_SIDE_MAX.min(running.len() + due) {
+        let kmip = kmip.clone();
+        running.spawn(async move {
+            while let Some(name) = kmip.jobs.first_due(kmip.engine.clock().now()) {
+                if let Some((job, item)) = kmip.jobs.begin(&name) {
+                    do_now(&kmip, &name, job, item).await;
+                }
+            }
+        });
     }
+}
+
+fn is_due(job: &Job, now: Time) -> bool {
+    matches!(job.stage, Stage::Waiting(_)) && age(job, now) >= WAIT_MS
 }
 
 impl Jobs {
@@ -194,6 +224,21 @@ impl Jobs {
         };
         jobs.insert((whose, number), job);
         Ok(number)
+    }
+
+    /// The server stops: what waits is not begun any more.
+    pub(super) fn begin_no_more(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
+    /// What has waited the longest of what nobody polled for.
+    fn first_due(&self, now: Time) -> Option<Name> {
+        if self.1.load(Ordering::Relaxed) {
+            return None;
+        }
+        let jobs = self.0.lock();
+        let due = jobs.iter().filter(|(_, job)| is_due(job, now));
+        due.min_by_key(|(_, job)| job.submitted).map(|(name, _)| *name)
     }
 
     /// What is to be done, for the only one who does it; `None` where it is done or somebody is at it.

@@ -170,18 +170,22 @@ impl Kmip {
     /// Does asynchronous requests that wait, and forgets what nobody comes back for, until the server stops.
     pub async fn tend(self: Arc<Self>, mut shutdown: Shutdown) {
         let mut ticks = tokio::time::interval(TENDED_EVERY);
+        let mut running = JoinSet::new();
         loop {
             tokio::select! {
-                () = shutdown.requested() => return,
+                () = shutdown.requested() => break,
                 _ = ticks.tick() => {
                     let now = self.engine.clock().now();
                     self.streams.forget_idle(now);
                     self.tickets.forget_over(now);
                     self.applications.forget_idle(now);
-                    jobs::tend(&self).await;
+                    jobs::tend(&self, &mut running);
                 }
             }
         }
+        // What is begun is done.
+        self.jobs.begin_no_more();
+        while running.join_next().await.is_some() {}
     }
 
     /// Allows something else from the next message on.
@@ -251,8 +255,12 @@ impl Kmip {
         let mut header = self.header();
         header.client_correlation_value = message.header.client_correlation_value.clone();
         header.server_correlation_value = Some(caller.request.to_string());
-        let answers = batch::run(self, (caller, ticket), message).await;
-        answer::assemble(version, &header, answers, size_max)
+        let mut answers = batch::run(self, (caller, ticket), message).await;
+        let response = answer::assemble(version, &header, &mut answers, size_max);
+        for (name, kept) in answers.iter_mut().filter_map(answer::Answer::told) {
+            jobs::told(self, &name, kept);
+        }
+        response
     }
 
     fn header(&self) -> ResponseHeader {

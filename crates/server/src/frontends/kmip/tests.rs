@@ -109,9 +109,9 @@ fn an_answer_is_encoded_item_by_item_and_shortened_by_arithmetic() {
     let header = ResponseHeader::new(DateTime(1_700_000_000));
     let answers = || items(50).into_iter().map(|item| Answer::new(item, version)).collect::<Vec<_>>();
     let whole = ResponseMessage { version, header: header.clone(), items: items(50) }.encode().unwrap();
-    assert_eq!(assemble(version, &header, answers(), None).expose(), whole.expose());
+    assert_eq!(assemble(version, &header, &mut answers(), None).expose(), whole.expose());
     for size_max in [0, 4000, whole.len() - 1, whole.len()] {
-        let bytes = assemble(version, &header, answers(), Some(size_max as i32));
+        let bytes = assemble(version, &header, &mut answers(), Some(size_max as i32));
         let read = ResponseMessage::decode(bytes.expose(), &Limits::default()).unwrap();
         let kept = read.items.iter().take_while(|item| item.result_status == ResultStatus::Success).count();
         let (_, cut) = read.items.split_at(kept);
