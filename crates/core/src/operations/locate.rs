@@ -387,11 +387,15 @@ impl Locate {
                 Some((2, By::Value(IndexKind::Link, text("LinkedObjectIdentifier")?)))
             }
             (AttributeKind::ApplicationSpecificInformation, _)
-                if part(value, "ApplicationData").is_some() =>
+                if has_all(value, ["ApplicationNamespace", "ApplicationData"]) =>
             {
                 whole(3)
             }
-            (AttributeKind::AlternativeName, _) => whole(3),
+            (AttributeKind::AlternativeName, _)
+                if has_all(value, ["AlternativeNameValue", "AlternativeNameType"]) =>
+            {
+                whole(3)
+            }
             (AttributeKind::ObjectGroup, Value::Text(group)) => {
                 Some((4, By::Value(IndexKind::Group, group.clone().into_bytes())))
             }
@@ -422,6 +426,11 @@ impl Locate {
             _ => None,
         }
     }
+}
+
+/// The index knows a structure by all of its fields.
+fn has_all(value: &Value, fields: [&str; 2]) -> bool {
+    fields.iter().all(|field| part(value, field).is_some())
 }
 
 /// What leads to candidates.

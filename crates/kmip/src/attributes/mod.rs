@@ -4,10 +4,12 @@
 //! its value under its own tag. Custom attributes (`x-foo`) of 1.x and vendor attributes of 2.x are the same thing.
 //! An attribute that a version does not have is not written for it. The rules of who may set what live elsewhere.
 
+mod criteria;
 mod kinds;
 mod reference;
 mod structures;
 
+pub use criteria::Criteria;
 pub use kinds::{AttributeKind, AttributeValue, Instances};
 pub use reference::AttributeReference;
 pub use structures::*;
@@ -49,6 +51,9 @@ impl AttributeValue {
     }
 }
 
+/// How the value of an attribute is taken out of its tree.
+type Read = fn(AttributeKind, &mut Value, Version) -> Result<AttributeValue, DecodeError>;
+
 /// One attribute of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
@@ -79,9 +84,9 @@ impl Attribute {
     }
 
     /// One item of a 2.x structure of attributes.
-    fn from_tagged(node: &mut Node, version: Version) -> Result<Self, DecodeError> {
+    fn from_tagged(node: &mut Node, version: Version, read: Read) -> Result<Self, DecodeError> {
         let value = match AttributeKind::from_tag(node.tag) {
-            Some(kind) => kind.read(&mut node.value, version)?,
+            Some(kind) => read(kind, &mut node.value, version)?,
             None if node.tag == Tag::ATTRIBUTE => {
                 let mut fields = Fields::of(&mut node.value, version)?;
                 AttributeValue::Vendor {
@@ -99,15 +104,14 @@ impl Attribute {
     }
 
     /// The structure `Attribute` of 1.x.
-    fn from_named(value: &mut Value, version: Version) -> Result<Self, DecodeError> {
+    fn from_named(value: &mut Value, version: Version, read: Read) -> Result<Self, DecodeError> {
         let mut fields = Fields::of(value, version)?;
         let name: String = Field::take(&mut fields, Tag::ATTRIBUTE_NAME)?;
         let index = Field::take(&mut fields, Tag::ATTRIBUTE_INDEX)?;
         let node = fields.single(Tag::ATTRIBUTE_VALUE)?;
         let node = node.ok_or_else(|| DecodeError::from(Fault::Missing).within(Tag::ATTRIBUTE_VALUE))?;
         let value = match AttributeReference::from_name(&name) {
-            AttributeReference::Kind(kind) => kind
-                .read(&mut node.value, version)
+            AttributeReference::Kind(kind) => read(kind, &mut node.value, version)
                 .map_err(|error| error.within(Tag::ATTRIBUTE_VALUE).within(kind.tag()))?,
             AttributeReference::Vendor { vendor, name } => {
                 AttributeValue::Vendor { vendor, name, value: Value::read(&mut node.value, version)? }
@@ -126,6 +130,12 @@ impl Attribute {
             }),
             AttributeValue::Unknown { reference: AttributeReference::UnknownTag(tag), value } => {
                 writer.value(*tag, value);
+            }
+            // Part of a structure, as Locate looks for it.
+            AttributeValue::Unknown { reference: AttributeReference::Kind(kind), value } => {
+                if kind.is_defined_in(writer.version()) {
+                    writer.value(kind.tag(), value);
+                }
             }
             value => {
                 if let Some(kind) = value.kind().filter(|kind| kind.is_defined_in(writer.version())) {
@@ -160,12 +170,12 @@ impl Wire for Attribute {
 
     fn read(value: &mut Value, version: Version) -> Result<Self, DecodeError> {
         if !version.has_tagged_attributes() {
-            return Self::from_named(value, version);
+            return Self::from_named(value, version, AttributeKind::read);
         }
         match Fields::of(value, version)?.nodes() {
             [node] => {
                 let tag = node.tag;
-                Self::from_tagged(node, version).map_err(|error| error.within(tag))
+                Self::from_tagged(node, version, AttributeKind::read).map_err(|error| error.within(tag))
             }
             [] => Err(Fault::Missing.into()),
             _ => Err(Fault::Value("holds more than one attribute").into()),
@@ -196,11 +206,11 @@ impl FromIterator<AttributeValue> for Attributes {
 }
 
 impl Attributes {
-    fn read_tagged(value: &mut Value, version: Version) -> Result<Self, DecodeError> {
+    fn read_tagged(value: &mut Value, version: Version, by: Read) -> Result<Self, DecodeError> {
         let mut fields = Fields::of(value, version)?;
         let read = |(index, node): (usize, &mut Node)| {
             let tag = node.tag;
-            Attribute::from_tagged(node, version).map_err(|error| error.within_repeated(tag, index))
+            Attribute::from_tagged(node, version, by).map_err(|error| error.within_repeated(tag, index))
         };
         fields.nodes().iter_mut().enumerate().map(read).collect::<Result<_, _>>().map(Self)
     }
@@ -237,7 +247,7 @@ impl Field for Option<Attributes> {
             return Ok(Some(Attributes(attributes)).filter(|attributes| !attributes.0.is_empty()));
         }
         let Some(node) = fields.single(Tag::ATTRIBUTES)? else { return Ok(None) };
-        let attributes = Attributes::read_tagged(&mut node.value, version);
+        let attributes = Attributes::read_tagged(&mut node.value, version, AttributeKind::read);
         attributes.map(Some).map_err(|error| error.within(Tag::ATTRIBUTES))
     }
 
@@ -283,7 +293,7 @@ impl Wire for TemplateAttribute {
 
     fn read(value: &mut Value, version: Version) -> Result<Self, DecodeError> {
         if version.has_tagged_attributes() {
-            return Attributes::read_tagged(value, version).map(Self::from);
+            return Attributes::read_tagged(value, version, AttributeKind::read).map(Self::from);
         }
         let mut fields = Fields::of(value, version)?;
         Ok(Self {

@@ -17,6 +17,12 @@ impl Sample for Attributes {
     }
 }
 
+impl Sample for Criteria {
+    fn sample() -> Self {
+        Self(Sample::sample())
+    }
+}
+
 impl Sample for TemplateAttribute {
     fn sample() -> Self {
         Self { names: Sample::sample(), attributes: Sample::sample() }

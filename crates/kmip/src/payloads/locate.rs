@@ -1,6 +1,6 @@
 //! Locate: finds objects by their attributes.
 
-use crate::attributes::{Attributes, TemplateAttribute};
+use crate::attributes::{Criteria, TemplateAttribute};
 use crate::enums::ObjectGroupMember;
 use crate::schema::structure;
 use crate::values::{StorageStatusMask, UniqueIdentifier};
@@ -22,7 +22,7 @@ structure! {
         /// Which members of a group are meant.
         object_group_member: Option<ObjectGroupMember> = OBJECT_GROUP_MEMBER, V1_1..;
         /// What the objects must have; everything when absent.
-        attributes: Option<Attributes> = ATTRIBUTE, V1_0..;
+        attributes: Option<Criteria> = ATTRIBUTE, V1_0..;
         /// More of them, in a place where the standard has none and clients in the field put them (1.x).
         template_attribute: Option<TemplateAttribute> = TEMPLATE_ATTRIBUTE, V1_0..V2_0;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyreeve_core::ports::clock::Clock as _;
 use keyreeve_kmip::Version;
-use keyreeve_kmip::attributes::{AttributeValue, Attributes};
+use keyreeve_kmip::attributes::AttributeValue;
 use keyreeve_kmip::enums::{ResultReason, ResultStatus};
 use keyreeve_kmip::payloads::Response;
 use keyreeve_kmip::payloads::decrypt::DecryptRequest;
@@ -223,7 +223,7 @@ fn a_search_counts_and_pages_what_its_client_sees_alone() {
         let request = LocateRequest {
             maximum_items: Some(2),
             offset_items: offset,
-            attributes: attributes.map(|value| [value].into_iter().collect::<Attributes>()),
+            attributes: attributes.map(|value| [value].into_iter().collect()),
             ..LocateRequest::default()
         };
         match till.client.done(VERSION, request) {

@@ -1,9 +1,7 @@
 //! The life of a key at every version, and what each version calls things.
 
 use keyreeve_kmip::Version;
-use keyreeve_kmip::attributes::{
-    AttributeKind, AttributeReference, AttributeValue, Attributes, RevocationReason,
-};
+use keyreeve_kmip::attributes::{AttributeKind, AttributeReference, AttributeValue, RevocationReason};
 use keyreeve_kmip::enums::{Operation, QueryFunction};
 use keyreeve_kmip::enums::{ResultReason, RevocationReasonCode, State};
 use keyreeve_kmip::objects::{KeyMaterial, KeyValue, ManagedObject};
@@ -50,7 +48,7 @@ fn finds(client: &mut Client, version: Version, criteria: AttributeValue, expect
 }
 
 fn located(client: &mut Client, version: Version, criteria: AttributeValue) -> Vec<UniqueIdentifier> {
-    let attributes = Some([criteria].into_iter().collect::<Attributes>());
+    let attributes = Some([criteria].into_iter().collect());
     let request = LocateRequest { attributes, ..LocateRequest::default() };
     match client.done(version, request) {
         Response::Locate(located) => located.unique_identifiers,

@@ -17,6 +17,7 @@ mod import;
 mod kmip_protocol;
 mod later;
 mod life;
+mod locate;
 mod object_rules;
 mod parts;
 mod pipeline;

@@ -64,10 +64,8 @@ fn linked(client: &mut Client, id: &UniqueIdentifier, wanted: LinkType) -> Uniqu
 }
 
 fn the_one(client: &mut Client, with: AttributeValue) -> UniqueIdentifier {
-    let request = LocateRequest {
-        attributes: Some([with].into_iter().collect::<Attributes>()),
-        ..LocateRequest::default()
-    };
+    let request =
+        LocateRequest { attributes: Some([with].into_iter().collect()), ..LocateRequest::default() };
     let Response::Locate(mut found) = client.done(V, request) else { panic!() };
     assert_eq!(found.unique_identifiers.len(), 1);
     found.unique_identifiers.remove(0)

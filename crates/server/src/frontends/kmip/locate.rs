@@ -10,7 +10,7 @@ use super::errors::Failure;
 use super::{attributes, templates};
 
 pub(super) async fn locate(batch: &mut Batch<'_>, request: LocateRequest) -> Result<LocateResponse, Failure> {
-    let criteria = request.attributes.iter().flat_map(|attributes| &attributes.0);
+    let criteria = request.attributes.iter().flat_map(|criteria| &criteria.0.0);
     let mut criteria = criteria.map(attributes::incoming).collect::<Result<Vec<_>, _>>()?;
     criteria.extend(templates::resolved(batch, request.template_attribute.as_ref()).await?);
     let mask = request.storage_status_mask.unwrap_or(StorageStatusMask::ONLINE_STORAGE);
