@@ -1,7 +1,7 @@
 //! The published KMIP cases, replayed by their runner against a server, and held against docs/kmip.md: it tells how many
 //! of a folder match, and names each that does not. Not here: the cases, which lie beside the repository.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,13 +43,7 @@ fn test_cases_of_kmip_1_2_match() {
 }
 
 fn replay(cases: &str) {
-    let vectors = std::env::var_os("KEYREEVE_TEST_VECTORS").map(PathBuf::from);
-    let vectors = vectors.unwrap_or_else(|| root().join("../shared/vectors")).join("kmip");
-    let runner = vectors.join("runner/kmipxml.py");
-    if !runner.exists() {
-        eprintln!("NOT TESTED: the published KMIP cases are not at {}", vectors.display());
-        return;
-    }
+    let Some((vectors, runner)) = published() else { return };
     let report = run(&runner, &vectors.join(cases));
     let report = report.as_object().unwrap();
     let (mut told, mut others) = (String::new(), BTreeSet::new());
@@ -67,6 +61,88 @@ fn replay(cases: &str) {
     let named = named.split('`').skip(1).step_by(2).map(str::to_owned);
     let named: BTreeSet<String> = named.filter(|name| of_this_folder.contains(name)).collect();
     assert_eq!(named, others, "docs/kmip.md names other exceptions (left) than there are (right)\n{told}");
+}
+
+/// The published cases and their runner, where they are.
+fn published() -> Option<(PathBuf, PathBuf)> {
+    let vectors = std::env::var_os("KEYREEVE_TEST_VECTORS").map(PathBuf::from);
+    let vectors = vectors.unwrap_or_else(|| root().join("../shared/vectors")).join("kmip");
+    let runner = vectors.join("runner/kmipxml.py");
+    if !runner.exists() {
+        eprintln!("NOT TESTED: the published KMIP cases are not at {}", vectors.display());
+        return None;
+    }
+    Some((vectors, runner))
+}
+
+/// How the names of a profile's cases begin, and what the profile is called.
+const PROFILES: [(&str, &str); 18] = [
+    ("BL-", "Baseline"),
+    ("AKLC-", "Asymmetric Key Lifecycle"),
+    ("SKLC-", "Symmetric Key Lifecycle"),
+    ("SKFF-", "Symmetric Key Foundry for FIPS 140"),
+    ("CS-BC-", "Basic Cryptographic"),
+    ("CS-AC-", "Advanced Cryptographic"),
+    ("CS-RNG-", "RNG Cryptographic"),
+    ("AX-", "AES XTS"),
+    ("QS-", "Quantum Safe"),
+    ("SUITEB_", "Suite B"),
+    ("OMOS-", "Opaque Managed Object Store"),
+    ("SASED-", "Storage Array with Self-Encrypting Drives"),
+    ("TL-", "Tape Library"),
+    ("PKCS11-", "PKCS#11"),
+    ("MSGENC-HTTPS-", "HTTPS"),
+    ("MSGENC-JSON-", "JSON"),
+    ("MSGENC-XML-", "XML"),
+    ("TC", "Test cases, which belong to no profile"),
+];
+
+/// Cases that match and all cases, by profile and version.
+type Counts = BTreeMap<(usize, &'static str), (usize, usize)>;
+
+fn count(counts: &mut Counts, version: &'static str, report: &Value) {
+    for (path, case) in report.as_object().unwrap() {
+        let name = name(path);
+        let profile = PROFILES.iter().position(|(begin, _)| name.starts_with(begin));
+        let profile = profile.unwrap_or_else(|| panic!("no profile is known whose cases are called {name}"));
+        let (strict, all) = counts.entry((profile, version)).or_default();
+        *strict += usize::from(case["verdict"] == "STRICT");
+        *all += 1;
+    }
+}
+
+/// `KEYREEVE_WRITE_GOLDEN=1` writes the table anew.
+#[test]
+fn each_profile_matches_in_each_version_as_the_document_says() {
+    const VERSIONS: [(&str, &[&str]); 3] = [
+        ("1.2", &["1.2/testcases"]),
+        ("1.4", &["1.4/mandatory", "1.4/optional", "1.4/testcases"]),
+        ("2.1", &["2.1/mandatory", "2.1/optional"]),
+    ];
+    let Some((vectors, runner)) = published() else { return };
+    let mut counts = Counts::new();
+    for (version, folders) in VERSIONS {
+        folders.iter().for_each(|folder| count(&mut counts, version, &run(&runner, &vectors.join(folder))));
+    }
+    let mut table = "| profile | 1.2 | 1.4 | 2.1 |\n|---|---|---|---|\n".to_owned();
+    for (number, (begin, profile)) in PROFILES.iter().enumerate() {
+        table += &format!("| {profile} ({}) |", begin.trim_end_matches(['-', '_']));
+        for (version, _) in VERSIONS {
+            let counted = counts.get(&(number, version));
+            let cell = counted.map_or_else(String::new, |(strict, all)| format!(" {strict} of {all}"));
+            table += &format!("{cell} |");
+        }
+        table.push('\n');
+    }
+    let path = root().join("docs/kmip.md");
+    let document = fs::read_to_string(&path).unwrap();
+    let (before, rest) = document.split_once("| profile | ").unwrap();
+    let (told, after) = rest.split_once("\n\n").unwrap();
+    if std::env::var_os("KEYREEVE_WRITE_GOLDEN").is_some() {
+        fs::write(&path, format!("{before}{table}\n{after}")).unwrap();
+        return;
+    }
+    assert_eq!(format!("| profile | {told}\n"), table, "docs/kmip.md tells other figures");
 }
 
 /// What a case is called: its file's name, without the title that those of 1.2 bear.
