@@ -25,6 +25,14 @@ pub struct LogIn {
     pub token: NewCredential,
 }
 
+/// Spends the one-time code that the caller showed with a request, where there is no login: no code is taken twice.
+pub struct TakeCode {
+    /// The caller's password, whose code it is.
+    pub shown: CredentialId,
+    /// Time step of the code.
+    pub step: u64,
+}
+
 /// Makes the caller's token of a login last longer.
 pub struct RenewLogin {
     /// The token.
@@ -60,6 +68,26 @@ impl Operation for LogIn {
         context.note_target(&principal.name);
         context.note_detail(format!("token {}", self.token.id));
         add(context, &principal, &self.token).map(|(_, token)| token)
+    }
+}
+
+impl Operation for TakeCode {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        Action::Login
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        let shown = own(context, permit, self.shown)?;
+        let kind = spent(&shown.kind, Some(self.step))?;
+        context.note_detail("a one-time code");
+        context.put(Record::Credential(Arc::new(Credential { kind, ..Credential::clone(&shown) })));
+        Ok(())
     }
 }
 

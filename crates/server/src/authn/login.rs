@@ -8,7 +8,7 @@ use keyreeve_core::access::Caller;
 use keyreeve_core::model::{
     Credential, CredentialId, CredentialKind, Principal, PrincipalId, RequestId, Time,
 };
-use keyreeve_core::operations::login::LogIn;
+use keyreeve_core::operations::login::{LogIn, TakeCode};
 use keyreeve_core::operations::principals::NewCredential;
 use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_core::record::{Record, RecordKey};
@@ -16,7 +16,9 @@ use keyreeve_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
 use super::attempts::Whose;
+use super::password::ByPassword;
 use super::{Authenticator, FAILED, cause, jwt, refused, token};
+use crate::execute::execute;
 use crate::listen::Peer;
 use crate::source::Source;
 
@@ -145,6 +147,65 @@ impl Authenticator {
                 Err(error)
             }
         }
+    }
+
+    /// Who asks, where a request on a proven connection brought a name, a password and a one-time code, which is spent by it.
+    /// The connection's principal need not be the same.
+    ///
+    /// # Errors
+    /// `Unauthenticated` with one text for every cause, also for a password without one-time codes; as stretching.
+    pub async fn authenticate_code(
+        &self,
+        connection: &Caller,
+        name: &str,
+        (password, code): (Zeroizing<String>, Zeroizing<String>),
+    ) -> Result<Caller> {
+        let second = self.engine.clock().now().seconds();
+        let mut whose: Vec<Whose> =
+            connection.source.map(|address| Whose::Source(Source::from(address.ip()))).into_iter().collect();
+        // Nobody has a longer name: it is not kept in memory.
+        if name.len() <= NAME_BYTES_MAX {
+            whose.push(Whose::Name(name.to_owned()));
+        }
+        if !self.attempts.may(&whose, second) {
+            return Err(self.refuse(connection, "a one-time code too soon after others that failed").await);
+        }
+        // INVARIANT: an attempt counts as a failure until it is known to be none, or many at once would all be tried.
+        self.attempts.failed(&whose, second);
+        match self.spend_code(connection, name, (password, code)).await {
+            Ok(caller) => {
+                self.attempts.succeeded(&whose);
+                Ok(caller)
+            }
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => {
+                Err(self.refuse(connection, cause(&error)).await)
+            }
+            Err(error) => {
+                self.attempts.take_back(&whose);
+                Err(error)
+            }
+        }
+    }
+
+    async fn spend_code(
+        &self,
+        connection: &Caller,
+        name: &str,
+        (password, code): (Zeroizing<String>, Zeroizing<String>),
+    ) -> Result<Caller> {
+        let ByPassword { principal, proof, step } = self.by_password(name, password, Some(&code)).await?;
+        let Some(step) = step else {
+            return Err(refused(format!("a one-time code of {}, who has none", principal.name)));
+        };
+        if principal.realm != connection.realm() {
+            return Err(refused(format!("a credential of {}, which is of another realm", principal.name)));
+        }
+        let Caller { protocol, source, request, .. } = *connection;
+        let caller = Caller::authenticated(principal, protocol, source, request);
+        let caller = caller.proven_by([Some(proof), None]).on(connection.clone());
+        // INVARIANT: nothing is done for a code before it is on record as taken.
+        execute(&self.engine, &caller, TakeCode { shown: proof, step }).await?;
+        Ok(caller)
     }
 
     async fn prove_login(&self, peer: &Peer, shown: Shown, request: RequestId) -> Result<Proven> {

@@ -1,5 +1,6 @@
 //! Who asks by a credential in the header, on a connection that somebody has proven; and tickets.
 
+use keyreeve_core::ports::clock::Clock as _;
 use keyreeve_kmip::Version;
 use keyreeve_kmip::attributes::AttributeValue;
 use keyreeve_kmip::enums::{
@@ -7,8 +8,8 @@ use keyreeve_kmip::enums::{
     ResultReason, ResultStatus,
 };
 use keyreeve_kmip::message::{
-    AttestationCredential, Authentication, Credential, DeviceCredential, Nonce, RequestItem, RequestMessage,
-    ResponseItem, Ticket, TicketCredential, UsernameAndPassword,
+    AttestationCredential, Authentication, Credential, DeviceCredential, Nonce, OneTimePasswordCredential,
+    RequestItem, RequestMessage, ResponseItem, Ticket, TicketCredential, UsernameAndPassword,
 };
 use keyreeve_kmip::payloads::create::CreateRequest;
 use keyreeve_kmip::payloads::delegated_login::{DelegatedLoginRequest, Objects, Right, Rights};
@@ -163,7 +164,7 @@ fn what_proves_nothing_is_refused_in_one_text_and_on_record() {
     let connection =
         |entry: &Value| entry["detail"].as_str().unwrap().starts_with("on a connection of admin");
     assert!(noted.iter().all(|entry| entry["outcome"] == "denied" && connection(entry)), "{noted:?}");
-    // What no proof could be, and two at once.
+    // What no proof could be.
     let attestation = Credential::Attestation(AttestationCredential {
         nonce: Nonce { nonce_id: vec![1], nonce_value: vec![2] },
         attestation_type: AttestationType::TpmQuote,
@@ -172,11 +173,116 @@ fn what_proves_nothing_is_refused_in_one_text_and_on_record() {
     });
     let answer = ask(&mut client, attestation, PingRequest::default());
     assert!(answer.result_message.unwrap().contains("Attestation"));
-    let mut two = message(password("fred", &token), PingRequest::default());
-    two.header.authentication.as_mut().unwrap().credentials.push(password("fred", &token));
-    let answer = client.exchange(&two).items.remove(0);
-    assert_eq!(answer.result_reason, Some(ResultReason::AuthenticationNotSuccessful));
     done(&mut client, password("fred", &token), PingRequest::default());
+}
+
+/// One request with these credentials in its header.
+fn ask_by(
+    client: &mut Client,
+    credentials: Vec<Credential>,
+    payload: impl Into<Request>,
+) -> Option<ResultReason> {
+    let mut message = RequestMessage::new(VERSION, vec![RequestItem::new(payload.into())]);
+    message.header.authentication = Some(Authentication { credentials });
+    client.exchange(&message).items.remove(0).result_reason
+}
+
+#[test]
+fn of_several_credentials_all_must_prove_the_same_principal() {
+    let server = server();
+    let (token, id) = user(&server, "fred");
+    let (others, _) = user(&server, "barney");
+    let mut client = server.connect();
+    let device = |machine: &str| {
+        Credential::Device(DeviceCredential {
+            machine_identifier: Some(machine.to_owned()),
+            media_identifier: Some("that nobody looks at".to_owned()),
+            password: Some(token.clone().into()),
+            ..DeviceCredential::default()
+        })
+    };
+    let fred = || password("fred", &token);
+    let key = made(done(&mut client, fred(), create("freds")));
+    let value = ticket_of(done(&mut client, fred(), LoginRequest::default()));
+    for both in
+        [vec![fred(), device("fred")], vec![by_ticket(&value), fred()], vec![fred(), by_ticket(&value)]]
+    {
+        assert_eq!(ask_by(&mut client, both, get(&key)), None);
+    }
+    let of_connection = client.done(VERSION, LoginRequest::default());
+    let of_connection = ticket_of(of_connection);
+    let wrong = [
+        vec![],
+        vec![fred(), fred(), fred()],
+        vec![fred(), password("barney", &others)],
+        vec![fred(), password("fred", &others)],
+        vec![password("fred", "wrong"), fred()],
+        vec![fred(), by_ticket(&of_connection)],
+        vec![by_ticket(&value), by_ticket(&value)],
+        vec![device("barney"), fred()],
+    ];
+    for credentials in wrong {
+        let many = credentials.len();
+        let reason = ask_by(&mut client, credentials, PingRequest::default());
+        assert_eq!(reason, Some(ResultReason::AuthenticationNotSuccessful), "{many}");
+    }
+    revoke(&server, &format!("/v1/tokens/{id}/revoke"));
+    let reason = ask_by(&mut client, vec![fred(), device("fred")], get(&key));
+    assert_eq!(reason, Some(ResultReason::AuthenticationNotSuccessful));
+}
+
+#[test]
+fn a_one_time_password_proves_its_principal_once() {
+    let clock = HandClock::of_today();
+    let server = Server::start_at(clock.clone(), |config| config.kmip.credentials = Credentials::Check);
+    const PASSWORD: &str = "a password of otto's own";
+    let asked =
+        json!({ "client": "otto", "roles": ["user"], "password": { "text": PASSWORD, "totp": true } });
+    let made_here = server.post("/v1/credentials", &asked);
+    let uri = made_here["totp_uri"].as_str().unwrap();
+    let seed = uri.split_once("secret=").unwrap().1.split('&').next().unwrap().to_owned();
+    let code = |steps_on: i64| code_of(&seed, clock.now().seconds() / 30 + steps_on);
+    let by = |password: &str, code: &str| {
+        Credential::OneTimePassword(OneTimePasswordCredential {
+            username: "otto".to_owned(),
+            password: Some(password.to_owned().into()),
+            one_time_password: code.to_owned().into(),
+        })
+    };
+    let mut client = server.connect();
+    let first = code(0);
+    let value = ticket_of(done(&mut client, by(PASSWORD, &first), LoginRequest::default()));
+    let key = made(done(&mut client, by_ticket(&value), create("ottos")));
+    assert_eq!(entries(&server, "create").pop().unwrap()["principal"], "otto");
+    let again = refused(&mut client, by(PASSWORD, &first), PingRequest::default());
+    assert_eq!(again, ResultReason::AuthenticationNotSuccessful, "a code is taken once");
+    clock.advance(600);
+    for (password, code) in [(PASSWORD, "000000x"), ("not the password", &code(0)), (PASSWORD, &first)] {
+        let reason = refused(&mut client, by(password, code), PingRequest::default());
+        assert_eq!(reason, ResultReason::AuthenticationNotSuccessful);
+        clock.advance(600);
+    }
+    done(&mut client, by(PASSWORD, &code(0)), get(&key));
+    // A password without codes is nothing to prove somebody by alone here.
+    let asked = json!({ "client": "bert", "roles": ["user"], "password": { "text": PASSWORD } });
+    server.post("/v1/credentials", &asked);
+    let bert = Credential::OneTimePassword(OneTimePasswordCredential {
+        username: "bert".to_owned(),
+        password: Some(PASSWORD.to_owned().into()),
+        one_time_password: "000000".to_owned().into(),
+    });
+    let reason = refused(&mut client, bert, PingRequest::default());
+    assert_eq!(reason, ResultReason::AuthenticationNotSuccessful);
+}
+
+/// The code of a time step, by RFC 6238.
+fn code_of(seed: &str, step: i64) -> String {
+    let seed = data_encoding::BASE32_NOPAD.decode(seed.as_bytes()).unwrap();
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &seed);
+    let mac = aws_lc_rs::hmac::sign(&key, &step.to_be_bytes());
+    let offset = usize::from(mac.as_ref()[19] & 0xF);
+    let word = u32::from_be_bytes(mac.as_ref()[offset..offset + 4].try_into().unwrap());
+    format!("{:06}", (word & 0x7FFF_FFFF) % 1_000_000)
 }
 
 #[test]

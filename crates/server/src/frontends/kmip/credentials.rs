@@ -8,8 +8,9 @@ use keyreeve_core::access::Caller;
 use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::SecretText;
 use keyreeve_kmip::enums::CredentialType;
-use keyreeve_kmip::message::{Authentication, Credential};
+use keyreeve_kmip::message::{Authentication, Credential, DeviceCredential};
 use tracing::warn;
+use zeroize::Zeroizing;
 
 use super::Kmip;
 use super::errors::Failure;
@@ -18,6 +19,9 @@ use crate::config::Credentials;
 
 /// Who asks, and the ticket that they prove it by, where it is one.
 pub(super) type Asker = (Caller, Option<Held>);
+
+/// Credentials in one header, of the same principal: all must prove it.
+const CREDENTIALS_MAX: usize = 2;
 
 /// Who asks by these credentials; `None` where the connection says it.
 ///
@@ -36,19 +40,73 @@ pub(super) async fn check(
         }
         Credentials::Check => {}
     }
-    let [credential] = &authentication.credentials[..] else {
-        return Err(refused(connection, "one credential says who asks: send one, and no other"));
-    };
+    let credentials = &authentication.credentials[..];
+    if credentials.is_empty() || credentials.len() > CREDENTIALS_MAX {
+        let public = format!("one to {CREDENTIALS_MAX} credentials say who asks");
+        return Err(refused(connection, &public));
+    }
+    let mut asker: Option<Asker> = None;
+    for credential in credentials {
+        let (caller, held) = one(kmip, connection, credential).await?;
+        asker = Some(match asker {
+            None => (caller, held),
+            Some((before, held_before)) => {
+                if before.id() != caller.id() {
+                    let cause =
+                        format!("credentials of {} and of {} in one request", before.name(), caller.name());
+                    return Err(kmip.authenticator.refuse(connection, cause).await.into());
+                }
+                (both(before, caller), both_tickets(connection, held_before, held)?)
+            }
+        });
+    }
+    Ok(asker)
+}
+
+/// Proven by what each of the two was: if either counts no more, neither does the caller.
+fn both(before: Caller, caller: Caller) -> Caller {
+    // A ticket may stand for the connection, whose own proofs the other credential's caller bears already.
+    let is_connection = |caller: &Caller| std::ptr::eq(caller.connection(), caller);
+    if is_connection(&caller) {
+        return before;
+    }
+    if is_connection(&before) {
+        return caller;
+    }
+    let proof = |caller: &Caller| caller.credentials().next();
+    let proofs = [proof(&before), proof(&caller)];
+    caller.proven_by(proofs)
+}
+
+fn both_tickets(
+    connection: &Caller,
+    one: Option<Held>,
+    other: Option<Held>,
+) -> Result<Option<Held>, Failure> {
+    match (one, other) {
+        (Some(_), Some(_)) => Err(refused(connection, "one ticket says what may be done: send no other")),
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+/// Whom one credential proves.
+async fn one(kmip: &Kmip, connection: &Caller, credential: &Credential) -> Result<Asker, Failure> {
     let asker = match credential {
         Credential::UsernameAndPassword(given) => {
             (named(kmip, connection, &given.username, given.password.as_ref()).await?, None)
         }
         Credential::Device(given) => {
-            let Some(serial_number) = &given.device_serial_number else {
-                let public = "a device is known by its Device Serial Number: send that with its Password";
+            let Some(device) = device_name(given) else {
+                let public = "a device is known by its Device Serial Number or another identifier: send that with its Password";
                 return Err(refused(connection, public));
             };
-            (named(kmip, connection, serial_number, given.password.as_ref()).await?, None)
+            (named(kmip, connection, device, given.password.as_ref()).await?, None)
+        }
+        Credential::OneTimePassword(given) => {
+            let secret = |text: &str| Zeroizing::new(text.to_owned());
+            let password = secret(given.password.as_ref().map_or("", SecretText::expose));
+            let secrets = (password, secret(given.one_time_password.expose()));
+            (kmip.authenticator.authenticate_code(connection, &given.username, secrets).await?, None)
         }
         Credential::Ticket(given) => {
             let now = kmip.engine.clock().now();
@@ -64,15 +122,24 @@ pub(super) async fn check(
             };
             (caller, Some(held))
         }
-        Credential::Attestation(_)
-        | Credential::OneTimePassword(_)
-        | Credential::HashedPassword(_)
-        | Credential::Unknown { .. } => {
+        Credential::Attestation(_) | Credential::HashedPassword(_) | Credential::Unknown { .. } => {
             let public = why_not(credential.credential_type());
             return Err(refused(connection, &public));
         }
     };
-    Ok(Some(asker))
+    Ok(asker)
+}
+
+/// By what a device is known: the first of its identifiers that is there.
+fn device_name(given: &DeviceCredential) -> Option<&str> {
+    let identifiers = [
+        &given.device_serial_number,
+        &given.device_identifier,
+        &given.network_identifier,
+        &given.machine_identifier,
+        &given.media_identifier,
+    ];
+    identifiers.into_iter().flatten().next().map(String::as_str)
 }
 
 /// A missing password is a wrong one.
@@ -89,7 +156,6 @@ async fn named(
 fn why_not(credential_type: CredentialType) -> String {
     let why = match credential_type {
         CredentialType::Attestation => "nothing here can tell a good measurement from another",
-        CredentialType::OneTimePassword => "no principal has a device that makes them",
         CredentialType::HashedPassword => {
             "its proof takes a password in the clear to check, and only a hash of a token is kept here"
         }
