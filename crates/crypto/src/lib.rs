@@ -18,5 +18,6 @@ mod sharing;
 mod software;
 pub mod stream;
 
+pub use algorithms::rsa::{RsaNumbers, rsa_private_key};
 pub use envelope::envelope_owner;
 pub use software::SoftwareCrypto;

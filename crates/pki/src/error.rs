@@ -34,6 +34,12 @@ pub enum PkiError {
     /// The key behind the crypto port failed.
     #[error("{0}")]
     Key(#[from] keyreeve_core::Error),
+    /// A PKCS#12 file under another password, or damaged.
+    #[error("the password does not open the PKCS#12 file")]
+    Pkcs12Password,
+    /// A PKCS#12 file that is protected in a way that is not read.
+    #[error("the PKCS#12 file is {0}: export it with PBES2, AES-256-CBC and a password")]
+    Pkcs12Scheme(&'static str),
     /// A certificate and a private key that do not belong together.
     #[error("the private key does not belong to this certificate")]
     KeyMismatch,

@@ -14,6 +14,7 @@ mod key;
 mod name;
 pub mod pem;
 mod pkcs12;
+mod pkcs12_reader;
 mod request;
 mod subject;
 
@@ -26,6 +27,7 @@ pub use issuer::{Contents, Issuer, Wanted, subject_key, wanted_of};
 pub use key::PrivateKey;
 pub use name::{alternative_names, distinguished_name};
 pub use pkcs12::pkcs12_bundle;
+pub use pkcs12_reader::{Pkcs12, Pkcs12Certificate, Pkcs12Key, open_pkcs12};
 pub use request::CertificateRequest;
 pub use subject::{SubjectName, subject_names};
 

@@ -1,5 +1,5 @@
-//! PKCS#12 files (PFX): a key, its certificate and those above it, under a password. Not here: reading them, which the
-//! house never does.
+//! PKCS#12 files (PFX): a key, its certificate and those above it, under a password. Not here: reading them
+//! (`pkcs12_reader`).
 
 use aws_lc_rs::cipher::{AES_256, DecryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::{digest, hmac, pbkdf2};
@@ -9,6 +9,7 @@ use yasna::{DERWriter, DERWriterSeq, Tag, construct_der};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::PkiError;
+use crate::pkcs12_reader::mac_key;
 
 /// PBKDF2 and MAC rounds: dear for a guesser, and well under what importers refuse.
 const ITERATIONS: u32 = 100_000;
@@ -135,25 +136,10 @@ impl Encrypted {
     }
 }
 
-/// HMAC-SHA-256 under a key from the password by RFC 7292 appendix B.2, where one block of output is enough.
+/// HMAC-SHA-256 under a key from the password.
 fn mac(content: &[u8], password: &str, salt: &[u8]) -> hmac::Tag {
-    const BLOCK: usize = 64;
-    const MAC_KEY_PURPOSE: u8 = 3;
-    let characters = password.encode_utf16().chain([0]).flat_map(u16::to_be_bytes);
-    let encoded: Zeroizing<Vec<u8>> = Zeroizing::new(characters.collect());
-    let repeat = |bytes: &[u8], context: &mut digest::Context| {
-        let length = bytes.len().next_multiple_of(BLOCK);
-        bytes.iter().cycle().take(length).for_each(|byte| context.update(&[*byte]));
-    };
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&[MAC_KEY_PURPOSE; BLOCK]);
-    repeat(salt, &mut context);
-    repeat(&encoded, &mut context);
-    let mut hash = context.finish();
-    for _ in 1..ITERATIONS {
-        hash = digest::digest(&digest::SHA256, hash.as_ref());
-    }
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, hash.as_ref()), content)
+    let key = mac_key(&digest::SHA256, password, salt, ITERATIONS);
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), content)
 }
 
 fn write_certificate(writer: DERWriter<'_>, certificate: &[u8], attributes: Option<&Attributes<'_>>) {

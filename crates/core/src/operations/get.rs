@@ -7,13 +7,13 @@ use crate::{
     access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     lifecycle,
-    model::{CryptoParameters, KeyFormat, KeyMaterial, ManagedObject, ObjectId, ObjectType},
+    model::{CryptoParameters, Curve, KeyFormat, KeyMaterial, ManagedObject, ObjectId, ObjectType},
     request::{Context, Reference, Resolved, is_key, refuse_wrapped},
     secret::SecretBytes,
 };
 
-/// Frames material before it is wrapped. It holds no secret of its own.
-pub type Frame = Box<dyn Fn(&SecretBytes) -> SecretBytes + Send + Sync>;
+/// Frames material, of a key on this curve where it is on one, before it is wrapped. It holds no secret of its own.
+pub type Frame = Box<dyn Fn(Option<Curve>, &KeyMaterial) -> Result<SecretBytes> + Send + Sync>;
 
 /// How material is protected on its way out.
 pub enum Protection {
@@ -94,8 +94,11 @@ impl Operation for Get {
                     None => "none".into(),
                     // What it makes of bytes that are no material.
                     Some(frame) => {
-                        let made = frame(&SecretBytes::copy_from(b"keyreeve frame"));
-                        format!("of SHA-256 {}", context.sha256_told(made.expose()))
+                        let bytes = SecretBytes::copy_from(b"keyreeve frame");
+                        match frame(None, &KeyMaterial { format: KeyFormat::Raw, bytes }) {
+                            Ok(made) => format!("of SHA-256 {}", context.sha256_told(made.expose())),
+                            Err(error) => format!("refused: {}", error.public()),
+                        }
                     }
                 };
                 format!("wrapped with {} ({}, {object}), {parameters:?}, frame {frame}", key.name, key.id)
@@ -208,7 +211,7 @@ impl Get {
             None,
             parameters.as_ref(),
             &match frame {
-                Some(frame) => frame(&material.bytes),
+                Some(frame) => frame(object.spec.and_then(|spec| spec.curve), &material)?,
                 None => SecretBytes::copy_from(material.bytes.expose()),
             },
         )?;

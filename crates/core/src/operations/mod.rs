@@ -59,6 +59,7 @@ pub mod principals;
 pub mod prove;
 pub mod random;
 pub mod register;
+pub mod register_chain;
 pub mod rekey;
 pub mod reprovision;
 pub mod reseal;

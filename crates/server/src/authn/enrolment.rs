@@ -85,6 +85,8 @@ pub fn refused(error: PkiError) -> Error {
         | PkiError::Crypto(_)
         | PkiError::NotCertified(_)
         | PkiError::Issuer(_)
+        | PkiError::Pkcs12Password
+        | PkiError::Pkcs12Scheme(_)
         | PkiError::Key(_) => Error::internal(error),
     }
 }

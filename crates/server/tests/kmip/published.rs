@@ -97,6 +97,7 @@ fn run(vectors: &Path, cases: &str) -> Value {
     let server = Server::start_at(clock.clone(), |config| {
         (config.kmip.interop, config.kmip.credentials) = (true, Credentials::Ignore);
     });
+    server.decline_approval_rule();
     // Named clients share what they make, as administrators do; who names itself in the header is a user of its own.
     let of_roles =
         [("admin", ["client-a", "client-b", "client-c"]), ("user", ["user-1", "user-2", "user-3"])];

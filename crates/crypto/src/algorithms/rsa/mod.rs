@@ -3,7 +3,10 @@
 mod bare;
 mod encryption;
 mod mixed;
+mod numbers;
 mod signature;
+
+pub use numbers::{RsaNumbers, rsa_private_key};
 
 use std::sync::Arc;
 

@@ -45,6 +45,12 @@ pub(super) fn attributes(certificate: &[u8]) -> Vec<(AttributeName, Vec<Value>)>
     found
 }
 
+/// Subject and issuer of a certificate, encoded; `None` where it is no X.509.
+pub(super) fn subject_and_issuer(certificate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some((parsed.subject().as_raw().to_vec(), parsed.issuer().as_raw().to_vec()))
+}
+
 /// The object identifier of the part of a subject that an attribute is.
 pub(super) fn subject_part(kind: AttributeKind) -> Option<&'static str> {
     SUBJECT.iter().position(|part| *part == kind).and_then(|index| PARTS.get(index)).copied()

@@ -41,7 +41,7 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
         };
     }
     let protection = match &specification {
-        Some(specification) => wrapping::protection(batch, &key, specification).await?,
+        Some(specification) => wrapping::protection(batch, &key, specification, wanted).await?,
         None => Protection::AsItCame,
     };
     let format =
@@ -62,6 +62,14 @@ pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<Ge
         let message =
             "this key came wrapped, by a key that may not unwrap it here: it is given as it was registered";
         return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
+    }
+    // A key that came as PKCS#12 goes out as such where nobody asks for another format.
+    let is_pkcs12 = wanted.is_none()
+        && specification.is_none()
+        && gotten.object.format != pkcs12::FORMAT
+        && given_format(&gotten.object) == KeyFormatType::Pkcs12;
+    if is_pkcs12 {
+        return pkcs12::get(batch, Reference::Object(gotten.object.id)).await;
     }
     response(batch.version, gotten, wanted, specification)
 }

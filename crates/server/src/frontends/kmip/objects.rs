@@ -12,11 +12,11 @@ use keyreeve_kmip::objects::{
 };
 use keyreeve_kmip::ttlv::binary::HEADER_BYTES;
 use keyreeve_kmip::values::BigInteger;
-use keyreeve_kmip::{Limits, Version};
+use keyreeve_kmip::{DecodeError, Limits, Version};
 
 use super::attributes::algorithm_code;
 use super::errors::{Failure, not_supported};
-use super::{split_key, templates, transparent};
+use super::{pkcs12, split_key, templates, transparent};
 
 /// An object that a client brings. Holds secrets.
 pub(super) struct Incoming {
@@ -32,6 +32,13 @@ pub(super) struct Incoming {
     pub(super) length_bits: Option<u32>,
     /// How the key was split that this is a part of, and which part.
     pub(super) split: Option<(model::Split, u32)>,
+}
+
+impl Incoming {
+    /// Whether it is a private key that comes in a file of its own.
+    pub(super) fn is_pkcs12(&self) -> bool {
+        self.object_type == model::ObjectType::PrivateKey && self.material.format == pkcs12::FORMAT
+    }
 }
 
 /// Core's kind of object for the wire's.
@@ -193,6 +200,13 @@ fn material(
     }
 }
 
+/// A Key Value in a format that is kept as it came.
+pub(super) fn kept(bytes: &[u8], version: Version) -> Result<PlainKeyValue, DecodeError> {
+    // INVARIANT: `material` above encoded it, from a message within its limits.
+    let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
+    PlainKeyValue::from_ttlv(bytes, version, &limits)
+}
+
 /// How a key is handed out.
 pub(super) struct Outgoing<'a> {
     pub(super) object: &'a model::ManagedObject,
@@ -291,14 +305,10 @@ impl Outgoing<'_> {
             return Ok(KeyValue::Wrapped(bytes.to_vec()));
         }
         if let KeyFormat::Other(_) = self.material.format {
-            // INVARIANT: `material` above encoded it, from a message within its limits.
-            let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
-            return Ok(KeyValue::Plain(PlainKeyValue::from_ttlv(bytes, self.version, &limits)?));
+            return Ok(KeyValue::Plain(kept(bytes, self.version)?));
         }
-        let key_material = match transparent::from_material(self.format, bytes) {
-            Some(numbers) => Wire::Transparent(Box::new(numbers)),
-            None => Wire::Bytes(bytes.to_vec().into()),
-        };
+        let key_material =
+            transparent::key_material(self.format, self.object.spec.and_then(|spec| spec.curve), bytes);
         Ok(KeyValue::Plain(PlainKeyValue { key_material, attributes: None }))
     }
 }

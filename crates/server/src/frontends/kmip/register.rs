@@ -7,6 +7,7 @@ use keyreeve_core::model::{
     Algorithm, AttributeKind, AttributeName, KeyFormat, KeyPolicy, KeySpec, ObjectType, Value,
 };
 use keyreeve_core::operations::register::Register;
+use keyreeve_core::operations::register_chain::RegisterChain;
 use keyreeve_kmip::enums::{self as wire, Operation, ResultReason};
 use keyreeve_kmip::objects::ManagedObject;
 use keyreeve_kmip::payloads::register::{RegisterRequest, RegisterResponse};
@@ -14,7 +15,7 @@ use keyreeve_kmip::payloads::register::{RegisterRequest, RegisterResponse};
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing};
 use super::objects::{self, Incoming};
-use super::{certificates, templates, wrapping};
+use super::{certificates, pkcs12, templates, wrapping};
 
 pub(super) async fn register(
     batch: &mut Batch<'_>,
@@ -27,10 +28,18 @@ pub(super) async fn register(
         None => None,
     };
     let own = templates::resolved(batch, Some(&template_attribute)).await?;
-    let described = describe(templates::under(own, wrapping::inside(&mut object))?)?;
-    let mut operation = operation(objects::incoming(object, batch.version)?, described)?;
+    let mut described = describe(templates::under(own, wrapping::inside(&mut object))?)?;
+    let mut incoming = objects::incoming(object, batch.version)?;
+    let certificates = match incoming.is_pkcs12() {
+        true => pkcs12::open(batch, &mut incoming, &mut described).await?,
+        false => Vec::new(),
+    };
+    let mut operation = operation(incoming, described)?;
     operation.link_to_wrapping_key(link);
-    let created = batch.run(operation).await?;
+    let created = match certificates.is_empty() {
+        true => batch.run(operation).await?,
+        false => batch.run(RegisterChain { key: operation, certificates }).await?,
+    };
     batch.answered(Operation::Register, &[created.primary]);
     // No attributes of ours were implied, and clients in the field choke on more than the identifier.
     Ok(RegisterResponse { unique_identifier: identifier(created.primary), template_attribute: None })

@@ -2,14 +2,61 @@
 //! are kept as they came.
 
 use keyreeve_core::SecretBytes;
-use keyreeve_core::model::{KeyFormat, KeyMaterial};
-use keyreeve_kmip::enums::KeyFormatType;
-use keyreeve_kmip::objects::TransparentKey;
+use keyreeve_core::model::{Curve, KeyFormat, KeyMaterial};
+use keyreeve_crypto::{RsaNumbers, rsa_private_key};
+use keyreeve_kmip::enums::{KeyFormatType, RecommendedCurve};
+use keyreeve_kmip::objects::{KeyMaterial as Wire, TransparentKey};
 use keyreeve_kmip::values::BigInteger;
 use zeroize::Zeroizing;
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
+/// The first element of two that a choice names, explicitly tagged.
+const CHOICE: u8 = 0xA0;
+
+/// An elliptic curve whose keys have a DER form here.
+struct NamedCurve {
+    curve: RecommendedCurve,
+    /// Its object identifier, encoded.
+    oid: &'static [u8],
+    /// Length of a private key in bytes.
+    scalar_bytes: usize,
+}
+
+/// # Standard
+/// RFC 5480 section 2.1.1.1; SEC 2 for secp256k1.
+const CURVES: [NamedCurve; 4] = [
+    NamedCurve {
+        curve: RecommendedCurve::P256,
+        oid: b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+        scalar_bytes: 32,
+    },
+    NamedCurve { curve: RecommendedCurve::P384, oid: b"\x06\x05\x2b\x81\x04\x00\x22", scalar_bytes: 48 },
+    NamedCurve { curve: RecommendedCurve::P521, oid: b"\x06\x05\x2b\x81\x04\x00\x23", scalar_bytes: 66 },
+    NamedCurve { curve: RecommendedCurve::Secp256k1, oid: b"\x06\x05\x2b\x81\x04\x00\x0a", scalar_bytes: 32 },
+];
+
+/// id-ecPublicKey, encoded.
+///
+/// # Standard
+/// RFC 5480 section 2.1.1.
+const EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
+
+/// The half of an EC key that a format is of; `None` for formats of other keys.
+fn ec_half(format: KeyFormatType) -> Option<KeyFormat> {
+    use KeyFormatType as Format;
+    match format {
+        Format::TransparentEcPrivateKey
+        | Format::TransparentEcdsaPrivateKey
+        | Format::TransparentEcdhPrivateKey => Some(KeyFormat::EcPrivateKey),
+        Format::TransparentEcPublicKey
+        | Format::TransparentEcdsaPublicKey
+        | Format::TransparentEcdhPublicKey => Some(KeyFormat::Spki),
+        _ => None,
+    }
+}
 
 /// The material behind the numbers; `None` for a format, or a choice of numbers, that has no DER form.
 pub(super) fn to_material(format: KeyFormatType, key: &TransparentKey) -> Option<KeyMaterial> {
@@ -21,25 +68,79 @@ pub(super) fn to_material(format: KeyFormatType, key: &TransparentKey) -> Option
             let numbers = [key.modulus.as_ref()?, key.public_exponent.as_ref()?];
             Some(material(KeyFormat::Pkcs1, sequence(numbers.map(|number| number.0.expose()))))
         }
-        KeyFormatType::TransparentRsaPrivateKey => {
-            let numbers = [
-                key.modulus.as_ref()?,
-                key.public_exponent.as_ref()?,
-                key.private_exponent.as_ref()?,
-                key.p.as_ref()?,
-                key.q.as_ref()?,
-                key.prime_exponent_p.as_ref()?,
-                key.prime_exponent_q.as_ref()?,
-                key.crt_coefficient.as_ref()?,
-            ]
-            .map(|number| number.0.expose());
-            let [modulus, public, private, p, q, exponent_p, exponent_q, coefficient] = numbers;
-            let version: &[u8] = &[0];
-            let all = [version, modulus, public, private, p, q, exponent_p, exponent_q, coefficient];
-            Some(material(KeyFormat::Pkcs1, sequence(all)))
-        }
-        _ => None,
+        KeyFormatType::TransparentRsaPrivateKey => rsa_private(key),
+        format => match ec_half(format)? {
+            KeyFormat::EcPrivateKey => ec_private(key),
+            _ => ec_public(key),
+        },
     }
+}
+
+fn rsa_private(key: &TransparentKey) -> Option<KeyMaterial> {
+    let [modulus, public] = [&key.modulus, &key.public_exponent].map(bytes);
+    let (modulus, public) = (modulus?, public?);
+    let private = bytes(&key.private_exponent);
+    let [p, q, exponent_p, exponent_q, coefficient] =
+        [&key.p, &key.q, &key.prime_exponent_p, &key.prime_exponent_q, &key.crt_coefficient].map(bytes);
+    if let (Some(private), Some(p), Some(q), Some(exponent_p), Some(exponent_q), Some(coefficient)) =
+        (private, p, q, exponent_p, exponent_q, coefficient)
+    {
+        let version: &[u8] = &[0];
+        let all = [version, modulus, public, private, p, q, exponent_p, exponent_q, coefficient];
+        return Some(material(KeyFormat::Pkcs1, sequence(all)));
+    }
+    let primes = p.zip(q).map(|(p, q)| [p, q]);
+    let numbers = RsaNumbers { modulus, public_exponent: public, private_exponent: private, primes };
+    // What makes no key of the kinds that are computed with is kept as it came.
+    let completed = rsa_private_key(&numbers).ok()?;
+    Some(KeyMaterial { format: KeyFormat::Pkcs1, bytes: completed })
+}
+
+fn bytes(number: &Option<BigInteger>) -> Option<&[u8]> {
+    number.as_ref().map(|number| number.0.expose())
+}
+
+fn named_curve(key: &TransparentKey) -> Option<&'static NamedCurve> {
+    CURVES.iter().find(|named| Some(named.curve) == key.recommended_curve)
+}
+
+/// # Standard
+/// RFC 5915 section 3.
+fn ec_private(key: &TransparentKey) -> Option<KeyMaterial> {
+    let named = named_curve(key)?;
+    let number = bytes(&key.d)?;
+    let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
+    let digits = number.get(start..)?;
+    // One that is too long stays so, and is refused as the private key that it is not.
+    let zeros = named.scalar_bytes.saturating_sub(digits.len());
+    let mut body = Zeroizing::new(Vec::with_capacity(digits.len() + zeros + 32));
+    body.extend_from_slice(&[INTEGER, 1, 1]);
+    header(&mut body, OCTET_STRING, zeros + digits.len());
+    let length = body.len() + zeros;
+    body.resize(length, 0);
+    body.extend_from_slice(digits);
+    header(&mut body, CHOICE, named.oid.len());
+    body.extend_from_slice(named.oid);
+    Some(material(KeyFormat::EcPrivateKey, around(SEQUENCE, &body)))
+}
+
+/// # Standard
+/// RFC 5480 section 2.
+fn ec_public(key: &TransparentKey) -> Option<KeyMaterial> {
+    let named = named_curve(key)?;
+    let point = key.q_string.as_ref()?;
+    let mut body = around(SEQUENCE, &[EC_PUBLIC_KEY, named.oid].concat());
+    header(&mut body, BIT_STRING, point.len() + 1);
+    body.push(0);
+    body.extend_from_slice(point);
+    Some(material(KeyFormat::Spki, around(SEQUENCE, &body)))
+}
+
+fn around(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 8);
+    header(&mut out, tag, body.len());
+    out.extend_from_slice(body);
+    out
 }
 
 /// The format in which core gives the numbers of a transparent format; `None` where it does not.
@@ -49,12 +150,20 @@ pub(super) fn der_of(format: KeyFormatType) -> Option<KeyFormat> {
         KeyFormatType::TransparentRsaPublicKey | KeyFormatType::TransparentRsaPrivateKey => {
             Some(KeyFormat::Pkcs1)
         }
-        _ => None,
+        format => ec_half(format),
+    }
+}
+
+/// Key Material as a format has it, of a material in the format that `der_of` names or any other: numbers, or bytes.
+pub(super) fn key_material(format: KeyFormatType, curve: Option<Curve>, bytes: &[u8]) -> Wire {
+    match from_material(format, curve, bytes) {
+        Some(numbers) => Wire::Transparent(Box::new(numbers)),
+        None => Wire::Bytes(bytes.to_vec().into()),
     }
 }
 
 /// The numbers in a material of the format that `der_of` names; `None` where it is not what it should be.
-pub(super) fn from_material(format: KeyFormatType, bytes: &[u8]) -> Option<TransparentKey> {
+fn from_material(format: KeyFormatType, curve: Option<Curve>, bytes: &[u8]) -> Option<TransparentKey> {
     let number = |bytes: &[u8]| Some(BigInteger(bytes.to_vec().into()));
     match format {
         KeyFormatType::TransparentSymmetricKey => {
@@ -83,7 +192,30 @@ pub(super) fn from_material(format: KeyFormatType, bytes: &[u8]) -> Option<Trans
                 ..TransparentKey::default()
             })
         }
-        _ => None,
+        format => {
+            let curve = curve?.code();
+            let numbers =
+                TransparentKey { recommended_curve: Some(curve.into()), ..TransparentKey::default() };
+            match ec_half(format)? {
+                KeyFormat::EcPrivateKey => {
+                    let (body, []) = element(bytes, SEQUENCE)? else { return None };
+                    let (_, body) = element(body, INTEGER)?;
+                    let (scalar, _) = element(body, OCTET_STRING)?;
+                    // A Big Integer has a sign.
+                    let unsigned = Zeroizing::new([&[0], scalar].concat());
+                    Some(TransparentKey { d: number(&unsigned), ..numbers })
+                }
+                _ => {
+                    let (body, []) = element(bytes, SEQUENCE)? else { return None };
+                    let (_, body) = element(body, SEQUENCE)?;
+                    let (point, []) = element(body, BIT_STRING)? else { return None };
+                    let (0, point) = point.split_first().map(|(unused, point)| (*unused, point))? else {
+                        return None;
+                    };
+                    Some(TransparentKey { q_string: Some(point.to_vec()), ..numbers })
+                }
+            }
+        }
     }
 }
 

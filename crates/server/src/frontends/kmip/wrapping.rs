@@ -1,29 +1,30 @@
 //! Key Wrapping Specification and Key Wrapping Data: how a key value is wrapped on its way out, and unwrapped on its way in,
 //! with the attributes inside. Not here: the ciphers (crypto), and who may wrap by which key (core).
 
-use keyreeve_core::model::{Link, LinkType};
+use keyreeve_core::model::{Curve, KeyFormat, KeyMaterial as Material, Link, LinkType};
 use keyreeve_core::operations::get::{Frame, Protection, WrappedBy};
 use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::operations::wrap::Unwrap;
 use keyreeve_core::request::Reference;
-use keyreeve_core::{ErrorKind, SecretBytes};
+use keyreeve_core::{Error, ErrorKind, SecretBytes};
 use keyreeve_kmip::attributes::{Attribute, AttributeReference, Attributes};
-use keyreeve_kmip::enums::{EncodingOption, ResultReason, WrappingMethod};
+use keyreeve_kmip::enums::{EncodingOption, KeyFormatType, ResultReason, WrappingMethod};
 use keyreeve_kmip::objects::{
-    KeyBlock, KeyMaterial, KeyValue, KeyWrappingData, KeyWrappingSpecification, ManagedObject, PlainKeyValue,
+    self as wire, KeyBlock, KeyMaterial, KeyValue, KeyWrappingData, KeyWrappingSpecification, PlainKeyValue,
 };
 use keyreeve_kmip::values::UniqueIdentifier;
 use keyreeve_kmip::{Limits, Version};
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing, not_supported};
-use super::{attributes, objects, parameters};
+use super::{attributes, objects, parameters, transparent};
 
 /// How core protects the material of an object as a client wants it wrapped.
 pub(super) async fn protection(
     batch: &mut Batch<'_>,
     of: &Reference,
     specification: &KeyWrappingSpecification,
+    wanted: Option<KeyFormatType>,
 ) -> Result<Protection, Failure> {
     if specification.wrapping_method != WrappingMethod::Encrypt {
         return Err(not_supported("a wrapping method other than Encrypt"));
@@ -31,7 +32,9 @@ pub(super) async fn protection(
     let information = specification.encryption_key_information.as_ref();
     let information = information.ok_or_else(|| missing("EncryptionKeyInformation"))?;
     let frame = match specification.encoding_option.unwrap_or(EncodingOption::TtlvEncoding) {
-        EncodingOption::NoEncoding if specification.attribute_names.is_empty() => None,
+        EncodingOption::NoEncoding if specification.attribute_names.is_empty() => {
+            Box::new(move |_: Option<Curve>, material: &Material| bare(material, wanted)) as Frame
+        }
         EncodingOption::NoEncoding => {
             let message = "attributes are wrapped along with an encoded key only: leave EncodingOption out";
             return Err(Failure::new(ResultReason::EncodingOptionError, message));
@@ -39,15 +42,16 @@ pub(super) async fn protection(
         EncodingOption::TtlvEncoding => {
             let attributes = attributes_of(batch, of, &specification.attribute_names).await?;
             let version = batch.version;
-            Some(Box::new(move |material: &SecretBytes| key_value(material, attributes.clone(), version))
-                as Frame)
+            Box::new(move |curve: Option<Curve>, material: &Material| {
+                key_value((curve, material), wanted, attributes.clone(), version)
+            })
         }
         EncodingOption::Unnamed(_) => return Err(unknown_encoding()),
     };
     Ok(Protection::Wrapped {
         key: batch.object(Some(&information.unique_identifier))?,
         parameters: Some(parameters::incoming(information.cryptographic_parameters.as_ref())?),
-        frame,
+        frame: Some(frame),
     })
 }
 
@@ -70,12 +74,36 @@ async fn attributes_of(
     Ok(Some(attributes::outgoing_all(&read.attributes, batch.version)))
 }
 
-/// The bytes of a key as the TTLV item Key Value, which is what is wrapped unless the client says otherwise.
-fn key_value(material: &SecretBytes, attributes: Option<Attributes>, version: Version) -> SecretBytes {
-    let key_material = KeyMaterial::Bytes(material.expose().to_vec().into());
-    let encoded = PlainKeyValue { key_material, attributes }.to_ttlv(version);
-    // INVARIANT: a material has at most a MiB, and TTLV can say 4 GiB.
-    SecretBytes::new(encoded.map(keyreeve_kmip::SecretBytes::into_vec).unwrap_or_default())
+/// The bytes of a key alone, which a structure has not.
+fn bare(material: &Material, wanted: Option<KeyFormatType>) -> Result<SecretBytes, Error> {
+    let is_structure = matches!(material.format, KeyFormat::Other(_))
+        || wanted.is_some_and(|wanted| transparent::der_of(wanted).is_some());
+    if is_structure {
+        let public =
+            "the Key Material is a structure, which is wrapped encoded only: leave EncodingOption out";
+        return Err(Error::new(ErrorKind::InvalidField, public));
+    }
+    Ok(SecretBytes::copy_from(material.bytes.expose()))
+}
+
+/// A key as the TTLV item Key Value, which is what is wrapped unless the client says otherwise.
+fn key_value(
+    (curve, material): (Option<Curve>, &Material),
+    wanted: Option<KeyFormatType>,
+    attributes: Option<Attributes>,
+    version: Version,
+) -> Result<SecretBytes, Error> {
+    let damaged = |_| Error::internal("a key in a format of its own cannot be read");
+    let bytes = material.bytes.expose();
+    let key_material = match (material.format, wanted) {
+        (KeyFormat::Other(_), _) => objects::kept(bytes, version).map_err(damaged)?.key_material,
+        (_, Some(wanted)) => transparent::key_material(wanted, curve, bytes),
+        (_, None) => KeyMaterial::Bytes(bytes.to_vec().into()),
+    };
+    // A material has at most a MiB, and TTLV can say 4 GiB.
+    let too_long = |_| Error::internal("a key that is too long to be encoded");
+    let encoded = PlainKeyValue { key_material, attributes }.to_ttlv(version).map_err(too_long)?;
+    Ok(SecretBytes::new(encoded.into_vec()))
 }
 
 /// How an answer tells that a key is wrapped.
@@ -191,7 +219,7 @@ fn wrapped(value: Option<&KeyValue>, encoding: EncodingOption) -> Result<Vec<u8>
 ///
 /// # Standard
 /// KMIP 1.4 sections 2.1.4 (Key Value) and 4.3 (Register): "The object and attributes MAY be wrapped."
-pub(super) fn inside(object: &mut ManagedObject) -> Vec<Attribute> {
+pub(super) fn inside(object: &mut wire::ManagedObject) -> Vec<Attribute> {
     match objects::key_block_mut(object).and_then(|block| block.key_value.as_mut()) {
         Some(KeyValue::Plain(PlainKeyValue { attributes: Some(attributes), .. })) => {
             std::mem::take(&mut attributes.0)
