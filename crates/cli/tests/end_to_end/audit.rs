@@ -113,6 +113,30 @@ fn a_folder_is_verified_offline_and_whatever_was_changed_since_is_told() {
 }
 
 #[test]
+fn a_backup_target_has_a_checkpoint_that_shows_an_older_folder() {
+    let (data, target, earlier) = (folder(), folder(), folder());
+    let server = Server::dev(data.path());
+    let anchor = server.variable("KEYREEVE_ANCHOR").to_owned();
+    server.keyreeve(&["backup", "create", "--to", target.path().to_str().unwrap()]);
+    assert_eq!(server.stop(), Some(0));
+    copy_dir(data.path(), earlier.path());
+    let server = Server::dev(data.path());
+    server.keyreeve(&["key", "create", "later", "--algorithm", "aes-256"]);
+    let shown: Value = serde_json::from_slice(&server.keyreeve(&["status", "-o", "json"])).unwrap();
+    let lsn = shown["lsn"].as_u64().unwrap();
+    let kept = target.path().join("checkpoint");
+    until("the target's checkpoint covers the new key", || {
+        let text = fs::read_to_string(&kept).unwrap_or_default();
+        text.lines().nth(1).is_some_and(|size| size.parse::<u64>().unwrap() >= lsn)
+    });
+    assert_eq!(server.stop(), Some(0));
+    let kept = kept.to_str().unwrap();
+    assert_eq!(verify(data.path(), &["--anchor", &anchor, "--checkpoint", kept]).0, 0);
+    let (code, told) = verify(earlier.path(), &["--anchor", &anchor, "--checkpoint", kept]);
+    assert!(code == 5 && told["wrong"].to_string().contains("the journal ends here"), "{told}");
+}
+
+#[test]
 fn what_is_no_folder_of_a_store_is_told() {
     let empty = folder();
     for (dir, said) in

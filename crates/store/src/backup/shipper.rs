@@ -4,6 +4,7 @@
 //! tried again; only a target that another machine has taken over ends the store.
 
 use std::{
+    io,
     num::NonZeroU64,
     sync::{
         Arc, OnceLock,
@@ -32,10 +33,15 @@ use super::{
     pace::Pace,
     targets::{PutIf, Target},
 };
-use crate::{destroy::Replica, failure::Failure, index::Index, journal::Lsn, restore::Base};
+use crate::{
+    audit::NOTE_BYTES_MAX, destroy::Replica, disk::read_file, failure::Failure, index::Index, journal::Lsn,
+    restore::Base,
+};
 
 /// Where the root key's file lies at a target: restoring takes it, and what unlocks it.
 pub(crate) const ROOT_PATH: &str = "root.json";
+/// The newest checkpoint of the audit tree, and the newest that was witnessed: at a target as in the folder `tree`.
+const CHECKPOINTS: [&str; 2] = ["checkpoint", "witnessed"];
 const ANCHOR_MS: i64 = 1000;
 /// A target that does not answer is asked again after this long at most.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
@@ -142,6 +148,9 @@ struct Work {
     root_file: Option<Vec<u8>>,
     anchored: Option<(Lsn, u64)>,
     anchored_at: Option<Time>,
+    /// The checkpoints of the audit tree as they lie at the target.
+    checkpoints: [Option<Vec<u8>>; 2],
+    checkpoints_at: Option<Time>,
 }
 
 /// What status tells; its lock is never held while the target is asked.
@@ -368,6 +377,7 @@ impl Shipper {
             None => {}
         }
         self.put_anchor(work)?;
+        self.put_checkpoints(work)?;
         Ok(shipped)
     }
 
@@ -415,6 +425,31 @@ impl Shipper {
         self.archive(work)?.claim().check()?;
         self.target.put(ANCHOR_PATH, &bytes, PutIf::Always)?;
         (work.anchored, work.anchored_at) = (Some((last, generation)), Some(now));
+        Ok(())
+    }
+
+    /// Copies the newest checkpoints of the audit tree to where who writes the data folder may not write, a second apart at
+    /// least. They are signed notes: whoever reads them checks them.
+    fn put_checkpoints(&self, work: &mut Work) -> Result<(), BackupError> {
+        let now = self.shared.clock.now();
+        let recent =
+            work.checkpoints_at.is_some_and(|at| (0..ANCHOR_MS).contains(&now.0.saturating_sub(at.0)));
+        if recent {
+            return Ok(());
+        }
+        work.checkpoints_at = Some(now);
+        let Own { disk, dir, .. } = &self.shared.own;
+        for (at, name) in CHECKPOINTS.into_iter().enumerate() {
+            let bytes = match read_file(&**disk, &dir.join("tree").join(name), NOTE_BYTES_MAX) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                read => read.map_err(Error::internal)?,
+            };
+            if work.checkpoints[at].as_ref() != Some(&bytes) {
+                self.archive(work)?.claim().check()?;
+                self.target.put(name, &bytes, PutIf::Always)?;
+                work.checkpoints[at] = Some(bytes);
+            }
+        }
         Ok(())
     }
 
