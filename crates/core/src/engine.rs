@@ -16,7 +16,7 @@ use crate::{
     access::{Action, ActionGroup, Caller, Permit, Target, rules::KeptDecisions},
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, Lsn, ManagedObject, ObjectId, Principal, PrincipalId, Time},
-    operations::{Operation, Subject},
+    operations::{Operation, Subject, realms},
     pages::Pages,
     parsed::{Loaded, ParsedKeys},
     per_second::PerSecond,
@@ -434,6 +434,9 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<Option<
         let cause = format!("{what} {} was revoked or expired after it proved who it is", proven.name);
         Err(Error::new(ErrorKind::Unauthenticated, "authentication failed").because(cause))
     };
+    if !realms::is_open(context, proven.realm)? {
+        return refuse("the realm of");
+    }
     let current = match context.get(RecordKey::Principal(proven.id))?.as_deref() {
         Some(Record::Principal(now)) if now.revoked.is_none() => Arc::clone(now),
         _ => return refuse("principal"),

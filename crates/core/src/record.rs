@@ -68,6 +68,9 @@ pub struct Realm {
     pub name: String,
     /// When it was made.
     pub created: Time,
+    /// Set once it is deleted; from then on nobody of it is let in. The record stays, and so does the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Time>,
 }
 
 /// Server data that is no managed object: certificates in plain, keys sealed.
@@ -331,6 +334,8 @@ pub enum IndexKind {
     Alias = 20,
     /// When the server rotates an object by itself, as 8 bytes.
     Rotation = 21,
+    /// A realm, by name; in the default one, which has no row itself.
+    Realm = 22,
 }
 
 /// Bytes of an indexed value at most; longer ones are cut.
@@ -376,6 +381,12 @@ pub fn index_terms(record: &Record) -> Vec<IndexTerm> {
         }],
         Record::Material(material) => vec![leaf_term(material)],
         Record::Server(server) => server.sealed.iter().map(leaf_term).collect(),
+        Record::Realm(made) if made.id != RealmId::DEFAULT => vec![IndexTerm {
+            realm: RealmId::DEFAULT,
+            kind: IndexKind::Realm,
+            value: cut(made.name.clone().into_bytes()),
+            id: made.id.0,
+        }],
         Record::Erasure(erasure) => vec![IndexTerm {
             realm: RealmId::DEFAULT,
             kind: IndexKind::Erasure,

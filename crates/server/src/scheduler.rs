@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
+use keyreeve_core::model::RealmId;
 use keyreeve_core::operations::apply_dates::ApplyDates;
+use keyreeve_core::operations::realms;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::{ErrorKind, Result};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -81,12 +83,21 @@ async fn count_failures(engine: &Arc<Engine>, authenticator: &Authenticator) {
     }
 }
 
-/// Gives whether nothing is left that is due.
+/// Gives whether nothing is left that is due, in whatever realm.
 async fn apply_dates(engine: &Arc<Engine>) -> Result<bool> {
+    let made = realms::made(&**engine.store(), realms::REALMS_MAX)?;
+    let mut done = true;
+    for realm in std::iter::once(RealmId::DEFAULT).chain(made) {
+        done &= apply_dates_in(engine, realm).await?;
+    }
+    Ok(done)
+}
+
+async fn apply_dates_in(engine: &Arc<Engine>, realm: RealmId) -> Result<bool> {
     let mut behind = None;
     // An entry moves a few objects; many may have come due while the server was down.
-    while ApplyDates::is_due(&**engine.store(), engine.clock().now())? {
-        let caller = Caller::system(request_id(engine)?);
+    while ApplyDates::is_due(&**engine.store(), realm, engine.clock().now())? {
+        let caller = Caller::system(request_id(engine)?).in_realm(realm);
         let applied = execute(engine, &caller, ApplyDates { behind }).await?;
         behind = applied.behind;
         if applied.moved == 0 && behind.is_none() {

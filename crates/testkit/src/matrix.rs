@@ -152,6 +152,9 @@ pub fn lines() -> Vec<Line> {
         none(ShowAccessRules, AUDITING),
         none(CheckAccess, AUDITING),
         none(ShowApprovalRules, AUDITING),
+        none(CreateRealm, ADMINISTERING),
+        none(DeleteRealm, ADMINISTERING),
+        none(ListRealms, AUDITING),
     ]
 }
 

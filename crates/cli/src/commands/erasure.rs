@@ -45,15 +45,23 @@ impl Erasing {
         }
         self.tell_waiting(client);
         let done = client.post("/v1/erasures", &body)?;
+        self.conclude(session, client, &done)
+    }
+
+    /// Waits for what a destruction of many keys has left to do, where that is wanted, and prints what came of it.
+    ///
+    /// # Errors
+    /// As [`Erasing::run`].
+    pub(crate) fn conclude(&self, session: &Session, client: &mut Client, done: &Value) -> Result<()> {
         let Some(patience) = self.patience() else {
             if session.format == Format::Json {
-                return output::json(&done);
+                return output::json(done);
             }
             return output::pairs(
-                &["keys", "destroyed", "waiting", "erasures"].map(|field| (field, text(&done, field))),
+                &["keys", "destroyed", "waiting", "erasures"].map(|field| (field, text(done, field))),
             );
         };
-        let erasures = list(&done).ok_or_else(|| Failure::answer("no \"erasures\""))?;
+        let erasures = list(done).ok_or_else(|| Failure::answer("no \"erasures\""))?;
         let certificates: Vec<Value> = erasures
             .iter()
             .map(|id| {
@@ -82,7 +90,9 @@ impl Erasing {
     /// `Usage` where a flag for many keys is given for one.
     pub(crate) fn refuse_period(&self) -> Result<()> {
         if self.wait_period {
-            return Err(Failure::usage("--wait-period is for --tag; one key waits unless --now is given"));
+            return Err(Failure::usage(
+                "--wait-period is for --tag and for `realm erase`; one key waits unless --now is given",
+            ));
         }
         Ok(())
     }

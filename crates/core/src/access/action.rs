@@ -154,6 +154,10 @@ actions! {
     ListApprovals "list-approvals" Open;
     SetApprovalRules "set-approval-rules" Administer;
     ShowApprovalRules "show-approval-rules" Audit;
+    CreateRealm "create-realm" Administer;
+    DeleteRealm "delete-realm" Administer;
+    ListRealms "list-realms" Audit;
+    ReopenRealm "reopen-realm" System;
 }
 
 impl Action {
@@ -177,6 +181,29 @@ impl Action {
                 | AbandonEpoch
                 | EraseCell
                 | CompleteErasure
+        )
+    }
+
+    /// True for what is about the server as a whole, or realms as such: only people of the first realm may.
+    pub fn is_about_server(self) -> bool {
+        use Action::{
+            Backup, ChangeUnlock, CreateRealm, DeleteRealm, Inspect, ListRealms, RegisterTarget, Reload,
+            RemoveTarget, ReplaceRoot, ReplaySink, RetireCell,
+        };
+        matches!(
+            self,
+            Backup
+                | RegisterTarget
+                | RemoveTarget
+                | RetireCell
+                | ChangeUnlock
+                | ReplaceRoot
+                | Reload
+                | ReplaySink
+                | Inspect
+                | CreateRealm
+                | DeleteRealm
+                | ListRealms
         )
     }
 

@@ -31,6 +31,8 @@ pub struct Caller {
     scope: Option<Arc<Scope>>,
     /// Nobody reads its answer and asks again.
     unattended: bool,
+    /// Where the server itself is at work; a principal is where it belongs.
+    realm: RealmId,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +93,11 @@ impl Caller {
         Self::new(Who::System, "system", None, request)
     }
 
+    /// The server itself, at work in this realm. Nobody else is taken to another.
+    pub fn in_realm(self, realm: RealmId) -> Self {
+        Self { realm, ..self }
+    }
+
     fn new(who: Who, protocol: &'static str, source: Option<SocketAddr>, request: RequestId) -> Self {
         Self {
             who,
@@ -102,6 +109,7 @@ impl Caller {
             connection: None,
             scope: None,
             unattended: false,
+            realm: RealmId::DEFAULT,
         }
     }
 
@@ -155,7 +163,7 @@ impl Caller {
 
     /// The realm that the caller acts in.
     pub fn realm(&self) -> RealmId {
-        self.principal().map_or(RealmId::DEFAULT, |principal| principal.realm)
+        self.principal().map_or(self.realm, |principal| principal.realm)
     }
 }
 
@@ -265,6 +273,10 @@ pub(crate) fn decide(session: &Session<'_>, caller: &Caller, question: Question<
     let Question { principal, action, target } = question;
     // INVARIANT: nobody reaches into another realm and no revoked principal anywhere, whatever the role or rule.
     if principal.revoked.is_some() || principal.realm != realm_of(target) {
+        return Ok(Decision::NothingAllows);
+    }
+    // INVARIANT: the server, which all realms share, is the first realm's.
+    if action.is_about_server() && principal.realm != RealmId::DEFAULT {
         return Ok(Decision::NothingAllows);
     }
     let circumstances =

@@ -71,7 +71,9 @@ fn row(action: Action) -> Row {
         | ShowApprovalRules => AUDIT,
         ApplyDates | Rotate | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
-        Claim | Restored | AcceptRollback | Propose => NOBODY,
+        Claim | Restored | AcceptRollback | Propose | ReopenRealm => NOBODY,
+        CreateRealm | DeleteRealm => ADMINISTER,
+        ListRealms => AUDIT,
     }
 }
 

@@ -74,6 +74,13 @@ impl ObjectId {
 impl RealmId {
     /// The realm `default`, which exists from the start.
     pub const DEFAULT: Self = Self(Uuid::nil());
+
+    /// The id of the realm of a name, from a SHA-256 over the name (RFC 9562 UUID version 8): a name is never another realm's.
+    pub fn named(digest: [u8; 32]) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
 }
 
 impl PrincipalId {

@@ -1,5 +1,5 @@
 //! Apply dates: record the moves that dates have made, and destroy what has waited for it. States are right without it
-//! (`lifecycle::state_at`); it keeps the recorded state, and so the index, close behind.
+//! (`lifecycle::state_at`); it keeps the recorded state, and so the index, close behind. One run is about one realm.
 
 use std::{collections::BTreeMap, ops::Bound};
 
@@ -11,7 +11,7 @@ use crate::{
     access::{Action, Permit},
     error::{ErrorKind, Result},
     lifecycle,
-    model::{ErasureId, KeyId, ManagedObject, ObjectId},
+    model::{ErasureId, KeyId, ManagedObject, ObjectId, RealmId, Time},
     ports::store::{IndexHit, IndexRange, Store},
     record::{IndexKind, sortable},
     request::{Context, Resolved},
@@ -39,12 +39,12 @@ pub struct Applied {
 }
 
 impl ApplyDates {
-    /// True where something is due: looked up without an entry, so that an idle server writes nothing.
+    /// True where something of the realm is due: looked up without an entry, so that an idle server writes nothing.
     ///
     /// # Errors
     /// The store's.
-    pub fn is_due(store: &dyn Store, now: crate::model::Time) -> Result<bool> {
-        Ok(!store.find(&due(now), None, 1)?.is_empty())
+    pub fn is_due(store: &dyn Store, realm: RealmId, now: Time) -> Result<bool> {
+        Ok(!store.find(&due(realm, now), None, 1)?.is_empty())
     }
 }
 
@@ -65,7 +65,7 @@ impl Operation for ApplyDates {
         let mut behind = self.behind.clone();
         for _ in 0..PAGES_MAX {
             let wanted = MOVED_MAX - moved;
-            let hits = context.find(&due(now), behind.as_ref(), wanted)?;
+            let hits = context.find(&due(context.realm(), now), behind.as_ref(), wanted)?;
             for hit in &hits {
                 // One damaged object must not keep all others from moving.
                 match move_object(context, ObjectId(hit.id), &mut ended) {
@@ -118,9 +118,9 @@ fn move_object(context: &mut Context<'_>, id: ObjectId, ended: &mut Ended) -> Re
     Ok(true)
 }
 
-fn due(now: crate::model::Time) -> IndexRange {
+fn due(realm: RealmId, now: Time) -> IndexRange {
     IndexRange {
-        realm: crate::model::RealmId::DEFAULT,
+        realm,
         kind: IndexKind::Due,
         from: Bound::Unbounded,
         to: Bound::Included(sortable(now.0).to_vec()),

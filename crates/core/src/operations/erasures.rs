@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
-use super::{Operation, Subject, subject};
+use super::{Operation, Subject, realms, subject};
 use crate::{
     access::{Action, Permit},
     engine::damaged,
@@ -162,7 +162,7 @@ impl Operation for ShowDestruction {
 fn status(context: &mut Context<'_>, id: ErasureId, places: &[Arc<Place>]) -> Result<Option<ErasureStatus>> {
     let key = RecordKey::Certificate(id);
     match context.get(key.clone())?.as_deref() {
-        Some(Record::Certificate(found)) if found.realm == context.realm() => {
+        Some(Record::Certificate(found)) if realms::is_in_sight(context, found.realm)? => {
             return Ok(Some(ErasureStatus::Complete(Arc::clone(found))));
         }
         Some(Record::Certificate(_)) => return Ok(None),
@@ -171,7 +171,7 @@ fn status(context: &mut Context<'_>, id: ErasureId, places: &[Arc<Place>]) -> Re
     }
     let key = RecordKey::Erasure(id);
     match context.get(key.clone())?.as_deref() {
-        Some(Record::Erasure(found)) if found.realm == context.realm() => {
+        Some(Record::Erasure(found)) if realms::is_in_sight(context, found.realm)? => {
             // Before the switch, every epoch key that there is reaches it.
             let generation = found.switched.unwrap_or(u64::MAX);
             let pending = places.iter().filter(|place| !place.is_clear_of_older_than(generation));

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Operation, Subject};
+use super::{Operation, Subject, realms};
 use crate::{
     access::{Action, Permit, Target},
-    error::{Error, ErrorKind, Result},
+    error::Result,
     model::{KeyId, Lsn, RealmId, Time},
     ports::store::JOURNAL_BYTES_MAX,
     record::{Change, Entry, EntryDraft, Outcome, Record, RecordKey},
@@ -42,7 +42,7 @@ pub struct FollowJournal {
 pub struct EntryFilter {
     /// About this key.
     pub key: Option<Reference>,
-    /// In the realm of this name or id. Only the caller's own can be read.
+    /// In the realm of this name or id. Only the caller's own can be read, and by those of the first realm one that was deleted.
     pub realm: Option<String>,
     /// By one of these actions; empty: by any.
     pub actions: Vec<Action>,
@@ -160,18 +160,13 @@ impl Operation for FollowJournal {
 
 impl EntryFilter {
     fn resolve(&self, permit: &Permit, context: &mut Context<'_>) -> Result<Wanted> {
-        let realm = permit.realm();
-        if let Some(named) = &self.realm {
-            let own = match context.get(RecordKey::Realm(realm))?.as_deref() {
-                Some(Record::Realm(own)) => own.name == *named,
-                _ => false,
-            };
-            if !own && realm.to_string() != *named {
-                return Err(Error::new(ErrorKind::NotFound, "there is no such realm that you may read"));
-            }
-        }
+        let own = permit.realm();
+        let realm = match &self.realm {
+            Some(named) => realms::readable(context, named)?,
+            None => own,
+        };
         let found = self.key.as_ref().map(|reference| context.resolve(reference)).transpose()?;
-        let others = context.authorize(Action::ReadJournal, Target::Realm(realm)).is_ok();
+        let others = context.authorize(Action::ReadJournal, Target::Realm(own)).is_ok();
         Ok(Wanted { realm, key: found.map(|found| found.key.id), others, filter: self.clone() })
     }
 

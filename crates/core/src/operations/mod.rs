@@ -58,6 +58,7 @@ pub mod parts;
 pub mod principals;
 pub mod prove;
 pub mod random;
+pub mod realms;
 pub mod register;
 pub mod register_chain;
 pub mod rekey;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Operation, Subject, change_principal::require_left};
+use super::{Operation, Subject, change_principal::require_left, realms};
 use crate::{
     access::{
         Action, Permit,
@@ -302,6 +302,9 @@ pub fn authenticate(
         Some(other) => return Err(damaged(&address, other)),
         None => return refuse(format!("principal {} is missing", credential.principal)),
     };
+    if realms::is_deleted(store, principal.realm)? {
+        return refuse(format!("{} is of a realm that was deleted", principal.name));
+    }
     if credential.revoked.is_some() || principal.revoked.is_some() {
         return refuse(format!("a credential of {} that was revoked", principal.name));
     }
@@ -616,7 +619,7 @@ fn require_approvers_left(context: &mut Context<'_>, leaving: &Principal) -> Res
 }
 
 /// Names of principals are 1 to 128 letters, digits and `. _ - @ :`, so that they read the same everywhere.
-fn check_name(name: &str) -> Result<()> {
+pub(super) fn check_name(name: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-@:".contains(c);
     if name.is_empty() || name.len() > 128 || !name.chars().all(fits) {
         let public = "a principal's name has 1 to 128 letters, digits and . _ - @ :";

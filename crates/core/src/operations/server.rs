@@ -67,7 +67,12 @@ impl Operation for Initialize {
             return Err(Error::new(ErrorKind::AlreadyExists, "this store is initialized"));
         }
         let created = context.now();
-        context.put(Record::Realm(Realm { id: RealmId::DEFAULT, name: "default".into(), created }));
+        context.put(Record::Realm(Realm {
+            id: RealmId::DEFAULT,
+            name: "default".into(),
+            created,
+            deleted: None,
+        }));
         Ok(())
     }
 }

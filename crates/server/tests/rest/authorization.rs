@@ -110,6 +110,9 @@ pub(crate) fn rows() -> Vec<Row> {
         row(Action::ReplaceRoot, "POST", "/v1/root/replace", unlocking()),
         row(Action::ListApprovals, "GET", "/v1/approvals", Value::Null),
         row(Action::ShowApprovalRules, "GET", "/v1/approval-rules", Value::Null),
+        row(Action::ListRealms, "GET", "/v1/realms", Value::Null),
+        row(Action::CreateRealm, "POST", "/v1/realms", json!({ "name": "NEW", "administrator": "somebody" })),
+        row(Action::DeleteRealm, "POST", "/v1/realms/REALM/delete", json!({ "confirm": "realm REALM" })),
         // The last one: from here on rules change by approval alone.
         row(
             Action::SetApprovalRules,
@@ -229,6 +232,12 @@ pub(crate) async fn prepare(
         assert!(made["certificate"].is_string());
     }
     let mut path = row.path.replace("KEY", name).replace("SPARE", &format!("spare-{name}"));
+    if path.contains("REALM") {
+        let realm = format!("realm-{name}");
+        server.admin("POST", "/v1/realms", json!({ "name": realm, "administrator": "somebody" })).await;
+        path = path.replace("REALM", &realm);
+        body["confirm"] = json!(format!("realm {realm}"));
+    }
     if path.contains("TOKEN") {
         let made = server.admin("POST", "/v1/tokens", json!({ "client": "auditor" })).await;
         path = path.replace("TOKEN", made["id"].as_str().unwrap());

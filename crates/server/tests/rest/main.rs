@@ -21,6 +21,7 @@ mod message;
 mod modes;
 mod objects;
 mod protection;
+mod realms;
 mod regressions;
 mod secrets;
 mod sinks;

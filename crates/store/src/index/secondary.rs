@@ -31,7 +31,8 @@ pub(crate) fn is_indexed(key: &keyreeve_core::record::RecordKey) -> bool {
     use keyreeve_core::record::RecordKey;
     matches!(
         key,
-        RecordKey::Object(_)
+        RecordKey::Realm(_)
+            | RecordKey::Object(_)
             | RecordKey::Material(_)
             | RecordKey::Key(_)
             | RecordKey::KeyName(..)

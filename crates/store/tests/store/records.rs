@@ -36,7 +36,12 @@ pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
 }
 
 pub(crate) fn realm(id: u128, name: &str) -> Record {
-    Record::Realm(Realm { id: RealmId(Uuid::from_u128(id)), name: name.into(), created: Time(5) })
+    Record::Realm(Realm {
+        id: RealmId(Uuid::from_u128(id)),
+        name: name.into(),
+        created: Time(5),
+        deleted: None,
+    })
 }
 
 pub(crate) fn key_name(name: &str, key: u128) -> Record {

@@ -11,7 +11,7 @@ use keyreeve_core::{
     engine::Engine,
     model::{
         AttributeKind, AttributeName, Erasure, KeyPolicy, KeySpec, Lsn, ManagedObject, Name, ObjectId, Place,
-        PlaceKind, PrincipalId, RealmId, Role, State, Time, Value,
+        PlaceKind, PrincipalId, RealmId, RequestId, Role, State, Time, Value,
     },
     operations::{
         Activation, Template,
@@ -28,6 +28,8 @@ use keyreeve_core::{
         erasures::{ErasureStatus, ListErasures, ShowDestruction, ShowErasure},
         get::{Get, Protection},
         modify_attributes::ModifyAttributes,
+        principals::new_id,
+        realms::{self, CreateRealm},
         rekey::Rekey,
         restore_key::RestoreKey,
         show::{Show, Shown},
@@ -164,7 +166,7 @@ fn what_waits_for_its_destruction_serves_nobody_until_it_is_taken_back() {
     engine.execute(&alice, &decrypt()).expect("serves again");
     assert_eq!(kind(engine.execute(&alice, &CancelDestroy { key: key() })), Some(ErrorKind::WrongState));
     house.wait(2 * DAY_MS);
-    assert!(!ApplyDates::is_due(&**engine.store(), engine.clock().now()).expect("reads"));
+    assert!(!ApplyDates::is_due(&**engine.store(), RealmId::DEFAULT, engine.clock().now()).expect("reads"));
 }
 
 #[test]
@@ -194,6 +196,37 @@ fn a_waiting_period_ends_in_an_erasure_and_cannot_be_taken_back_then() {
         assert_eq!((state, object.erasure), (State::Destroyed, Some(erasures[0].id)));
         assert_eq!(object.dates.destruction, None);
     }
+}
+
+#[test]
+fn dates_move_the_objects_of_every_realm_and_on_record_there() {
+    let house = House::new();
+    let engine = &house.engine;
+    let id = new_id(&**engine.crypto(), engine.clock().now()).expect("draws");
+    let credentials = Vec::new();
+    let create = CreateRealm {
+        name: "other".into(),
+        administrator_id: id,
+        administrator: "alice".into(),
+        credentials,
+    };
+    let realm = engine.execute(&system(), &create).expect("makes a realm");
+    let record = engine.store().get(&RecordKey::Principal(id)).expect("reads");
+    let Some(Record::Principal(alice)) = record.as_deref() else { panic!("no administrator") };
+    let alice = Caller::authenticated(Arc::clone(alice), "test", None, RequestId(Uuid::nil()));
+    engine.execute(&alice, &new_key("ledger", waits(1))).expect("makes a key");
+    destroy(engine, &alice, "ledger", false).expect("may");
+    house.wait(DAY_MS);
+    assert!(!ApplyDates::is_due(&**engine.store(), RealmId::DEFAULT, engine.clock().now()).expect("reads"));
+    assert!(ApplyDates::is_due(&**engine.store(), realm.id, engine.clock().now()).expect("reads"));
+    assert_eq!(realms::made(&**engine.store(), realms::REALMS_MAX).expect("reads"), [realm.id]);
+    let there = system().in_realm(realm.id);
+    assert_eq!(engine.execute(&there, &ApplyDates::default()).expect("ticks").moved, 1);
+    assert_eq!(kind(encrypt(engine, &alice, "ledger")), Some(ErrorKind::Destroyed));
+    assert_eq!(erasure(engine, &alice)[0].realm, realm.id);
+    // It does not reach what is elsewhere.
+    let admin = principal(engine, "admin", &[Role::Admin]);
+    assert!(erasure(engine, &admin).is_empty());
 }
 
 #[test]

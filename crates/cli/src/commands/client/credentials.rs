@@ -64,7 +64,7 @@ impl Credentials {
     ///
     /// # Errors
     /// `State` where one is there.
-    pub(super) fn check_free(&self, name: &str, token: bool) -> Result<()> {
+    pub(in crate::commands) fn check_free(&self, name: &str, token: bool) -> Result<()> {
         let mut files = self.files(name);
         files.extend(token.then(|| self.file(name, "token")));
         files.extend(self.p12.as_deref().filter(|_| self.password_file.is_none()).map(beside));
@@ -75,7 +75,7 @@ impl Credentials {
     ///
     /// # Errors
     /// A file cannot be read; no password can be had.
-    pub(super) fn ask(&self, client: &mut Client, body: &mut Map<String, Value>) -> Result<()> {
+    pub(in crate::commands) fn ask(&self, client: &mut Client, body: &mut Map<String, Value>) -> Result<()> {
         for (field, file) in [("csr", &self.csr), ("pin", &self.pin)] {
             let Some(path) = file else { continue };
             let read = input::data(Some(path))?;
@@ -101,7 +101,7 @@ impl Credentials {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub(super) fn write(&self, session: &Session, name: &str, mut answer: Value) -> Result<()> {
+    pub(in crate::commands) fn write(&self, session: &Session, name: &str, mut answer: Value) -> Result<()> {
         for warning in answer.get("warnings").and_then(Value::as_array).into_iter().flatten() {
             output::message(&format!(
                 "warning: of the pinned certificate: {}",

@@ -14,6 +14,7 @@ use clap::Subcommand;
 use super::Session;
 use crate::errors::Result;
 pub(super) use add::Role;
+pub(super) use credentials::Credentials;
 
 /// Manage clients: principals with certificates of the server's CA.
 #[derive(Subcommand)]

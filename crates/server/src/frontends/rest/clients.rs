@@ -30,14 +30,15 @@ use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT, Enrolled};
 use crate::authn::token;
 
 /// What certificate is wanted. Holds a secret.
-struct Wanted {
+pub(super) struct Wanted {
     /// Certificate request in PEM; without one the server makes a key.
-    csr: Option<String>,
+    pub(super) csr: Option<String>,
     /// Certificate in PEM that is taken as it is; none is issued.
-    pin: Option<String>,
+    pub(super) pin: Option<String>,
     /// Also give certificate and key as PKCS#12 under this password.
-    p12_password: Option<Zeroizing<String>>,
-    days: Option<u32>,
+    pub(super) p12_password: Option<Zeroizing<String>>,
+    /// Days that it is valid; none: the default.
+    pub(super) days: Option<u32>,
 }
 
 /// Body of `add`. Holds a secret.
@@ -214,7 +215,7 @@ pub(super) async fn permit(api: &Api, caller: &Caller, action: Action) -> Result
 
 impl Wanted {
     /// What was issued or pinned, and what is wrong with what was pinned.
-    fn issue(&self, api: &Api, principal: (PrincipalId, &str)) -> Result<(Enrolled, Vec<String>)> {
+    pub(super) fn issue(&self, api: &Api, principal: (PrincipalId, &str)) -> Result<(Enrolled, Vec<String>)> {
         let now = api.engine.clock().now();
         if let Some(pem) = &self.pin {
             if self.csr.is_some() || self.p12_password.is_some() || self.days.is_some() {
@@ -238,7 +239,7 @@ impl Wanted {
     }
 
     /// What the client gets: its certificate, and its key where that was made here.
-    async fn answer(
+    pub(super) async fn answer(
         &self,
         api: &Api,
         (id, name): (PrincipalId, &str),

@@ -177,11 +177,16 @@ pub(super) async fn erase(
     Body(request): Body<EraseRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
     let scope = scope(&request)?;
+    Ok((StatusCode::ACCEPTED, Json(erase_all(&api, &caller, &scope, !request.wait_period).await?)))
+}
+
+/// Destroys all keys of a scope, an entry at a time, and tells what was done.
+pub(super) async fn erase_all(api: &Api, caller: &Caller, scope: &Scope, at_once: bool) -> Result<Value> {
     let (mut erasures, mut keys, mut destroyed, mut waiting) = (Vec::new(), 0, 0, 0);
     let mut after = None;
     loop {
-        let erase = Erase { scope: scope.clone(), at_once: !request.wait_period, after };
-        let erased = api.execute(&caller, erase).await?;
+        let erase = Erase { scope: scope.clone(), at_once, after };
+        let erased = api.execute(caller, erase).await?;
         erasures.extend(erased.erasure.map(|id| id.to_string()));
         (keys, destroyed, waiting) =
             (keys + erased.keys, destroyed + erased.destroyed, waiting + erased.waiting);
@@ -190,8 +195,7 @@ pub(super) async fn erase(
         }
         after = erased.next;
     }
-    let answer = json!({ "erasures": erasures, "keys": keys, "destroyed": destroyed, "waiting": waiting });
-    Ok((StatusCode::ACCEPTED, Json(answer)))
+    Ok(json!({ "erasures": erasures, "keys": keys, "destroyed": destroyed, "waiting": waiting }))
 }
 
 fn scope(request: &EraseRequest) -> Result<Scope> {

@@ -70,6 +70,7 @@ mod message;
 mod objects;
 mod openapi;
 mod places;
+mod realms;
 mod reload;
 mod request;
 mod root;

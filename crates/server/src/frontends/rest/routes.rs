@@ -18,7 +18,7 @@ use super::request::refuse_query;
 use super::{
     Api, access, aliases, allowance, approvals, attributes, audit, backups, batch, change, clients,
     credentials, data, derive, destruction, journal, keys, kmip, login, material, message, objects, openapi,
-    places, reload, root, sinks, split_key, status, stream, tokens, whoami,
+    places, realms, reload, root, sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -69,7 +69,7 @@ const DELETE: (Method, MethodFilter) = (Method::DELETE, MethodFilter::DELETE);
 
 /// All routes.
 pub(super) fn table() -> Vec<Route> {
-    [server(), keys(), use_of_keys(), objects(), destruction(), backups(), clients()]
+    [server(), keys(), use_of_keys(), objects(), destruction(), backups(), clients(), realms()]
         .into_iter()
         .flatten()
         .collect()
@@ -281,5 +281,14 @@ fn clients() -> Vec<Route> {
         route(GET, "/v1/approval-rules", approvals::rules, "Lists approval rules", "200 ApprovalRules"),
         route(PUT, "/v1/approval-rules/{rule}", approvals::set, "Sets an approval rule", "200 ApprovalRule"),
         route(DELETE, "/v1/approval-rules/{rule}", approvals::remove, "Removes an approval rule", "204"),
+    ]
+}
+
+fn realms() -> Vec<Route> {
+    vec![
+        route(POST, "/v1/realms", realms::create, "Makes a realm", "201 RealmMade"),
+        route(GET, "/v1/realms", realms::list, "Lists realms", "200 Realms"),
+        route(GET, "/v1/realms/{name}", realms::show, "Shows a realm", "200 Realm"),
+        route(POST, "/v1/realms/{name}/delete", realms::delete, "Deletes a realm", "202 RealmDeleted"),
     ]
 }

@@ -180,6 +180,10 @@ const ANSWERS: &[(&str, &str)] = &[
         "name string, actions [string], keys [string], needs integer, roles [string], groups [string], hours integer, \
          changed time, by string",
     ),
+    ("RealmMade", "id uuid, name string, created time, deleted time|null, administrator Enrolled"),
+    ("Realms", "realms [Realm]"),
+    ("Realm", "id uuid, name string, created time, deleted time|null, empty? boolean"),
+    ("RealmDeleted", "realm Realm, erasures [uuid], keys integer, destroyed integer, waiting integer"),
     ("Root", "version integer, unlocked_by [object], retired any, resealing boolean, resealed integer|null"),
     (
         "Status",
