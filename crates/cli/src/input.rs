@@ -54,26 +54,38 @@ pub(crate) fn password(file: Option<&Path>, prompt: &str) -> Result<Option<Zeroi
     }
 }
 
-/// A password with the one-time code beside it, where there is one: what is typed at prompts, else the first and the second
-/// line of stdin.
+/// What a person logs in with. Holds secrets.
+pub(crate) struct PersonalLogin {
+    pub(crate) password: Zeroizing<String>,
+    /// The one-time code beside it, where there is one.
+    pub(crate) code: Option<Zeroizing<String>>,
+    /// The password from now on, where it is asked for.
+    pub(crate) new_password: Option<Zeroizing<String>>,
+}
+
+/// A password, the one-time code beside it, and a new password where one `is_new`: what is typed at prompts, else a line of
+/// stdin each.
 ///
 /// # Errors
-/// The terminal or stdin cannot be read; there is no password.
-pub(crate) fn password_and_code() -> Result<(Zeroizing<String>, Option<Zeroizing<String>>)> {
-    let (password, code) = if io::stdin().is_terminal() {
-        (prompted("Password: ")?, prompted("One-time code, where one is wanted: ")?)
+/// The terminal or stdin cannot be read; there is no password, or no new one.
+pub(crate) fn personal_login(is_new: bool) -> Result<PersonalLogin> {
+    let (password, code, new) = if io::stdin().is_terminal() {
+        let (password, code) = (prompted("Password: ")?, prompted("One-time code, where one is wanted: ")?);
+        (password, code, if is_new { typed("New password")? } else { Zeroizing::default() })
     } else {
         let bytes = data(None)?;
         let name = Path::new("stdin");
         let text = std::str::from_utf8(&bytes);
         let text = text.map_err(|_| Failure::file("read", name, "it is no UTF-8 text"))?;
         let mut lines = text.lines().map(|line| Zeroizing::new(line.to_owned()));
-        (lines.next().unwrap_or_default(), lines.next().unwrap_or_default())
+        let mut line = || lines.next().unwrap_or_default();
+        (line(), line(), line())
     };
-    if password.is_empty() {
+    if password.is_empty() || is_new && new.is_empty() {
         return Err(Failure::usage("there is no password; nothing was asked for"));
     }
-    Ok((password, (!code.trim().is_empty()).then(|| Zeroizing::new(code.trim().to_owned()))))
+    let code = (!code.trim().is_empty()).then(|| Zeroizing::new(code.trim().to_owned()));
+    Ok(PersonalLogin { password, code, new_password: is_new.then_some(new) })
 }
 
 fn prompted(prompt: &str) -> Result<Zeroizing<String>> {

@@ -444,15 +444,20 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<Option<
     if caller.expires().is_some_and(|expires| context.now() >= expires) {
         return refuse("what was shown for");
     }
+    let mut scopes = Vec::new();
     for id in caller.credentials() {
         let mut next = Some(id);
         while let Some(id) = next {
             next = match context.get(RecordKey::Credential(id))?.as_deref() {
-                Some(Record::Credential(now)) if now.counts_at(context.now()) => now.kind.rests_on(),
+                Some(Record::Credential(now)) if now.counts_at(context.now()) => {
+                    scopes.extend(now.kind.scope().cloned());
+                    now.kind.rests_on()
+                }
                 _ => return refuse("a credential of"),
             };
         }
     }
+    context.narrow_access(scopes);
     Ok(Some(current))
 }
 

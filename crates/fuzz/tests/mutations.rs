@@ -72,6 +72,8 @@ targets! {
     wrapped_key MUTATIONS,
     certificate MUTATIONS,
     certificate_request MUTATIONS,
+    json_web_token MUTATIONS,
+    json_web_key_set MUTATIONS,
     journal_segment MUTATIONS,
     journal_entry MUTATIONS,
     record MUTATIONS,

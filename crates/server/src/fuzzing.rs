@@ -8,6 +8,8 @@ use keyreeve_core::operations::import::Decoded;
 use keyreeve_core::{Result, SecretBytes};
 use tower::ServiceExt as _;
 
+use crate::authn::jwt;
+use crate::config::{JwtAlgorithm, JwtIssuer};
 use crate::frontends::rest::material::{FORMATS, decoded};
 use crate::frontends::rest::{Rest, jwk};
 use crate::listen::Peer;
@@ -36,4 +38,37 @@ pub fn material(format: u8, bytes: SecretBytes) -> Result<Decoded> {
 pub fn json_web_key(material: &KeyMaterial, spki: Option<&[u8]>) -> Result<SecretBytes> {
     let jwk = jwk::encode(material, spki)?;
     Ok(SecretBytes::new(serde_json::Value::from(jwk).to_string().into_bytes()))
+}
+
+/// Reads a JSON Web Token as one of an issuer that takes every algorithm. Whether it was read.
+pub fn json_web_token(text: &str) -> bool {
+    jwt::read_token(text, &issuer(), AT_SECONDS)
+}
+
+/// Reads an issuer's keys, and tries each against a token that nobody signed. Whether they were read.
+pub fn json_web_key_set(bytes: &[u8]) -> bool {
+    jwt::read_keys(bytes, UNSIGNED, &issuer())
+}
+
+/// The moment at which tokens are read, in Unix seconds.
+const AT_SECONDS: i64 = 1_767_225_600;
+
+/// `{"alg":"RS256"}`, `{"iss":"https://id"}`, and no signature.
+const UNSIGNED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lkIn0.";
+
+fn issuer() -> JwtIssuer {
+    use JwtAlgorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    JwtIssuer {
+        name: "fuzz".to_owned(),
+        issuer: "https://id".to_owned(),
+        audiences: vec!["keyreeve".to_owned()],
+        jwks_file: None,
+        jwks_url: None,
+        ca_file: None,
+        algorithms: vec![RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA],
+        clock_skew_seconds: 60,
+        keys_seconds_max: 3600,
+        subject_claim: "sub".to_owned(),
+        private_addresses: false,
+    }
 }

@@ -14,6 +14,7 @@ use crate::output::{self, Audience, Format};
 const EXAMPLES: &str = "\
 Examples:
   keyreeve login --name alice                        asks for the password, and for a one-time code
+  keyreeve login --name alice --new-password         asks for a new password too
   keyreeve --context prod login --role-id 0198c1f4-... --secret-id-file billing.secret-id
   keyreeve login --jwt-file /var/run/secrets/tokens/keyreeve --out /run/billing/token
   keyreeve login --renew                             the token in use lasts longer";
@@ -21,8 +22,8 @@ Examples:
 /// Get a token for a while, by a password, a secret id or an issuer's JSON Web Token, and keep it in the context in use.
 ///
 /// The token is written to a file that its owner alone can read, which the context names from then on in place of a
-/// certificate; with --out to that file, and no context is changed. Password and one-time code are asked for, or read from
-/// stdin, a line each.
+/// certificate; with --out to that file, and no context is changed. Passwords and one-time code are asked for, or read from
+/// stdin, a line each: password, code, new password.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Login {
@@ -35,6 +36,9 @@ pub(crate) struct Login {
     /// Name of a person, who has a password
     #[arg(long, conflicts_with = "role_id")]
     name: Option<String>,
+    /// Change the password, by the old one: that counts no more, nor does what it gave
+    #[arg(long, requires = "name")]
+    new_password: bool,
     /// File with a JSON Web Token
     #[arg(long, value_name = "FILE", conflicts_with_all = ["role_id", "name"])]
     jwt_file: Option<PathBuf>,
@@ -87,8 +91,10 @@ impl Login {
             }
             (_, _, Some(file), _) => Ok(json!({ "jwt": secret(file)?.as_deref() })),
             (_, _, _, Some(name)) => {
-                let (password, code) = input::password_and_code()?;
-                Ok(json!({ "name": name, "password": *password, "code": code.as_deref() }))
+                let login = input::personal_login(self.new_password)?;
+                let new_password = login.new_password.as_deref();
+                let (password, code) = (&*login.password, login.code.as_deref());
+                Ok(json!({ "name": name, "password": password, "code": code, "new_password": new_password }))
             }
             _ => Err(Failure::usage("name --name, --role-id with --secret-id-file, or --jwt-file")),
         }

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::token::scope;
 use super::{Session, text};
 use crate::errors::Result;
 use crate::output::{self, Format};
@@ -23,6 +24,7 @@ impl WhoAmI {
         }
         let fields = ["name", "realm", "roles", "groups", "expires"];
         let mut pairs: Vec<_> = fields.map(|field| (field, text(&told, field))).into();
+        pairs.push(("scope", scope(&told)));
         pairs.retain(|(_, value)| !value.is_empty());
         for credential in told.get("proven_by").and_then(Value::as_array).into_iter().flatten() {
             pairs.push(("proven_by", described(credential)));
@@ -33,8 +35,9 @@ impl WhoAmI {
 
 /// Kind and id of a credential, and whom another's word names.
 fn described(credential: &Value) -> String {
-    let subject = credential.get("subject").filter(|subject| subject.is_object());
-    let named =
-        subject.map(|subject| format!(" {} of {}", text(subject, "subject"), text(subject, "issuer")));
+    let named = [("subject", "issuer"), ("name", "organisation")].into_iter().find_map(|(name, by)| {
+        let subject = credential.get("subject").filter(|subject| subject[by].is_string())?;
+        Some(format!(" {} of {}", text(subject, name), text(subject, by)))
+    });
     format!("{}{} {}", text(credential, "kind"), named.unwrap_or_default(), text(credential, "id"))
 }

@@ -343,6 +343,13 @@ fn a_person_logs_in_by_a_password_and_a_one_time_code() {
     with_stdin(&server, &login, "another horse entirely\n").unwrap();
     as_alice(&["whoami"]);
 
+    // People change their own, by the old one.
+    let change = ["--context", "alice", "login", "--name", "alice", "--new-password"];
+    with_stdin(&server, &change, "another horse entirely\n\na third horse, then\n").unwrap();
+    as_alice(&["whoami"]);
+    with_stdin(&server, &login, "another horse entirely\n").unwrap_err();
+    with_stdin(&server, &login, "a third horse, then\n").unwrap();
+
     // What is no password is refused, and no command line shows one.
     let shown = ["--output-curl", "client", "password", "alice", "--password-file", &file("new")];
     let output = server.command(KEYREEVE).args(shown).stdin(Stdio::null()).output().unwrap();
@@ -354,7 +361,7 @@ fn a_person_logs_in_by_a_password_and_a_one_time_code() {
     // Nothing of it lies around.
     let journal = String::from_utf8(server.keyreeve(&["journal", "show", "-o", "json"])).unwrap();
     let printed = server.printed();
-    for secret in [PASSWORD, "another horse", seed.as_str(), "kr_"] {
+    for secret in [PASSWORD, "another horse", "a third horse", seed.as_str(), "kr_"] {
         assert!(!journal.contains(secret) && !printed.contains(secret), "{secret}");
     }
     assert_eq!(server.stop(), Some(0));

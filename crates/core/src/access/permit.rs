@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{CredentialId, Key, Principal, PrincipalId, RealmId, RequestId, Time},
+    model::{CredentialId, Key, Principal, PrincipalId, RealmId, RequestId, Time, TokenScope},
 };
 use std::sync::Arc;
 
@@ -245,8 +245,10 @@ pub(crate) fn authorize(
         let public = format!("{} may {} nothing here but certain objects", principal.name, action.word());
         return Err(Error::new(ErrorKind::Denied, public));
     }
+    require_known(session, principal, target)?;
     let decision = decide(session, caller, Question { principal, action, target })?;
     if decision.allows() {
+        require_in_scope(session, principal, action, target)?;
         return Ok(permit);
     }
     let by = match &decision {
@@ -262,6 +264,34 @@ pub(crate) fn authorize(
             principal.name,
             action.word()
         )))
+    }
+}
+
+/// INVARIANT: a token that is narrowed to keys knows of no other.
+fn require_known(session: &Session<'_>, principal: &Principal, target: Target<'_>) -> Result<()> {
+    let Target::Key(key) = target else { return Ok(()) };
+    match session.scopes().iter().all(|scope| scope.holds_key(key.id)) {
+        true => Ok(()),
+        false => Err(Error::hidden_key(format!("the token of {} is narrowed to other keys", principal.name))),
+    }
+}
+
+/// Holds what is allowed to what the caller's token is narrowed to.
+fn require_in_scope(
+    session: &Session<'_>,
+    principal: &Principal,
+    action: Action,
+    target: Target<'_>,
+) -> Result<()> {
+    let is_held = |scope: &TokenScope| {
+        scope.holds_action(action) && (matches!(target, Target::Key(_)) || scope.holds_realm(action))
+    };
+    match session.scopes().iter().all(|scope| is_held(scope)) {
+        true => Ok(()),
+        false => {
+            let public = format!("the token of {} is narrowed, and not to {}", principal.name, action.word());
+            Err(Error::new(ErrorKind::Denied, public))
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod principal;
 mod split;
 mod state;
 mod time;
+mod token_scope;
 mod usage;
 
 pub use algorithm::{Algorithm, Curve, HashAlgorithm, KeySpec};
@@ -42,4 +43,5 @@ pub use principal::{Credential, CredentialId, CredentialKind, Principal, Role};
 pub use split::{Split, SplitMethod};
 pub use state::State;
 pub use time::Time;
+pub use token_scope::{ScopedKey, TokenScope};
 pub use usage::UsageMask;

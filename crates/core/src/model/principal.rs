@@ -1,10 +1,10 @@
 //! Principals and the credentials by which they prove who they are.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Network, ObjectId, Password, PrincipalId, RealmId, Time};
+use super::{Network, ObjectId, Password, PrincipalId, RealmId, Time, TokenScope};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Built-in role.
@@ -141,6 +141,9 @@ pub enum CredentialKind {
     },
     /// A password, by which a person logs in.
     Password(Password),
+    /// A bearer token for a part of what its holder may; only its hash is kept. A kind of its own: a server that knows no scopes
+    /// must not take it for a whole one.
+    ScopedToken(Arc<TokenScope>),
 }
 
 impl CredentialKind {
@@ -148,6 +151,19 @@ impl CredentialKind {
     /// credentials are made once, and never again.
     pub fn is_named(&self) -> bool {
         matches!(self, Self::Jwt { .. } | Self::Member { .. })
+    }
+
+    /// Whether it is a bearer token that lasts by itself: not one of a login.
+    pub fn is_token(&self) -> bool {
+        matches!(self, Self::Token | Self::ScopedToken(_))
+    }
+
+    /// What it is narrowed to, where it is.
+    pub fn scope(&self) -> Option<&Arc<TokenScope>> {
+        match self {
+            Self::ScopedToken(scope) => Some(scope),
+            _ => None,
+        }
     }
 
     /// The credential without which it counts no more, where there is one. That one rests on no other.

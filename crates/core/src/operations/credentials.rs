@@ -9,7 +9,7 @@ use super::{
 use crate::{
     access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
-    model::{Credential, CredentialId, CredentialKind, Principal},
+    model::{Credential, CredentialId, Principal},
     record::Record,
     request::{Context, Resolved},
 };
@@ -51,7 +51,7 @@ impl Operation for RevokeCredential {
             ErrorKind::NotFound => unknown(),
             _ => error,
         })?;
-        if self.token_only && known.kind != CredentialKind::Token {
+        if self.token_only && !known.kind.is_token() {
             return Err(unknown());
         }
         context.note_target(&owner.name);

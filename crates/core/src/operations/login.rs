@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::{
     Operation, Subject,
-    principals::{NewCredential, add, credential, principal},
+    principals::{NewCredential, add, credential, principal, revoke_credentials},
 };
 use crate::{
     access::{Action, Permit},
     error::{Error, ErrorKind, Result},
-    model::{Credential, CredentialId, CredentialKind, Password, Time},
+    model::{Credential, CredentialId, CredentialKind, Password, Principal, Time},
     record::Record,
     request::{Context, Resolved},
 };
@@ -23,6 +23,8 @@ pub struct LogIn {
     pub step: Option<u64>,
     /// The token.
     pub token: NewCredential,
+    /// A new password in place of the one that was shown. It counts as long as that one would have, and the token rests on it.
+    pub password: Option<NewCredential>,
 }
 
 /// Spends the one-time code that the caller showed with a request, where there is no login: no code is taken twice.
@@ -61,12 +63,17 @@ impl Operation for LogIn {
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Self::Reply> {
         let shown = own(context, permit, self.shown)?;
         let kind = spent(&shown.kind, self.step)?;
-        if kind != shown.kind {
-            context.put(Record::Credential(Arc::new(Credential { kind, ..Credential::clone(&shown) })));
-        }
-        let principal = principal(context, permit.principal())?;
+        let mut principal = principal(context, permit.principal())?;
         context.note_target(&principal.name);
-        context.note_detail(format!("token {}", self.token.id));
+        if let Some(new) = &self.password {
+            principal = replace_password(context, &principal, (&shown, new))?;
+            context.note_detail(format!("new password {}, token {}", new.id, self.token.id));
+        } else {
+            if kind != shown.kind {
+                context.put(Record::Credential(Arc::new(Credential { kind, ..Credential::clone(&shown) })));
+            }
+            context.note_detail(format!("token {}", self.token.id));
+        }
         add(context, &principal, &self.token).map(|(_, token)| token)
     }
 }
@@ -136,6 +143,25 @@ impl Operation for LogOut {
         context.put(Record::Credential(Arc::clone(&ended)));
         Ok(ended)
     }
+}
+
+/// Puts a new password in the place of the one that was shown: every older one ends, with the tokens that it gave.
+///
+/// # Errors
+/// `InvalidField` where no password was shown; as adding a credential.
+fn replace_password(
+    context: &mut Context<'_>,
+    principal: &Principal,
+    (shown, new): (&Credential, &NewCredential),
+) -> Result<Arc<Principal>> {
+    let is_password = |kind: &CredentialKind| matches!(kind, CredentialKind::Password(_));
+    if !is_password(&shown.kind) || !is_password(&new.kind) {
+        let public = "a new password is given beside the old one";
+        return Err(Error::new(ErrorKind::InvalidField, public));
+    }
+    revoke_credentials(context, principal, is_password)?;
+    let new = NewCredential { expires: shown.expires, ..new.clone() };
+    add(context, principal, &new).map(|(principal, _)| principal)
 }
 
 /// A credential that counts, of the caller alone.

@@ -14,7 +14,9 @@ use crate::{
     },
     engine::damaged,
     error::{Error, ErrorKind, Result},
-    model::{Credential, CredentialId, CredentialKind, ObjectId, Principal, PrincipalId, Role, Time},
+    model::{
+        Credential, CredentialId, CredentialKind, ObjectId, Principal, PrincipalId, Role, Time, TokenScope,
+    },
     ports::store::{IndexRange, Store},
     record::{IndexKind, Record, RecordKey},
     request::{Context, Resolved},
@@ -515,7 +517,11 @@ fn give_up(
     Ok(())
 }
 
-fn revoke_credentials(
+/// Ends the credentials of these kinds.
+///
+/// # Errors
+/// The store's.
+pub(super) fn revoke_credentials(
     context: &mut Context<'_>,
     principal: &Principal,
     which: impl Fn(&CredentialKind) -> bool,
@@ -540,6 +546,7 @@ fn told(new: &NewCredential, now: Time) -> String {
         CredentialKind::Certificate { .. } => "certificate".into(),
         CredentialKind::Pinned { .. } => "pinned certificate".into(),
         CredentialKind::Token => "token".into(),
+        CredentialKind::ScopedToken(scope) => format!("token{}", told_scope(scope)),
         CredentialKind::Session { .. } => "token of a login".into(),
         CredentialKind::Jwt { issuer, claim, subject } => format!("{claim} {subject} of {issuer}"),
         CredentialKind::Member { organisation, field, name } => format!("{field} {name} of {organisation}"),
@@ -560,6 +567,20 @@ fn told(new: &NewCredential, now: Time) -> String {
         None => "no end".into(),
     };
     format!("{what}, {proof}, {days}")
+}
+
+/// What a token is narrowed to: keys by their ids, which alone say which they are.
+fn told_scope(scope: &TokenScope) -> String {
+    let mut told = String::new();
+    if !scope.actions().is_empty() {
+        let actions: Vec<_> = scope.actions().iter().map(|action| action.word()).collect();
+        told.push_str(&format!(" to {}", actions.join(", ")));
+    }
+    if !scope.keys().is_empty() {
+        let keys: Vec<_> = scope.keys().iter().map(|key| format!("{} ({})", key.name, key.id)).collect();
+        told.push_str(&format!(" with the keys {}", keys.join(", ")));
+    }
+    told
 }
 
 /// Gives the realm its approval rule where this makes its second administrator and nobody has settled yet what needs approval.

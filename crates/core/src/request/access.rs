@@ -6,7 +6,7 @@ use super::Context;
 use crate::{
     access::{Action, Caller, Decision, Permit, Target, authorize, decide, rules},
     error::Result,
-    model::Principal,
+    model::{Principal, TokenScope},
 };
 
 impl Context<'_> {
@@ -17,6 +17,11 @@ impl Context<'_> {
     pub(crate) fn begin_access(&mut self, principal: Arc<Principal>) -> Result<()> {
         let rules = self.get(rules::address(principal.realm))?;
         self.access.begin(principal, rules.as_deref())
+    }
+
+    /// Holds the request to what its tokens are narrowed to.
+    pub(crate) fn narrow_access(&mut self, scopes: Vec<Arc<TokenScope>>) {
+        self.access.narrow(scopes);
     }
 
     /// Notes what the operation binds a ciphertext to, in canonical bytes.

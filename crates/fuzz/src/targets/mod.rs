@@ -58,6 +58,8 @@ pub const TARGETS: &[Target] = &[
     decoder("wrapped_key", crypto::wrapped_key),
     decoder("certificate", pki::certificate),
     decoder("certificate_request", pki::certificate_request),
+    decoder("json_web_token", text::json_web_token),
+    decoder("json_web_key_set", text::json_web_key_set),
     decoder("journal_segment", store::journal_segment),
     listing("journal_entry", store::journal_entry),
     listing("record", store::record),

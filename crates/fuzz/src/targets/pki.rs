@@ -1,9 +1,15 @@
 //! Certificates and certificate requests.
 
-use keyreeve_pki::{CertificateInfo, CertificateRequest, pem, validate_chain, wanted_of};
+use keyreeve_pki::{
+    CertificateInfo, CertificateRequest, SubjectName, pem, subject_names, validate_chain, wanted_of,
+};
 
 /// The moment for which chains are validated, in Unix seconds.
 const AT_SECONDS: i64 = 1_767_225_600;
+
+/// Every kind of name.
+const NAMES: [SubjectName; 5] =
+    [SubjectName::Uri, SubjectName::Dns, SubjectName::Email, SubjectName::Subject, SubjectName::PublicKey];
 
 /// Certificates in PEM, or one in DER; also as a chain.
 pub(super) fn certificate(bytes: &[u8]) -> bool {
@@ -12,6 +18,11 @@ pub(super) fn certificate(bytes: &[u8]) -> bool {
     let _ = validate_chain(&chain, AT_SECONDS);
     certificates.iter().all(|certificate| {
         let _ = wanted_of(certificate);
+        // Whom an organisation's certificate is for.
+        for kind in NAMES {
+            let names = subject_names(certificate, kind).unwrap_or_default();
+            assert!(!names.concat().chars().any(char::is_control), "a name speaks to a terminal");
+        }
         let read = CertificateInfo::read(certificate);
         let _ = read.as_ref().map(CertificateInfo::principal);
         read.is_ok()

@@ -1,4 +1,4 @@
-//! What people write: the configuration, and names, ids and times.
+//! What people write: the configuration, and names, ids and times; and what issuers of tokens do.
 
 use std::str::FromStr;
 
@@ -8,6 +8,7 @@ use keyreeve_core::operations::as_of::AsOf;
 use keyreeve_core::request::Reference;
 use keyreeve_server::authn::token;
 use keyreeve_server::config::{Config, wrong_toml};
+use keyreeve_server::fuzzing;
 
 use super::software;
 
@@ -60,4 +61,14 @@ fn same<T: FromStr + ToString + PartialEq, E>(read: Result<T, E>) -> bool {
         read.to_string()
     );
     true
+}
+
+/// A JSON Web Token.
+pub(super) fn json_web_token(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(fuzzing::json_web_token)
+}
+
+/// The keys of an issuer of them.
+pub(super) fn json_web_key_set(bytes: &[u8]) -> bool {
+    fuzzing::json_web_key_set(bytes)
 }

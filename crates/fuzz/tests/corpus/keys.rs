@@ -1,5 +1,7 @@
 //! Keys of each family in every encoding, and what is sealed under a known one.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyreeve_core::SecretBytes;
 use keyreeve_core::model::{
     BlockCipherMode, CryptoParameters, KeyFormat, KeyId, KeyMaterial, KeySpec, ObjectType,
@@ -57,6 +59,32 @@ fn materials(seeds: &mut Seeds) {
     }
 }
 
+/// Tokens of an issuer, and the keys of one.
+fn issuers(seeds: &mut Seeds) {
+    let text = |value: &str| URL_SAFE_NO_PAD.encode(value);
+    let mut token = |name: &str, header: &str, claims: &str| {
+        let signature = URL_SAFE_NO_PAD.encode([7; 64]);
+        seed(seeds, "json_web_token", name, format!("{}.{}.{signature}", text(header), text(claims)));
+    };
+    let claims = r#"{"iss":"https://id","aud":"keyreeve","sub":"alice","exp":1767226200,"iat":1767225600}"#;
+    token("person", r#"{"alg":"RS256","typ":"JWT","kid":"1"}"#, claims);
+    let pod = r#"{"iss":"https://id","aud":["other","keyreeve"],"exp":1.767e9,"nbf":1767225600,"kubernetes.io":{"namespace":"shop"},"sub":"system:serviceaccount:shop:billing"}"#;
+    token("workload", r#"{"alg":"EdDSA","crit":["b64"],"typ":"at+jwt"}"#, pod);
+    token("logout", r#"{"alg":"none"}"#, r#"{"iss":"https://id","events":{}}"#);
+
+    // The base points of the curves, and a modulus without a meaning.
+    let ed25519 = "WGZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmY";
+    let (x, y) =
+        ("axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
+    let modulus = URL_SAFE_NO_PAD.encode([0xc5; 256]);
+    let keys = format!(
+        r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{ed25519}","kid":"1"}},{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","use":"sig","key_ops":["verify"]}},{{"kty":"RSA","n":"{modulus}","e":"AQAB","alg":"RS256"}},{{"kty":"oct","k":"AAAA"}}]}}"#
+    );
+    seed(seeds, "json_web_key_set", "all-kinds", keys);
+    let alone = format!(r#"{{"keys":[{{"kty":"RSA","n":"{modulus}","e":"AQAB","x5c":["AAAA"]}}]}}"#);
+    seed(seeds, "json_web_key_set", "one", alone);
+}
+
 fn known() -> std::sync::Arc<dyn ParsedKey> {
     let spec = KeySpec::from_name("aes-256").unwrap();
     let material = KeyMaterial { format: KeyFormat::Raw, bytes: SecretBytes::copy_from(&[7; 32]) };
@@ -106,4 +134,5 @@ pub(crate) fn add(seeds: &mut Seeds) {
     materials(seeds);
     sealed(seeds);
     certificates(seeds);
+    issuers(seeds);
 }

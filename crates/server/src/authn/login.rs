@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::attempts::Whose;
 use super::password::ByPassword;
-use super::{Authenticator, FAILED, cause, jwt, refused, token};
+use super::{Authenticator, FAILED, cause, jwt, password, refused, token};
 use crate::execute::execute;
 use crate::listen::Peer;
 use crate::source::Source;
@@ -50,6 +50,8 @@ pub enum Shown {
         password: Zeroizing<String>,
         /// A one-time code, where one is wanted.
         code: Option<Zeroizing<String>>,
+        /// The password from now on, where it changes.
+        new_password: Option<Zeroizing<String>>,
     },
     /// A JSON Web Token of an issuer, for a token that lasts longer.
     Jwt(Zeroizing<String>),
@@ -193,7 +195,7 @@ impl Authenticator {
         name: &str,
         (password, code): (Zeroizing<String>, Zeroizing<String>),
     ) -> Result<Caller> {
-        let ByPassword { principal, proof, step } = self.by_password(name, password, Some(&code)).await?;
+        let ByPassword { principal, proof, step, .. } = self.by_password(name, password, Some(&code)).await?;
         let Some(step) = step else {
             return Err(refused(format!("a one-time code of {}, who has none", principal.name)));
         };
@@ -212,12 +214,16 @@ impl Authenticator {
         let (crypto, now) = (&**self.engine.crypto(), self.engine.clock().now());
         let by_certificate = self.by_certificate(peer)?;
         let beside = by_certificate.as_ref().map(|(_, proof)| *proof);
-        let mut step = None;
+        let (mut step, mut password) = (None, None);
         let (principal, proof) = match shown {
             Shown::SecretId { role_id, secret_id } => self.by_secret_id(peer, role_id, &secret_id)?,
-            Shown::Password { name, password, code } => {
+            Shown::Password { name, password: old, code, new_password } => {
+                check_new(crypto, &old, new_password.as_deref())?;
                 let code = code.as_deref().map(String::as_str);
-                let proven = self.by_password(&name, password, code).await?;
+                let proven = self.by_password(&name, old, code).await?;
+                if let Some(new) = new_password {
+                    password = Some(self.other_password(new, &proven).await?);
+                }
                 step = proven.step;
                 (proven.principal, proven.proof)
             }
@@ -229,10 +235,11 @@ impl Authenticator {
         }
         let (expires, until) = lasts(now);
         let (token, mut credential) = token::generate(crypto, Some(expires))?;
-        credential.kind = CredentialKind::Session { by: proof, until, beside };
+        let by = password.as_ref().map_or(proof, |new| new.id);
+        credential.kind = CredentialKind::Session { by, until, beside };
         let caller = Caller::authenticated(Arc::clone(&principal), "rest", Some(peer.address), request);
         let caller = caller.proven_by([beside, Some(proof)]);
-        let operation = LogIn { shown: proof, step, token: credential };
+        let operation = LogIn { shown: proof, step, token: credential, password };
         Ok(Proven { principal, token, caller, operation })
     }
 
@@ -267,6 +274,19 @@ impl Authenticator {
         }
         Ok((principal, proof))
     }
+}
+
+/// Looks at a new password before the old one is tried: what is wrong with it tells nothing about that.
+///
+/// # Errors
+/// `InvalidField`.
+fn check_new(crypto: &dyn Crypto, old: &str, new: Option<&String>) -> Result<()> {
+    let Some(new) = new else { return Ok(()) };
+    password::check_length(new)?;
+    if crypto.equal(old.as_bytes(), new.as_bytes()) {
+        return Err(Error::new(ErrorKind::InvalidField, "the new password is the old one"));
+    }
+    Ok(())
 }
 
 /// Whose failure it would be. A role id is no secret: who guesses at a machine's secret ids, in vain, must not keep it out.

@@ -101,6 +101,8 @@ pub(super) struct ByPassword {
     pub(super) principal: Arc<Principal>,
     pub(super) proof: CredentialId,
     pub(super) step: Option<u64>,
+    /// The seed of the codes.
+    pub(super) seed: Option<SecretBytes>,
 }
 
 /// A new password. Holds a secret.
@@ -122,31 +124,49 @@ impl Authenticator {
         with_totp: bool,
         expires: Option<Time>,
     ) -> Result<NewPassword> {
-        if !BYTES.contains(&password.len()) {
-            let public = format!("a password has {} to {} bytes", BYTES.start(), BYTES.end());
-            return Err(Error::new(ErrorKind::InvalidField, public));
-        }
+        check_length(&password)?;
+        let seed = with_totp.then(|| totp::new_seed(&**self.engine.crypto())).transpose()?;
+        let credential = self.kept(password, (seed.as_ref(), None), expires).await?;
+        Ok(NewPassword { credential, seed: seed.as_ref().map(totp::text) })
+    }
+
+    /// A credential by another password, with the one-time codes of the one that was shown.
+    ///
+    /// # Errors
+    /// As stretching.
+    pub(super) async fn other_password(
+        &self,
+        password: Zeroizing<String>,
+        shown: &ByPassword,
+    ) -> Result<NewCredential> {
+        self.kept(password, (shown.seed.as_ref(), shown.step), None).await
+    }
+
+    /// What is kept of a password and of its codes: the seed, and the step of the last one that was taken.
+    async fn kept(
+        &self,
+        password: Zeroizing<String>,
+        (seed, last_step): (Option<&SecretBytes>, Option<u64>),
+        expires: Option<Time>,
+    ) -> Result<NewCredential> {
         let crypto = &**self.engine.crypto();
         let mut salt = [0; 16];
         crypto.fill(&mut salt)?;
         let secret = self.stretching.stretch(password, (salt, MEMORY_KIB, PASSES)).await?;
         let id = CredentialId(crypto.sha256(&[DOMAIN, &salt]));
-        let (totp, seed) = match with_totp {
-            true => {
-                let seed = totp::new_seed(crypto)?;
+        let totp = match seed {
+            Some(seed) => {
                 let mut nonce = [0; 12];
                 crypto.fill(&mut nonce)?;
                 let key = codes_key(crypto, &salt, &secret);
                 let sealed = crypto.aead_seal(key.expose(), &nonce, &id.0, seed.expose())?;
-                let text = totp::text(&seed);
-                (Some(Totp { nonce, sealed, last_step: None }), Some(text))
+                Some(Totp { nonce, sealed, last_step })
             }
-            false => (None, None),
+            None => None,
         };
         let check = check(crypto, &salt, &secret)?;
         let kept = Password { salt, memory_kib: MEMORY_KIB, passes: PASSES, check, totp };
-        let credential = NewCredential { id, kind: CredentialKind::Password(kept), expires, is_given: false };
-        Ok(NewPassword { credential, seed })
+        Ok(NewCredential { id, kind: CredentialKind::Password(kept), expires, is_given: false })
     }
 
     /// Whom a name, a password and a code prove. A name that nobody has costs what a wrong password does.
@@ -177,7 +197,7 @@ impl Authenticator {
         if !is_right {
             return Err(refused(format!("a wrong password of {}", principal.name)));
         }
-        let step = match &kept.totp {
+        let (step, seed) = match &kept.totp {
             Some(codes) => {
                 let key = codes_key(crypto, &kept.salt, &secret);
                 let seed = crypto.aead_open(key.expose(), &codes.nonce, &proof.0, &codes.sealed)?;
@@ -191,11 +211,11 @@ impl Authenticator {
                         principal.name
                     )));
                 }
-                Some(step)
+                (Some(step), Some(seed))
             }
-            None => None,
+            None => (None, None),
         };
-        Ok(ByPassword { principal, proof, step })
+        Ok(ByPassword { principal, proof, step, seed })
     }
 
     /// The password under a name, where there is one that counts.
@@ -223,6 +243,18 @@ impl Authenticator {
         }
         Ok(None)
     }
+}
+
+/// Holds a new password to its length.
+///
+/// # Errors
+/// `InvalidField`.
+pub(super) fn check_length(password: &str) -> Result<()> {
+    if BYTES.contains(&password.len()) {
+        return Ok(());
+    }
+    let public = format!("a password has {} to {} bytes", BYTES.start(), BYTES.end());
+    Err(Error::new(ErrorKind::InvalidField, public))
 }
 
 fn check(crypto: &dyn Crypto, salt: &[u8], secret: &SecretBytes) -> Result<[u8; 32]> {

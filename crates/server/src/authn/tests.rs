@@ -11,6 +11,7 @@ use keyreeve_core::operations::Operation;
 use keyreeve_core::operations::credentials::RevokeCredential;
 use keyreeve_core::operations::principals::{CreatePrincipal, RevokePrincipal, new_id};
 use keyreeve_core::ports::clock::Clock;
+use keyreeve_core::record::RecordKey;
 use keyreeve_crypto::SoftwareCrypto;
 use keyreeve_store::{Store, StoreOptions, Unlock};
 use tempfile::TempDir;
@@ -79,8 +80,19 @@ impl House {
     }
 
     async fn log_in(&self, from: u8, name: &str, password: &str, code: Option<&str>) -> Result<LoggedIn> {
-        let shown =
-            Shown::Password { name: name.to_owned(), password: secret(password), code: code.map(secret) };
+        self.change(from, name, (password, None), code).await
+    }
+
+    /// Logs in, with a new password where there is one.
+    async fn change(
+        &self,
+        from: u8,
+        name: &str,
+        (password, new): (&str, Option<&str>),
+        code: Option<&str>,
+    ) -> Result<LoggedIn> {
+        let (name, password, code) = (name.to_owned(), secret(password), code.map(secret));
+        let shown = Shown::Password { name, password, code, new_password: new.map(secret) };
         let ask = async |caller: Caller, operation| execute(&self.engine, &caller, operation).await;
         self.authenticator.log_in(&peer(from), shown, ask).await
     }
@@ -234,4 +246,56 @@ async fn a_client_and_an_address_send_so_many_requests_and_no_more() {
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
     house.clock.pass(60);
     assert_eq!(from(1).await, None);
+}
+
+#[tokio::test]
+async fn no_token_is_issued_beside_an_error() {
+    let house = House::new();
+    house.person("alice", PASSWORD, false).await;
+    let shown = Shown::Password {
+        name: "alice".to_owned(),
+        password: secret(PASSWORD),
+        code: None,
+        new_password: None,
+    };
+    let mut id = None;
+    let ask = |_: Caller, operation: keyreeve_core::operations::login::LogIn| {
+        id = Some(operation.token.id);
+        async { Err(Error::new(ErrorKind::Unavailable, "the journal is full")) }
+    };
+    let answer = house.authenticator.log_in(&peer(1), shown, ask).await;
+    assert_eq!(answer.err().expect("is an error alone").kind(), ErrorKind::Unavailable);
+    let address = RecordKey::Credential(id.unwrap());
+    assert!(house.engine.store().get(&address).unwrap().is_none(), "what nobody was told proves nobody");
+}
+
+#[tokio::test]
+async fn a_person_changes_a_password_by_the_old_one_which_ends_with_its_tokens() {
+    const NEW: &str = "another horse entirely";
+    let house = House::new();
+    let seed = house.person("alice", PASSWORD, true).await.unwrap();
+    let step = || house.clock.pass(30);
+    let before = house.log_in(1, "alice", PASSWORD, Some(&house.code(&seed))).await.unwrap();
+    step();
+    // Neither without the old password, nor without its code; what is wrong with the new one tells nothing of the old.
+    for (old, code) in [("a wrong password", true), (PASSWORD, false)] {
+        let code = code.then(|| house.code(&seed));
+        told(house.change(1, "alice", (old, Some(NEW)), code.as_deref().map(String::as_str)).await);
+    }
+    for (old, new) in [(PASSWORD, "too short"), ("a wrong password", "too short"), (PASSWORD, PASSWORD)] {
+        let code = house.code(&seed);
+        let answer = house.change(1, "alice", (old, Some(new)), Some(&code)).await;
+        assert_eq!(answer.err().expect("is refused").kind(), ErrorKind::InvalidField);
+    }
+    assert_eq!(house.may(&before.token).await.unwrap().name(), "alice");
+
+    let code = house.code(&seed);
+    let done = house.change(1, "alice", (PASSWORD, Some(NEW)), Some(&code)).await.unwrap();
+    assert!(house.may(&before.token).await.is_err(), "a token that the old password gave");
+    assert_eq!(house.may(&done.token).await.unwrap().name(), "alice");
+    // The seed of the codes stays; the code that was taken is taken.
+    told(house.log_in(2, "alice", NEW, Some(&code)).await);
+    step();
+    told(house.log_in(3, "alice", PASSWORD, Some(&house.code(&seed))).await);
+    house.log_in(4, "alice", NEW, Some(&house.code(&seed))).await.unwrap();
 }

@@ -450,3 +450,23 @@ fn tickets_are_offered_where_they_are_taken() {
     let refused = ignoring.connect().refused(VERSION, LoginRequest::default());
     assert_eq!(refused, ResultReason::FeatureNotSupported);
 }
+
+#[test]
+fn a_narrowed_token_is_held_to_its_actions_and_keys_over_kmip() {
+    let server = server();
+    let (token, _) = user(&server, "fred");
+    let mut client = server.connect();
+    let ours = made(done(&mut client, password("fred", &token), create("ours")));
+    let theirs = made(done(&mut client, password("fred", &token), create("theirs")));
+    let scope = json!({ "actions": ["get", "create", "login"], "keys": ["ours"] });
+    let narrowed = server.post("/v1/tokens", &json!({ "client": "fred", "scope": scope }));
+    let narrowed = || password("fred", narrowed["token"].as_str().unwrap());
+    done(&mut client, narrowed(), get(&ours));
+    assert_eq!(refused(&mut client, narrowed(), get(&theirs)), ResultReason::ObjectNotFound);
+    let attributes =
+        GetAttributesRequest { unique_identifier: Some(ours), ..GetAttributesRequest::default() };
+    assert_eq!(refused(&mut client, narrowed(), attributes), ResultReason::PermissionDenied);
+    assert_eq!(refused(&mut client, narrowed(), create("new")), ResultReason::PermissionDenied);
+    // Nor does it get a ticket, behind which its keys would be forgotten.
+    assert_eq!(refused(&mut client, narrowed(), LoginRequest::default()), ResultReason::PermissionDenied);
+}

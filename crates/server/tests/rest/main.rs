@@ -23,6 +23,7 @@ mod objects;
 mod protection;
 mod realms;
 mod regressions;
+mod scopes;
 mod secrets;
 mod sinks;
 mod split_key;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::scope;
 use crate::commands::approval::tell_of_rule;
 use crate::commands::client::Role;
 use crate::commands::{Session, required, text, word};
@@ -15,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   keyreeve token create billing --days 90 > billing.token     another one of a client that is there
   keyreeve token create ci --role user --out ci.token         of a new client, which has no certificate
+  keyreeve token create ci --actions decrypt --keys orders    for a part of what the client may
   keyreeve --token-file ci.token status";
 
 /// Make a bearer token: of a client that is there, or with --role of a new one. It is shown this once.
@@ -29,6 +31,12 @@ pub(crate) struct Create {
     /// Make a new client that may do this, as for `client add`; repeat for more
     #[arg(long = "role", value_enum)]
     roles: Vec<Role>,
+    /// Narrow the token to these actions of what the client may, as in the journal: decrypt, sign, list-keys
+    #[arg(long, value_delimiter = ',', value_name = "ACTION,...")]
+    actions: Vec<String>,
+    /// Narrow the token to these keys
+    #[arg(long, value_delimiter = ',', value_name = "KEY,...")]
+    keys: Vec<String>,
     /// Write the token to this file, which its owner alone can read, instead of stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -44,6 +52,12 @@ impl Create {
         let mut body = json!({ "client": self.name, "days": self.days });
         if !self.roles.is_empty() {
             body["roles"] = self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>().into();
+        }
+        let narrowed = [("actions", self.actions), ("keys", self.keys)]
+            .into_iter()
+            .filter(|(_, words)| !words.is_empty());
+        for (field, words) in narrowed {
+            body["scope"][field] = words.into();
         }
         let mut made = session.client()?.post("/v1/tokens", &body)?;
         tell_of_rule(&made);
@@ -63,7 +77,11 @@ impl Create {
                     date if date.is_empty() => "until it is revoked".to_owned(),
                     date => format!("until {date}"),
                 };
-                output::message(&format!("token {} of {}, valid {ends}", text(&made, "id"), self.name));
+                let only = match scope(&made) {
+                    scope if scope.is_empty() => scope,
+                    scope => format!(", for {scope} alone"),
+                };
+                output::message(&format!("token {} of {}, valid {ends}{only}", text(&made, "id"), self.name));
                 Ok(())
             }
         }

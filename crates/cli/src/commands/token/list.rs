@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::scope;
 use crate::commands::{Session, text};
 use crate::errors::Result;
 use crate::listing::Listing;
@@ -21,10 +22,13 @@ impl List {
     /// As every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let query = self.name.map(|name| ("client", name)).into_iter().collect();
-        let headings = ["id", "client", "created", "expires", "revoked"];
+        let fields = ["id", "client", "created", "expires", "revoked"];
+        let headings = ["id", "client", "created", "expires", "revoked", "scope"];
         let listing =
             Listing { path: "/v1/tokens", field: "tokens", query, headings: &headings, limit: None };
-        let row = |token: &Value| vec![headings.map(|field| text(token, field)).to_vec()];
+        let row = |token: &Value| {
+            vec![fields.map(|field| text(token, field)).into_iter().chain([scope(token)]).collect()]
+        };
         listing.print(&mut session.client()?, session.format, |_| true, row)
     }
 }

@@ -5,6 +5,7 @@ mod list;
 mod revoke;
 
 use clap::Subcommand;
+use serde_json::Value;
 
 use super::Session;
 use crate::errors::Result;
@@ -28,5 +29,20 @@ impl Token {
             Self::List(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
         }
+    }
+}
+
+/// What the token in an answer is narrowed to, in words; nothing where it is not.
+pub(super) fn scope(told: &Value) -> String {
+    let scope = &told["scope"];
+    let listed = |field: &str, of: fn(&Value) -> &Value| {
+        let words = scope[field].as_array().into_iter().flatten().filter_map(|word| of(word).as_str());
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let (actions, keys) = (listed("actions", |action| action), listed("keys", |key| &key["name"]));
+    match (actions.is_empty(), keys.is_empty()) {
+        (_, true) => actions,
+        (true, false) => keys,
+        (false, false) => format!("{actions} with {keys}"),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     access::{Caller, Target},
     error::{Error, Result},
     lifecycle,
-    model::{ManagedObject, Principal, PrincipalId, RealmId, State, Time},
+    model::{ManagedObject, Principal, PrincipalId, RealmId, State, Time, TokenScope},
     ports::store::Store,
     record::{Record, RecordKey},
 };
@@ -30,6 +30,7 @@ pub(crate) struct Session<'e> {
     now: Time,
     rules: Option<Arc<RuleSet>>,
     principal: Option<Arc<Principal>>,
+    scopes: Vec<Arc<TokenScope>>,
     encryption_context: Vec<(String, String)>,
     reads: Mutex<Vec<RecordKey>>,
     until: Mutex<Option<Time>>,
@@ -43,6 +44,7 @@ impl<'e> Session<'e> {
             now,
             rules: None,
             principal: None,
+            scopes: Vec::new(),
             encryption_context: Vec::new(),
             reads: Mutex::default(),
             until: Mutex::default(),
@@ -66,6 +68,16 @@ impl<'e> Session<'e> {
         let mut other = Session { rules, ..Session::new(self.store, self.kept, self.now) };
         other.encryption_context.clone_from(&self.encryption_context);
         other
+    }
+
+    /// Holds the request to all of these.
+    pub(crate) fn narrow(&mut self, scopes: Vec<Arc<TokenScope>>) {
+        self.scopes = scopes;
+    }
+
+    /// What the request is narrowed to by the tokens that it showed.
+    pub(crate) fn scopes(&self) -> &[Arc<TokenScope>] {
+        &self.scopes
     }
 
     /// The pairs that the operation binds a ciphertext to.

@@ -12,6 +12,7 @@ use keyreeve_core::operations::principals::NewCredential;
 use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_core::{Error, ErrorKind, Result};
 
+use self::keys::KeySet;
 use self::source::Source;
 use self::token::Token;
 use crate::config::JwtIssuer;
@@ -159,4 +160,24 @@ impl Issuers {
         let expires_seconds = checked.map_err(|cause| format!("a JSON Web Token for {subject}: {cause}"))?;
         Ok(Proven { id: subject.id(crypto), subject, expires: Time::from_seconds(expires_seconds) })
     }
+}
+
+/// Reads a token, and all that is asked of one whose signature is right, by these settings: for fuzzing. Whether it was read.
+pub(crate) fn read_token(text: &str, settings: &JwtIssuer, now_seconds: i64) -> bool {
+    let Ok(token) = Token::read(text) else { return false };
+    let _ = (token.algorithm(&settings.algorithms), token.check(settings, now_seconds));
+    let _ = token.subject(&settings.subject_claim).and_then(|subject| Subject::new(settings, subject));
+    true
+}
+
+/// Reads an issuer's keys, and holds a token against each: for fuzzing. Whether they were read.
+pub(crate) fn read_keys(bytes: &[u8], token: &str, settings: &JwtIssuer) -> bool {
+    let (Ok(keys), Ok(token)) = (KeySet::read(bytes), Token::read(token)) else { return false };
+    for algorithm in &settings.algorithms {
+        let key = keys.choose(token.key_id(), *algorithm);
+        let verified = key.is_some_and(|key| key.verifies(&token, *algorithm));
+        // INVARIANT: whatever keys an issuer has, what nobody signed is signed by none of them.
+        assert!(!verified, "a token without a signature was taken");
+    }
+    true
 }

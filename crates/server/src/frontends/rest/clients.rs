@@ -26,6 +26,7 @@ use super::answer;
 use super::bounded::Words;
 use super::errors::{Problem, Result};
 use super::request::{Arguments, Authenticated, Base64, Body, Segments, page_limit};
+use super::tokens;
 use crate::authn::enrolment::{self, CLIENT_DAYS_DEFAULT, Enrolled};
 use crate::authn::token;
 
@@ -315,6 +316,7 @@ pub(super) fn credential(credential: &Credential) -> Value {
             ("certificate", Some(serial), None)
         }
         CredentialKind::Token => ("token", None, None),
+        CredentialKind::ScopedToken(scope) => ("token", None, Some(tokens::scope(scope))),
         CredentialKind::Pinned { .. } => ("pinned certificate", None, None),
         CredentialKind::Session { .. } => ("login token", None, None),
         CredentialKind::SecretId { uses_left, networks } => {

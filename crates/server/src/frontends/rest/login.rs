@@ -35,23 +35,26 @@ pub(super) struct LoginRequest {
     /// Six digits, where the password wants one-time codes beside it.
     #[schemars(with = "Option<String>")]
     code: Option<Zeroizing<String>>,
+    /// The person's password from now on, 12 to 1,024 bytes: the old one ends with every token that it gave.
+    #[schemars(with = "Option<String>")]
+    new_password: Option<Zeroizing<String>>,
 }
 
 impl LoginRequest {
     fn shown(self) -> Result<Shown> {
-        let Self { role_id, secret_id, jwt, name, password, code } = self;
-        match ((role_id, secret_id), jwt, (name, password, code)) {
-            ((Some(role_id), Some(secret_id)), None, (None, None, None)) => {
+        let Self { role_id, secret_id, jwt, name, password, code, new_password } = self;
+        match ((role_id, secret_id), jwt, (name, password, code, new_password)) {
+            ((Some(role_id), Some(secret_id)), None, (None, None, None, None)) => {
                 let role_id = role_id.parse::<PrincipalId>();
                 let role_id = role_id.map_err(|_| Problem::invalid("role_id is no id of a client"))?;
                 Ok(Shown::SecretId { role_id, secret_id })
             }
-            ((None, None), Some(token), (None, None, None)) => Ok(Shown::Jwt(token)),
-            ((None, None), None, (Some(name), Some(password), code)) => {
-                Ok(Shown::Password { name, password, code })
+            ((None, None), Some(token), (None, None, None, None)) => Ok(Shown::Jwt(token)),
+            ((None, None), None, (Some(name), Some(password), code, new_password)) => {
+                Ok(Shown::Password { name, password, code, new_password })
             }
             _ => Err(Problem::invalid(
-                "a login has role_id and secret_id, or name and password with a code where one is wanted, or jwt",
+                "a login has role_id and secret_id, or name and password with a code where one is wanted and a new_password where it changes, or jwt",
             )),
         }
     }

@@ -7,18 +7,23 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use keyreeve_core::model::{Credential, CredentialKind, Principal, Role};
+use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::model::{Credential, CredentialKind, Principal, Role, ScopedKey, TokenScope};
 use keyreeve_core::operations::credentials::RevokeCredential;
 use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, ListPrincipals, Listed, new_id};
+use keyreeve_core::operations::show::Show;
+use keyreeve_core::request::Reference;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
 use super::answer;
+use super::bounded::Words;
 use super::errors::{Problem, Result};
 use super::request::{Arguments, Authenticated, Body, Segments, page_limit};
 use crate::authn::token;
+use crate::reason::told;
 
 /// Days that a token is valid at most.
 const DAYS_MAX: u16 = 3650;
@@ -33,20 +38,38 @@ pub(super) struct CreateRequest {
     /// Make a client with these roles, which has no certificate.
     #[schemars(with = "Option<BTreeSet<String>>")]
     roles: Option<BTreeSet<Role>>,
+    /// A token for this part of what its client may; none: for all of it.
+    scope: Option<ScopeRequest>,
+}
+
+/// What a token is narrowed to.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScopeRequest {
+    /// Words as in the journal, such as `decrypt`; none: any.
+    actions: Option<Words>,
+    /// Names or ids of keys; none: any.
+    keys: Option<Words>,
 }
 
 /// `POST /v1/tokens`: the only answer that holds the token.
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
-    Body(CreateRequest { client, days, roles }): Body<CreateRequest>,
+    Body(CreateRequest { client, days, roles, scope }): Body<CreateRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
     if days.is_some_and(|days| days == 0 || days > DAYS_MAX) {
         return Err(Problem::invalid(format!("days is 1 to {DAYS_MAX}")));
     }
     let (crypto, now) = (&**api.engine.crypto(), api.engine.clock().now());
     let expires = days.map(|days| now.plus_days(days));
-    let (token, credential) = token::generate(crypto, expires)?;
+    let scope = match scope {
+        Some(wanted) => Some(Arc::new(narrowed(&api, &caller, wanted).await?)),
+        None => None,
+    };
+    let told_scope = scope.as_deref().map(self::scope);
+    let (token, mut credential) = token::generate(crypto, expires)?;
+    credential.kind = scope.map_or(CredentialKind::Token, CredentialKind::ScopedToken);
     let id = credential.id;
     let name = client.clone();
     let approval_rule = match roles {
@@ -65,6 +88,7 @@ pub(super) async fn create(
         "client": client,
         "token": token.as_str(),
         "expires": expires.map(|time| time.to_string()),
+        "scope": told_scope,
     });
     if let Some(rule) = approval_rule {
         answer["approval_rule"] = rule.into();
@@ -108,7 +132,7 @@ pub(super) async fn revoke(
 }
 
 fn tokens(listed: &Listed) -> impl Iterator<Item = Value> {
-    let tokens = listed.credentials.iter().filter(|credential| credential.kind == CredentialKind::Token);
+    let tokens = listed.credentials.iter().filter(|credential| credential.kind.is_token());
     tokens.map(|credential| shown(&listed.principal, credential))
 }
 
@@ -120,5 +144,37 @@ fn shown(principal: &Principal, credential: &Credential) -> Value {
         "created": credential.created.to_string(),
         "expires": credential.expires.map(|time| time.to_string()),
         "revoked": revoked.map(|time| time.to_string()),
+        "scope": credential.kind.scope().map(|scope| self::scope(scope)),
     })
+}
+
+/// What a token is narrowed to, as it is asked for.
+///
+/// # Errors
+/// Words that are no actions; keys that the caller does not find; what no scope holds.
+async fn narrowed(api: &Api, caller: &Caller, wanted: ScopeRequest) -> Result<TokenScope> {
+    let action = |word: &String| {
+        Action::from_word(word).ok_or_else(|| Problem::invalid(format!("there is no action {}", told(word))))
+    };
+    let actions = wanted.actions.map_or_else(Vec::new, |words| words.0);
+    let actions = actions.iter().map(action).collect::<Result<_>>()?;
+    let mut keys = Vec::new();
+    for name in wanted.keys.map_or_else(Vec::new, |words| words.0) {
+        let key = api.execute(caller, Show { key: Reference::text(name) }).await?.key;
+        keys.push(ScopedKey { id: key.id, name: key.name.clone() });
+    }
+    Ok(TokenScope::new(actions, keys)?)
+}
+
+/// What a token is narrowed to, as it is told.
+pub(super) fn scope(scope: &TokenScope) -> Value {
+    let mut told = json!({});
+    if !scope.actions().is_empty() {
+        told["actions"] = scope.actions().iter().map(|action| action.word()).collect();
+    }
+    if !scope.keys().is_empty() {
+        let key = |key: &ScopedKey| json!({ "id": key.id.to_string(), "name": key.name });
+        told["keys"] = scope.keys().iter().map(key).collect();
+    }
+    told
 }

@@ -13,6 +13,7 @@ use super::Api;
 use super::clients::credential;
 use super::errors::{Problem, Result};
 use super::request::Authenticated;
+use super::tokens;
 
 /// `GET /v1/whoami`: who the caller is to this server, by which credentials, and until when.
 pub(super) async fn show(
@@ -22,12 +23,13 @@ pub(super) async fn show(
     let note = Note { action: Action::Status, detail: "asked who it is".into(), denied: false };
     api.execute(&caller, note).await?;
     let roles: Vec<_> = caller.principal().into_iter().flat_map(|principal| &principal.roles).collect();
-    let (mut proven_by, mut expires) = (Vec::new(), caller.expires());
+    let (mut proven_by, mut expires, mut scope) = (Vec::new(), caller.expires(), None);
     for id in caller.credentials() {
         if let Some(Record::Credential(known)) =
             api.engine.store().get(&RecordKey::Credential(id)).map_err(Problem::told)?.as_deref()
         {
             expires = [expires, known.expires].into_iter().flatten().min();
+            scope = scope.or_else(|| known.kind.scope().map(|scope| tokens::scope(scope)));
             proven_by.push(credential(known));
         }
     }
@@ -37,6 +39,7 @@ pub(super) async fn show(
         "realm": caller.realm().to_string(),
         "roles": roles,
         "proven_by": proven_by,
+        "scope": scope,
         "expires": expires.map(|time| time.to_string()),
         "source": caller.source.map(|address| address.ip().to_string()),
     })))

@@ -129,9 +129,17 @@ const ANSWERS: &[(&str, &str)] = &[
         "Credential",
         "id string, kind string, serial string|null, subject object|null, created time, expires time|null, revoked time|null",
     ),
-    ("TokenMade", "id string, client string, token string, expires time|null, approval_rule? string"),
+    (
+        "TokenMade",
+        "id string, client string, token string, expires time|null, scope TokenScope|null, approval_rule? string",
+    ),
     ("Tokens", "tokens [Token], next string|null"),
-    ("Token", "id string, client string, created time, expires time|null, revoked time|null"),
+    (
+        "Token",
+        "id string, client string, created time, expires time|null, revoked time|null, scope TokenScope|null",
+    ),
+    ("TokenScope", "actions? [string], keys? [ScopedKey]"),
+    ("ScopedKey", "id uuid, name string"),
     (
         "CredentialOfClient",
         "client string, credential Credential, role_id? uuid, secret_id? string, totp_uri? string, approval_rule? string",
@@ -143,7 +151,8 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     (
         "WhoAmI",
-        "name string, id uuid, realm string, roles [string], proven_by [Credential], expires time|null, source string|null",
+        "name string, id uuid, realm string, roles [string], proven_by [Credential], scope TokenScope|null, expires time|null, \
+         source string|null",
     ),
     ("ClientRevoked", "id uuid, name string, revoked time|null"),
     ("ClientChanged", "id uuid, name string, roles [string], groups [string], approval_rule? string"),
