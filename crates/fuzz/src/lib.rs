@@ -26,13 +26,19 @@ impl Target {
     /// # Panics
     /// Where the target does: that is what is looked for. Where it has allocated more than its bound.
     pub fn run(&self, bytes: &[u8]) -> bool {
-        let before = ALLOCATOR.total_allocated();
-        let taken = (self.run)(bytes);
-        let allocated = ALLOCATOR.total_allocated() - before;
+        let mut taken = false;
+        let allocated = allocated_by(|| taken = (self.run)(bytes));
         let bound = self.bytes_max + self.bytes_max_each * bytes.len();
         assert!(allocated <= bound, "{} bytes made {} allocate {allocated}", bytes.len(), self.name);
         taken
     }
+}
+
+/// Bytes that the process allocates while this works, those that are freed meanwhile too.
+pub fn allocated_by(work: impl FnOnce()) -> usize {
+    let before = ALLOCATOR.total_allocated();
+    work();
+    ALLOCATOR.total_allocated() - before
 }
 
 /// The target of this name.
