@@ -11,9 +11,10 @@ use keyreeve_kmip::enums::{
     CertificateRequestType, CertificateType, CryptographicAlgorithm, KeyFormatType, LinkType, Operation,
     QueryFunction, ResultReason, RevocationReasonCode, State, ValidityIndicator,
 };
+use keyreeve_kmip::message::{RequestItem, RequestMessage};
 use keyreeve_kmip::objects::{
     Certificate, CertificateRequest, KeyBlock, KeyMaterial, KeyValue, ManagedObject, PlainKeyValue,
-    PrivateKey,
+    PrivateKey, PublicKey,
 };
 use keyreeve_kmip::payloads::activate::ActivateRequest;
 use keyreeve_kmip::payloads::add_attribute::AddAttributeRequest;
@@ -23,6 +24,7 @@ use keyreeve_kmip::payloads::create_key_pair::CreateKeyPairRequest;
 use keyreeve_kmip::payloads::destroy::DestroyRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
+use keyreeve_kmip::payloads::locate::LocateRequest;
 use keyreeve_kmip::payloads::query::QueryRequest;
 use keyreeve_kmip::payloads::recertify::ReCertifyRequest;
 use keyreeve_kmip::payloads::recover::RecoverRequest;
@@ -405,6 +407,43 @@ fn a_request_on_the_server_is_certified_for_the_key_that_it_is_linked_to() {
     let nameless = certified(&mut client, VERSION, of_key(&other, [subject]));
     let text = openssl.verified("ca", &certificate(&mut client, &nameless));
     assert!(text.contains("Alternative Name: critical") && text.contains("DNS:c.example"), "{text}");
+}
+
+#[test]
+fn beside_a_request_the_id_placeholder_is_meant_before_2_0() {
+    let openssl = OpenSsl::new();
+    let server = start();
+    let mut client = server.connect();
+    openssl.authority("ca", P256);
+    install(&mut client, &openssl, "ca", EC);
+    let request = openssl.request("holder", "subjectAltName=DNS:b.example");
+    openssl.run("pkey -in holder.key -pubout -outform DER -out holder.pub");
+    let public = std::fs::read(openssl.path("holder.pub")).unwrap();
+    let key_block = KeyBlock {
+        key_format_type: KeyFormatType::X509,
+        key_compression_type: None,
+        key_value: Some(KeyValue::Plain(PlainKeyValue {
+            key_material: KeyMaterial::Bytes(public.into()),
+            attributes: None,
+        })),
+        cryptographic_algorithm: Some(EC.0),
+        cryptographic_length: Some(EC.1),
+        key_wrapping_data: None,
+    };
+    let name = || AttributeValue::Name(named("holder"));
+    let holder = register(&mut client, PublicKey { key_block }, vec![name()]);
+    for (version, expected) in [(Version::V1_4, vec![&holder]), (VERSION, Vec::new())] {
+        let wanted = Some([name()].into_iter().collect());
+        let locate = LocateRequest { attributes: wanted, ..LocateRequest::default() };
+        let mut items = vec![RequestItem::new(locate.into()), RequestItem::new(pkcs10(&request).into())];
+        for (number, item) in (0..).zip(&mut items) {
+            item.unique_batch_item_id = Some(vec![number]);
+        }
+        let answer = client.exchange(&RequestMessage::new(version, items)).items.remove(1);
+        let Some(Response::Certify(made)) = answer.payload else { panic!("{:?}", answer.result_message) };
+        let told = attributes(&mut client, &made.unique_identifier);
+        assert_eq!(links(&told, LinkType::PublicKeyLink), expected, "{version}");
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! INVARIANT: the house's own authority, which proves clients, is no object of the store and so never the issuer here.
 
 use keyreeve_core::attributes::{Described, describe};
-use keyreeve_core::model::{AttributeKind, AttributeName, Time, UsageMask, Value};
+use keyreeve_core::model::{AttributeKind, AttributeName, ObjectType, Time, UsageMask, Value};
 use keyreeve_core::operations::certify::{Certify, Issue, Issued, Renewal, Wish};
+use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::request::Reference;
 use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::attributes::TemplateAttribute;
@@ -30,7 +31,7 @@ pub(super) async fn certify(
     let brought = brought(request.certificate_request_type, request.certificate_request_value)?;
     let (described, wanted) = read(batch, request.template_attribute.as_ref()).await?;
     let subject = match (&request.unique_identifier, &brought) {
-        (None, Some(_)) => None,
+        (None, Some(_)) => placeholder(batch).await?,
         (named, _) => Some(batch.object(named.as_ref())?),
     };
     let operation = Certify {
@@ -44,6 +45,19 @@ pub(super) async fn certify(
     let created = batch.run(operation).await.map_err(refused)?;
     batch.answered(Operation::Certify, &[created.primary]);
     Ok(CertifyResponse { unique_identifier: identifier(created.primary), template_attribute: None })
+}
+
+/// Beside a request, before 2.0: the public key that the items before have left, where they have left one.
+///
+/// # Standard
+/// KMIP 1.4 section 4.7; 2.1 section 6.1.5 has the ID Placeholder only where there is no request.
+async fn placeholder(batch: &mut Batch<'_>) -> Result<Option<Reference>, Failure> {
+    if batch.version.has_tagged_attributes() {
+        return Ok(None);
+    }
+    let Ok(key) = batch.object(None) else { return Ok(None) };
+    let read = batch.run(GetAttributes { key: key.clone(), names: Some(Vec::new()) }).await?;
+    Ok((read.object.object_type == ObjectType::PublicKey).then_some(key))
 }
 
 pub(super) async fn recertify(
