@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
-    model::{AttributeKind, AttributeName, ManagedObject, State, Time, Value},
+    model::{AttributeIndices, AttributeKind, AttributeName, ManagedObject, State, Time, Value},
 };
 
 /// Most values of one attribute that an object may have.
@@ -90,38 +90,55 @@ pub struct Changed {
 pub fn edit(object: &mut ManagedObject, edit: &AttributeEdit, now: Time) -> Result<Changed> {
     let name = edit.name();
     let mut values = stored(object, name);
+    let mut indices = object.indices_of(name, values.len());
     check_allowed(object, edit, values.is_empty(), now)?;
-    let mut changed = match edit {
+    let told = |index: u32, value: &Value| Changed {
+        name: name.clone(),
+        index: index as usize,
+        value: value.clone(),
+    };
+    let (position, mut changed) = match edit {
         AttributeEdit::Add { value, .. } => {
             check_room(name, &values, value)?;
             values.push(value.clone());
-            Changed { name: name.clone(), index: values.len() - 1, value: value.clone() }
+            (values.len() - 1, told(indices.add(), value))
         }
         AttributeEdit::Modify { at, value, .. } => {
-            let index = find(name, &values, at)?;
-            values[index] = value.clone();
-            Changed { name: name.clone(), index, value: value.clone() }
+            let position = find(name, (&values, &indices), at)?;
+            values[position] = value.clone();
+            (position, told(indices.of[position], value))
         }
         AttributeEdit::Set { value, .. } => {
             if values.len() > 1 {
                 let public = format!("{} has several values: add or modify one", spelled(name));
                 return Err(Error::new(ErrorKind::Invalid, public));
             }
+            if values.is_empty() {
+                indices.add();
+            }
             values = vec![value.clone()];
-            Changed { name: name.clone(), index: 0, value: value.clone() }
+            (0, told(indices.of[0], value))
         }
         AttributeEdit::Delete { at, .. } => {
-            let index = find(name, &values, at.as_ref().unwrap_or(&Instance::Index(0)))?;
-            let value = values.remove(index);
+            let position = match at {
+                Some(at) => find(name, (&values, &indices), at)?,
+                None => find(name, (&values, &AttributeIndices::first(values.len())), &Instance::Index(0))?,
+            };
+            let changed = told(indices.of.remove(position), &values.remove(position));
             if at.is_none() {
                 values.clear();
             }
-            Changed { name: name.clone(), index, value }
+            (position, changed)
         }
     };
+    let is_left = !values.is_empty();
     assign(object, name, values)?;
+    object.indices.remove(name);
+    if is_left && !indices.is_first() {
+        object.indices.insert(name.clone(), indices);
+    }
     if !matches!(edit, AttributeEdit::Delete { .. })
-        && let Some(kept) = object.further.get(name).and_then(|values| values.get(changed.index))
+        && let Some(kept) = object.further.get(name).and_then(|values| values.get(position))
     {
         // Some values are completed when they are kept (Usage Limits).
         changed.value = kept.clone();
@@ -295,14 +312,19 @@ fn check_room(name: &AttributeName, values: &[Value], value: &Value) -> Result<(
     Ok(())
 }
 
-fn find(name: &AttributeName, values: &[Value], at: &Instance) -> Result<usize> {
+/// Where the value stands.
+fn find(
+    name: &AttributeName,
+    (values, indices): (&[Value], &AttributeIndices),
+    at: &Instance,
+) -> Result<usize> {
     let found = match at {
         Instance::Only if values.len() > 1 => {
             let public = format!("{} has several values: say which", spelled(name));
             return Err(Error::new(ErrorKind::Invalid, public));
         }
         Instance::Only => (!values.is_empty()).then_some(0),
-        Instance::Index(index) => (*index < values.len()).then_some(*index),
+        Instance::Index(index) => indices.of.iter().position(|known| *known as usize == *index),
         Instance::Equal(wanted) => values.iter().position(|value| value == wanted),
     };
     found.ok_or_else(|| {

@@ -43,6 +43,7 @@ pub(super) fn object(state: State) -> ManagedObject {
         fresh: true,
         erasure: None,
         further: BTreeMap::new(),
+        indices: BTreeMap::new(),
         mac: Vec::new(),
     }
 }

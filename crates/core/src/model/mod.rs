@@ -33,8 +33,8 @@ pub use key::{DESTROY_WAITING_DAYS_MAX, Grant, Key, KeyPolicy, KeyVersion, LEASE
 pub use network::Network;
 pub(crate) use object::is_valueless;
 pub use object::{
-    Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, MaterialDigest, Name, ObjectType,
-    Revocation, RevocationReason,
+    AttributeIndices, Dates, Digest, KeyFormat, KeyMaterial, Link, LinkType, ManagedObject, MaterialDigest,
+    Name, ObjectType, Revocation, RevocationReason,
 };
 pub use object_rule::{ObjectRule, RuleKind};
 pub use parameters::{BlockCipherMode, CryptoParameters, MaskGenerator, PaddingMethod, SignatureScheme};

@@ -250,12 +250,65 @@ pub struct ManagedObject {
     pub erasure: Option<ErasureId>,
     /// All other attributes, by name.
     pub further: BTreeMap<AttributeName, Vec<Value>>,
+    /// Indices of the values of attributes of which some were deleted; of all others they are 0, 1, 2 and so on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub indices: BTreeMap<AttributeName, AttributeIndices>,
     /// MAC under a key derived from the material's KEK over revision and attributes, 32 bytes; empty once destroyed.
     #[serde(with = "serde_bytes")]
     pub mac: Vec<u8>,
 }
 
+/// Which index each value of an attribute has: it does not change when others are added or deleted.
+///
+/// # Standard
+/// KMIP 1.4 section 2.1.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeIndices {
+    /// Of each value, in their order.
+    pub of: Vec<u32>,
+    /// Of the next value that is added: none that was another's.
+    pub next: u32,
+}
+
+impl AttributeIndices {
+    /// Of so many values of which none was ever deleted.
+    pub fn first(count: usize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        Self { of: (0..count).collect(), next: count }
+    }
+
+    /// As they are where `count` values are there by now: the server may have added or taken away some.
+    pub fn fitted(mut self, count: usize) -> Self {
+        if self.of.len() > count {
+            return Self::first(count);
+        }
+        while self.of.len() < count {
+            self.add();
+        }
+        self
+    }
+
+    /// The index of a value that is added.
+    pub fn add(&mut self) -> u32 {
+        let index = self.next;
+        self.of.push(index);
+        self.next = self.next.saturating_add(1);
+        index
+    }
+
+    /// True where nothing was ever deleted.
+    pub fn is_first(&self) -> bool {
+        *self == Self::first(self.of.len())
+    }
+}
+
 impl ManagedObject {
+    /// The indices of the attribute's values, of which there are so many.
+    pub fn indices_of(&self, name: &AttributeName, count: usize) -> AttributeIndices {
+        let known = self.indices.get(name).cloned();
+        known.map_or_else(|| AttributeIndices::first(count), |known| known.fitted(count))
+    }
+
     /// True for a key that is known here, and whose value is kept elsewhere (KMIP Key Value Present and Key Value
     /// Location).
     pub fn is_valueless(&self) -> bool {

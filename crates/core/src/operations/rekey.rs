@@ -259,6 +259,7 @@ const VERSIONS_MAX: usize = 1024;
 fn retire(context: &mut Context<'_>, old: &ManagedObject, new: ObjectId) -> Result<()> {
     let mut old = old.clone();
     old.names.clear();
+    old.indices.remove(&AttributeName::Standard(AttributeKind::Name));
     old.further.insert(ROTATE_LATEST, vec![Value::Boolean(false)]);
     old.links.retain(|link| link.kind != LinkType::Replacement);
     old.links.push(Link { kind: LinkType::Replacement, target: new.to_string() });

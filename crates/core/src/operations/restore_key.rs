@@ -137,6 +137,7 @@ fn restored(object: &ManagedObject, before: &ManagedObject, now: Time) -> Manage
         parameters: before.parameters.clone(),
         links: links(object, before),
         further: further(object, before),
+        indices: before.indices.clone(),
         sensitive,
         extractable,
         ..object.clone()

@@ -126,6 +126,7 @@ impl Template {
             fresh: true,
             erasure: None,
             further: self.further.clone(),
+            indices: BTreeMap::new(),
             mac: Vec::new(),
         };
         // Who activates at once says nothing of when: a date that has passed by then contradicts nobody.

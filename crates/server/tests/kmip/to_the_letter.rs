@@ -11,9 +11,11 @@ use keyreeve_kmip::payloads::add_attribute::AddAttributeRequest;
 use keyreeve_kmip::payloads::adjust_attribute::AdjustAttributeRequest;
 use keyreeve_kmip::payloads::archive::ArchiveRequest;
 use keyreeve_kmip::payloads::check::CheckRequest;
+use keyreeve_kmip::payloads::delete_attribute::DeleteAttributeRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
 use keyreeve_kmip::payloads::locate::LocateRequest;
+use keyreeve_kmip::payloads::modify_attribute::ModifyAttributeRequest;
 use keyreeve_kmip::payloads::recover::RecoverRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
 use keyreeve_kmip::payloads::rng_retrieve::RngRetrieveRequest;
@@ -185,6 +187,64 @@ fn a_failed_check_leaves_no_placeholder_and_recover_does() {
     let answer = client.exchange(&batch(vec![recover.into(), GetRequest::default().into()]));
     assert!(answer.items.iter().all(|item| item.result_status == done));
     assert_eq!(answer.items[1].operation, Some(Operation::Get));
+}
+
+#[test]
+fn the_index_of_a_value_stays_when_others_are_deleted() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let v = Version::V1_4;
+    let id = client.create(v, "grouped");
+    let group = |text: &str| AttributeValue::ObjectGroup(text.to_owned());
+    let add = |text: &str| AddAttributeRequest {
+        unique_identifier: Some(id.clone()),
+        attribute: attribute(group(text)),
+    };
+    let delete = |index: i32| DeleteAttributeRequest {
+        unique_identifier: Some(id.clone()),
+        attribute_reference: Some(AttributeReference::Kind(AttributeKind::ObjectGroup)),
+        attribute_index: Some(index),
+        ..DeleteAttributeRequest::default()
+    };
+    let groups = |client: &mut Client| {
+        let request = GetAttributesRequest {
+            unique_identifier: Some(id.clone()),
+            attribute_references: vec![AttributeReference::Kind(AttributeKind::ObjectGroup)],
+        };
+        let Response::GetAttributes(told) = client.done(v, request) else { panic!() };
+        told.attributes.0.into_iter().map(|one| (one.index.unwrap_or(0), one.value)).collect::<Vec<_>>()
+    };
+    for text in ["a", "b", "c"] {
+        client.done(v, add(text));
+    }
+    let mut message = RequestMessage::new(
+        v,
+        [0, 1].map(|index| RequestItem::new(delete(index).into())).into_iter().collect(),
+    );
+    for (number, item) in (0..).zip(&mut message.items) {
+        item.unique_batch_item_id = Some(vec![number]);
+    }
+    let answer = client.exchange(&message);
+    assert!(answer.items.iter().all(|item| item.result_status == ResultStatus::Success));
+    assert_eq!(groups(&mut client), [(2, group("c"))]);
+    client.done(v, add("d"));
+    assert_eq!(groups(&mut client), [(2, group("c")), (3, group("d"))]);
+    client.refused(v, delete(0));
+    client.done(v, delete(3));
+    client.done(v, add("e"));
+    assert_eq!(groups(&mut client), [(2, group("c")), (4, group("e"))], "an index is nobody else's");
+    let modified = ModifyAttributeRequest {
+        unique_identifier: Some(id.clone()),
+        attribute: Attribute { index: Some(4), value: group("f") },
+        current_attribute: None,
+    };
+    client.done(v, modified);
+    assert_eq!(groups(&mut client), [(2, group("c")), (4, group("f"))]);
+    for index in [2, 4] {
+        client.done(v, delete(index));
+    }
+    client.done(v, add("g"));
+    assert_eq!(groups(&mut client), [(0, group("g"))], "of none that is left they begin anew");
 }
 
 #[test]

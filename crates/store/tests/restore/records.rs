@@ -100,6 +100,7 @@ pub(crate) fn create(store: &Store, id: u128, name: &str) -> Vec<Change> {
         never_extractable: false,
         fresh: true,
         further: BTreeMap::new(),
+        indices: BTreeMap::new(),
         erasure: None,
         mac: Vec::new(),
     };

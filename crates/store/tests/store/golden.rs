@@ -69,6 +69,7 @@ fn rich_object() -> Record {
         }),
         links: vec![Link { kind: LinkType::PublicKey, target: "other".into() }],
         digests: vec![Digest { hash: HashAlgorithm::Sha256, value: vec![1; 32], format: KeyFormat::Raw }],
+        indices: BTreeMap::new(),
         further: BTreeMap::from([
             (vendor, values),
             (AttributeName::Standard(AttributeKind::Comment), vec![Value::Text("c".into())]),

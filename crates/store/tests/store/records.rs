@@ -93,6 +93,7 @@ pub(crate) fn object(id: u128, state: State, names: &[&str]) -> Record {
         fresh: true,
         erasure: None,
         further: BTreeMap::new(),
+        indices: Default::default(),
         mac: vec![9; 32],
     }))
 }

@@ -1,6 +1,6 @@
 //! Attributes between the wire's model and core's: the same names and values in other clothes.
 
-use keyreeve_core::model::{AttributeKind, AttributeName, Time, Value};
+use keyreeve_core::model::{AttributeKind, AttributeName, ManagedObject, Time, Value};
 use keyreeve_kmip::attributes::{Attribute, AttributeReference, AttributeValue, Attributes};
 use keyreeve_kmip::enums::{CryptographicAlgorithm, LinkType, ResultReason};
 use keyreeve_kmip::ttlv::{Node, Value as Tree};
@@ -72,13 +72,16 @@ pub(super) fn outgoing(
     Some(Attribute { index, value })
 }
 
-/// Attributes of core in the order in which they come.
+/// Attributes of an object of core in the order in which they come.
 pub(super) fn outgoing_all<'a>(
+    object: &ManagedObject,
     attributes: impl IntoIterator<Item = &'a (AttributeName, Vec<Value>)>,
     version: Version,
 ) -> Attributes {
     let each = attributes.into_iter().flat_map(|(name, values)| {
-        values.iter().enumerate().filter_map(move |(index, value)| outgoing(name, index, value, version))
+        let indices = object.indices_of(name, values.len()).of;
+        let indexed = indices.into_iter().zip(values);
+        indexed.filter_map(move |(index, value)| outgoing(name, index as usize, value, version))
     });
     Attributes(each.collect())
 }

@@ -87,7 +87,7 @@ pub(super) async fn export(batch: &mut Batch<'_>, request: ExportRequest) -> Res
     let GetResponse { object_type, unique_identifier, object: value } = get(batch, gotten).await?;
     let read = batch.run(GetAttributes { key: object, names: None }).await?;
     batch.answered(Operation::Export, &[read.object.id]);
-    let attributes = attributes::outgoing_all(&read.attributes, batch.version);
+    let attributes = attributes::outgoing_all(&read.object, &read.attributes, batch.version);
     Ok(ExportResponse { object_type, unique_identifier, attributes, object: value })
 }
 

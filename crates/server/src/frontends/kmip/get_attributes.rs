@@ -28,7 +28,7 @@ pub(super) async fn get_attributes(
     let read = batch.run(operation).await?;
     Ok(GetAttributesResponse {
         unique_identifier: identifier(read.object.id),
-        attributes: attributes::outgoing_all(&read.attributes, batch.version),
+        attributes: attributes::outgoing_all(&read.object, &read.attributes, batch.version),
     })
 }
 

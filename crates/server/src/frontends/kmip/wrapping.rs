@@ -71,7 +71,7 @@ async fn attributes_of(
     let names = names.iter().map(|name| attributes::name(&AttributeReference::from_name(name)));
     let names = Some(names.collect::<Result<Vec<_>, _>>()?);
     let read = batch.run(GetAttributes { key: of.clone(), names }).await?;
-    Ok(Some(attributes::outgoing_all(&read.attributes, batch.version)))
+    Ok(Some(attributes::outgoing_all(&read.object, &read.attributes, batch.version)))
 }
 
 /// The bytes of a key alone, which a structure has not.

@@ -73,6 +73,7 @@ fn object(id: u128) -> ManagedObject {
         never_extractable: true,
         fresh: true,
         further: BTreeMap::new(),
+        indices: BTreeMap::new(),
         erasure: None,
         mac: vec![1; 32],
     }

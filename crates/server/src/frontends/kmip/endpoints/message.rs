@@ -170,7 +170,8 @@ async fn notify(
     if !names.contains(&last_change) {
         names.push(last_change);
     }
-    let values = batch.run(read(object, &names)).await?.attributes;
+    let read = batch.run(read(object, &names)).await?;
+    let values = read.attributes;
     let version = batch.version;
     let is_defined = |reference: &AttributeReference| match reference {
         AttributeReference::Kind(kind) => kind.is_defined_in(version),
@@ -179,7 +180,7 @@ async fn notify(
     let gone = names.iter().filter(|name| !values.iter().any(|(there, _)| there == *name));
     let notify = NotifyRequest {
         unique_identifier: identifier(object),
-        attributes: attributes::outgoing_all(&values, version),
+        attributes: attributes::outgoing_all(&read.object, &values, version),
         deleted: gone.filter_map(attributes::reference).filter(is_defined).collect(),
     };
     Ok(Some(notify.into()))
