@@ -42,6 +42,46 @@ const FAILED: ResultStatus = ResultStatus::OperationFailed;
 const UNDONE: ResultStatus = ResultStatus::OperationUndone;
 
 #[test]
+fn a_number_means_that_identifier_of_all_that_were_answered() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let by = |index: i32| GetRequest {
+        unique_identifier: Some(UniqueIdentifier::Index(index)),
+        ..GetRequest::default()
+    };
+    let request = batch(
+        Some(BatchErrorContinuationOption::Continue),
+        vec![
+            create("the first").into(),
+            create("the second").into(),
+            by(0).into(),
+            by(-1).into(),
+            by(1).into(),
+            by(-4).into(),
+            by(6).into(),
+            by(-7).into(),
+        ],
+    );
+    let answer = client.exchange(&request);
+    assert_eq!(statuses(&answer.items), [DONE, DONE, DONE, DONE, DONE, DONE, FAILED, FAILED]);
+    let told: Vec<_> = answer
+        .items
+        .iter()
+        .filter_map(|item| match item.payload.as_ref()? {
+            Response::Create(created) => Some(&created.unique_identifier),
+            Response::Get(gotten) => Some(&gotten.unique_identifier),
+            _ => None,
+        })
+        .collect();
+    let (first, second) = (told[0], told[1]);
+    assert_ne!(first, second);
+    // The answers before: first, second, [0] first, [-1] first again, [1] second, and four before that the second.
+    assert_eq!(told, [first, second, first, first, second, second]);
+    let missing = Some(ResultReason::MissingData);
+    assert!(answer.items[6..].iter().all(|item| item.result_reason == missing));
+}
+
+#[test]
 fn the_id_placeholder_passes_from_item_to_item() {
     let server = Server::start();
     let mut client = server.connect();

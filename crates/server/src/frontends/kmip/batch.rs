@@ -31,7 +31,7 @@ use super::tickets::Held;
 use super::{
     Kmip, certify, check, create, derive_key, encrypt, get, get_attributes, hash, import, interop, jobs,
     lifecycle, locate, login, mac, modify_attributes, object_rules, pkcs11, query, register, rekey,
-    reprovision, rng, sign, split_key, storage_masks, validate,
+    reprovision, rng, sign, split_key, storage_masks, told, validate,
 };
 use crate::execute::execute;
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
@@ -63,6 +63,10 @@ pub(super) struct Batch<'a> {
     pub(super) gets_later: bool,
     /// Whose answer the item that is run tells.
     pub(super) polled: Option<jobs::Name>,
+    /// No item stands behind the one that is run.
+    is_last: bool,
+    /// Every identifier in the answers so far.
+    told: Vec<Reference>,
 }
 
 /// Runs the items of a request.
@@ -124,6 +128,7 @@ pub(super) async fn run(
     let mut items = items.into_iter();
     while let Some(item) = items.next() {
         batch.gets_later = items.as_slice().iter().any(|later| later.operation == Operation::Get);
+        batch.is_last = items.as_slice().is_empty();
         let answer = match is_asynchronous && jobs::may_wait(&item) {
             true => jobs::submit(kmip, caller, version, item),
             false => batch.item(item).await,
@@ -235,6 +240,8 @@ impl<'a> Batch<'a> {
             answer_bytes: 0,
             gets_later: false,
             polled: None,
+            is_last: false,
+            told: Vec::new(),
         }
     }
 
@@ -269,7 +276,10 @@ impl<'a> Batch<'a> {
             (None, Err(error)) => Err(error.into()),
         };
         match outcome {
-            Ok(answer) => ResponseItem { unique_batch_item_id, ..answer },
+            Ok(answer) => {
+                self.note(&answer);
+                ResponseItem { unique_batch_item_id, ..answer }
+            }
             Err(failure) => {
                 if operation == Operation::Check {
                     // What was asked for is not to be done by an item behind this one.
@@ -459,7 +469,10 @@ impl<'a> Batch<'a> {
             }
             None => self.placeholder,
             Some(UniqueIdentifier::Reference(reference)) => self.referred(*reference),
-            Some(UniqueIdentifier::Index(index)) => self.indexed(*index),
+            Some(UniqueIdentifier::Index(index)) => {
+                let missing = || missing("UniqueIdentifier, or so many in the answers before this one,");
+                return self.indexed(*index).cloned().ok_or_else(missing);
+            }
         };
         object
             .map(Reference::Object)
@@ -506,13 +519,28 @@ impl<'a> Batch<'a> {
         objects.get(index).copied()
     }
 
-    fn indexed(&self, index: i32) -> Option<ObjectId> {
-        let (_, objects) = self.answered.last()?;
+    /// Notes every identifier that an item answers, for those behind it.
+    fn note(&mut self, answer: &ResponseItem) {
+        if self.is_last || !self.version.has_tagged_attributes() {
+            return;
+        }
+        let identifiers = answer.payload.as_ref().into_iter().flat_map(told::identifiers);
+        self.told.extend(identifiers.filter_map(|identifier| match identifier {
+            UniqueIdentifier::Text(text) => Some(Reference::object(text)),
+            UniqueIdentifier::Reference(_) | UniqueIdentifier::Index(_) => None,
+        }));
+    }
+
+    /// The identifier of this number in the answers so far; a negative one counts backwards.
+    ///
+    /// # Standard
+    /// KMIP 2.1 section 4.58.
+    fn indexed(&self, index: i32) -> Option<&Reference> {
         let index = match usize::try_from(index) {
             Ok(index) => index,
-            Err(_) => objects.len().checked_sub(index.unsigned_abs() as usize)?,
+            Err(_) => self.told.len().checked_sub(index.unsigned_abs() as usize)?,
         };
-        objects.get(index).copied()
+        self.told.get(index)
     }
 }
 

@@ -66,6 +66,7 @@ mod storage_masks;
 mod streams;
 mod templates;
 mod tickets;
+mod told;
 mod transparent;
 mod validate;
 mod wrapping;
