@@ -332,7 +332,7 @@ pub enum IndexKind {
     Replaced = 19,
     /// An alias of a key, by itself.
     Alias = 20,
-    /// When the server rotates an object by itself, as 8 bytes.
+    /// When the server rotates an object by itself, as 8 bytes; of all realms in the default one.
     Rotation = 21,
     /// A realm, by name; in the default one, which has no row itself.
     Realm = 22,
@@ -447,7 +447,8 @@ fn object_terms(object: &ManagedObject) -> Vec<IndexTerm> {
         add(IndexKind::Due, sortable(due.0).to_vec());
     }
     if let Some(due) = crate::attributes::next_rotation(object) {
-        add(IndexKind::Rotation, sortable(due.0).to_vec());
+        let (realm, value) = (RealmId::DEFAULT, sortable(due.0).to_vec());
+        terms.push(IndexTerm { realm, kind: IndexKind::Rotation, value, id: object.id.0 });
     }
     terms
 }

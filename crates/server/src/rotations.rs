@@ -7,6 +7,7 @@ use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::model::{ObjectId, Time};
 use keyreeve_core::operations::rotate::Rotate;
+use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_core::{ErrorKind, Result};
 use tracing::warn;
 
@@ -48,7 +49,12 @@ impl Rotations {
                     continue;
                 }
                 tries += 1;
-                let caller = Caller::system(request_id(engine)?);
+                let address = RecordKey::Object(object);
+                let realm = match engine.store().get(&address)?.as_deref() {
+                    Some(Record::Object(object)) => object.realm,
+                    _ => continue,
+                };
+                let caller = Caller::system(request_id(engine)?).in_realm(realm);
                 match execute(engine, &caller, Rotate { object }).await {
                     Ok(_) => {}
                     // The store tells of its own failure, and the server stops.
