@@ -124,7 +124,7 @@ fn a_backup_target_has_a_checkpoint_that_shows_an_older_folder() {
     server.keyreeve(&["key", "create", "later", "--algorithm", "aes-256"]);
     let shown: Value = serde_json::from_slice(&server.keyreeve(&["status", "-o", "json"])).unwrap();
     let lsn = shown["lsn"].as_u64().unwrap();
-    let kept = target.path().join("checkpoint");
+    let kept = target.path().join("checkpoint.txt");
     until("the target's checkpoint covers the new key", || {
         let text = fs::read_to_string(&kept).unwrap_or_default();
         text.lines().nth(1).is_some_and(|size| size.parse::<u64>().unwrap() >= lsn)

@@ -4,7 +4,6 @@
 //! tried again; only a target that another machine has taken over ends the store.
 
 use std::{
-    io,
     num::NonZeroU64,
     sync::{
         Arc, OnceLock,
@@ -40,8 +39,8 @@ use crate::{
 
 /// Where the root key's file lies at a target: restoring takes it, and what unlocks it.
 pub(crate) const ROOT_PATH: &str = "root.json";
-/// The newest checkpoint of the audit tree, and the newest that was witnessed: at a target as in the folder `tree`.
-const CHECKPOINTS: [&str; 2] = ["checkpoint", "witnessed"];
+/// The newest checkpoint of the audit tree, and the newest that was witnessed: in the folder `tree`, and at a target.
+const CHECKPOINTS: [(&str, &str); 2] = [("checkpoint", "checkpoint.txt"), ("witnessed", "witnessed.txt")];
 const ANCHOR_MS: i64 = 1000;
 /// A target that does not answer is asked again after this long at most.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
@@ -439,14 +438,14 @@ impl Shipper {
         }
         work.checkpoints_at = Some(now);
         let Own { disk, dir, .. } = &self.shared.own;
-        for (at, name) in CHECKPOINTS.into_iter().enumerate() {
-            let bytes = match read_file(&**disk, &dir.join("tree").join(name), NOTE_BYTES_MAX) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                read => read.map_err(Error::internal)?,
+        for (at, (name, path)) in CHECKPOINTS.into_iter().enumerate() {
+            // There may be none yet; and what cannot be read here holds up no archive.
+            let Ok(bytes) = read_file(&**disk, &dir.join("tree").join(name), NOTE_BYTES_MAX) else {
+                continue;
             };
             if work.checkpoints[at].as_ref() != Some(&bytes) {
                 self.archive(work)?.claim().check()?;
-                self.target.put(name, &bytes, PutIf::Always)?;
+                self.target.put(path, &bytes, PutIf::Always)?;
                 work.checkpoints[at] = Some(bytes);
             }
         }
