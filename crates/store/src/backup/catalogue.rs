@@ -16,7 +16,7 @@ use super::{
     full::manifest_at,
     manifest::{Manifest, chunk_path, is_chunk, is_manifest},
     piece::{HEADER_LEN, PieceHeader, PieceName, store_of},
-    shipper::ROOT_PATH,
+    shipper::{ROOT_PATH, is_checkpoint},
     targets::{Listed, Target},
 };
 use crate::journal::{Digest, Lsn};
@@ -156,7 +156,7 @@ impl Catalogue {
             });
         } else if path == ROOT_PATH {
             self.has_root = true;
-        } else if path != ANCHOR_PATH {
+        } else if path != ANCHOR_PATH && !is_checkpoint(path) {
             self.problem(path, "it is nothing that a backup is made of; it is left alone".into());
         }
         Ok(())

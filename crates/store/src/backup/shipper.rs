@@ -41,6 +41,12 @@ use crate::{
 pub(crate) const ROOT_PATH: &str = "root.json";
 /// The newest checkpoint of the audit tree, and the newest that was witnessed: in the folder `tree`, and at a target.
 const CHECKPOINTS: [(&str, &str); 2] = [("checkpoint", "checkpoint.txt"), ("witnessed", "witnessed.txt")];
+
+/// Whether that is where a checkpoint lies at a target.
+pub(crate) fn is_checkpoint(path: &str) -> bool {
+    CHECKPOINTS.iter().any(|(_, at)| *at == path)
+}
+
 const ANCHOR_MS: i64 = 1000;
 /// A target that does not answer is asked again after this long at most.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
