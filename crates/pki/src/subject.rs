@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::asn1_rs::{FromDer as _, Tag};
+use x509_parser::asn1_rs::{Class, FromDer as _, Tag};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
@@ -92,16 +92,19 @@ fn text(name: &X509Name<'_>) -> Result<String, PkiError> {
     Ok(parts.join(","))
 }
 
-/// `CN=text`, or `1.2.3=#DER` of what is no text of a known type.
+/// `CN=text`, or of what is no text of a known type `1.2.3=#` with class, form, tag and bytes in hexadecimal.
 fn pair(pair: &AttributeTypeAndValue<'_>) -> Result<String, PkiError> {
     let oid = pair.attr_type().to_id_string();
     let known = TYPES.iter().find(|(known, _)| *known == oid);
     let value = pair.attr_value();
-    let is_text = matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+    let is_plain = value.class() == Class::Universal && !value.header.is_constructed();
+    let is_text = is_plain && matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
     match (known, std::str::from_utf8(value.data)) {
         (Some((_, name)), Ok(text)) if is_text => Ok(format!("{name}={}", escaped(text))),
         _ => {
-            let mut told = format!("{oid}=#{:02x}", value.tag().0);
+            // Of fixed widths, so that no two values are the same text.
+            let (class, tag) = (value.class() as u8, value.tag().0);
+            let mut told = format!("{oid}=#{class:x}{:x}{tag:08x}", u8::from(value.header.is_constructed()));
             value
                 .data
                 .iter()

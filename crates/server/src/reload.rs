@@ -125,6 +125,7 @@ impl Reloader {
         let config = self.config.read().clone();
         let anew = config.read_anew().map_err(|error| refused(&error))?;
         let certificate = self.parts.identity.check(&anew.config).map_err(|error| refused(&error))?;
+        self.parts.authenticator.organisations().check().map_err(|error| refused(&error))?;
         let issuers = Issuers::new(&anew.config.authn.jwt).map_err(|error| refused(&error))?;
         Ok(Plan { anew, certificate, issuers, turn })
     }

@@ -33,7 +33,7 @@ const RENEW_SECONDS: i64 = SERVER_VALIDITY_DAYS as i64 * 86_400 / 2;
 const CHAIN_BYTES_MAX: u64 = 1 << 20;
 
 /// Bytes of a file with authorities.
-const AUTHORITIES_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const AUTHORITIES_BYTES_MAX: u64 = 1 << 20;
 
 /// A server's certificate and the endpoints that show it. Holds secrets.
 pub struct ServerIdentity {
@@ -293,8 +293,14 @@ pub(crate) fn read_regular(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Strin
 pub(crate) fn read_authorities(path: &Path) -> Result<Arc<RootCertStore>, String> {
     let wrong = |cause: &dyn std::fmt::Display| format!("ca_file {}: {cause}", path.display());
     let text = read_regular(path, AUTHORITIES_BYTES_MAX).map_err(|cause| wrong(&cause))?;
+    authorities(path, &text)
+}
+
+/// The authorities in what was read of a PEM file, at least one, or what is wrong with it.
+pub(crate) fn authorities(path: &Path, text: &[u8]) -> Result<Arc<RootCertStore>, String> {
+    let wrong = |cause: &dyn std::fmt::Display| format!("ca_file {}: {cause}", path.display());
     let mut authorities = RootCertStore::empty();
-    for certificate in pem::decode_certificates(&text).map_err(|cause| wrong(&cause))? {
+    for certificate in pem::decode_certificates(text).map_err(|cause| wrong(&cause))? {
         authorities.add(certificate).map_err(|cause| wrong(&cause))?;
     }
     if authorities.is_empty() {

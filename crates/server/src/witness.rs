@@ -76,9 +76,17 @@ pub fn serve(
     ready: impl FnOnce(&Running) -> Result<(), StartError>,
 ) -> Result<(), StartError> {
     let dir = &options.dir;
-    make_dir(&dir.join("checkpoints"))?;
+    make_dir(dir)?;
     check_data_dir(dir)?;
     let _lock = lock(dir)?;
+    let kept = dir.join("checkpoints");
+    // INVARIANT: a witness that has lost what it has cosigned cosigns nothing: it would begin to trust anew.
+    if dir.join("seed").exists() && !kept.is_dir() {
+        let text =
+            format!("{} is missing: this witness no longer knows what it has cosigned", kept.display());
+        return Err(StartError::Value(text));
+    }
+    make_dir(&kept)?;
     let crypto = crypto()?;
     let key = own_key(&*crypto, dir, &options.name)?;
     let verifier = key.verifier().text(&*crypto);
@@ -93,7 +101,7 @@ pub fn serve(
         organisations: None,
     };
     let tls = Protection::Tls(identity.endpoint(door)?);
-    let witness = Witness::new(key, &crypto, (Arc::new(RealDisk), &dir.join("checkpoints")));
+    let witness = Witness::new(key, &crypto, (Arc::new(RealDisk), &kept));
     let answers = Arc::new(Answers { witness: Arc::new(witness), logs: options.logs.clone(), clock });
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;

@@ -135,6 +135,11 @@ fn a_witness_cosigns_what_only_grew_and_nothing_else() {
     let (code, bad) =
         verify(&data, &anchor, &[Path::new("--checkpoint"), &kept, Path::new("--witness"), &of_other]);
     assert!(code == 5 && bad["wrong"].to_string().contains("w.example"), "{bad}");
+    // A file without a key asks for no witness, and so is none.
+    let mut nobody = Command::new(KEYREEVE);
+    nobody.arg("verify").arg(&data).args(["--witness", "/dev/null", "--anchor"]).arg(&anchor);
+    let nobody = nobody.stdin(Stdio::null()).output().unwrap();
+    assert!(!nobody.status.success() && String::from_utf8_lossy(&nobody.stderr).contains("no verifier key"));
     let (code, bad) = verify(earlier.path(), &anchor, &flags);
     assert!(code == 5 && bad["wrong"].to_string().contains("the journal ends here"), "{bad}");
 
@@ -180,6 +185,9 @@ fn a_witness_keeps_its_name_and_its_folder_to_itself() {
     let mut witness = Witness::start((folder(), fixed_port()));
     assert!(refused(&witness.folder, "w.example").contains("another witness runs on"));
     witness.stop();
+    fs::remove_dir_all(witness.folder.path().join("witness/checkpoints")).unwrap();
+    assert!(refused(&witness.folder, "w.example").contains("no longer knows what it has cosigned"));
+    fs::create_dir(witness.folder.path().join("witness/checkpoints")).unwrap();
     assert!(refused(&witness.folder, "v.example").contains("a witness keeps its name"));
     assert!(refused(&witness.folder, "two words").contains("no spaces"));
 }

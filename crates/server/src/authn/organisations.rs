@@ -25,7 +25,7 @@ use tracing::{info, warn};
 
 use crate::config::{OrganisationConfig, OrganisationName};
 use crate::listen::{self, Member};
-use crate::server_identity::{read_authorities, read_regular};
+use crate::server_identity::{AUTHORITIES_BYTES_MAX, authorities, read_regular};
 use crate::start::StartError;
 
 /// Goes before what the id of such a credential is a hash of, so that it meets no other kind's.
@@ -95,6 +95,17 @@ impl Organisations {
         }
         self.looked_seconds.store(now_seconds, Ordering::Relaxed);
         self.refresh();
+    }
+
+    /// Whether all files can be read now.
+    ///
+    /// # Errors
+    /// The first that cannot, or does not hold what it should.
+    pub fn check(&self) -> Result<(), String> {
+        let wrong = |each: &Organisation, cause| format!("the organisation {}: {cause}", each.settings.name);
+        self.each
+            .iter()
+            .try_for_each(|each| Loaded::read(&each.settings).map(drop).map_err(|cause| wrong(each, cause)))
     }
 
     /// Reads the files again.
@@ -202,6 +213,7 @@ impl listen::Organisations for Organisations {
     fn member(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Option<Member>, rustls::Error> {
         let state = self.state.load(Ordering::Acquire);
         let Some((leaf, others)) = chain.split_first() else { return Ok(None) };
+        let mut refused = None;
         for Organisation { settings, verifier } in &self.each {
             let verifier = verifier.read().verifier.clone();
             match verifier.verify_client_cert(leaf, others, now) {
@@ -210,7 +222,20 @@ impl listen::Organisations for Organisations {
                 Err(rustls::Error::InvalidCertificate(
                     CertificateError::UnknownIssuer | CertificateError::BadSignature,
                 )) => continue,
-                Err(error) => return Err(error),
+                // This one's authorities have issued it, and do not stand by it any more.
+                Err(
+                    error @ rustls::Error::InvalidCertificate(
+                        CertificateError::Revoked
+                        | CertificateError::UnknownRevocationStatus
+                        | CertificateError::ExpiredRevocationList
+                        | CertificateError::ExpiredRevocationListContext { .. },
+                    ),
+                ) => return Err(error),
+                // Another may know it better.
+                Err(error) => {
+                    refused.get_or_insert(error);
+                    continue;
+                }
             }
             let name = only_name(leaf, settings.names).map_err(|cause| {
                 let cause = format!("a certificate of {}: {cause}", settings.name);
@@ -226,14 +251,14 @@ impl listen::Organisations for Organisations {
                 state: AtomicU64::new(state),
             }));
         }
-        Ok(None)
+        refused.map_or(Ok(None), Err)
     }
 }
 
 impl Loaded {
     fn read(settings: &OrganisationConfig) -> Result<Self, String> {
-        let roots = read_authorities(&settings.ca_file)?;
-        let mut files = read_regular(&settings.ca_file, LISTS_BYTES_MAX)?;
+        let mut files = read_regular(&settings.ca_file, AUTHORITIES_BYTES_MAX)?;
+        let roots = authorities(&settings.ca_file, &files)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
         if let Some(file) = &settings.crl_file {

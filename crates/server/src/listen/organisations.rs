@@ -10,6 +10,9 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+/// Certificates between a client's and its root at most: a path is sought among what a stranger sends.
+const INTERMEDIATES_MAX: usize = 8;
+
 /// A peer whose certificate an organisation vouches for.
 #[derive(Debug)]
 pub struct Member {
@@ -65,6 +68,9 @@ impl ClientCertVerifier for MemberVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if intermediates.len() > INTERMEDIATES_MAX {
+            return Err(Error::General(format!("more than {INTERMEDIATES_MAX} certificates came with it")));
+        }
         let refused = match self.verifier.verify_client_cert(end_entity, intermediates, now) {
             Ok(verified) => return Ok(verified),
             Err(error) => error,

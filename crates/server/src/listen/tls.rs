@@ -8,6 +8,7 @@ use keyreeve_pki::CertificateInfo;
 use parking_lot::RwLock;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ProtocolVersion, RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -88,7 +89,14 @@ impl Replacement {
 /// A listener's TLS configuration, which can be exchanged while it runs; holds a secret.
 pub struct TlsEndpoint {
     config: RwLock<Arc<ServerConfig>>,
-    organisations: Option<Arc<dyn Organisations>>,
+    others: Option<Others>,
+}
+
+/// Others who vouch for clients, and who is asked before them.
+struct Others {
+    /// The house's authority, and pins.
+    house: Arc<dyn ClientCertVerifier>,
+    organisations: Arc<dyn Organisations>,
 }
 
 impl TlsEndpoint {
@@ -97,8 +105,11 @@ impl TlsEndpoint {
     /// # Errors
     /// [`TlsError`] where certificates and keys do not fit.
     pub fn new(settings: TlsSettings<'_>) -> Result<Self, TlsError> {
-        let organisations = settings.organisations.clone();
-        Ok(Self { config: RwLock::new(Replacement::new(settings)?.0), organisations })
+        let others = match settings.organisations.clone() {
+            Some(organisations) => Some(Others { house: house_verifier(&settings)?, organisations }),
+            None => None,
+        };
+        Ok(Self { config: RwLock::new(Replacement::new(settings)?.0), others })
     }
 
     /// Takes other certificates for all handshakes from now on; open connections stay, remembered sessions go.
@@ -141,12 +152,33 @@ impl TlsEndpoint {
         chain: &[CertificateDer<'static>],
         config: &ServerConfig,
     ) -> Result<Option<Arc<Member>>, Refusal> {
-        let (Some(organisations), [_, ..]) = (&self.organisations, chain) else { return Ok(None) };
+        let (Some(others), Some((leaf, intermediates))) = (&self.others, chain.split_first()) else {
+            return Ok(None);
+        };
         let now = config.time_provider.current_time();
         let now = now.ok_or_else(|| Refusal::Other("the time is unknown".to_owned()))?;
-        let member = organisations.member(chain, now);
-        Ok(member.map_err(|error| Refusal::Certificate(error.to_string()))?.map(Arc::new))
+        if others.house.verify_client_cert(leaf, intermediates, now).is_ok() {
+            return Ok(None);
+        }
+        // INVARIANT: who is no member is known to the house.
+        match others.organisations.member(chain, now) {
+            Ok(Some(member)) => Ok(Some(Arc::new(member))),
+            Ok(None) => {
+                Err(Refusal::Certificate("nobody vouches for client's certificate any more".to_owned()))
+            }
+            Err(error) => Err(Refusal::Certificate(error.to_string())),
+        }
     }
+}
+
+/// Who is asked about certificates of the house's authority, and pinned ones.
+fn house_verifier(settings: &TlsSettings<'_>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = client_verifier(settings.client_authority, settings.client_certificate, &provider)?;
+    Ok(match settings.appliances.clone() {
+        Some(pinned) => Arc::new(PinningVerifier { verifier, pinned }),
+        None => verifier,
+    })
 }
 
 fn server_config(settings: TlsSettings<'_>) -> Result<ServerConfig, TlsError> {
@@ -194,7 +226,7 @@ fn client_verifier(
     authority: &CertificateDer<'static>,
     policy: ClientCertificate,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.clone()).map_err(|error| TlsError::Authority(error.to_string()))?;
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));

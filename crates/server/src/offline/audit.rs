@@ -52,14 +52,21 @@ pub fn examine(
 
 /// The witnesses' keys in texts: lines that are empty or begin with `#` are none.
 fn verifier_keys(texts: &[String]) -> Result<Vec<NoteKey>, String> {
-    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
     let mut keys = Vec::new();
-    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let key = NoteKey::parse(line).map_err(|error| error.public().to_owned())?;
-        if key.signs == SignatureType::Ed25519 {
-            return Err(format!("the key of {} is a log's, and no witness'", key.name));
+    for text in texts {
+        let before = keys.len();
+        let lines = text.lines().map(str::trim);
+        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let key = NoteKey::parse(line).map_err(|error| error.public().to_owned())?;
+            if key.signs == SignatureType::Ed25519 {
+                return Err(format!("the key of {} is a log's, and no witness'", key.name));
+            }
+            keys.push(key);
         }
-        keys.push(key);
+        // Whoever names a witness wants it to be asked for.
+        if keys.len() == before {
+            return Err("a file that --witness names holds no verifier key".to_owned());
+        }
     }
     Ok(keys)
 }

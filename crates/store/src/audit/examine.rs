@@ -346,6 +346,10 @@ fn cosigned(
     let note = Note::parse(note).ok()?;
     let mut times = Vec::with_capacity(witnesses.len());
     for key in witnesses {
+        if key.name == checkpoint.origin {
+            found.add(0, format!("{} is the log itself, and no witness of it", key.name));
+            continue;
+        }
         match checkpoint.verdict(&note, key, crypto) {
             CheckpointVerdict::Signed(time) => times.extend(time),
             CheckpointVerdict::Unsigned => {

@@ -199,6 +199,13 @@ impl Witness {
         if let Err(refusal) = self.follows(last.as_ref(), &checkpoint, &asked) {
             return Ok(Err(refusal));
         }
+        if last.is_none() {
+            tracing::warn!(
+                log = checkpoint.origin,
+                size = checkpoint.size,
+                "a log is witnessed for the first time"
+            );
+        }
         let cosignature = self.key.cosign(&*self.crypto, &checkpoint, &asked.note.text, time)?;
         let kept = Note { text: asked.note.text, signatures: vec![cosignature.clone()] };
         let path = self.path(&checkpoint.origin);
