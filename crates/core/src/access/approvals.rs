@@ -173,6 +173,15 @@ impl ApprovalRules {
     pub fn over(&self, action: Action, key: Option<KeyId>) -> Vec<ApprovalRule> {
         self.rules.iter().filter(|rule| rule.covers(action, key)).cloned().collect()
     }
+
+    /// The rules that a request which waits must satisfy: those over its action and key, and those that made it wait for whom it
+    /// concerns, as they are now.
+    pub fn of(&self, proposal: &Proposal) -> Vec<ApprovalRule> {
+        let holds = |rule: &&ApprovalRule| {
+            rule.covers(proposal.action, proposal.key) || proposal.rules.contains(&rule.name)
+        };
+        self.rules.iter().filter(holds).cloned().collect()
+    }
 }
 
 /// A request that waits for approvals.
@@ -200,6 +209,9 @@ pub struct Proposal {
     pub asked: Time,
     /// Neither it nor an approval counts from then on.
     pub expires: Time,
+    /// Names of the rules that made it wait.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// Who approved, in this order.
     pub approved: Vec<Approval>,
     /// Who refused.
@@ -302,6 +314,7 @@ mod tests {
             terms: Terms::new(),
             asked: Time(0),
             expires: Time(1),
+            rules: Vec::new(),
             approved: Vec::new(),
             denied: None,
         };

@@ -33,7 +33,14 @@ pub fn next_rotation(object: &ManagedObject) -> Option<Time> {
     let dates = &object.dates;
     let rests = [dates.archive, dates.suspended, dates.destruction].iter().any(Option::is_some);
     let replaced = first(object, AttributeKind::RotateLatest) == Some(&Value::Boolean(false));
-    if !is_automatic(object) || !leads || object.spec.is_none() || ended || rests || replaced {
+    if !is_automatic(object)
+        || !leads
+        || object.spec.is_none()
+        || ended
+        || rests
+        || replaced
+        || object.is_valueless()
+    {
         return None;
     }
     let seconds = interval_seconds(object, AttributeKind::RotateInterval).filter(|seconds| *seconds > 0)?;

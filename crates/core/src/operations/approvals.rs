@@ -228,7 +228,7 @@ impl Operation for ListApprovals {
         let Some(caller) = current(context)? else { return Ok(Vec::new()) };
         let mut visible = Vec::new();
         for proposal in context.proposals()?.open {
-            let over = rules.over(proposal.action, proposal.key);
+            let over = rules.of(&proposal);
             if may_see(&caller, &proposal, &over) {
                 let missing = context.missing(&proposal, &over)?;
                 visible.push(Waiting { proposal, missing });
@@ -256,7 +256,7 @@ impl Operation for DecideApproval {
         let caller = current(context)?.ok_or_else(missing)?;
         let at = waiting.open.iter().position(|proposal| proposal.id == self.id).ok_or_else(missing)?;
         let mut proposal = waiting.open.remove(at);
-        let over = rules.over(proposal.action, proposal.key);
+        let over = rules.of(&proposal);
         if !may_see(&caller, &proposal, &over) {
             return Err(missing());
         }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     Operation, Subject,
     access_rules::{require_administrator, stored},
-    principals::{Enrolled, principal_named, rule_by_default},
+    principals::{Enrolled, own_credential, principal_named, rule_by_default},
 };
 use crate::{
     access::{
@@ -43,7 +43,7 @@ impl Operation for ChangePrincipal {
         Subject::Realm
     }
 
-    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         let mut terms = vec![("client".into(), self.name.clone())];
         let words = |words: Vec<&str>| words.join(", ");
         let roles = self.roles.iter();
@@ -54,6 +54,14 @@ impl Operation for ChangePrincipal {
         terms.extend(
             groups.map(|groups| ("groups".into(), words(groups.iter().map(String::as_str).collect()))),
         );
+        // Whoever knows one of these is who gets the power.
+        let before = principal_named(context, &self.name)?;
+        for id in &before.credentials {
+            let known = own_credential(context, *id)?;
+            if known.counts_at(context.now()) {
+                terms.push(("credential".into(), format!("{id}, made {}", known.created)));
+            }
+        }
         Ok(Some(terms))
     }
 

@@ -401,7 +401,7 @@ pub(super) fn credential(context: &mut Context<'_>, id: CredentialId) -> Result<
 }
 
 /// A credential that a principal names.
-fn own_credential(context: &mut Context<'_>, id: CredentialId) -> Result<Arc<Credential>> {
+pub(super) fn own_credential(context: &mut Context<'_>, id: CredentialId) -> Result<Arc<Credential>> {
     let missing = || Error::internal("a principal names a credential that is missing");
     credential(context, id)?.ok_or_else(missing)
 }

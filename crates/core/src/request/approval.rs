@@ -142,6 +142,7 @@ impl Context<'_> {
             terms: asked.terms,
             asked: now,
             expires: Time(now.0.saturating_add(i64::from(hours) * HOUR_MS)),
+            rules: rules.iter().map(|rule| rule.name.clone()).collect(),
             approved: Vec::new(),
             denied: None,
         };

@@ -313,6 +313,42 @@ async fn the_second_administrator_brings_a_rule_and_no_third_self() {
 }
 
 #[tokio::test]
+async fn what_concerns_approvers_is_done_once_another_of_them_approves() {
+    let server = Server::start();
+    let admin = server.admin_token();
+    server.admin("POST", "/v1/clients", json!({ "name": "user", "roles": ["user"] })).await;
+    let deputy = json!({ "name": "deputy", "roles": ["admin"], "token": true });
+    let made = server.admin("POST", "/v1/clients", deputy).await;
+    let deputy = made["token"].as_str().unwrap();
+    let become_one = || ("PATCH", "/v1/clients/user", json!({ "roles": ["admin"] }));
+    let id = waits(&server, &admin, become_one()).await;
+    let (_, listed) = ask(&server, deputy, "GET", "/v1/approvals", Value::Null).await;
+    assert_eq!(listed["approvals"][0]["missing"], 1, "{listed}");
+    // Another credential of theirs, and it is another request.
+    assert_eq!(
+        ask(&server, &admin, "POST", "/v1/tokens", json!({ "client": "user" })).await.0,
+        StatusCode::CREATED
+    );
+    approve(&server, deputy, &id).await;
+    let id = waits(&server, &admin, become_one()).await;
+    approve(&server, deputy, &id).await;
+    let (method, path, body) = become_one();
+    let (status, told) = ask(&server, &admin, method, path, body).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    for request in [
+        || ("POST", "/v1/clients/deputy/renew", json!({})),
+        || ("POST", "/v1/clients", json!({ "name": "third", "roles": ["admin"] })),
+        || ("PATCH", "/v1/clients/user", json!({ "roles": ["user"] })),
+    ] {
+        let id = waits(&server, &admin, request()).await;
+        approve(&server, deputy, &id).await;
+        let (method, path, body) = request();
+        let (status, told) = ask(&server, &admin, method, path, body).await;
+        assert!(status.is_success() && status != StatusCode::ACCEPTED, "{path}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn who_becomes_the_second_administrator_brings_the_rule_too_and_who_declined_it_gets_none() {
     let server = Server::start();
     let change = json!({ "roles": ["admin"] });
