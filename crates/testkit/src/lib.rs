@@ -1,8 +1,10 @@
-//! Fault-injecting doubles, conformance suites per port, and the matrix of who may do what. A dev-dependency only.
+//! Fault-injecting doubles, conformance suites per port, the matrix of who may do what, and the fleet that alerts are tried on.
+//! A dev-dependency only.
 
 pub mod disk;
 pub mod engine_conformance;
 pub mod file_index;
+pub mod fleet;
 pub mod lagging;
 pub mod matrix;
 pub mod moto;
