@@ -42,6 +42,8 @@ pub struct Happenings {
     pub load_tests: Vec<(Span, usize)>,
     /// From when to when the server is not there.
     pub restarts: Vec<Span>,
+    /// The same, where an attacker stopped it.
+    pub stopped: Vec<Span>,
     /// When the server's clock is moved, and by how many milliseconds.
     pub steps: Vec<(i64, i64)>,
     /// When a client tries again and again what is refused.
@@ -62,6 +64,7 @@ impl Happenings {
             failovers: Vec::new(),
             load_tests: Vec::new(),
             restarts: restarts(draw, calendar),
+            stopped: Vec::new(),
             steps: Vec::new(),
             wrong: Vec::new(),
             audit_day: 7 * (3 + draw.below(8)),

@@ -65,10 +65,11 @@ impl<'p> Journal<'p> {
 
     /// While the server is not there nobody is served: who asks tries again behind its start, or gives up.
     fn is_served(&mut self, draft: &mut Draft) -> bool {
-        let restarts = &self.plan.happenings.restarts;
-        let Some(down) = restarts.iter().find(|span| span.holds(draft.at)) else { return true };
+        let all = &self.plan.happenings;
+        let mut downs = all.restarts.iter().chain(&all.stopped);
+        let Some(down) = downs.find(|span| span.holds(draft.at)) else { return true };
         draft.at = down.to + 1 + self.draw.exponential(4.0 * SECOND as f64) as i64;
-        draft.entry.source.is_none() || self.draw.chance(0.8)
+        draft.entry.source.is_none() || draft.attack.is_some() || self.draw.chance(0.8)
     }
 
     fn written(&mut self, draft: Draft) -> Told {

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use keyreeve_core::model::{KeyId, ObjectId, State};
+use keyreeve_core::{
+    access::Action,
+    model::{KeyId, ObjectId, State},
+};
 
 use super::{
     calendar::{Calendar, DAY, DAYS, HOUR},
@@ -49,6 +52,21 @@ impl Key {
     pub fn object(&self, at: i64) -> ObjectId {
         let newest = self.versions.iter().rev().find(|(since, _)| *since <= at);
         newest.unwrap_or(&self.versions[0]).1
+    }
+
+    /// What this key can do of an action: one that signs or makes MACs does that instead of encrypting.
+    pub fn served(&self, action: Action) -> Action {
+        use Action::{DataKey, Decrypt, Encrypt, Mac, MacVerify, Sign, Verify};
+        let (signs, macs) = (self.name.contains("/sign-"), self.name.contains("/mac-"));
+        match action {
+            Encrypt | DataKey | Sign | Mac if signs => Sign,
+            Decrypt | Verify | MacVerify if signs => Verify,
+            Encrypt | DataKey | Sign | Mac if macs => Mac,
+            Decrypt | Verify | MacVerify if macs => MacVerify,
+            Sign | Mac => Encrypt,
+            Verify | MacVerify => Decrypt,
+            other => other,
+        }
     }
 
     /// Its state at a time; a disabled one is suspended.

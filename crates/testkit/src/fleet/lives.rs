@@ -94,7 +94,7 @@ fn destroy(plan: &mut Plan, draw: &mut Draw, place: usize, at: i64) {
     let asked = format!("asks for approval {approval} to destroy");
     plan.add(plan.about(draw, operator, at, Action::Propose, place).detail(asked).changes(1));
     let approved_at =
-        at + draw.log_normal(40.0, 0.8).clamp(2.0, 300.0) as i64 * MINUTE + draw.between(0, MINUTE);
+        at + (draw.log_normal(40.0, 0.8).clamp(2.0, 300.0) * MINUTE as f64) as i64 + draw.between(0, MINUTE);
     let told = format!("{} asked to destroy", plan.member(operator).name);
     let mut approve = plan.about(draw, administrator, approved_at, Action::Approve, place).detail(told);
     approve = approve.target(approval.to_string()).changes(1);
@@ -182,7 +182,7 @@ fn quarter(plan: &mut Plan, draw: &mut Draw) {
             .collect();
         let count = 8 + draw.zipf(50);
         for place in draw.sample(count, fits.len()) {
-            at += draw.log_normal(25.0, 0.7).max(2.0) as i64 * SECOND;
+            at += (draw.log_normal(25.0, 0.7).max(2.0) * SECOND as f64) as i64;
             let object = plan.ring.keys[fits[place]].add_version(at, draw);
             let mut entry = plan.about(draw, operator, at, Action::Rekey, fits[place]).changes(4);
             entry.entry.object = Some(object);

@@ -3,6 +3,7 @@
 //!
 //! Seeds 1 to 99 are for tuning rules. Seeds 1000 to 1004 are for the figures, and nobody looks at what they give meanwhile.
 
+pub mod attacks;
 pub mod calendar;
 pub mod draw;
 pub mod entry;
@@ -19,6 +20,7 @@ mod tests;
 
 use std::ops::RangeInclusive;
 
+use attacks::{Attack, Label};
 use journal::Journal;
 use plan::Plan;
 
@@ -32,20 +34,37 @@ pub const SEEDS_OF_FIGURES: RangeInclusive<u64> = 1000..=1004;
 #[derive(Clone, Debug)]
 pub struct Fleet {
     plan: Plan,
+    labels: Vec<Label>,
 }
 
 impl Fleet {
     /// One in which nobody means harm.
     pub fn new(seed: u64) -> Self {
+        Self::with(seed, std::iter::empty())
+    }
+
+    /// One with every attack in it.
+    pub fn attacked(seed: u64) -> Self {
+        Self::with(seed, attacks::all())
+    }
+
+    /// One with these attacks in it.
+    pub fn with<'a>(seed: u64, attacks: impl Iterator<Item = &'a Attack>) -> Self {
         let mut plan = Plan::new(seed);
         lives::plan(&mut plan);
+        let labels = attacks::lay(&mut plan, attacks);
         plan.entries.sort_by_key(|draft| draft.at);
-        Fleet { plan }
+        Fleet { plan, labels }
     }
 
     /// What was settled before the first day.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Where the attacks are.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
     }
 
     /// Its journal, from the beginning.

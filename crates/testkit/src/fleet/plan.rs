@@ -1,7 +1,11 @@
 //! All that is settled before the first entry is written: who there is, their keys, what happens, and the entries that
 //! somebody planned. Not here: what everybody does day by day, and the order of the journal.
 
-use keyreeve_core::{ErrorKind, access::Action, model::State};
+use keyreeve_core::{
+    ErrorKind,
+    access::Action,
+    model::{State, UseKind},
+};
 
 use super::{
     calendar::{Calendar, DAY, HOUR},
@@ -104,31 +108,7 @@ impl Plan {
 
     /// As [`Plan::uses`], from an address.
     pub fn uses_from(&self, member: usize, at: i64, source: String, action: Action, key: usize) -> Draft {
-        let (one, key) = (self.member(member), self.key(key));
-        if one.leaves.is_some_and(|leaves| leaves <= at) {
-            let why = format!("a credential of {} that was revoked", one.name);
-            return Draft::stranger(at, one.protocol(), source, why);
-        }
-        let mut draft = on(one.asks(at, source, action), key);
-        let object = key.object(at);
-        draft.entry.object = Some(object);
-        let state = key.state(at);
-        let protects = action.use_kind().is_some_and(|kind| kind == keyreeve_core::model::UseKind::Protect);
-        match state {
-            State::Destroyed | State::DestroyedCompromised => {
-                draft.failed(ErrorKind::Destroyed, format!("object {object} was destroyed"))
-            }
-            State::Suspended => draft.failed(
-                ErrorKind::WrongState,
-                "it is disabled; `keyreeve key enable NAME` takes it into use again",
-            ),
-            State::Deactivated | State::Compromised if protects => {
-                let word = if state == State::Deactivated { "deactivated" } else { "compromised" };
-                let why = format!("object {object} is {word} and cannot protect new data");
-                draft.failed(ErrorKind::WrongState, why)
-            }
-            _ => draft,
-        }
+        uses(self.member(member), at, source, action, self.key(key))
     }
 
     /// Plans an entry.
@@ -146,4 +126,32 @@ impl Plan {
 pub fn on(mut draft: Draft, key: &Key) -> Draft {
     (draft.entry.key, draft.entry.canary) = (Some(key.id), key.canary);
     draft.target(std::sync::Arc::clone(&key.name))
+}
+
+/// Somebody uses a key, or tries to: it fails where the key is in no state for it, and where they were revoked.
+pub fn uses(one: &Member, at: i64, source: String, action: Action, key: &Key) -> Draft {
+    if one.leaves.is_some_and(|leaves| leaves <= at) {
+        let why = format!("a credential of {} that was revoked", one.name);
+        return Draft::stranger(at, one.protocol(), source, why);
+    }
+    let action = key.served(action);
+    let mut draft = on(one.asks(at, source, action), key);
+    let object = key.object(at);
+    draft.entry.object = Some(object);
+    let state = key.state(at);
+    match state {
+        State::Destroyed | State::DestroyedCompromised => {
+            draft.failed(ErrorKind::Destroyed, format!("object {object} was destroyed"))
+        }
+        State::Suspended => {
+            let why = "it is disabled; `keyreeve key enable NAME` takes it into use again";
+            draft.failed(ErrorKind::WrongState, why)
+        }
+        State::Deactivated | State::Compromised if action.use_kind() == Some(UseKind::Protect) => {
+            let word = if state == State::Deactivated { "deactivated" } else { "compromised" };
+            let why = format!("object {object} is {word} and cannot protect new data");
+            draft.failed(ErrorKind::WrongState, why)
+        }
+        _ => draft,
+    }
 }

@@ -1,17 +1,23 @@
 //! Whether the fleet is what it says it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{BufRead as _, BufWriter, Write as _},
+};
 
 use keyreeve_core::{
     ErrorKind,
     access::Action,
-    model::{KeyId, State},
+    model::{KeyId, State, Time},
     record::Outcome,
 };
 
+use serde_json::json;
+
 use super::{
-    Fleet, SEEDS_OF_FIGURES, SEEDS_OF_TUNING,
-    calendar::DAYS,
+    Fleet, SEEDS_OF_FIGURES, SEEDS_OF_TUNING, attacks,
+    calendar::{DAY, DAYS, HOUR, MINUTE},
     keys::{CANARIES, KEYS},
     organisation::PRINCIPALS,
 };
@@ -44,7 +50,7 @@ fn fleet_has_as_many_days_principals_and_keys_as_it_says() {
     let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
     assert_eq!(names.len(), members.len(), "two principals of one name");
     for day in 0..DAYS {
-        let noon = plan.calendar.at(day, 12 * super::calendar::HOUR);
+        let noon = plan.calendar.at(day, 12 * HOUR);
         let there = members.iter().filter(|member| member.is_there(noon)).count();
         assert_eq!(there, PRINCIPALS, "day {day}");
     }
@@ -112,14 +118,132 @@ fn fleet_keys_live_by_the_rules() {
     assert!(refused < 3000, "{refused} uses of keys that do not serve");
 }
 
-/// Writes the fleet of a seed to a file, to look at it with other tools: `KEYREEVE_FLEET=SEED,FILE`.
+/// Writes the fleet of a seed to a file, to look at it with other tools: `KEYREEVE_FLEET=SEED,FILE`; with attacks as
+/// `SEED-attacked,FILE`, and then `FILE.labels` tells where they are.
 #[test]
 fn fleet_can_be_written_to_a_file() {
-    let Some(wanted) = std::env::var_os("KEYREEVE_FLEET") else { return };
-    let wanted = wanted.into_string().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = std::env::var("KEYREEVE_FLEET").ok();
+    let wanted = wanted.unwrap_or_else(|| format!("9-attacked,{}/fleet", folder.path().display()));
     let (seed, file) = wanted.split_once(',').unwrap();
-    let mut file = std::io::BufWriter::new(std::fs::File::create(file).unwrap());
-    for told in Fleet::new(seed.parse().unwrap()).journal() {
-        std::io::Write::write_all(&mut file, format!("{}\n", told.entry.line()).as_bytes()).unwrap();
+    let fleet = match seed.strip_suffix("-attacked") {
+        Some(seed) => Fleet::attacked(seed.parse().unwrap()),
+        None => Fleet::new(seed.parse().unwrap()),
+    };
+    let mut lines = BufWriter::new(File::create(file).unwrap());
+    let mut lsns = BTreeMap::<&str, Vec<u64>>::new();
+    let mut count = 0;
+    for told in fleet.journal() {
+        writeln!(lines, "{}", told.entry.line()).unwrap();
+        told.attack.into_iter().for_each(|attack| lsns.entry(attack).or_default().push(told.entry.lsn));
+        count += 1;
+    }
+    lines.flush().unwrap();
+    let mut labels = File::create(format!("{file}.labels")).unwrap();
+    for label in fleet.labels() {
+        let [begins, ends, by] = [label.begins, label.ends, label.notice_by].map(|at| Time(at).to_string());
+        let lsns = lsns.remove(label.attack).unwrap_or_default();
+        let line =
+            json!({ "attack": label.attack, "begins": begins, "ends": ends, "notice_by": by, "lsns": lsns });
+        writeln!(labels, "{line}").unwrap();
+    }
+    let written = std::io::BufReader::new(File::open(file).unwrap());
+    assert_eq!(written.lines().count(), count);
+}
+
+/// Each seed has a place for each attack, with two weeks before it for rules to learn from.
+#[test]
+fn fleet_has_a_place_for_every_attack() {
+    let some = SEEDS_OF_TUNING.take(if std::env::var_os("KEYREEVE_LONG").is_some() { 99 } else { 12 });
+    for seed in some.chain(SEEDS_OF_FIGURES) {
+        let fleet = Fleet::attacked(seed);
+        let calendar = fleet.plan().calendar;
+        assert_eq!(fleet.labels().len(), attacks::all().count());
+        for label in fleet.labels() {
+            assert!(label.begins > calendar.begin(14), "seed {seed}: no baseline: {label:?}");
+            assert!(label.begins <= label.ends, "seed {seed}: {label:?}");
+            assert!(label.ends < calendar.end(), "seed {seed}: it is over before its end: {label:?}");
+            assert!(label.notice_by <= label.ends + DAY, "seed {seed}: {label:?}");
+        }
+    }
+}
+
+#[test]
+fn fleet_attacks_are_thirty_and_a_third_come_from_no_rule() {
+    let names: BTreeSet<_> = attacks::all().map(|attack| attack.name).collect();
+    let count = attacks::all().count();
+    assert_eq!(names.len(), count, "two attacks of one name");
+    assert!(count >= 30, "{count} attacks");
+    let free = attacks::all().filter(|attack| attack.from_rule.is_none());
+    let free = free.inspect(|attack| assert!(attack.source.len() > 10, "{} has no source", attack.name));
+    assert!(free.count() * 3 >= count);
+}
+
+/// What the labels say is what is there, and nothing of an attack is anywhere else.
+#[test]
+fn fleet_attacks_are_where_their_labels_say() {
+    for seed in [5, 6] {
+        let fleet = Fleet::attacked(seed);
+        let mut found = BTreeMap::<&str, usize>::new();
+        for told in fleet.journal() {
+            let Some(attack) = told.attack else { continue };
+            let at = told.entry.time.0;
+            let label = fleet.labels().iter().find(|label| label.attack == attack).unwrap();
+            // Who meets the server while it starts anew comes a little later; and one attack sets the clock back.
+            let back = fleet.labels().iter().find(|label| label.attack == "clock-set-back").unwrap();
+            let meets = label.begins <= back.ends && back.begins <= label.ends;
+            let slack = 5 * MINUTE + if meets { 3 * HOUR } else { 0 };
+            assert!((label.begins - slack..=label.ends + slack).contains(&at), "{attack} at {at}: {label:?}");
+            *found.entry(attack).or_default() += 1;
+        }
+        for label in fleet.labels() {
+            let count = found.get(label.attack).copied().unwrap_or_default();
+            assert_eq!(count, label.entries, "seed {seed}: {label:?}");
+        }
+    }
+}
+
+/// Attacks that consist of nothing: what should be there is missing for as long as the label says.
+#[test]
+fn fleet_is_silent_where_a_label_says_so() {
+    let fleet = Fleet::attacked(8);
+    let span = |name: &str| {
+        let label = fleet.labels().iter().find(|label| label.attack == name).unwrap();
+        super::happenings::Span { from: label.begins + HOUR, to: label.ends - HOUR }
+    };
+    let (sink, dead) = (span("silenced-sink"), span("dead-appliance"));
+    let (_, appliance) = *fleet
+        .plan()
+        .silent
+        .iter()
+        .find(|(silent, _)| silent.holds(dead.from) && silent.to == dead.to + HOUR)
+        .unwrap();
+    let appliance = fleet.plan().member(appliance).id;
+    let (mut moves, mut polls) = (0, 0);
+    for told in fleet.journal() {
+        let entry = told.entry;
+        let moved = entry.action == Action::MoveCursor;
+        assert!(!(moved && sink.holds(entry.time.0)), "the sink is told something at {}", entry.time);
+        assert!(!(entry.principal_id == appliance && dead.holds(entry.time.0)), "it asks at {}", entry.time);
+        moves += usize::from(moved);
+        polls += usize::from(entry.principal_id == appliance);
+    }
+    assert!(moves > 10_000 && polls > 1000, "{moves} {polls}");
+}
+
+/// The table of docs/alerts.md; `KEYREEVE_WRITE_GOLDEN=1` writes it anew.
+#[test]
+fn fleet_docs_tell_every_attack() {
+    const BEGIN: &str = "<!-- made by fleet_docs_tell_every_attack: begin -->\n";
+    const END: &str = "<!-- made by fleet_docs_tell_every_attack: end -->\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/alerts.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (told, after) = rest.split_once(END).unwrap();
+    let table = attacks::table();
+    if std::env::var_os("KEYREEVE_WRITE_GOLDEN").is_some() {
+        std::fs::write(path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+    } else {
+        assert!(told == table, "docs/alerts.md tells other attacks: run this with KEYREEVE_WRITE_GOLDEN=1");
     }
 }

@@ -65,7 +65,7 @@ fn backup(today: &mut Today<'_>) {
 }
 
 fn run(today: &mut Today<'_>, at: i64, told: &str, tells_position: bool) {
-    let took = today.draw.log_normal(4.0, 0.4) as i64 * MINUTE + 30 * SECOND;
+    let took = (today.draw.log_normal(4.0, 0.4) * MINUTE as f64) as i64 + 30 * SECOND;
     today.asks(at, Action::Backup, Some("begins"));
     today.drafts.push(Draft::system(at + took - 20, Action::Initialize).target("backups").changes(1));
     today.asks(at + took, Action::Backup, Some(told));

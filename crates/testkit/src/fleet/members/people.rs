@@ -15,7 +15,7 @@ pub(super) fn day(today: &mut Today<'_>) {
     let busy = today.plan.member(today.member).rate;
     let sessions = 1 + today.draw.poisson(1.6 * busy);
     for _ in 0..sessions {
-        at += 5 * MINUTE + today.draw.exponential(80.0) as i64 * MINUTE;
+        at += 5 * MINUTE + (today.draw.exponential(80.0) * MINUTE as f64) as i64;
         if today.plan.calendar.hour(at) >= 19 {
             break;
         }
@@ -26,7 +26,7 @@ pub(super) fn day(today: &mut Today<'_>) {
     }
     // A deadline now and then.
     if today.draw.chance(0.02) {
-        let late = today.at(21 * HOUR) + today.draw.exponential(50.0) as i64 * MINUTE;
+        let late = today.at(21 * HOUR) + (today.draw.exponential(50.0) * MINUTE as f64) as i64;
         log_in(today, late);
         trial(today, late + 2 * MINUTE);
     }
@@ -40,7 +40,8 @@ pub(super) fn morning(today: &mut Today<'_>) -> Option<i64> {
         return None;
     }
     let early = (today.member as i64 * 13 % 90) * MINUTE;
-    let at = today.at(7 * HOUR + 30 * MINUTE + early) + today.draw.log_normal(12.0, 0.8) as i64 * MINUTE;
+    let at =
+        today.at(7 * HOUR + 30 * MINUTE + early) + (today.draw.log_normal(12.0, 0.8) * MINUTE as f64) as i64;
     let second = today.draw.between(0, MINUTE);
     Some(log_in(today, at + second))
 }
@@ -57,7 +58,7 @@ pub(super) fn log_in(today: &mut Today<'_>, mut at: i64) -> i64 {
         };
         let source = plan.source(&mut today.draw, today.member, at);
         today.drafts.push(Draft::stranger(at, "rest", source, why));
-        at += today.draw.log_normal(9.0, 0.5) as i64 * SECOND + SECOND;
+        at += (today.draw.log_normal(9.0, 0.5) * SECOND as f64) as i64 + SECOND;
     }
     let token = format!("token {}", today.draw.digest());
     let draft = plan.asks(&mut today.draw, today.member, at, Action::Login);
@@ -75,7 +76,7 @@ fn trial(today: &mut Today<'_>, mut at: i64) {
         return;
     }
     for _ in 0..1 + today.draw.below(6) {
-        at += today.draw.log_normal(25.0, 1.0) as i64 * SECOND + 800;
+        at += (today.draw.log_normal(25.0, 1.0) * SECOND as f64) as i64 + 800;
         let key = *today.draw.pick(&keys);
         let action =
             *today.draw.pick(&[Action::Encrypt, Action::Decrypt, Action::GetAttributes, Action::Sign]);
@@ -104,7 +105,7 @@ fn files(today: &mut Today<'_>, mut at: i64) {
     }
     let key = keys[today.draw.zipf(keys.len())];
     for _ in 0..today.draw.log_normal(5.0, 0.7).clamp(1.0, 40.0) as usize {
-        at += today.draw.log_normal(20.0, 0.9) as i64 * SECOND + 500;
+        at += (today.draw.log_normal(20.0, 0.9) * SECOND as f64) as i64 + 500;
         today.uses(at, Action::Decrypt, key);
     }
 }

@@ -57,19 +57,16 @@ fn use_some(today: &mut Today<'_>, at: i64) {
         return;
     }
     let place = keys[today.draw.zipf(keys.len())];
-    let name = &today.plan.key(place).name;
     let protects = today.draw.below(100) < usize::from(member.protects);
-    let action = match (name.contains("/sign-"), name.contains("/mac-"), protects) {
-        (true, _, true) => Action::Sign,
-        (true, _, false) => Action::Verify,
-        (_, true, true) => Action::Mac,
-        (_, true, false) => Action::MacVerify,
-        (_, _, true) if name.contains("/files-") => Action::DataKey,
-        (_, _, true) => Action::Encrypt,
-        (_, _, false) => Action::Decrypt,
+    let makes_data_keys = today.plan.key(place).name.contains("/files-");
+    let action = match (protects, makes_data_keys) {
+        (true, true) => Action::DataKey,
+        (true, false) => Action::Encrypt,
+        (false, _) => Action::Decrypt,
     };
     let mut draft = today.plan.uses(&mut today.draw, today.member, at, action, place);
     let works = draft.entry.reason.is_none();
+    let action = draft.entry.action;
     if works && action == Action::Decrypt && today.draw.chance(0.0015) {
         draft = draft.failed(ErrorKind::CryptoFailed, "decryption failed");
     } else if works && matches!(action, Action::Verify | Action::MacVerify) {

@@ -21,7 +21,7 @@ fn operator(today: &mut Today<'_>) {
     let Some(mut at) = people::morning(today) else { return };
     let realm = today.plan.member(today.member).realm;
     for _ in 0..today.draw.poisson(3.0) {
-        at += 4 * MINUTE + today.draw.exponential(60.0) as i64 * MINUTE;
+        at += 4 * MINUTE + (today.draw.exponential(60.0) * MINUTE as f64) as i64;
         if today.plan.calendar.hour(at) >= 18 {
             return;
         }
@@ -52,7 +52,7 @@ fn grant(today: &mut Today<'_>, at: i64) {
     let told = format!("to {}", plan.member(to).name);
     let draft = plan.about(&mut today.draw, today.member, at, Action::Grant, key).detail(told).changes(1);
     today.drafts.push(draft);
-    let first = at + today.draw.log_normal(20.0, 1.0) as i64 * MINUTE;
+    let first = at + (today.draw.log_normal(20.0, 1.0) * MINUTE as f64) as i64;
     for number in 0..1 + today.draw.below(9) as i64 {
         let draft = plan.uses(&mut today.draw, to, first + number * 50 * SECOND, Action::Decrypt, key);
         today.drafts.push(draft);
@@ -62,7 +62,7 @@ fn grant(today: &mut Today<'_>, at: i64) {
 fn administrator(today: &mut Today<'_>) {
     let Some(mut at) = people::morning(today) else { return };
     for _ in 0..1 + today.draw.poisson(2.0) {
-        at += 4 * MINUTE + today.draw.exponential(70.0) as i64 * MINUTE;
+        at += 4 * MINUTE + (today.draw.exponential(70.0) * MINUTE as f64) as i64;
         if today.plan.calendar.hour(at) >= 18 {
             break;
         }

@@ -1,0 +1,103 @@
+//! What is done so that nobody sees what is done; and the door for emergencies.
+
+use keyreeve_core::access::Action;
+
+use super::{Attack, Notice, scene::Scene};
+use crate::fleet::{
+    calendar::{DAY, HOUR, MINUTE, SECOND},
+    entry::Draft,
+    happenings::Span,
+    members::server::started,
+    organisation::Kind,
+};
+
+pub(super) const ATTACKS: [Attack; 3] = [
+    Attack {
+        name: "silenced-sink",
+        story: "At two at night the server is stopped, and starts with another configuration, in which the sink is told nothing any more. Two days later nobody has looked.",
+        from_rule: Some("audit, sink or backup lag"),
+        source: "",
+        notice: Notice::AfterBegin(24),
+        days: 4,
+        lay: silenced_sink,
+    },
+    Attack {
+        name: "clock-set-back",
+        story: "The server's clock goes back by three hours for a while; meanwhile a token that had expired is used.",
+        from_rule: Some("a clock step"),
+        source: "",
+        notice: Notice::AfterBegin(2),
+        days: 1,
+        lay: clock_set_back,
+    },
+    Attack {
+        name: "unknown-emergency",
+        story: "In a night the root key gets another lock, by an account that was made for emergencies and never used, from abroad; the server starts anew under it.",
+        from_rule: Some("break-glass, unseal, restore"),
+        source: "",
+        notice: Notice::AfterBegin(1),
+        days: 2,
+        lay: unknown_emergency,
+    },
+];
+
+/// Whether the server is not restarted in the two days behind a day.
+fn is_quiet(plan: &crate::fleet::plan::Plan, day: usize) -> bool {
+    let days = Span { from: plan.calendar.begin(day), to: plan.calendar.begin(day) + 4 * DAY };
+    let all = &plan.happenings;
+    !all.restarts.iter().chain(&all.stopped).any(|span| days.holds(span.from))
+}
+
+/// Stops the server and starts it anew, with a configuration and a lock.
+fn restart(scene: &mut Scene<'_>, at: i64, told: impl Fn(&str) -> String) -> Span {
+    let down = Span { from: at, to: at + scene.draw.between(8 * SECOND, 20 * SECOND) };
+    scene.plan.happenings.stopped.push(down);
+    scene.add(Draft::system(down.from - 1, Action::Stop).detail("stopped in order"));
+    let digest = scene.draw.digest();
+    scene.add(Draft::system(down.to, Action::Start).detail(told(&digest)));
+    down
+}
+
+fn silenced_sink(scene: &mut Scene<'_>) {
+    scene.on_day(|plan, day| day < 85 && is_quiet(plan, day));
+    let at = scene.between(0, 2, 3);
+    let down = restart(scene, at, started);
+    let deaf = Span { from: down.from, to: down.to + 2 * DAY };
+    scene.plan.deaf.push(deaf);
+    scene.missing = Some(deaf);
+}
+
+fn clock_set_back(scene: &mut Scene<'_>) {
+    let service = scene.victim_with(Kind::Service, 3);
+    let at = scene.between(0, 4, 22);
+    let forth = at + 40 * MINUTE;
+    let back = 3 * HOUR;
+    scene.plan.happenings.steps.push((at, -back));
+    scene.plan.happenings.steps.push((forth, back));
+    let mut then = at + 2 * MINUTE;
+    let keys = scene.keys_of(service, then, 10);
+    while then < forth {
+        let (source, key) = (scene.inside(), keys[scene.draw.zipf(keys.len())]);
+        scene.uses(service, then, source, Action::Decrypt, key);
+        then += (scene.draw.exponential(70.0) * SECOND as f64) as i64 + SECOND;
+    }
+}
+
+fn unknown_emergency(scene: &mut Scene<'_>) {
+    scene.on_day(is_quiet);
+    let at = scene.between(0, 1, 4);
+    // Made long before the first day, and in no list of those who work here.
+    let long_ago = scene.plan.calendar.begin(0) - 400 * DAY;
+    let emergency = scene.newcomer("emergency-1", 0, long_ago);
+    let source = scene.outside();
+    let token = format!("token {}", scene.draw.digest());
+    let login = emergency.asks(at, source.clone(), Action::Login).target("emergency-1");
+    scene.add(login.detail(token).changes(2));
+    let looks = emergency.asks(at + 20 * SECOND, source.clone(), Action::Inspect);
+    scene.add(looks.detail("asked for the work"));
+    let begins = emergency.asks(at + 90 * SECOND, source.clone(), Action::ChangeUnlock);
+    scene.add(begins.detail("begins"));
+    let done = emergency.asks(at + 92 * SECOND, source, Action::ChangeUnlock);
+    scene.add(done.detail("root key 1, unlocked by a passphrase"));
+    restart(scene, at + 5 * MINUTE, |digest| started(digest).replace("by key file", "by passphrase"));
+}
