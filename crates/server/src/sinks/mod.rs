@@ -5,6 +5,7 @@
 //! INVARIANT: nothing that came over a network adds a sink or changes one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyreeve_core::Result;
 use keyreeve_core::access::Caller;
@@ -36,6 +37,9 @@ mod workshop;
 use file::Lines;
 use syslog::{Header, Syslog};
 use workshop::{Wanted, Workshop};
+
+/// How long entries gather before a sink that has caught up is told of them.
+const GATHERED_FOR: Duration = Duration::from_millis(50);
 
 /// The sinks of one server.
 #[derive(Default)]
@@ -138,6 +142,12 @@ impl Sinks {
         sink.replay.asked.notify_one();
         Ok(())
     }
+}
+
+/// Waits for entries, and lets some more come: to be woken for each commit costs a busy server more than what is told.
+async fn gather(follower: &Follower) {
+    follower.wait().await;
+    sleep(GATHERED_FOR).await;
 }
 
 /// What a sink's cursor is called.
@@ -251,7 +261,7 @@ impl Sink {
         };
         match page.last {
             None => tokio::select! {
-                () = way.follower.wait() => {}
+                () = gather(&way.follower) => {}
                 () = self.replay.asked.notified() => {}
             },
             Some(last) => {

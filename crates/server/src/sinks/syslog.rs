@@ -6,14 +6,13 @@
 //! connection breaks before, the entries go out once more.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use keyreeve_core::model::Lsn;
-use keyreeve_core::operations::journal::EntryShown;
 use keyreeve_core::record::Outcome;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use rustls::RootCertStore;
@@ -23,12 +22,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
+use crate::entry_json::EntryText;
 use crate::server_identity::ServerIdentity;
 
 /// Log audit (RFC 5424, 6.2.1, table 1).
 const FACILITY: u8 = 13;
 /// Characters of a host's name in a header at most (RFC 5424, 6).
 const HOST_CHARS_MAX: usize = 255;
+/// Most messages are shorter.
+const MESSAGE_BYTES_USUAL: usize = 1024;
 /// `sequenceId` goes round behind this (RFC 5424, 7.3.1).
 const SEQUENCE_MAX: u64 = i32::MAX as u64;
 /// Longest time for a connection, and for a page of messages to be taken.
@@ -69,21 +71,24 @@ impl Header {
         Self { host: if fits { host } else { "-".to_owned() }, process: process::id() }
     }
 
-    /// Adds a message with its length before it.
-    pub(super) fn frame(&self, entry: &EntryShown, text: &str, frames: &mut Vec<u8>) {
-        let draft = &entry.draft;
+    /// Adds a message with its length before it; `write` adds its text.
+    pub(super) fn frame(&self, text: &EntryText, frames: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        let draft = &text.entry.draft;
         let severity = match draft.outcome {
             Outcome::Success => 6,
             Outcome::Failed => 5,
             Outcome::Denied => 4,
         };
         let priority = FACILITY * 8 + severity;
-        let sequence = (entry.lsn.0.max(1) - 1) % SEQUENCE_MAX + 1;
-        let (time, host, process, word) = (draft.time, &self.host, self.process, draft.action.word());
-        let mut message = format!("<{priority}>1 {time} {host} keyreeve {process} {word} ");
-        let _ = write!(message, "[meta sequenceId=\"{sequence}\"] {text}");
-        frames.extend_from_slice(format!("{} ", message.len()).as_bytes());
-        frames.extend_from_slice(message.as_bytes());
+        let sequence = (text.entry.lsn.0.max(1) - 1) % SEQUENCE_MAX + 1;
+        let (time, host, process, word) = (&text.time, &self.host, self.process, draft.action.word());
+        let mut message = Vec::with_capacity(MESSAGE_BYTES_USUAL);
+        // Memory takes all that is written.
+        let _ = write!(message, "<{priority}>1 {time} {host} keyreeve {process} {word} ");
+        let _ = write!(message, "[meta sequenceId=\"{sequence}\"] ");
+        write(&mut message);
+        let _ = write!(frames, "{} ", message.len());
+        frames.extend_from_slice(&message);
     }
 }
 

@@ -14,9 +14,10 @@ use keyreeve_core::record::Outcome;
 use keyreeve_core::{Error, Result};
 use tokio::sync::oneshot;
 
-use super::formats::line;
+use super::formats;
 use super::syslog::Header;
 use crate::config::SinkFormat;
+use crate::entry_json::EntryText;
 
 /// Entries of a page end where their positions are a multiple of this, so that sinks that go together share pages.
 const PAGE_ENTRIES: u64 = 256;
@@ -24,8 +25,10 @@ const PAGE_ENTRIES: u64 = 256;
 const PAGE_BYTES: usize = 256 << 10;
 /// Pages that are kept for sinks that come after the first one.
 const PAGES_KEPT: usize = 4;
-/// A share of a processor that others want too: a tenth of what a request's thread gets.
-const NICENESS: i32 = 10;
+/// A share of a processor that others want too: the least that there is.
+const NICENESS: i32 = 19;
+/// Bytes of text that most entries take at most.
+const TEXT_BYTES_USUAL: usize = 640;
 
 /// The thread, as long as somebody has it.
 pub(super) struct Workshop(Sender<Job>);
@@ -35,7 +38,7 @@ type Job = Box<dyn FnOnce(&mut Desk) + Send>;
 /// What lies on the thread's desk: the last pages, each by the position that it begins behind.
 #[derive(Default)]
 struct Desk {
-    pages: VecDeque<(Lsn, Arc<[EntryShown]>)>,
+    pages: VecDeque<(Lsn, Arc<[EntryText]>)>,
 }
 
 /// How a sink wants its entries.
@@ -102,14 +105,15 @@ fn work(jobs: &Receiver<Job>) {
 }
 
 impl Desk {
-    fn page(&mut self, engine: &Weak<Engine>, after: Lsn) -> Result<Arc<[EntryShown]>> {
+    fn page(&mut self, engine: &Weak<Engine>, after: Lsn) -> Result<Arc<[EntryText]>> {
         if let Some((_, page)) = self.pages.iter().find(|(behind, _)| *behind == after) {
             return Ok(page.clone());
         }
         let Some(engine) = engine.upgrade() else { return Ok([].into()) };
         let count = PAGE_ENTRIES - after.0 % PAGE_ENTRIES;
         let read = engine.store().journal_within(after, count as usize, &mut { PAGE_BYTES })?;
-        let page: Arc<[EntryShown]> = read.into_iter().map(EntryShown::from).collect();
+        let page: Arc<[EntryText]> =
+            read.into_iter().map(|entry| EntryText::from(EntryShown::from(entry))).collect();
         if !page.is_empty() {
             self.pages.truncate(PAGES_KEPT - 1);
             self.pages.push_front((after, page.clone()));
@@ -119,20 +123,25 @@ impl Desk {
 }
 
 impl Wanted {
-    fn write(&self, page: &[EntryShown]) -> Written {
-        let mut written = Written { last: page.last().map(|entry| entry.lsn), ..Written::default() };
-        for entry in page {
-            let draft = &entry.draft;
+    fn write(&self, page: &[EntryText]) -> Written {
+        let mut written = Written {
+            last: page.last().map(|text| text.entry.lsn),
+            text: Vec::with_capacity(page.len() * TEXT_BYTES_USUAL),
+            ..Written::default()
+        };
+        for text in page {
+            let draft = &text.entry.draft;
             written.has_news |= draft.action != Action::MoveCursor || draft.detail.is_some();
             if draft.outcome == Outcome::Success && self.except.contains(&draft.action) {
                 written.withheld += 1;
                 continue;
             }
-            let line = line(self.format, entry);
             match &self.header {
-                Some(header) => header.frame(entry, &line, &mut written.text),
+                Some(header) => header.frame(text, &mut written.text, |message| {
+                    formats::write(self.format, text, message);
+                }),
                 None => {
-                    written.text.extend_from_slice(line.as_bytes());
+                    formats::write(self.format, text, &mut written.text);
                     written.text.push(b'\n');
                 }
             }

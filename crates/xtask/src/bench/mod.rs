@@ -1,8 +1,9 @@
-//! `cargo xtask bench`: a server of its own under load, as a table; with `--peer openbao` beside a real OpenBao; and with many
-//! keys (scale). Not here: the load (`keyreeve bench`).
+//! `cargo xtask bench`: a server of its own under load, as a table; with `--peer openbao` beside a real OpenBao; with
+//! `--sinks N` beside one that tells five sinks; and with many keys (scale). Not here: the load (`keyreeve bench`).
 
 mod openbao;
 mod scale;
+mod sinks;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -62,11 +63,13 @@ struct Asked {
     keys: u64,
     /// How long each row is measured.
     seconds: f64,
+    /// How many times servers with and without sinks are measured in turn; 0: they are not.
+    sinks: u32,
 }
 
 impl Asked {
     fn read(arguments: &[&str]) -> Result<Self, String> {
-        let mut asked = Self { openbao: false, keys: 1_000_000, seconds: 5.0 };
+        let mut asked = Self { openbao: false, keys: 1_000_000, seconds: 5.0, sinks: 0 };
         let mut words = arguments.iter();
         while let Some(flag) = words.next() {
             let value = *words.next().ok_or_else(|| format!("{flag} needs a value"))?;
@@ -74,6 +77,7 @@ impl Asked {
             match *flag {
                 "--peer" if value == "openbao" => asked.openbao = true,
                 "--keys" => asked.keys = value.parse().map_err(|_| wrong())?,
+                "--sinks" => asked.sinks = value.parse().map_err(|_| wrong())?,
                 "--seconds" => asked.seconds = value.parse().map_err(|_| wrong())?,
                 "--peer" => return Err(wrong()),
                 other => return Err(format!("bench knows no {other}")),
@@ -127,10 +131,13 @@ pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
         }
     }
     drop(server);
+    if asked.sinks > 0 {
+        sinks::run(&program, &folder, &asked)?;
+    }
     if asked.keys == 0 { Ok(()) } else { scale::run(&program, &folder, &asked) }
 }
 
-/// A development server that is ready.
+/// A server that is ready.
 struct Server {
     process: Running,
     /// What tells its clients of it.
@@ -140,14 +147,22 @@ struct Server {
 }
 
 impl Server {
-    /// Starts one on the folder of this name, which it makes or opens again, and waits until it is ready.
+    /// Starts one for development on the folder of this name, which it makes or opens again, and waits until it is ready.
     fn start(program: &Path, folder: &Path, name: &str) -> Result<Self, String> {
         let dir = folder.join(name);
         let mut command = Command::new(program);
         command.arg("dev").arg("--dir").arg(&dir).args(["--http", "127.0.0.1:0", "--kmip", "127.0.0.1:0"]);
-        let log = folder.join(format!("{name}.log"));
+        let mut server = Self::ready(command, &folder.join(format!("{name}.log")))?;
+        let file = dir.join("env");
+        let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+        server.environment = exports(&text);
+        Ok(server)
+    }
+
+    /// Starts it, and waits until it says that it is ready.
+    fn ready(mut command: Command, log: &Path) -> Result<Self, String> {
         let begin = Instant::now();
-        let mut process = spawn(command.stdout(Stdio::piped()), &log)?;
+        let mut process = spawn(command.stdout(Stdio::piped()), log)?;
         let Running(child) = &mut process;
         let stdout = child.stdout.take().ok_or("the server has no stdout")?;
         let (told, ready) = mpsc::channel();
@@ -161,10 +176,7 @@ impl Server {
         });
         let late = |_| format!("the server is not ready; see {}", log.display());
         ready.recv_timeout(START_MAX).map_err(late)?;
-        let opening = begin.elapsed();
-        let file = dir.join("env");
-        let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        Ok(Self { process, environment: exports(&text), opening })
+        Ok(Self { process, environment: Vec::new(), opening: begin.elapsed() })
     }
 
     /// Its process.
@@ -275,10 +287,13 @@ mod tests {
 
     #[test]
     fn arguments_are_read_or_refused() {
-        let usual = Asked { openbao: false, keys: 1_000_000, seconds: 5.0 };
+        let usual = Asked { openbao: false, keys: 1_000_000, seconds: 5.0, sinks: 0 };
         assert_eq!(Asked::read(&[]), Ok(usual));
-        let small = Asked { openbao: true, keys: 1000, seconds: 0.5 };
-        assert_eq!(Asked::read(&["--keys", "1000", "--seconds", "0.5", "--peer", "openbao"]), Ok(small));
+        let small = Asked { openbao: true, keys: 1000, seconds: 0.5, sinks: 3 };
+        assert_eq!(
+            Asked::read(&["--keys", "1000", "--seconds", "0.5", "--peer", "openbao", "--sinks", "3"]),
+            Ok(small)
+        );
         for wrong in [&["--keys"][..], &["--keys", "many"], &["--peer", "vault"], &["--fast", "1"]] {
             assert!(Asked::read(wrong).is_err(), "{wrong:?}");
         }

@@ -91,7 +91,7 @@ fn install(root: &Path, steps: &mut Steps) -> Result<PathBuf, String> {
 }
 
 /// A CA, and a certificate of the server from it.
-fn certificates(dir: &Path) -> Result<(), String> {
+pub(super) fn certificates(dir: &Path) -> Result<(), String> {
     let made = |words: &str| {
         let mut command = Command::new("openssl");
         command.current_dir(dir).args([
@@ -127,7 +127,7 @@ impl Bao {
     }
 }
 
-fn output(command: &mut Command) -> Result<String, String> {
+pub(super) fn output(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|e| format!("`{name}` does not start: {e}"))?;
     if output.status.success() {
@@ -136,7 +136,7 @@ fn output(command: &mut Command) -> Result<String, String> {
     Err(format!("`{name}` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
-fn free_port() -> Result<u16, String> {
+pub(super) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| format!("no free port: {e}"))?;
     listener.local_addr().map(|address| address.port()).map_err(|e| format!("no free port: {e}"))
 }

@@ -132,7 +132,7 @@ mod tests {
         }
         let folder = std::env::temp_dir().join(format!("keyreeve-xtask-bench-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
-        let asked = Asked { openbao: false, keys: 40, seconds: 0.1 };
+        let asked = Asked { openbao: false, keys: 40, seconds: 0.1, sinks: 0 };
         let measured = figures(&program, &folder, &asked);
         fs::remove_dir_all(&folder).unwrap();
         let (keys, figures) = measured.unwrap();

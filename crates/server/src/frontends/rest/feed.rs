@@ -274,7 +274,7 @@ impl Feed {
             let mut text = String::new();
             let last = entries.last().map(|entry| entry.lsn);
             for entry in entries.into_iter().filter(|entry| wanted.includes(entry)) {
-                format.entry(&mut text, entry.lsn, &entry_json(&entry.into()).to_string());
+                format.entry(&mut text, entry.lsn, &entry_json(entry.into()).to_string());
             }
             Ok((text, last))
         };

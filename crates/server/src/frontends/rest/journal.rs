@@ -107,7 +107,7 @@ pub(super) async fn show(
     }
     let (after, limit) = (Lsn(show.after.unwrap_or(0)), page_limit(show.limit)?);
     let page = api.execute(&caller, ReadJournal { after, limit, filter }).await?;
-    let entries = page.entries.iter().map(entry_json).collect();
+    let entries = page.entries.into_iter().map(entry_json).collect();
     Ok(answer::page("entries", entries, page.next.map(|lsn| lsn.0.into())).into_response())
 }
 

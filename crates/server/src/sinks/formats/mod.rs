@@ -2,11 +2,10 @@
 //!
 //! INVARIANT: what is written of one entry holds no line end, whatever names and details hold.
 
-use keyreeve_core::operations::journal::EntryShown;
-use keyreeve_core::record::Outcome;
+use serde::Serialize;
 
 use crate::config::SinkFormat;
-use crate::entry_json::entry_json;
+use crate::entry_json::EntryText;
 
 mod cef;
 mod ecs;
@@ -14,30 +13,18 @@ mod ocsf;
 #[cfg(test)]
 mod tests;
 
-/// One entry as a line, without its end.
-pub(super) fn line(format: SinkFormat, entry: &EntryShown) -> String {
+/// Adds one entry as a line, without its end.
+pub(super) fn write(format: SinkFormat, entry: &EntryText, text: &mut Vec<u8>) {
     match format {
-        SinkFormat::Json => entry_json(entry).to_string(),
-        SinkFormat::Ecs => ecs::event(entry).to_string(),
-        SinkFormat::Ocsf => ocsf::event(entry).to_string(),
-        SinkFormat::Cef => cef::event(entry),
+        SinkFormat::Json => write_json(&entry.json(), text),
+        SinkFormat::Ecs => write_json(&ecs::event(entry), text),
+        SinkFormat::Ocsf => write_json(&ocsf::event(entry), text),
+        SinkFormat::Cef => cef::write(entry, text),
     }
 }
 
-/// Address and port of the peer, where there is one.
-fn peer(entry: &EntryShown) -> Option<std::net::SocketAddr> {
-    entry.draft.source.as_deref()?.parse().ok()
-}
-
-/// What it is about, for people.
-fn about(entry: &EntryShown) -> String {
-    let draft = &entry.draft;
-    let ended = match draft.outcome {
-        Outcome::Success => "",
-        Outcome::Denied => ": denied",
-        Outcome::Failed => ": failed",
-    };
-    let of = draft.target.as_deref().map(|target| format!(" {target}")).unwrap_or_default();
-    let why = draft.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-    format!("{} {}{of}{ended}{why}", draft.principal_name, draft.action.word())
+fn write_json(event: &impl Serialize, text: &mut Vec<u8>) {
+    let written = serde_json::to_writer(text, event);
+    // Memory takes all that is written, and names of fields are text.
+    debug_assert!(written.is_ok());
 }

@@ -1,11 +1,11 @@
 //! Open Cybersecurity Schema Framework 1.3: class API Activity (6003), for what proves nobody the class Authentication (3002).
 
+use keyreeve_core::ErrorKind;
 use keyreeve_core::access::{Action, ActionGroup};
-use keyreeve_core::operations::journal::EntryShown;
 use keyreeve_core::record::Outcome;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use super::{about, peer};
+use crate::entry_json::EntryText;
 
 /// The version of the schema.
 const VERSION: &str = "1.3.0";
@@ -13,7 +13,103 @@ const VERSION: &str = "1.3.0";
 const AUTHENTICATION: u32 = 3002;
 const API_ACTIVITY: u32 = 6003;
 
-pub(super) fn event(entry: &EntryShown) -> Value {
+#[derive(Serialize)]
+pub(super) struct Event<'a> {
+    metadata: Metadata<'a>,
+    time: i64,
+    class_uid: u32,
+    category_uid: u32,
+    activity_id: u32,
+    type_uid: u32,
+    severity_id: u32,
+    status_id: u32,
+    status_code: Code,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_detail: Option<&'a str>,
+    message: &'a str,
+    actor: Actor<'a>,
+    src_endpoint: Endpoint<'a>,
+    unmapped: Unmapped<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<Api<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resources: Option<Vec<Resource<'a>>>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    version: &'static str,
+    product: Product,
+    uid: String,
+    sequence: u64,
+    correlation_uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct Product {
+    name: &'static str,
+    vendor_name: &'static str,
+    version: &'static str,
+}
+
+/// What kind of a failure it was, else how it ended.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Code {
+    Reason(ErrorKind),
+    Outcome(Outcome),
+}
+
+#[derive(Serialize)]
+struct Actor<'a> {
+    user: User<'a>,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    name: &'a str,
+    uid: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Endpoint<'a> {
+    Peer { ip: &'a str, port: u16 },
+    Named { name: &'static str },
+}
+
+#[derive(Serialize)]
+struct Unmapped<'a> {
+    realm: &'a str,
+    protocol: &'a str,
+    changes: usize,
+}
+
+#[derive(Serialize)]
+struct Api<'a> {
+    operation: &'static str,
+    service: Service<'a>,
+}
+
+#[derive(Serialize)]
+struct Service<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Resource<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+pub(super) fn event(text: &EntryText) -> Event<'_> {
+    let entry = &text.entry;
     let draft = &entry.draft;
     let is_login = matches!(draft.action, Action::Authenticate | Action::Login | Action::DelegatedLogin);
     let (class, activity) =
@@ -23,41 +119,42 @@ pub(super) fn event(entry: &EntryShown) -> Value {
         Outcome::Failed => (2, 2),
         Outcome::Denied => (3, 2),
     };
-    let user = json!({ "name": draft.principal_name, "uid": draft.principal.to_string() });
-    let mut event = json!({
-        "metadata": {
-            "version": VERSION,
-            "product": { "name": "Keyreeve", "vendor_name": "Keyreeve", "version": env!("CARGO_PKG_VERSION") },
-            "uid": entry.lsn.0.to_string(),
-            "sequence": entry.lsn.0,
-            "correlation_uid": draft.request.to_string(),
+    let user = || User { name: &draft.principal_name, uid: &text.principal };
+    let api = || Api { operation: draft.action.word(), service: Service { name: &draft.protocol } };
+    Event {
+        metadata: metadata(text),
+        time: draft.time.0,
+        class_uid: class,
+        category_uid: class / 1000,
+        activity_id: activity,
+        type_uid: class * 100 + activity,
+        severity_id: severity,
+        status_id: status,
+        status_code: draft.reason.map_or(Code::Outcome(draft.outcome), Code::Reason),
+        status_detail: draft.detail.as_deref(),
+        message: &text.about,
+        actor: Actor { user: user() },
+        src_endpoint: match &text.peer {
+            Some(peer) => Endpoint::Peer { ip: &peer.address, port: peer.port },
+            None => Endpoint::Named { name: "keyreeve" },
         },
-        "time": draft.time.0,
-        "class_uid": class,
-        "category_uid": class / 1000,
-        "activity_id": activity,
-        "type_uid": class * 100 + activity,
-        "severity_id": severity,
-        "status_id": status,
-        "status_code": draft.reason.map_or_else(|| json!(draft.outcome), |reason| json!(reason)),
-        "message": about(entry),
-        "actor": { "user": user },
-        "src_endpoint": match peer(entry) {
-            Some(peer) => json!({ "ip": peer.ip().to_string(), "port": peer.port() }),
-            None => json!({ "name": "keyreeve" }),
-        },
-        "unmapped": { "realm": draft.realm.to_string(), "protocol": draft.protocol, "changes": entry.changes },
-    });
-    if let Some(detail) = &draft.detail {
-        event["status_detail"] = detail.as_str().into();
+        unmapped: Unmapped { realm: &text.realm, protocol: &draft.protocol, changes: entry.changes },
+        user: is_login.then(user),
+        api: (!is_login).then(api),
+        resources: (!is_login).then(|| resources(text)),
     }
-    if is_login {
-        event["user"] = user;
-    } else {
-        event["api"] = json!({ "operation": draft.action.word(), "service": { "name": draft.protocol } });
-        event["resources"] = resources(entry);
+}
+
+fn metadata(text: &EntryText) -> Metadata<'_> {
+    let lsn = text.entry.lsn.0;
+    let version = env!("CARGO_PKG_VERSION");
+    Metadata {
+        version: VERSION,
+        product: Product { name: "Keyreeve", vendor_name: "Keyreeve", version },
+        uid: lsn.to_string(),
+        sequence: lsn,
+        correlation_uid: &text.request,
     }
-    event
 }
 
 /// `activity_id` of API Activity: 1 create, 2 read, 3 update, 4 delete, 99 other.
@@ -72,18 +169,12 @@ fn activity(action: Action) -> u32 {
 }
 
 /// What it was about: the object or the key, under the name that it was asked for by, and further keys.
-fn resources(entry: &EntryShown) -> Value {
-    let draft = &entry.draft;
-    let mut resources = Vec::new();
-    let asked =
-        [("object", draft.object.map(|id| id.to_string())), ("key", draft.key.map(|id| id.to_string()))];
+fn resources(text: &EntryText) -> Vec<Resource<'_>> {
+    let asked = [("object", text.object.as_deref()), ("key", text.key.as_deref())];
     let found = asked.into_iter().find_map(|(kind, id)| id.map(|id| (kind, id)));
-    match (found, &draft.target) {
-        (Some((kind, uid)), Some(name)) => resources.push(json!({ "type": kind, "uid": uid, "name": name })),
-        (Some((kind, uid)), None) => resources.push(json!({ "type": kind, "uid": uid })),
-        (None, Some(name)) => resources.push(json!({ "name": name })),
-        (None, None) => {}
-    }
-    resources.extend(draft.others.iter().map(|key| json!({ "type": "key", "uid": key.to_string() })));
-    resources.into()
+    let name = text.entry.draft.target.as_deref();
+    let (kind, uid) = found.unzip();
+    let first = (uid.is_some() || name.is_some()).then_some(Resource { r#type: kind, uid, name });
+    let others = text.others.iter().map(|key| Resource { r#type: Some("key"), uid: Some(key), name: None });
+    first.into_iter().chain(others).collect()
 }

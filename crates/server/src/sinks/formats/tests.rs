@@ -3,7 +3,8 @@
 use keyreeve_core::ErrorKind;
 use keyreeve_core::access::Action;
 use keyreeve_core::model::{KeyId, Lsn, PrincipalId, RealmId, RequestId, Time};
-use keyreeve_core::record::EntryDraft;
+use keyreeve_core::operations::journal::EntryShown;
+use keyreeve_core::record::{EntryDraft, Outcome};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -32,6 +33,14 @@ fn entry(action: Action, outcome: Outcome) -> EntryShown {
         touched: Vec::new(),
     };
     EntryShown { lsn: Lsn(42), draft, changes: 0 }
+}
+
+fn line(format: SinkFormat, entry: &EntryShown) -> String {
+    let EntryShown { lsn, draft, changes } = entry;
+    let copy = EntryShown { lsn: *lsn, draft: draft.clone(), changes: *changes };
+    let mut text = Vec::new();
+    write(format, &copy.into(), &mut text);
+    String::from_utf8(text).unwrap()
 }
 
 fn parsed(format: SinkFormat, entry: &EntryShown) -> Value {
