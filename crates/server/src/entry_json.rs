@@ -122,3 +122,49 @@ fn about(entry: &EntryShown) -> String {
     }
     about
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use keyreeve_core::{
+        access::Action,
+        model::{Lsn, PrincipalId, RealmId, RequestId, Time},
+        record::{EntryDraft, Outcome},
+    };
+
+    use super::*;
+
+    /// Others bring journals of their own to alerts: what they are told a line holds is what one holds. `canary` is only on
+    /// entries about keys that were made as such.
+    #[test]
+    fn docs_tell_every_field_of_a_line() {
+        let draft = EntryDraft {
+            time: Time(0),
+            realm: RealmId::DEFAULT,
+            principal: PrincipalId::SYSTEM,
+            principal_name: "system".into(),
+            protocol: "system".into(),
+            request: RequestId::from_parts(0, &[0; 10]),
+            source: None,
+            action: Action::Start,
+            key: None,
+            object: None,
+            target: None,
+            others: Vec::new(),
+            outcome: Outcome::Success,
+            reason: None,
+            detail: None,
+            changes: Vec::new(),
+            touched: Vec::new(),
+        };
+        let line = entry_json(EntryShown { lsn: Lsn(1), draft, changes: 0 });
+        let mut written: BTreeSet<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        written.insert("canary");
+        let text = include_str!("../../../docs/alerts.md");
+        let (_, section) = text.split_once("## A line of the journal").unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let told: BTreeSet<&str> = rows.map(|(field, _)| field).collect();
+        assert_eq!(told, written);
+    }
+}

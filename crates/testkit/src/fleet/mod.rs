@@ -14,6 +14,7 @@ pub mod lives;
 pub mod members;
 pub mod organisation;
 pub mod plan;
+pub mod projects;
 
 #[cfg(test)]
 mod tests;
@@ -52,7 +53,10 @@ impl Fleet {
     pub fn with<'a>(seed: u64, attacks: impl Iterator<Item = &'a Attack>) -> Self {
         let mut plan = Plan::new(seed);
         lives::plan(&mut plan);
+        projects::plan_ends(&mut plan);
+        // Whoever uses a key later meets it in the state in which an attack left it.
         let labels = attacks::lay(&mut plan, attacks);
+        projects::plan(&mut plan);
         plan.entries.sort_by_key(|draft| draft.at);
         Fleet { plan, labels }
     }

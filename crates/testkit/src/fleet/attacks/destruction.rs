@@ -135,7 +135,7 @@ fn compromised_key(scene: &mut Scene<'_>) {
     let service = scene.victim_with(Kind::Service, 3);
     let operator = scene.colleague(Kind::Operator, service);
     let revoked = scene.between(0, 8, 11);
-    let key = scene.keys_of(service, revoked, 3)[2];
+    let key = scene.rare_key_of(service, revoked, 3);
     // That an operator revokes it is no attack.
     let source = scene.own(operator, revoked);
     let revoke = scene.about(operator, revoked, source, Action::Revoke, key);
@@ -156,7 +156,7 @@ fn retired_key(scene: &mut Scene<'_>) {
     let service = scene.victim_with(Kind::Service, 5);
     let operator = scene.colleague(Kind::Operator, service);
     let retired = scene.between(0, 9, 15);
-    let key = scene.keys_of(service, retired, 5)[4];
+    let key = scene.rare_key_of(service, retired, 5);
     // Taking it out of use is no attack.
     let source = scene.own(operator, retired);
     let revoke = scene.about(operator, retired, source, Action::Revoke, key);

@@ -125,10 +125,21 @@ impl<'p> Scene<'p> {
         chosen
     }
 
-    /// Keys that a member uses at a time, so many at most.
+    /// Keys that a member uses at a time, so many at most and one at least: of its realm, where it has none itself.
     pub fn keys_of(&self, member: usize, at: i64, count: usize) -> Vec<usize> {
         let used = self.plan.ring.used[member].iter().map(|(key, _)| *key);
-        used.filter(|key| self.plan.key(*key).is_wanted(at)).take(count).collect()
+        let own: Vec<usize> = used.filter(|key| self.plan.key(*key).is_wanted(at)).take(count).collect();
+        if !own.is_empty() {
+            return own;
+        }
+        let of = self.plan.member(member).realm;
+        let near = |key: &usize| self.plan.key(*key).realm == of && self.plan.key(*key).is_wanted(at);
+        (0..self.plan.ring.keys.len()).filter(near).take(1).collect()
+    }
+
+    /// The key that a member uses least of these.
+    pub fn rare_key_of(&self, member: usize, at: i64, count: usize) -> usize {
+        *self.keys_of(member, at, count).last().expect("there is always one")
     }
 
     /// Keys that fit and that no other attack has, so many at most.
