@@ -50,6 +50,10 @@ pub struct Happenings {
     pub wrong: Vec<(Span, usize, Wrong)>,
     /// The Monday from which an auditor looks at everything for a week.
     pub audit_day: usize,
+    /// When an appliance is switched off for work on it, or a job misses its night.
+    pub paused: Vec<(Span, usize)>,
+    /// When the collector behind the sink is not there, and is told later.
+    pub hiccups: Vec<Span>,
     /// Who is on leave on which days.
     pub leave: Vec<(usize, usize, usize)>,
 }
@@ -68,8 +72,11 @@ impl Happenings {
             steps: Vec::new(),
             wrong: Vec::new(),
             audit_day: 7 * (3 + draw.below(8)),
+            paused: Vec::new(),
+            hiccups: Vec::new(),
             leave: leave(draw, organisation),
         };
+        all.pause(draw, calendar, organisation);
         for number in 0..3 {
             let from = calendar.at(10 + number * 28 + draw.below(20), draw.between(0, 23 * HOUR));
             let to = from + draw.log_normal(2.5, 0.6).clamp(0.3, 9.0) as i64 * HOUR + 25 * MINUTE;
@@ -93,6 +100,26 @@ impl Happenings {
             all.wrong.push((Span { from, to }, *draw.pick(&services), wrong));
         }
         all
+    }
+
+    /// Appliances for an hour or a working day, jobs for a night, the collector for an hour.
+    fn pause(&mut self, draw: &mut Draw, calendar: &Calendar, organisation: &Organisation) {
+        let appliances: Vec<usize> = organisation.of(Kind::Appliance).collect();
+        let jobs: Vec<usize> = organisation.of(Kind::Batch).collect();
+        for number in 0..8 {
+            let from = calendar.at(2 + number * 11 + draw.below(9), draw.between(0, 22 * HOUR));
+            let minutes = draw.log_normal(150.0, 0.7).clamp(20.0, 600.0) as i64;
+            self.paused.push((Span { from, to: from + minutes * MINUTE }, *draw.pick(&appliances)));
+        }
+        for _ in 0..5 {
+            let from = calendar.begin(1 + draw.below(DAYS - 2));
+            self.paused.push((Span { from, to: from + 12 * HOUR }, *draw.pick(&jobs)));
+        }
+        for number in 0..4 {
+            let from = calendar.at(3 + number * 21 + draw.below(18), draw.between(0, 24 * HOUR));
+            let minutes = draw.log_normal(35.0, 0.6).clamp(12.0, 150.0) as i64;
+            self.hiccups.push(Span { from, to: from + minutes * MINUTE });
+        }
     }
 
     /// How often a service was deployed before a time.

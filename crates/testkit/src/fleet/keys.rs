@@ -144,7 +144,9 @@ impl Keyring {
         ];
         for (at, name) in NAMES.into_iter().enumerate() {
             let made = calendar.begin(0) - draw.between(60 * DAY, 300 * DAY);
-            let owner = organisation.some(draw, Kind::Administrator, at % REALMS.len(), calendar.begin(1));
+            let owner =
+                organisation
+                    .some(draw, (Kind::Administrator, at % REALMS.len(), calendar.begin(1)), |_| true);
             let place = self.add(draw, owner, name.into(), made, organisation);
             (self.keys[place].canary, self.keys[place].rotates) = (true, None);
         }

@@ -33,7 +33,7 @@ fn creations(plan: &mut Plan, draw: &mut Draw) {
     for (number, place) in made.into_iter().enumerate() {
         let (at, owner) = (plan.key(place).made, plan.key(place).owner);
         let by_itself = matches!(plan.member(owner).kind, Kind::Service | Kind::Appliance | Kind::Developer);
-        let operator = plan.organisation.some(draw, Kind::Operator, plan.key(place).realm, at);
+        let operator = plan.someone(draw, Kind::Operator, plan.key(place).realm, at);
         let maker = if by_itself { owner } else { operator };
         let mut entry = plan.about(draw, maker, at, Action::Create, place).changes(4);
         entry.entry.object = Some(plan.key(place).object(at));
@@ -65,7 +65,7 @@ fn ends(plan: &mut Plan, draw: &mut Draw) {
     let mut chosen = draw.sample(110, candidates.len()).into_iter().map(|at| candidates[at]);
     for place in chosen.by_ref().take(60) {
         let at = office_time(plan, draw, 1, DAYS - 2);
-        let operator = plan.organisation.some(draw, Kind::Operator, plan.key(place).realm, at);
+        let operator = plan.someone(draw, Kind::Operator, plan.key(place).realm, at);
         plan.add(plan.about(draw, operator, at, Action::Revoke, place).changes(1));
         end(plan, place, at, State::Deactivated);
     }
@@ -88,8 +88,8 @@ fn end(plan: &mut Plan, place: usize, at: i64, state: State) {
 /// Somebody asks, somebody else approves, it is asked again, and after the waiting period the server does it.
 fn destroy(plan: &mut Plan, draw: &mut Draw, place: usize, at: i64) {
     let of = plan.key(place).realm;
-    let operator = plan.organisation.some(draw, Kind::Operator, of, at);
-    let administrator = plan.organisation.some(draw, Kind::Administrator, of, at);
+    let operator = plan.someone(draw, Kind::Operator, of, at);
+    let administrator = plan.someone(draw, Kind::Administrator, of, at);
     let approval = Uuid::from_u128(u128::from(draw.bits()) << 64 | u128::from(draw.bits()));
     let asked = format!("asks for approval {approval} to destroy");
     plan.add(plan.about(draw, operator, at, Action::Propose, place).detail(asked).changes(1));
@@ -203,7 +203,7 @@ fn new_uses(plan: &mut Plan, draw: &mut Draw) {
                 continue;
             }
             let at = begun - draw.between(20 * MINUTE, 28 * HOUR);
-            let operator = plan.organisation.some(draw, Kind::Operator, of, at);
+            let operator = plan.someone(draw, Kind::Operator, of, at);
             let told = format!("to {}", plan.member(service).name);
             plan.add(plan.about(draw, operator, at, Action::Grant, key).detail(told).changes(1));
             plan.ring.used[service].push((key, begun));
@@ -219,7 +219,7 @@ fn pauses(plan: &mut Plan, draw: &mut Draw) {
         if !plan.key(place).is_wanted(at) || plan.key(place).ends.is_some() {
             continue;
         }
-        let operator = plan.organisation.some(draw, Kind::Operator, plan.key(place).realm, at);
+        let operator = plan.someone(draw, Kind::Operator, plan.key(place).realm, at);
         let back = at + draw.between(20 * MINUTE, 3 * HOUR);
         plan.add(plan.about(draw, operator, at, Action::Disable, place).changes(2));
         plan.add(plan.about(draw, operator, back, Action::Enable, place).changes(2));

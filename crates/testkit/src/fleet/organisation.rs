@@ -209,17 +209,25 @@ impl Organisation {
         members.filter(move |(_, member)| member.kind == kind).map(|(place, _)| place)
     }
 
-    /// Somebody of a kind and realm, or else of the first realm, who is there at a time.
-    pub fn some(&self, draw: &mut Draw, kind: Kind, realm: usize, at: i64) -> usize {
+    /// Somebody of a kind and realm, or else of the first realm, who is there at a time and of whom this holds.
+    pub fn some(
+        &self,
+        draw: &mut Draw,
+        (kind, realm, at): (Kind, usize, i64),
+        holds: impl Fn(usize) -> bool,
+    ) -> usize {
         let fits = |place: &usize, realm| {
             let member = &self.members[*place];
-            member.realm == realm && member.is_there(at - DAY) && member.is_there(at + DAY)
+            member.realm == realm && member.is_there(at - DAY) && member.is_there(at + DAY) && holds(*place)
         };
         let mut found: Vec<usize> = self.of(kind).filter(|place| fits(place, realm)).collect();
         if found.is_empty() {
             found = self.of(kind).filter(|place| fits(place, 0)).collect();
         }
-        *draw.pick(&found)
+        match found.is_empty() {
+            true => self.of(kind).next().expect("there is one of each kind"),
+            false => *draw.pick(&found),
+        }
     }
 
     /// The one of a kind of which there is one.

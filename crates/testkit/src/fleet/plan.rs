@@ -13,7 +13,7 @@ use super::{
     entry::Draft,
     happenings::{Happenings, Span},
     keys::{Key, Keyring},
-    organisation::{Member, Net, Organisation, with_port},
+    organisation::{Kind, Member, Net, Organisation, with_port},
 };
 
 /// What is settled.
@@ -89,6 +89,13 @@ impl Plan {
         with_port(draw, address)
     }
 
+    /// Somebody of a kind and realm, or else of the first realm, who is there at a time and not on leave.
+    pub fn someone(&self, draw: &mut Draw, kind: Kind, realm: usize, at: i64) -> usize {
+        let day = self.calendar.day(at);
+        let here = |member| !self.happenings.is_on_leave(member, day);
+        self.organisation.some(draw, (kind, realm, at), here)
+    }
+
     /// A member asks something without a key, from where it is.
     pub fn asks(&self, draw: &mut Draw, member: usize, at: i64, action: Action) -> Draft {
         let source = self.source(draw, member, at);
@@ -118,7 +125,8 @@ impl Plan {
 
     /// Whether a member says nothing at a time.
     pub fn is_silent(&self, member: usize, at: i64) -> bool {
-        self.silent.iter().any(|(span, of)| *of == member && span.holds(at))
+        let mut all = self.silent.iter().chain(&self.happenings.paused);
+        all.any(|(span, of)| *of == member && span.holds(at))
     }
 }
 

@@ -61,7 +61,7 @@ fn migration(plan: &mut Plan, draw: &mut Draw) {
     else {
         return;
     };
-    let operator = plan.organisation.some(draw, Kind::Operator, plan.key(key).realm, at);
+    let operator = plan.someone(draw, Kind::Operator, plan.key(key).realm, at);
     let object = plan.ring.keys[key].add_version(at, draw);
     let mut rekey = plan.about(draw, operator, at, Action::Rekey, key).changes(4);
     rekey.entry.object = Some(object);
@@ -79,7 +79,7 @@ fn import(plan: &mut Plan, draw: &mut Draw) {
     let at = office_time(plan, draw, 2, DAYS - 3);
     let service = service(plan, draw, 1, at);
     let of = plan.member(service).realm;
-    let operator = plan.organisation.some(draw, Kind::Operator, of, at);
+    let operator = plan.someone(draw, Kind::Operator, of, at);
     let keys = lasting(plan, service, at);
     if draw.chance(0.4) && !keys.is_empty() {
         let object = plan.ring.keys[keys[0]].add_version(at, draw);
@@ -111,8 +111,8 @@ fn import(plan: &mut Plan, draw: &mut Draw) {
 fn hand_over(plan: &mut Plan, draw: &mut Draw) {
     let mut at = office_time(plan, draw, 2, DAYS - 3);
     let of = draw.below(REALMS.len());
-    let operator = plan.organisation.some(draw, Kind::Operator, of, at);
-    let administrator = plan.organisation.some(draw, Kind::Administrator, of, at);
+    let operator = plan.someone(draw, Kind::Operator, of, at);
+    let administrator = plan.someone(draw, Kind::Administrator, of, at);
     let fits: Vec<usize> = (0..plan.ring.keys.len())
         .filter(|key| {
             let key = plan.key(*key);
@@ -154,7 +154,7 @@ fn not_told(plan: &mut Plan, draw: &mut Draw) {
     let at = office_time(plan, draw, 2, DAYS - 3);
     let service = service(plan, draw, 4, at);
     let Some(key) = lasting(plan, service, at).pop() else { return };
-    let operator = plan.organisation.some(draw, Kind::Operator, plan.key(key).realm, at);
+    let operator = plan.someone(draw, Kind::Operator, plan.key(key).realm, at);
     plan.add(plan.about(draw, operator, at, Action::Revoke, key).changes(1));
     plan.ring.keys[key].set(at, State::Deactivated);
     plan.ring.keys[key].ends = Some(at);
@@ -171,7 +171,7 @@ fn journey(plan: &mut Plan, draw: &mut Draw) {
     let begin = plan.calendar.begin(first);
     let kind = *draw.pick(&[Kind::Developer, Kind::Analyst, Kind::Operator, Kind::Auditor]);
     let realm = draw.below(REALMS.len());
-    let person = plan.organisation.some(draw, kind, realm, begin);
+    let person = plan.someone(draw, kind, realm, begin);
     let hotel = [203, 0, 113, 2 + draw.below(250) as u8];
     for day in first..(first + 3).min(DAYS - 1) {
         let mut at = plan.calendar.at(day, draw.between(6 * HOUR, 22 * HOUR));
@@ -196,7 +196,7 @@ fn on_call(plan: &mut Plan, draw: &mut Draw) {
     let mut at = plan.calendar.at(day, draw.between(22 * HOUR, 28 * HOUR));
     let service = service(plan, draw, 1, at);
     let of = plan.member(service).realm;
-    let operator = plan.organisation.some(draw, Kind::Operator, of, at);
+    let operator = plan.someone(draw, Kind::Operator, of, at);
     let (name, token) = (plan.member(operator).name.clone(), format!("token {}", draw.digest()));
     let login = plan.asks(draw, operator, at, Action::Login);
     plan.add(login.target(name).detail(token).changes(2));
@@ -217,7 +217,7 @@ fn on_call(plan: &mut Plan, draw: &mut Draw) {
 fn firmware(plan: &mut Plan, draw: &mut Draw) {
     let mut at = office_time(plan, draw, 3, DAYS - 3);
     let of = draw.below(3);
-    let appliance = plan.organisation.some(draw, Kind::Appliance, of, at);
+    let appliance = plan.someone(draw, Kind::Appliance, of, at);
     for _ in 0..20 + draw.below(60) {
         let query = plan.asks(draw, appliance, at, Action::Query);
         plan.add(query.failed(ErrorKind::Unsupported, "the query function 0x00000099 is not offered"));
@@ -229,7 +229,7 @@ fn firmware(plan: &mut Plan, draw: &mut Draw) {
 fn own_trial(plan: &mut Plan, draw: &mut Draw) {
     let mut at = office_time(plan, draw, 2, DAYS - 3);
     let of = draw.below(REALMS.len());
-    let administrator = plan.organisation.some(draw, Kind::Administrator, of, at);
+    let administrator = plan.someone(draw, Kind::Administrator, of, at);
     let ids =
         (KeyId::from_parts(at as u64, &draw.ten_bytes()), ObjectId::from_parts(at as u64, &draw.ten_bytes()));
     let name = format!("trial-{:04}", draw.below(10_000));
@@ -252,7 +252,7 @@ fn own_trial(plan: &mut Plan, draw: &mut Draw) {
 /// Backups go to a second place from some afternoon on.
 fn second_target(plan: &mut Plan, draw: &mut Draw) {
     let at = office_time(plan, draw, 4, DAYS - 4);
-    let administrator = plan.organisation.some(draw, Kind::Administrator, 0, at);
+    let administrator = plan.someone(draw, Kind::Administrator, 0, at);
     let begins = plan.asks(draw, administrator, at, Action::Backup).detail("begins");
     plan.add(begins);
     let to = "s3://kms-backup-south";
@@ -267,14 +267,14 @@ fn rules_and_roles(plan: &mut Plan, draw: &mut Draw) {
     for number in 0..9 {
         let at = office_time(plan, draw, 1, DAYS - 3);
         let of = draw.below(REALMS.len());
-        let administrator = plan.organisation.some(draw, Kind::Administrator, of, at);
+        let administrator = plan.someone(draw, Kind::Administrator, of, at);
         match number % 3 {
             0 => {
                 let changed = plan.asks(draw, administrator, at, Action::SetAccessRules);
                 plan.add(changed.detail(format!("changed office-hours-{number}")).changes(2));
             }
             1 => {
-                let person = plan.organisation.some(draw, Kind::Developer, of, at);
+                let person = plan.someone(draw, Kind::Developer, of, at);
                 let changed = plan.asks(draw, administrator, at, Action::ChangePrincipal);
                 let name = plan.member(person).name.clone();
                 plan.add(changed.target(name).detail("roles user; groups team-b").changes(1));

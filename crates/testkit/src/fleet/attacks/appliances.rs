@@ -65,7 +65,7 @@ fn dead_appliance(scene: &mut Scene<'_>) {
     let from = scene.between(0, 0, 23);
     let silent = Span { from, to: from + 3 * DAY };
     scene.plan.silent.push((silent, appliance));
-    scene.missing = Some(silent);
+    scene.missing = Some((silent, scene.plan.member(appliance).name.clone()));
 }
 
 fn imposter(scene: &mut Scene<'_>) {

@@ -64,7 +64,7 @@ fn silenced_sink(scene: &mut Scene<'_>) {
     let down = restart(scene, at, started);
     let deaf = Span { from: down.from, to: down.to + 2 * DAY };
     scene.plan.deaf.push(deaf);
-    scene.missing = Some(deaf);
+    scene.missing = Some((deaf, "sink/siem".into()));
 }
 
 fn clock_set_back(scene: &mut Scene<'_>) {

@@ -10,6 +10,8 @@ mod exfiltration;
 mod insiders;
 pub mod scene;
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use super::{calendar::HOUR, plan::Plan};
 use scene::{Scene, Taken};
 
@@ -65,6 +67,8 @@ pub struct Label {
     pub ends: i64,
     /// By when it should be noticed.
     pub notice_by: i64,
+    /// Whom its entries are by, or who and what is missing, by name: `sink/siem` is the sink's cursor.
+    pub about: BTreeSet<Arc<str>>,
     /// How many entries of the journal are its own; none where something is missing instead.
     pub entries: usize,
 }
@@ -80,16 +84,17 @@ fn lay_one(plan: &mut Plan, attack: &Attack, taken: &mut Taken) -> Label {
     let mut scene = Scene::new(plan, attack.name, attack.days, taken);
     (attack.lay)(&mut scene);
     let missing = scene.missing.take();
-    let own = plan.entries[before..].iter().filter(|draft| draft.attack.is_some()).map(|draft| draft.at);
-    let span = missing.map_or_else(Vec::new, |span| vec![span.from, span.to]);
-    let times: Vec<i64> = own.chain(span.iter().copied()).collect();
-    let begins = times.iter().copied().min().unwrap_or_default();
-    let ends = times.iter().copied().max().unwrap_or_default();
+    let own: Vec<_> = plan.entries[before..].iter().filter(|draft| draft.attack.is_some()).collect();
+    let span = missing.iter().flat_map(|(span, _)| [span.from, span.to]);
+    let times = || own.iter().map(|draft| draft.at).chain(span.clone());
+    let (begins, ends) = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
     let notice_by = match attack.notice {
         Notice::AfterBegin(hours) => begins + hours * HOUR,
         Notice::AfterEnd(hours) => ends + hours * HOUR,
     };
-    Label { attack: attack.name, begins, ends, notice_by, entries: times.len() - span.len() }
+    let names = own.iter().map(|draft| &draft.entry.principal).chain(missing.iter().map(|(_, name)| name));
+    let about = names.cloned().collect();
+    Label { attack: attack.name, begins, ends, notice_by, about, entries: own.len() }
 }
 
 /// The table of docs/alerts.md.

@@ -1,6 +1,6 @@
 //! The place of one attack in a fleet: its days, its victims, and the addresses that it comes from. Not here: any attack.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use keyreeve_core::{access::Action, model::PrincipalId};
 use uuid::Uuid;
@@ -32,8 +32,8 @@ pub struct Scene<'p> {
     pub draw: Draw,
     /// The day on which it begins.
     pub day: usize,
-    /// From when to when something is missing, where that is the attack.
-    pub missing: Option<Span>,
+    /// From when to when what is missing, by its name, where that is the attack.
+    pub missing: Option<(Span, Arc<str>)>,
     name: &'static str,
     outside: [u8; 4],
     taken: &'p mut Taken,

@@ -48,7 +48,7 @@ pub(super) fn day(plan: &Plan, day: usize, mut draw: Draw, drafts: &mut Vec<Draf
     }
     let mut at = from + draw.between(0, 10 * SECOND);
     while at < to {
-        if !plan.deaf.iter().any(|span| span.holds(at)) {
+        if !plan.deaf.iter().chain(&plan.happenings.hiccups).any(|span| span.holds(at)) {
             let mut moved = Draft::system(at, Action::MoveCursor).target("sink/siem").changes(1);
             moved.entry.detail = None;
             drafts.push(moved);
@@ -62,8 +62,7 @@ pub(super) fn day(plan: &Plan, day: usize, mut draw: Draw, drafts: &mut Vec<Draf
             let told =
                 format!("{count} failed authentications, a minute ago or more, are not on record one by one");
             drafts.push(Draft::system(over, Action::CountFailures).detail(told));
-            let operator =
-                plan.organisation.some(&mut draw, Kind::Administrator, plan.member(*member).realm, over);
+            let operator = plan.someone(&mut draw, Kind::Administrator, plan.member(*member).realm, over);
             let renewed = plan.asks(&mut draw, operator, span.to - MINUTE, Action::RenewCredential);
             drafts.push(renewed.target(plan.member(*member).name.clone()).changes(2));
         }

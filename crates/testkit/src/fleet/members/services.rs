@@ -122,8 +122,7 @@ fn wrong(today: &mut Today<'_>) {
     }
     if *wrong == Wrong::Grant && (today.at(0)..to).contains(&span.to) {
         let (key, at) = (wrong_key(today), span.to);
-        let operator =
-            plan.organisation.some(&mut today.draw, super::Kind::Operator, plan.key(key).realm, at);
+        let operator = plan.someone(&mut today.draw, super::Kind::Operator, plan.key(key).realm, at);
         let told = format!("to {}", plan.member(today.member).name);
         let grant = plan.about(&mut today.draw, operator, at, Action::Grant, key).detail(told).changes(1);
         today.drafts.push(grant);

@@ -42,7 +42,7 @@ fn operator(today: &mut Today<'_>) {
 fn grant(today: &mut Today<'_>, at: i64) {
     let plan = today.plan;
     let realm = plan.member(today.member).realm;
-    let to = plan.organisation.some(&mut today.draw, Kind::Service, realm, at);
+    let to = plan.someone(&mut today.draw, Kind::Service, realm, at);
     let fits = |place: &usize| {
         let key = plan.key(*place);
         key.realm == realm && key.is_wanted(at + DAY) && key.owner != to
