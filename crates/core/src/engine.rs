@@ -20,6 +20,7 @@ use crate::{
     pages::Pages,
     parsed::{Loaded, ParsedKeys},
     per_second::PerSecond,
+    persons::Persons,
     ports::{
         clock::Clock,
         crypto::{Crypto, ParsedKey},
@@ -44,6 +45,7 @@ pub struct Engine {
     crypto: Arc<dyn Crypto>,
     clock: Arc<dyn Clock>,
     parsed: ParsedKeys,
+    persons: Persons,
     decisions: KeptDecisions,
     destroy_waiting_days: AtomicU16,
     /// Refusals and failures of each principal, apart from each other: nobody hides what was denied behind what failed.
@@ -127,6 +129,7 @@ impl Engine {
             crypto,
             clock,
             parsed: ParsedKeys::new(),
+            persons: Persons::default(),
             decisions: KeptDecisions::new(),
             failures: PerSecond::new(u32::MAX, u32::MAX),
             destroy_waiting_days: AtomicU16::new(0),
@@ -155,6 +158,11 @@ impl Engine {
     /// Parsed keys that are kept ready.
     pub(crate) fn parsed(&self) -> &ParsedKeys {
         &self.parsed
+    }
+
+    /// Persons whose keys are kept ready.
+    pub(crate) fn persons(&self) -> &Persons {
+        &self.persons
     }
 
     /// Access rules made ready, and what was decided by them.
@@ -261,9 +269,11 @@ impl Engine {
             detail: detail(caller, told).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),
             changes: if keeps { done.changes } else { Vec::new() },
             touched: if reply.is_ok() { done.touched } else { Vec::new() },
+            personal: None,
         };
         let mut commit = Commit { as_of: done.as_of, reads, valid_until, drawn: done.drawn, entry };
         let only_counted = !keeps && caller.principal().is_some() && self.is_flood(&mut commit.entry);
+        self.conceal(caller, &mut commit.entry);
         let Finished { purge, loaded, taken, .. } = done;
         Prepared { commit, reply, purge, loaded, taken, binding, only_counted }
     }
@@ -315,9 +325,12 @@ impl Engine {
         }
         // INVARIANT: the completion does not hold the engine: its last owner must not be the committer's own thread,
         // which would then have to wait for itself to close the store.
-        let parsed = self.parsed.clone();
+        let (parsed, persons) = (self.parsed.clone(), self.persons.clone());
         let finish = move |committed: Result<Committed>| {
-            purge.into_iter().for_each(|object| parsed.remove(object));
+            for object in purge {
+                parsed.remove(object);
+                persons.remove(object);
+            }
             if binding && matches!(committed, Ok(Committed::Done(_))) {
                 loaded.keep();
                 // What an import has validated is not parsed again. A later entry that destroys it comes after this.

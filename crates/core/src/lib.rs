@@ -13,6 +13,7 @@ pub mod operations;
 mod pages;
 mod parsed;
 pub mod per_second;
+pub mod persons;
 pub mod ports;
 pub mod record;
 pub mod request;

@@ -256,6 +256,22 @@ pub struct EntryDraft {
     /// that nothing else tells what was another way before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub touched: Vec<Touched>,
+    /// Where a person asked: `source`, `target` and `detail`, which are left out above, sealed under the person's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<SealedFields>,
+}
+
+/// Personal fields of an entry, as it holds them for ever. Nobody reads them once the person's key is erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedFields {
+    /// Whose: names the server data that holds the person's key.
+    pub person: ObjectId,
+    /// AES-GCM nonce.
+    #[serde(with = "serde_bytes")]
+    pub nonce: [u8; 12],
+    /// Ciphertext and tag.
+    #[serde(with = "serde_bytes")]
+    pub ciphertext: Vec<u8>,
 }
 
 /// The attributes of one object that an entry set, changed or deleted.

@@ -191,6 +191,16 @@ impl<'e> Context<'e> {
         self.now
     }
 
+    /// The engine, for what no decision depends on.
+    pub(crate) fn engine(&self) -> &'e Engine {
+        self.engine
+    }
+
+    /// Forgets what is kept ready of a person, once this is on record.
+    pub(crate) fn purge(&mut self, person: ObjectId) {
+        self.purge.push(person);
+    }
+
     /// The crypto port.
     pub fn crypto(&self) -> &'e dyn Crypto {
         &**self.engine.crypto()
@@ -417,6 +427,13 @@ impl<'e> Context<'e> {
     /// Notes a name that was asked for, where nothing was resolved by it.
     pub fn note_target(&mut self, target: &str) {
         self.target = Some(shortened(target, TARGET_BYTES_MAX));
+    }
+
+    /// Notes this in place of the name that was asked for.
+    pub(crate) fn replace_target(&mut self, asked: &str, recorded: &str) {
+        if self.target.as_deref().is_some_and(|target| target == asked && target != recorded) {
+            self.note_target(recorded);
+        }
     }
 
     /// Adds a detail to the record. Holds no secret.

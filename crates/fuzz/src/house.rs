@@ -166,6 +166,7 @@ fn administrator(engine: &Engine, crypto: &dyn Crypto, authority: &CertificateAu
         name: "admin".into(),
         roles: [Role::Admin].into(),
         credentials: vec![token_too, enrolled.credential],
+        person: false,
     };
     engine.execute(&Caller::system(RequestId(Uuid::nil())), &operation).expect("a new principal");
     let principal = authenticate(&**engine.store(), id, &[], engine.clock().now()).expect("is known");

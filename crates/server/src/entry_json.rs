@@ -157,6 +157,7 @@ mod tests {
             detail: None,
             changes: Vec::new(),
             touched: Vec::new(),
+            personal: None,
         };
         let line = entry_json(EntryShown { lsn: Lsn(1), draft, changes: 0 });
         let mut written: BTreeSet<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();

@@ -112,6 +112,7 @@ impl Scribe {
             detail: Some(detail),
             changes,
             touched: Vec::new(),
+            personal: None,
         };
         let (sender, receiver) = mpsc::channel();
         let prepared =

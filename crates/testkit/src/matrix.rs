@@ -127,6 +127,7 @@ pub fn lines() -> Vec<Line> {
         none(Approve, OPEN),
         none(DenyApproval, OPEN),
         none(CreatePrincipal, ADMINISTERING),
+        none(EraseSubject, ADMINISTERING),
         none(ListPrincipals, ADMINISTERING),
         none(ChangePrincipal, ADMINISTERING),
         none(RevokePrincipal, ADMINISTERING),

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use keyreeve_server::offline::audit;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::certificate::anchor_of;
 use super::journal::print_entries;
 use super::{Session, text};
+use crate::client::segment;
 use crate::errors::{Failure, Kind, Result};
 use crate::input;
 use crate::output::{self, Audience, Format};
@@ -20,7 +21,8 @@ Examples:
   keyreeve audit checkpoint --since monday.txt --out tuesday.txt
   keyreeve audit checkpoint --witnessed --out witnessed.txt
   keyreeve audit proof 42 --out entry-42.json
-  keyreeve audit check entry-42.json --anchor anchor.json";
+  keyreeve audit check entry-42.json --anchor anchor.json
+  keyreeve audit erase-subject alice@example.com";
 
 /// Search the journal, and prove to others what is in it.
 #[derive(Subcommand)]
@@ -32,6 +34,7 @@ pub(crate) enum Audit {
     Check(Check),
     Witnesses(Witnesses),
     Keys(Keys),
+    EraseSubject(EraseSubject),
 }
 
 impl Audit {
@@ -45,6 +48,7 @@ impl Audit {
             Self::Checkpoint(command) => command.run(session),
             Self::Proof(command) => command.run(session),
             Self::Check(command) => command.run(session),
+            Self::EraseSubject(command) => command.run(session),
             Self::Witnesses(Witnesses {}) => {
                 let answer = session.client()?.get(WITNESSES)?;
                 if session.format == Format::Json {
@@ -77,6 +81,34 @@ pub(crate) struct Witnesses {}
 /// Print the verifier keys of the journal's checkpoints, as a witness of it is given them.
 #[derive(Args)]
 pub(crate) struct Keys {}
+
+/// Erase a person who was revoked: the name, addresses, and all else that its requests say stand in no entry any more, here or
+/// in a backup. There is no way back; what was done with which key stays on record.
+///
+/// What sinks were told is beyond reach. Asks for the person's name at a terminal.
+#[derive(Args)]
+pub(crate) struct EraseSubject {
+    /// The person, or the word that stands for it
+    name: String,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl EraseSubject {
+    fn run(self, session: &Session) -> Result<()> {
+        let mut client = session.client()?;
+        input::consent_of_people(self.yes || session.prints_curl, "erase the person", &self.name)?;
+        let erased = client.post(&format!("/v1/clients/{}/erase", segment(&self.name)), &json!({}))?;
+        match session.format {
+            Format::Json => output::json(&erased),
+            Format::Table => {
+                let fields = ["recorded_as", "id", "erased", "erasure"];
+                output::pairs(&fields.map(|field| (field, text(&erased, field))))
+            }
+        }
+    }
+}
 
 /// How a request ended.
 #[derive(Clone, Copy, ValueEnum)]

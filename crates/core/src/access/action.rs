@@ -110,6 +110,7 @@ actions! {
     CreatePrincipal "create-principal" Administer;
     ListPrincipals "list-principals" Administer;
     RevokePrincipal "revoke-principal" Administer;
+    EraseSubject "erase-subject" Administer;
     RenewCredential "renew-credential" Administer;
     RevokeCredential "revoke-credential" Administer;
     ReadJournal "read-journal" Audit;

@@ -48,6 +48,7 @@ pub const APPROVABLE: &[Action] = &[
     Action::ChangePrincipal,
     Action::RenewCredential,
     Action::RevokePrincipal,
+    Action::EraseSubject,
     Action::RevokeCredential,
     Action::Backup,
     Action::RemoveTarget,

@@ -61,9 +61,8 @@ fn row(action: Action) -> Row {
         Grant | ImportVersion => SHARE,
         Locate | ListKeys | ListAliases | Hash | Random | Query | Status | WrappingKey => OPEN,
         Login | DelegatedLogin | Logout | ExplainAccess | Approve | DenyApproval | ListApprovals => OPEN,
-        CreatePrincipal | ListPrincipals | RevokePrincipal | RenewCredential | RevokeCredential | Erase => {
-            ADMINISTER
-        }
+        CreatePrincipal | ListPrincipals | RevokePrincipal | EraseSubject | RenewCredential
+        | RevokeCredential | Erase => ADMINISTER,
         SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules | SetApprovalRules => ADMINISTER,
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload
         | ReplaySink => ADMINISTER,
@@ -87,6 +86,8 @@ fn principal(number: u128, roles: &[Role], realm: RealmId) -> Arc<Principal> {
         created: Time(0),
         revoked: None,
         credentials: Vec::new(),
+        person: None,
+        erased: None,
     })
 }
 

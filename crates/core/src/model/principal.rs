@@ -56,6 +56,13 @@ pub struct Principal {
     pub revoked: Option<Time>,
     /// Its credentials, oldest first.
     pub credentials: Vec<CredentialId>,
+    /// Of a person: where its name and the key of its personal fields are kept, sealed, as long as they are. `name` is a
+    /// word that says nothing then, and stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<ObjectId>,
+    /// Set once a person's name and personal fields were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<Time>,
 }
 
 /// What a credential is looked up by: SHA-256 over the presented proof (token bytes, or SubjectPublicKeyInfo DER).

@@ -44,7 +44,8 @@ impl Operation for ChangePrincipal {
     }
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
-        let mut terms = vec![("client".into(), self.name.clone())];
+        let before = principal_named(context, &self.name)?;
+        let mut terms = vec![("client".into(), before.name.clone())];
         let words = |words: Vec<&str>| words.join(", ");
         let roles = self.roles.iter();
         terms.extend(
@@ -55,7 +56,6 @@ impl Operation for ChangePrincipal {
             groups.map(|groups| ("groups".into(), words(groups.iter().map(String::as_str).collect()))),
         );
         // Whoever knows one of these is who gets the power.
-        let before = principal_named(context, &self.name)?;
         for id in &before.credentials {
             let known = own_credential(context, *id)?;
             if known.counts_at(context.now()) {
@@ -75,7 +75,7 @@ impl Operation for ChangePrincipal {
         context.note_target(&self.name);
         let before = principal_named(context, &self.name)?;
         if before.revoked.is_some() {
-            let public = format!("{} was revoked; make a new principal", self.name);
+            let public = format!("{} was revoked; make a new principal", before.name);
             return Err(Error::new(ErrorKind::WrongState, public));
         }
         if let Some(groups) = &self.groups {

@@ -7,7 +7,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle::{self, Move},
     model::{
-        Erasure, ErasureId, KeyPolicy, ManagedObject, ObjectId, Revocation, RevocationReason, State, Time,
+        ErasedObject, Erasure, ErasureId, KeyPolicy, ManagedObject, ObjectId, Revocation, RevocationReason,
+        State, Time,
     },
     record::Record,
     request::{Context, Reference, Resolved},
@@ -147,6 +148,17 @@ pub(super) fn put_erasure(
         let object = context.object(*id)?;
         objects.push(context.drop_material(&object)?);
     }
+    put_erased(context, id, scope, objects);
+    Ok(())
+}
+
+/// Puts on record what must be erased of these, whose sealed material the same request drops.
+pub(super) fn put_erased(
+    context: &mut Context<'_>,
+    id: ErasureId,
+    scope: String,
+    objects: Vec<ErasedObject>,
+) {
     let caller = context.caller();
     context.put(Record::Erasure(std::sync::Arc::new(Erasure {
         id,
@@ -159,5 +171,4 @@ pub(super) fn put_erasure(
         switched: None,
         switched_at: None,
     })));
-    Ok(())
 }

@@ -47,6 +47,7 @@ impl Operation for ExplainAccess {
         let entry = entry
             .filter(|entry| entry.lsn == self.lsn && entry.draft.realm == context.realm())
             .ok_or_else(|| Error::not_found("entry"))?;
+        let entry = context.engine().reveal(entry);
         let key = match entry.draft.key {
             Some(id) => context.key(id).ok(),
             None => None,

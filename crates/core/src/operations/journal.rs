@@ -122,6 +122,7 @@ impl Operation for ReadJournal {
             looked_at += batch.len();
             for entry in batch {
                 after = entry.lsn;
+                let entry = context.engine().reveal(entry);
                 if wanted.includes(&entry) {
                     entries.push(EntryShown::from(entry));
                 }
@@ -200,7 +201,7 @@ impl From<Entry> for EntryShown {
 }
 
 impl Wanted {
-    /// Whether the entry is one of them.
+    /// Whether the entry is one of them, as [`crate::engine::Engine::reveal`] gives it.
     pub fn includes(&self, entry: &Entry) -> bool {
         let draft = &entry.draft;
         draft.realm == self.realm

@@ -6,7 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{Operation, Subject, change_principal::require_left, realms};
+use super::{
+    Operation, Subject,
+    change_principal::require_left,
+    persons::{id_named, names_key, no_persons_yet, put_person, recorded},
+    realms,
+};
 use crate::{
     access::{
         Action, Permit,
@@ -17,6 +22,7 @@ use crate::{
     model::{
         Credential, CredentialId, CredentialKind, ObjectId, Principal, PrincipalId, Role, Time, TokenScope,
     },
+    persons,
     ports::store::{IndexRange, Store},
     record::{IndexKind, Record, RecordKey},
     request::{Context, Resolved},
@@ -46,6 +52,8 @@ pub struct CreatePrincipal {
     pub roles: BTreeSet<Role>,
     /// Credentials.
     pub credentials: Vec<NewCredential>,
+    /// Whether it is a person, whose name and personal fields can be erased: they stand sealed wherever they are kept.
+    pub person: bool,
 }
 
 /// Adds a credential to a principal; with `replace` the older ones of the same kind stop counting.
@@ -100,19 +108,29 @@ pub struct Listed {
     pub principal: Arc<Principal>,
     /// Its credentials, oldest first.
     pub credentials: Vec<Arc<Credential>>,
+    /// Of a person the name, which the principal's own only stands for; `erased` once it is.
+    pub person: Option<String>,
 }
 
 impl CreatePrincipal {
+    /// The name on record: in place of a person's a word that says nothing.
+    fn recorded_name(&self) -> String {
+        if self.person { persons::word(self.id) } else { self.name.clone() }
+    }
+
+    /// As it will be; who is a person has it noted by [`Self::put_person`].
     fn made(&self, context: &Context<'_>) -> Principal {
         Principal {
             id: self.id,
             realm: context.realm(),
-            name: self.name.clone(),
+            name: self.recorded_name(),
             roles: self.roles.clone(),
             groups: BTreeSet::new(),
             created: context.now(),
             revoked: None,
             credentials: self.credentials.iter().map(|credential| credential.id).collect(),
+            person: None,
+            erased: None,
         }
     }
 }
@@ -130,8 +148,16 @@ impl Operation for CreatePrincipal {
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         let roles: Vec<&str> = self.roles.iter().map(|role| role.word()).collect();
-        let mut terms = vec![("new client".into(), self.name.clone()), ("roles".into(), roles.join(", "))];
-        let told = self.credentials.iter().map(|new| ("credential".into(), told(new, context.now())));
+        let name = if self.person { "a person".into() } else { self.name.clone() };
+        let mut terms = vec![("new client".into(), name), ("roles".into(), roles.join(", "))];
+        if self.person {
+            // Binds the approval to the name, which is not to stand on record.
+            let names = names_key(context, false)?.ok_or_else(no_persons_yet)?;
+            let digest = persons::name_digest(context.crypto(), &names, context.realm(), &self.name);
+            terms.push(("name, as a digest".into(), digest));
+        }
+        let told =
+            self.credentials.iter().map(|new| ("credential".into(), told(new, context.now(), self.person)));
         terms.extend(told);
         Ok(Some(terms))
     }
@@ -142,22 +168,26 @@ impl Operation for CreatePrincipal {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Enrolled> {
-        context.note_target(&self.name);
+        let name = self.recorded_name();
+        context.note_target(&name);
         check_name(&self.name)?;
-        let address = RecordKey::PrincipalName(permit.realm(), self.name.clone());
-        if context.get(address)?.is_some() {
-            let public = format!("a principal named {:?} exists; choose another name", self.name);
+        let taken = [&self.name, &name].into_iter().find_map(|name| id_named(context, name).transpose());
+        if taken.transpose()?.is_some() {
+            let public = format!("a principal named {name:?} exists; choose another name");
             return Err(Error::new(ErrorKind::AlreadyExists, public));
         }
+        let mut principal = self.made(context);
+        let person = if self.person { Some(put_person(context, self.id, &self.name)?) } else { None };
         for credential in &self.credentials {
-            put_credential(context, self.id, credential, None)?;
+            let mut credential = credential.clone();
+            if let Some((_, profile)) = &person {
+                credential.kind = profile.concealed(context.crypto(), credential.id, credential.kind)?;
+            }
+            put_credential(context, self.id, &credential, None)?;
         }
-        let principal = Arc::new(self.made(context));
-        context.put(Record::PrincipalName {
-            realm: permit.realm(),
-            name: self.name.clone(),
-            principal: self.id,
-        });
+        principal.person = person.map(|(id, _)| id);
+        let principal = Arc::new(principal);
+        context.put(Record::PrincipalName { realm: permit.realm(), name, principal: self.id });
         context.put(Record::Principal(Arc::clone(&principal)));
         let approval_rule = rule_by_default(context, None, &principal)?;
         Ok(Enrolled { principal, approval_rule })
@@ -176,9 +206,10 @@ impl Operation for AddCredential {
     }
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let (name, is_person) = recorded(context, &self.name)?;
         Ok(Some(vec![
-            ("new credential of".into(), self.name.clone()),
-            ("credential".into(), told(&self.credential, context.now())),
+            ("new credential of".into(), name),
+            ("credential".into(), told(&self.credential, context.now(), is_person)),
             ("replace".into(), self.replace.to_string()),
         ]))
     }
@@ -192,7 +223,7 @@ impl Operation for AddCredential {
         context.note_target(&self.name);
         let principal = principal_named(context, &self.name)?;
         if principal.revoked.is_some() {
-            let public = format!("{} was revoked; make a new principal", self.name);
+            let public = format!("{} was revoked; make a new principal", principal.name);
             return Err(Error::new(ErrorKind::WrongState, public));
         }
         if self.replace {
@@ -213,9 +244,9 @@ impl Operation for RevokePrincipal {
         Subject::Realm
     }
 
-    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         Ok(Some(vec![
-            ("revoke client".into(), self.name.clone()),
+            ("revoke client".into(), recorded(context, &self.name)?.0),
             ("leave rules stuck".into(), self.leave_rules_stuck.to_string()),
         ]))
     }
@@ -272,9 +303,14 @@ impl Operation for ListPrincipals {
 }
 
 fn listed(context: &mut Context<'_>, principal: Arc<Principal>) -> Result<Listed> {
-    let credentials =
-        principal.credentials.iter().map(|id| own_credential(context, *id)).collect::<Result<_>>()?;
-    Ok(Listed { principal, credentials })
+    let mut credentials = Vec::with_capacity(principal.credentials.len());
+    for id in &principal.credentials {
+        let credential = own_credential(context, *id)?;
+        credentials.push(context.engine().opened_credential(&principal, &credential)?);
+    }
+    let name = |_| context.engine().name_for_people(&principal);
+    let person = principal.person.map(name).transpose()?;
+    Ok(Listed { principal, credentials, person })
 }
 
 /// The principal that a proof belongs to, if the proof counts now, beside these others. The caller has checked the proofs
@@ -361,12 +397,11 @@ fn certificate_is_revoked(store: &dyn Store, credential: &Credential) -> Result<
 /// # Errors
 /// `NotFound`.
 pub fn principal_named(context: &mut Context<'_>, name: &str) -> Result<Arc<Principal>> {
-    let address = RecordKey::PrincipalName(context.realm(), name.to_owned());
-    match context.get(address.clone())?.as_deref() {
-        Some(Record::PrincipalName { principal: id, .. }) => principal(context, *id),
-        Some(other) => Err(damaged(&address, other)),
-        None => Err(Error::not_found("principal")),
-    }
+    let id = id_named(context, name)?.ok_or_else(|| Error::not_found("principal"))?;
+    let principal = principal(context, id)?;
+    // INVARIANT: a person's name does not get on record.
+    context.replace_target(name, &principal.name);
+    Ok(principal)
 }
 
 /// The name of a principal for people; its id where it is not known.
@@ -451,6 +486,12 @@ pub(super) fn add(
     } else if is_session && count >= SESSIONS_KEPT {
         forget_old(context, &mut principal, |kind| matches!(kind, CredentialKind::Session { .. }))?;
     }
+    let mut new = new.clone();
+    if let Some(person) = principal.person {
+        let profile = context.engine().profile(person)?.ok_or_else(|| Error::not_found("principal"))?;
+        new.kind = profile.concealed(context.crypto(), new.id, new.kind)?;
+    }
+    let new = &new;
     let credential = put_credential(context, principal.id, new, None)?;
     principal.credentials.retain(|id| *id != new.id);
     principal.credentials.push(new.id);
@@ -541,8 +582,12 @@ fn same_kind(a: &CredentialKind, b: &CredentialKind) -> bool {
 }
 
 /// What a credential is, for those who approve it and for the hash of the request.
-fn told(new: &NewCredential, now: Time) -> String {
+fn told(new: &NewCredential, now: Time, is_person: bool) -> String {
     let what = match &new.kind {
+        CredentialKind::Jwt { issuer, claim, .. } if is_person => format!("{claim} of {issuer}"),
+        CredentialKind::Member { organisation, field, .. } if is_person => {
+            format!("{field} of {organisation}")
+        }
         CredentialKind::Certificate { .. } => "certificate".into(),
         CredentialKind::Pinned { .. } => "pinned certificate".into(),
         CredentialKind::Token => "token".into(),

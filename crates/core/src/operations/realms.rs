@@ -124,6 +124,8 @@ impl Operation for CreateRealm {
             created: context.now(),
             revoked: None,
             credentials: self.credentials.iter().map(|credential| credential.id).collect(),
+            person: None,
+            erased: None,
         })));
         Ok(realm)
     }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    Operation, Subject, duplicates,
+    Operation, Subject, duplicates, realms,
     server::{known_server_data, reseal_server_data},
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     engine::{Engine, damaged},
     error::{Error, ErrorKind, Result},
     model::{ErasedObject, Erasure, ErasureId, ObjectId, RealmId},
+    persons,
     ports::store::{IndexRange, Store},
     record::{IndexKind, Record, RecordKey, ServerData},
     request::{Context, Resolved},
@@ -76,7 +77,11 @@ pub fn reseal_all(
     if !is_pending(&**engine.store(), root_version)? {
         return Ok(());
     }
-    let server = &[server, &[duplicates::DIGEST_KEY]].concat();
+    let mut names: Vec<String> = server.iter().map(|name| (*name).to_owned()).collect();
+    names.push(duplicates::DIGEST_KEY.to_owned());
+    let realms = realms::made(engine.store().as_ref(), realms::REALMS_MAX)?;
+    names.extend(realms.into_iter().chain([RealmId::DEFAULT]).map(persons::names_key_name));
+    let server: &[&str] = &names.iter().map(String::as_str).collect::<Vec<_>>();
     // INVARIANT: once this entry is durable, everything under former root keys is in the index: the store takes nothing
     // more that is sealed under them.
     engine.execute(&caller()?, &Reseal { root_version, objects: &[], server })?;
@@ -109,7 +114,7 @@ pub fn reseal_all(
     }
 }
 
-/// Those of the objects whose material is under another root key.
+/// Those of the objects, and of the persons, whose material is under another root key.
 fn outdated(
     store: &dyn Store,
     objects: impl Iterator<Item = ObjectId>,
@@ -121,6 +126,8 @@ fn outdated(
             Some(Record::Material(sealed)) if sealed.root_version == root_version => {}
             Some(Record::Material(_)) => outdated.push(id),
             Some(other) => return Err(damaged(&RecordKey::Material(id), other)),
+            None if is_outdated_person(store, id, root_version)? => outdated.push(id),
+            None if store.get(&RecordKey::Server(persons::record_name(id)))?.is_some() => {}
             None if store.get(&RecordKey::Object(id))?.is_some() => {}
             None => {
                 return Err(Error::internal(format!("sealed data {id} belongs to nothing that is known")));
@@ -128,6 +135,17 @@ fn outdated(
         }
     }
     Ok(outdated)
+}
+
+/// Whether it is a person, under another root key.
+fn is_outdated_person(store: &dyn Store, id: ObjectId, root_version: u32) -> Result<bool> {
+    let record = store.get(&RecordKey::Server(persons::record_name(id)))?;
+    Ok(match record.as_deref() {
+        Some(Record::Server(data)) => {
+            data.sealed.as_ref().is_some_and(|sealed| sealed.root_version != root_version)
+        }
+        _ => false,
+    })
 }
 
 /// Seals a batch; one that is too large for an entry, that others keep changing or in which something is damaged, by
@@ -165,6 +183,7 @@ impl Operation for Reseal<'_> {
         let mut former = Vec::new();
         for id in self.objects {
             former.extend(context.reseal(*id, self.root_version)?);
+            former.extend(reseal_server_data(context, &persons::record_name(*id), self.root_version)?);
         }
         for name in self.server {
             former.extend(reseal_server_data(context, name, self.root_version)?);

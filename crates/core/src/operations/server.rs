@@ -117,6 +117,19 @@ pub(super) fn server_data_of(
     secret: Option<&SecretBytes>,
 ) -> Result<ServerData> {
     let id = context.new_object_id()?;
+    server_data_under(context, id, (name, data), secret)
+}
+
+/// As [`server_data_of`], with the secret part sealed under this id, which nothing else has.
+///
+/// # Errors
+/// The sealer's.
+pub(super) fn server_data_under(
+    context: &Context<'_>,
+    id: ObjectId,
+    (name, data): (&str, &[u8]),
+    secret: Option<&SecretBytes>,
+) -> Result<ServerData> {
     let sealed = secret.map(|secret| {
         let mut bound = Vec::with_capacity(32 + secret.len());
         bound.extend_from_slice(&context.crypto().sha256(&head(name, data)));
@@ -202,14 +215,19 @@ pub(super) fn reseal_server_data(
     let binding = server_binding(former.object);
     let sealed = context.seal(&binding, &context.open(&binding, former)?)?;
     context.put(Record::Server(Arc::new(ServerData { sealed: Some(sealed), ..ServerData::clone(data) })));
-    let erased = ErasedObject {
-        object: former.object,
-        key: KeyId(former.object.0),
+    Ok(Some((former.root_version, erased_part(former))))
+}
+
+/// What an erasure must know of the secret part of server data.
+pub(super) fn erased_part(sealed: &SealedMaterial) -> ErasedObject {
+    let binding = server_binding(sealed.object);
+    ErasedObject {
+        object: sealed.object,
+        key: KeyId(sealed.object.0),
         version: binding.version,
         object_type: binding.object_type,
-        leaf_index: former.leaf_index,
-    };
-    Ok(Some((former.root_version, erased)))
+        leaf_index: sealed.leaf_index,
+    }
 }
 
 fn server_binding(object: ObjectId) -> SealBinding {

@@ -119,6 +119,8 @@ impl Case {
             created: now,
             revoked: None,
             credentials: Vec::new(),
+            person: None,
+            erased: None,
         });
         let key = self.key.as_ref().map(|key| Arc::new(key.imagined(&principal)));
         let facts = Facts {

@@ -11,6 +11,7 @@ use keyreeve_core::model::{CredentialId, Principal, PrincipalId, RequestId, Time
 use keyreeve_core::operations::principals;
 use keyreeve_core::operations::server::Note;
 use keyreeve_core::per_second::PerSecond;
+use keyreeve_core::record::RecordKey;
 use keyreeve_core::{Error, ErrorKind, Result};
 use parking_lot::RwLock;
 use tracing::warn;
@@ -309,12 +310,17 @@ impl Authenticator {
         let proven = self.issuers().verify(crypto, token, self.engine.clock().now()).await;
         let jwt::Proven { id, subject, expires } = proven.map_err(refused)?;
         let known = self.known(id, &[]).map_err(|error| match error.kind() {
-            ErrorKind::Unauthenticated => {
+            // Whose the subject is, the cause says: a person's subject does not get on record.
+            ErrorKind::Unauthenticated if !self.is_on_record(id) => {
                 refused(format!("{subject}: {}", error.cause().unwrap_or(error.public())))
             }
             _ => error,
         })?;
         Ok((known, Some(expires)))
+    }
+
+    fn is_on_record(&self, id: CredentialId) -> bool {
+        matches!(self.engine.store().get(&RecordKey::Credential(id)), Ok(Some(_)))
     }
 
     /// Puts on record and into the log what was refused and why, of a flood in part.

@@ -221,11 +221,7 @@ impl Authenticator {
     /// The password under a name, where there is one that counts.
     fn password_of(&self, name: &str, now: Time) -> Result<Option<(Arc<Principal>, CredentialId, Password)>> {
         let store = self.engine.store();
-        let address = RecordKey::PrincipalName(RealmId::DEFAULT, name.to_owned());
-        let Some(Record::PrincipalName { principal: id, .. }) = store.get(&address)?.as_deref().cloned()
-        else {
-            return Ok(None);
-        };
+        let Some(id) = self.engine.principal_named(RealmId::DEFAULT, name)? else { return Ok(None) };
         let Some(Record::Principal(principal)) = store.get(&RecordKey::Principal(id))?.as_deref().cloned()
         else {
             return Ok(None);

@@ -73,6 +73,7 @@ impl House {
             name: name.to_owned(),
             roles: [Role::User].into(),
             credentials: vec![made.credential],
+            person: false,
         };
         self.run(create);
         let seed = made.seed?;

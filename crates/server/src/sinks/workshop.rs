@@ -112,8 +112,8 @@ impl Desk {
         let Some(engine) = engine.upgrade() else { return Ok([].into()) };
         let count = PAGE_ENTRIES - after.0 % PAGE_ENTRIES;
         let read = engine.store().journal_within(after, count as usize, &mut { PAGE_BYTES })?;
-        let page: Arc<[EntryText]> =
-            read.into_iter().map(|entry| EntryText::from(EntryShown::from(entry))).collect();
+        let shown = read.into_iter().map(|entry| EntryShown::from(engine.reveal(entry)));
+        let page: Arc<[EntryText]> = shown.map(EntryText::from).collect();
         if !page.is_empty() {
             self.pages.truncate(PAGES_KEPT - 1);
             self.pages.push_front((after, page.clone()));

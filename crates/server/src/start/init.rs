@@ -143,7 +143,10 @@ fn admin(opened: &Opened) -> Result<keyreeve_core::model::PrincipalId, StartErro
     let id = new_id(&**opened.engine.crypto(), opened.engine.clock().now())
         .map_err(StartError::operation(doing))?;
     let roles = BTreeSet::from([Role::Admin]);
-    opened.execute(doing, &CreatePrincipal { id, name: ADMIN.into(), roles, credentials: Vec::new() })?;
+    opened.execute(
+        doing,
+        &CreatePrincipal { id, name: ADMIN.into(), roles, credentials: Vec::new(), person: false },
+    )?;
     Ok(id)
 }
 

@@ -94,6 +94,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row(Action::RenewCredential, "POST", "/v1/clients/SPARE/renew", Value::Null),
         row(Action::RevokeCredential, "POST", "/v1/tokens/TOKEN/revoke", Value::Null),
         row(Action::RevokePrincipal, "POST", "/v1/clients/SPARE/revoke", Value::Null),
+        row(Action::EraseSubject, "POST", "/v1/clients/SPARE/erase", Value::Null),
         row(Action::ChangePrincipal, "PATCH", "/v1/clients/SPARE", json!({ "groups": ["g"] })),
         row(Action::SetAccessRules, "POST", "/v1/access/rules", json!({ "text": HARMLESS })),
         row(Action::ShowAccessRules, "GET", "/v1/access/rules", Value::Null),
@@ -228,8 +229,13 @@ pub(crate) async fn prepare(
         body["name"] = json!(format!("new-{name}"));
     }
     if row.path.contains("SPARE") {
-        let made = server.admin("POST", "/v1/clients", json!({ "name": format!("spare-{name}") })).await;
+        let spare = format!("spare-{name}");
+        let is_erased = row.action == Action::EraseSubject;
+        let made = server.admin("POST", "/v1/clients", json!({ "name": spare, "person": is_erased })).await;
         assert!(made["certificate"].is_string());
+        if is_erased {
+            server.admin("POST", &format!("/v1/clients/{spare}/revoke"), json!({})).await;
+        }
     }
     let mut path = row.path.replace("KEY", name).replace("SPARE", &format!("spare-{name}"));
     if path.contains("REALM") {

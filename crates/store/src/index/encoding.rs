@@ -361,6 +361,7 @@ mod tests {
             detail: None,
             changes,
             touched: Vec::new(),
+            personal: None,
         }
     }
 

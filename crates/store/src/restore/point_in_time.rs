@@ -9,6 +9,7 @@ use std::sync::Arc;
 use keyreeve_core::{
     Result,
     model::{Counts, Grant, Key, ManagedObject, Principal, State, Uses},
+    persons::{is_person_name, principal_of},
     record::{Change, Record, RecordKey},
     restored::lower_limits,
 };
@@ -90,6 +91,10 @@ impl Merge<'_> {
     /// The states'.
     pub(crate) fn record(&mut self, then: Option<Record>, head: Option<Record>) -> Result<Vec<Change>> {
         match (then, head) {
+            (_, Some(head @ Record::PrincipalName { .. })) if leads_to_person(&head) => {
+                self.person_name(&head)
+            }
+            (Some(then), None) if leads_to_person(&then) => Ok(Vec::new()),
             (Some(then @ (Record::KeyName { .. } | Record::PrincipalName { .. })), head) => {
                 self.name(Some(then), head)
             }
@@ -148,6 +153,10 @@ impl Merge<'_> {
             Record::Credential(credential) => {
                 self.states.then(&RecordKey::Principal(credential.principal))?.is_none()
             }
+            Record::Server(data) => match principal_of(data) {
+                Some(principal) => self.states.then(&RecordKey::Principal(principal))?.is_none(),
+                None => false,
+            },
             _ => false,
         };
         Ok(if is_new && !self.keep_new { vec![Change::Delete(head.key())] } else { Vec::new() })
@@ -195,6 +204,15 @@ impl Merge<'_> {
             None => true,
         };
         Ok(if kept { Vec::new() } else { vec![Change::Delete(head.key())] })
+    }
+
+    /// What leads to a person is made anew where somebody is erased, so that the newest counts.
+    fn person_name(&self, head: &Record) -> Result<Vec<Change>> {
+        let known = match named(head) {
+            Some(named) => self.keep_new || self.states.then(&named)?.is_some(),
+            None => true,
+        };
+        Ok(if known { Vec::new() } else { vec![Change::Delete(head.key())] })
     }
 
     fn object(&mut self, then: &Arc<ManagedObject>, head: &Arc<ManagedObject>) -> Result<Vec<Change>> {
@@ -275,6 +293,7 @@ impl Merge<'_> {
         // A group may permit or forbid: what it is in now is what administrators mean now.
         merged.groups.clone_from(&head.groups);
         merged.revoked = head.revoked;
+        merged.erased = head.erased;
         merged.credentials.clone_from(&head.credentials);
         if (merged.roles != then.roles) || (head.revoked.is_some() && then.revoked.is_none()) {
             self.preview.stays.add("principal", head.id, &head.name, "rights were taken away since");
@@ -311,6 +330,10 @@ fn differences(merged: &Key, head: &Key) -> String {
         (merged.grants != head.grants, "grants"),
     ];
     parts.iter().filter(|(differs, _)| *differs).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
+}
+
+fn leads_to_person(record: &Record) -> bool {
+    matches!(record, Record::PrincipalName { name, .. } if is_person_name(name))
 }
 
 /// What a name belongs to.

@@ -38,6 +38,7 @@ pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
         detail: None,
         changes,
         touched: Vec::new(),
+        personal: None,
     }
 }
 

@@ -124,6 +124,8 @@ fn people() -> [Record; 4] {
             created: Time(10),
             revoked: Some(Time(14)),
             credentials: vec![CredentialId([1; 32]), CredentialId([2; 32])],
+            person: None,
+            erased: None,
         })),
         Record::PrincipalName { realm: RealmId::DEFAULT, name: "alice".into(), principal: id },
         credential(1, CredentialKind::Token),

@@ -32,6 +32,7 @@ pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
         detail: None,
         changes,
         touched: Vec::new(),
+        personal: None,
     }
 }
 
@@ -63,6 +64,8 @@ pub(crate) fn principal(id: u128, name: &str) -> Record {
         created: Time(6),
         revoked: None,
         credentials: Vec::new(),
+        person: None,
+        erased: None,
     }))
 }
 

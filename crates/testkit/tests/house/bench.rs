@@ -134,6 +134,7 @@ pub(crate) fn principal(engine: &Engine, name: &str, roles: &[Role]) -> Caller {
             expires: None,
             is_given: false,
         }],
+        person: false,
     };
     engine.execute(&system(), &operation).expect("a new principal");
     known(engine, name)

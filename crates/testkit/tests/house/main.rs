@@ -13,6 +13,7 @@ mod index_file;
 mod lives;
 mod lookups;
 mod object_rules;
+mod persons;
 mod places;
 mod races;
 mod rot;

@@ -28,6 +28,9 @@ pub(crate) struct Add {
     /// Also make a bearer token, in NAME.token
     #[arg(long, conflicts_with = "p12")]
     token: bool,
+    /// A person: its name, and what its requests say, stand sealed, so that `audit erase-subject` can erase them
+    #[arg(long)]
+    person: bool,
     #[command(flatten)]
     credentials: Credentials,
 }
@@ -53,6 +56,9 @@ impl Add {
         body.insert("name".into(), self.name.clone().into());
         body.insert("roles".into(), json!(self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>()));
         body.insert("token".into(), self.token.into());
+        if self.person {
+            body.insert("person".into(), true.into());
+        }
         self.credentials.ask(&mut client, &mut body)?;
         let answer = client.post("/v1/clients", &body.into())?;
         tell_of_rule(&answer);

@@ -120,7 +120,7 @@ impl Credentials {
         match session.format {
             Format::Json => output::json(&answer),
             Format::Table => {
-                let fields = ["name", "id", "roles", "expires", "files"];
+                let fields = ["name", "recorded_as", "id", "roles", "expires", "files"];
                 let present = fields.iter().filter(|field| answer.get(field).is_some());
                 output::pairs(&present.map(|field| (*field, text(&answer, field))).collect::<Vec<_>>())
             }

@@ -38,6 +38,9 @@ pub(crate) struct Password {
     /// Make a new client that may do this, as for `client add`; repeat for more
     #[arg(long = "role", value_enum)]
     roles: Vec<Role>,
+    /// The new client is a person, whom `audit erase-subject` can erase
+    #[arg(long, requires = "roles")]
+    person: bool,
 }
 
 impl Password {
@@ -53,6 +56,9 @@ impl Password {
         let mut body = json!({ "client": self.name, "days": self.days, "password": password });
         if !self.roles.is_empty() {
             body["roles"] = self.roles.iter().map(|role| word(*role)).collect::<Vec<_>>().into();
+        }
+        if self.person {
+            body["person"] = true.into();
         }
         let made = session.client()?.post("/v1/credentials", &body)?;
         tell_of_rule(&made);

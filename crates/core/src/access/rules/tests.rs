@@ -34,6 +34,8 @@ pub(in crate::access) fn principal(name: &str, roles: &[Role], groups: &[&str]) 
         created: Time(0),
         revoked: None,
         credentials: Vec::new(),
+        person: None,
+        erased: None,
     })
 }
 

@@ -189,6 +189,8 @@ mod tests {
             created: NOW,
             revoked: None,
             credentials: Vec::new(),
+            person: None,
+            erased: None,
         };
         Caller::authenticated(Arc::new(principal), "kmip", None, RequestId(Uuid::nil()))
     }

@@ -9,11 +9,11 @@ use axum::http::StatusCode;
 use keyreeve_core::access::{Action, Caller, Target};
 use keyreeve_core::model::{Credential, CredentialKind, PrincipalId, Role};
 use keyreeve_core::operations::change_principal::ChangePrincipal;
+use keyreeve_core::operations::erase_subject::EraseSubject;
 use keyreeve_core::operations::principals::{
     self, AddCredential, CreatePrincipal, ListPrincipals, Listed, RevokePrincipal, new_id,
 };
 use keyreeve_core::operations::undone::Undone;
-use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_core::{Error, SecretBytes};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -53,6 +53,9 @@ pub(super) struct AddRequest {
     /// Also make a bearer token.
     #[serde(default)]
     token: bool,
+    /// A person: the name, and what the person's requests say, can be erased later, and stand sealed till then.
+    #[serde(default)]
+    person: bool,
     csr: Option<String>,
     /// Certificate in PEM that is taken as it is, by `listen.appliances` alone; none is issued.
     pin: Option<String>,
@@ -72,7 +75,7 @@ pub(super) async fn add(
     Body(request): Body<AddRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
     permit(&api, &caller, Action::CreatePrincipal).await?;
-    let AddRequest { name, roles, token, csr, pin, p12_password, days } = request;
+    let AddRequest { name, roles, token, person, csr, pin, p12_password, days } = request;
     let wanted = Wanted { csr, pin, p12_password, days };
     let id = new_id(&**api.engine.crypto(), api.engine.clock().now())?;
     let (mut enrolled, warnings) = wanted.issue(&api, (id, &name))?;
@@ -80,10 +83,13 @@ pub(super) async fn add(
     let mut credentials = vec![enrolled.credential.clone()];
     let token = token.then(|| token::generate(&**api.engine.crypto(), None)).transpose()?;
     credentials.extend(token.as_ref().map(|(_, credential)| credential.clone()));
-    let create = CreatePrincipal { id, name: name.clone(), roles: roles.clone(), credentials };
+    let create = CreatePrincipal { id, name: name.clone(), roles: roles.clone(), credentials, person };
     let made = api.execute(&caller, create).await?;
     let mut answer = wanted.answer(&api, (id, &name), enrolled, warnings).await?;
     answer.insert("roles".into(), json!(roles));
+    if person {
+        answer.insert("recorded_as".into(), made.principal.name.clone().into());
+    }
     answer.extend(made.approval_rule.map(|rule| ("approval_rule".into(), rule.into())));
     if let Some((token, _)) = token {
         answer.insert("token".into(), token.as_str().into());
@@ -202,6 +208,22 @@ pub(super) async fn revoke(
     })))
 }
 
+/// `POST /v1/clients/{name}/erase`: the name of a person, and what its requests said, are gone from every entry.
+pub(super) async fn erase(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(name): Segments<String>,
+) -> Result<(StatusCode, Json<Value>)> {
+    let erased = api.execute(&caller, EraseSubject { name }).await?;
+    let told = json!({
+        "id": erased.principal.id.to_string(),
+        "recorded_as": erased.principal.name,
+        "erased": erased.principal.erased.map(|time| time.to_string()),
+        "erasure": erased.erasure.to_string(),
+    });
+    Ok((StatusCode::ACCEPTED, Json(told)))
+}
+
 /// Turns away, on record, who may not do this, before a request of theirs is read and a certificate signed. Whoever
 /// passes is authorized again by the operation.
 pub(super) async fn permit(api: &Api, caller: &Caller, action: Action) -> Result<()> {
@@ -288,22 +310,23 @@ async fn pkcs12(api: &Api, enrolled: Enrolled, name: &str, password: SecretBytes
 /// The id for the certificate. A name that nobody has gets a new one: the operation then says that it is unknown, or
 /// that the caller may not ask.
 fn id_named(api: &Api, caller: &Caller, name: &str) -> Result<PrincipalId> {
-    let address = RecordKey::PrincipalName(caller.realm(), name.to_owned());
-    match api.engine.store().get(&address)?.as_deref() {
-        Some(Record::PrincipalName { principal, .. }) => Ok(*principal),
-        _ => Ok(new_id(&**api.engine.crypto(), api.engine.clock().now())?),
+    match api.engine.principal_named(caller.realm(), name)? {
+        Some(principal) => Ok(principal),
+        None => Ok(new_id(&**api.engine.crypto(), api.engine.clock().now())?),
     }
 }
 
 fn client(listed: &Listed) -> Value {
-    let Listed { principal, credentials } = listed;
+    let Listed { principal, credentials, person } = listed;
     json!({
         "id": principal.id.to_string(),
-        "name": principal.name,
+        "name": person.as_ref().unwrap_or(&principal.name),
+        "recorded_as": person.as_ref().map(|_| &principal.name),
         "roles": principal.roles,
         "groups": principal.groups,
         "created": principal.created.to_string(),
         "revoked": principal.revoked.map(|time| time.to_string()),
+        "erased": principal.erased.map(|time| time.to_string()),
         "credentials": credentials.iter().map(|credential| self::credential(credential)).collect::<Vec<_>>(),
     })
 }

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use keyreeve_core::Error;
 use keyreeve_core::access::Action;
-use keyreeve_core::model::{Credential, CredentialKind, Network, Principal, Role};
+use keyreeve_core::model::{Credential, CredentialKind, Network, Principal, PrincipalId, Role};
 use keyreeve_core::operations::credentials::RevokeCredential;
 use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, NewCredential, new_id};
 use schemars::JsonSchema;
@@ -38,6 +38,9 @@ pub(super) struct AddRequest {
     /// Make a client with these roles, which has no certificate.
     #[schemars(with = "Option<BTreeSet<String>>")]
     roles: Option<BTreeSet<Role>>,
+    /// Make it a person, whose name and words can be erased; with `roles` alone.
+    #[serde(default)]
+    person: bool,
     /// Days that it counts, 1 to 3,650; none: until it is revoked.
     days: Option<u16>,
     /// Subject of an issuer of JSON Web Tokens. One of the four is given.
@@ -99,9 +102,12 @@ pub(super) async fn add(
     Authenticated(caller): Authenticated,
     Body(request): Body<AddRequest>,
 ) -> Result<(StatusCode, Json<Value>)> {
-    let AddRequest { client, roles, days, jwt, certificate, secret_id, password } = request;
+    let AddRequest { client, roles, person, days, jwt, certificate, secret_id, password } = request;
     let action = if roles.is_some() { Action::CreatePrincipal } else { Action::RenewCredential };
     permit(&api, &caller, action).await?;
+    if person && roles.is_none() {
+        return Err(Problem::invalid("whether a client is a person is said when it is made, with its roles"));
+    }
     if days.is_some_and(|days| days == 0 || days > DAYS_MAX) {
         return Err(Problem::invalid(format!("days is 1 to {DAYS_MAX}")));
     }
@@ -136,7 +142,7 @@ pub(super) async fn add(
     let (principal, approval_rule) = match roles {
         Some(roles) => {
             let (principal, credentials) = (new_id(crypto, now)?, vec![new]);
-            let create = CreatePrincipal { id: principal, name: client, roles, credentials };
+            let create = CreatePrincipal { id: principal, name: client, roles, credentials, person };
             let made = api.execute(&caller, create).await?;
             (made.principal, made.approval_rule)
         }
@@ -158,7 +164,7 @@ pub(super) async fn add(
     if let Some(rule) = approval_rule {
         answer["approval_rule"] = rule.into();
     }
-    told.add_to(&mut answer, &principal);
+    told.add_to(&mut answer, principal.id, &api.engine.name_for_people(&principal)?);
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -170,14 +176,14 @@ enum Told {
 }
 
 impl Told {
-    fn add_to(self, answer: &mut Value, principal: &Principal) {
+    fn add_to(self, answer: &mut Value, principal: PrincipalId, name: &str) {
         match self {
             Self::Nothing => {}
             Self::SecretId(secret) => {
-                answer["role_id"] = principal.id.to_string().into();
+                answer["role_id"] = principal.to_string().into();
                 answer["secret_id"] = secret.as_str().into();
             }
-            Self::Seed(seed) => answer["totp_uri"] = key_uri(&principal.name, &seed).as_str().into(),
+            Self::Seed(seed) => answer["totp_uri"] = key_uri(name, &seed).as_str().into(),
         }
     }
 }

@@ -273,7 +273,8 @@ impl Feed {
             let entries = engine.store().journal_within(after, PAGE_ENTRIES, &mut { PAGE_BYTES })?;
             let mut text = String::new();
             let last = entries.last().map(|entry| entry.lsn);
-            for entry in entries.into_iter().filter(|entry| wanted.includes(entry)) {
+            let entries = entries.into_iter().map(|entry| engine.reveal(entry));
+            for entry in entries.filter(|entry| wanted.includes(entry)) {
                 format.entry(&mut text, entry.lsn, &entry_json(entry.into()).to_string());
             }
             Ok((text, last))

@@ -246,6 +246,7 @@ fn clients() -> Vec<Route> {
         route(GET, "/v1/clients", clients::list, "Lists clients", "200 Clients"),
         route(PATCH, "/v1/clients/{name}", clients::change, "Changes roles and groups", "200 ClientChanged"),
         route(POST, "/v1/clients/{name}/renew", clients::renew, "Gives a new certificate", "200 Enrolled"),
+        route(POST, "/v1/clients/{name}/erase", clients::erase, "Erases a person", "202 ClientErased"),
         route(POST, "/v1/clients/{name}/revoke", clients::revoke, "Revokes a client", "200 ClientRevoked"),
         route(
             POST,

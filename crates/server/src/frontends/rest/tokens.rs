@@ -75,7 +75,7 @@ pub(super) async fn create(
     let approval_rule = match roles {
         Some(roles) => {
             let (principal, credentials) = (new_id(crypto, now)?, vec![credential]);
-            let create = CreatePrincipal { id: principal, name, roles, credentials };
+            let create = CreatePrincipal { id: principal, name, roles, credentials, person: false };
             api.execute(&caller, create).await?.approval_rule
         }
         None => {

@@ -30,11 +30,19 @@ pub(super) async fn show(
         {
             expires = [expires, known.expires].into_iter().flatten().min();
             scope = scope.or_else(|| known.kind.scope().map(|scope| tokens::scope(scope)));
-            proven_by.push(credential(known));
+            let known = match caller.principal() {
+                Some(principal) => api.engine.opened_credential(principal, known).map_err(Problem::told)?,
+                None => Arc::clone(known),
+            };
+            proven_by.push(credential(&known));
         }
     }
+    let name = match caller.principal() {
+        Some(principal) => api.engine.name_for_people(principal).map_err(Problem::told)?,
+        None => caller.name().to_owned(),
+    };
     Ok(Json(json!({
-        "name": caller.name(),
+        "name": name,
         "id": caller.id().to_string(),
         "realm": caller.realm().to_string(),
         "roles": roles,

@@ -31,6 +31,7 @@ fn entry(action: Action, outcome: Outcome) -> EntryShown {
         detail: None,
         changes: Vec::new(),
         touched: Vec::new(),
+        personal: None,
     };
     EntryShown { lsn: Lsn(42), draft, changes: 0 }
 }

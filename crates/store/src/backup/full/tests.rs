@@ -303,6 +303,7 @@ fn draft(changes: Vec<Change>) -> EntryDraft {
         detail: None,
         changes,
         touched: Vec::new(),
+        personal: None,
     }
 }
 

@@ -9,6 +9,7 @@ use keyreeve_core::{
         KeyId, KeyPolicy, KeyVersion, ObjectId, ObjectType, PrincipalId, RealmId, Revocation,
         RevocationReason, Role, Time, UsageMask, Value,
     },
+    record::ServerData,
 };
 use uuid::Uuid;
 
@@ -126,6 +127,8 @@ fn principal(id: u128, roles: &[Role]) -> Principal {
         created: Time(1),
         revoked: None,
         credentials: vec![CredentialId([id as u8; 32])],
+        person: None,
+        erased: None,
     }
 }
 
@@ -334,6 +337,28 @@ fn revoked_principals_and_credentials_stay_revoked_and_nobody_known_is_shut_out(
     later.extend(map([Record::Principal(Arc::new(principal(3, &[Role::Admin]))), credential(3, 3, None)]));
     assert_eq!(merged(&then, &later, false).0, then);
     assert_eq!(merged(&then, &later, true).0, later);
+}
+
+#[test]
+fn an_erased_person_stays_erased_and_the_newest_key_of_names_leads_to_the_others() {
+    let person = |id, erased| {
+        let record = Principal { person: Some(object(id).id), erased, ..principal(id, &[Role::User]) };
+        Record::Principal(Arc::new(record))
+    };
+    let leads = |name: &str, id| {
+        let (realm, name) = (RealmId::DEFAULT, name.to_owned());
+        Record::PrincipalName { realm, name, principal: principal_id(id) }
+    };
+    let kept = |id: u128| {
+        let (name, data) = (format!("person/{}", object(id).id), principal_id(id).as_bytes().to_vec());
+        Record::Server(Arc::new(ServerData { name, data, sealed: None }))
+    };
+    let then =
+        map([person(1, None), person(2, None), leads("~old-1", 1), leads("~old-2", 2), kept(1), kept(2)]);
+    let now = [person(1, Some(Time(8))), person(2, None), leads("~new-2", 2), kept(2)];
+    let head = map([now.clone().to_vec(), vec![person(3, None), leads("~new-3", 3), kept(3)]].concat());
+    assert_eq!(merged(&then, &head, false).0, map(now), "who was made since goes with all that names it");
+    assert_eq!(merged(&then, &head, true).0, head);
 }
 
 #[test]

@@ -117,13 +117,14 @@ const ANSWERS: &[(&str, &str)] = &[
     ("JournalVerified", "valid boolean, lsn integer, head string"),
     (
         "Enrolled",
-        "id uuid, name string, certificate string, ca string, expires time|null, roles? [string], \
+        "id uuid, name string, recorded_as? string, certificate string, ca string, expires time|null, roles? [string], \
          private_key? string, pkcs12? base64, token? string, approval_rule? string",
     ),
     ("Clients", "clients [Client], next string|null"),
     (
         "Client",
-        "id uuid, name string, roles [string], groups [string], created time, revoked time|null, credentials [Credential]",
+        "id uuid, name string, recorded_as string|null, roles [string], groups [string], created time, revoked time|null, \
+         erased time|null, credentials [Credential]",
     ),
     (
         "Credential",
@@ -154,6 +155,7 @@ const ANSWERS: &[(&str, &str)] = &[
         "name string, id uuid, realm string, roles [string], proven_by [Credential], scope TokenScope|null, expires time|null, \
          source string|null",
     ),
+    ("ClientErased", "id uuid, recorded_as string, erased time|null, erasure uuid"),
     ("ClientRevoked", "id uuid, name string, revoked time|null"),
     ("ClientChanged", "id uuid, name string, roles [string], groups [string], approval_rule? string"),
     ("AccessRules", "revision integer, rules [AccessRule], roles string, schema string"),
