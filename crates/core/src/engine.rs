@@ -451,7 +451,7 @@ fn require_current(context: &mut Context<'_>, caller: &Caller) -> Result<Option<
         return refuse("the realm of");
     }
     let current = match context.get(RecordKey::Principal(proven.id))?.as_deref() {
-        Some(Record::Principal(now)) if now.revoked.is_none() => Arc::clone(now),
+        Some(Record::Principal(now)) if now.counts_at(context.now()) => Arc::clone(now),
         _ => return refuse("principal"),
     };
     if caller.expires().is_some_and(|expires| context.now() >= expires) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::engine::Engine;
 use keyreeve_core::model::Time;
+use keyreeve_core::operations::recovery::administered;
 use keyreeve_core::operations::server::{Note, PutServerData, server_data};
 use keyreeve_core::ports::store::Store as _;
 use keyreeve_core::{Error, ErrorKind, Result};
@@ -208,6 +209,8 @@ impl Backups {
     /// The store's.
     pub fn examine(&self) -> Result<doctor::Report> {
         let root = self.store.root_status();
+        let now = self.engine.clock().now();
+        let later = Time(now.0.saturating_add(doctor::WARNED_DAYS * 86_400_000));
         Ok(doctor::judge(&Facts {
             places: self.store.places()?,
             targets: self.store.targets(),
@@ -222,7 +225,8 @@ impl Backups {
             reserve_bytes: self.store.reserve_bytes(),
             memory: self.memory.clone(),
             last: self.last()?,
-            now: self.engine.clock().now(),
+            administered: administered(&self.engine, now, later)?,
+            now,
             grade: self.store.grade()?,
         }))
     }

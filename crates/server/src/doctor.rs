@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use keyreeve_core::model::{Place, PlaceKind, Time};
+use keyreeve_core::operations::recovery::Administered;
 use keyreeve_store::backup::{Acknowledge, RollbackCheck, TargetStatus};
 use keyreeve_store::{Trouble, UnlockKind};
 use serde_json::{Value, json};
@@ -14,6 +15,9 @@ use crate::memory::Memory;
 
 /// Days after which a backup or a drill counts as old.
 const OLD_DAYS: i64 = 30;
+
+/// Days before which doctor says that administrators will be shut out.
+pub const WARNED_DAYS: i64 = 30;
 
 /// Facts that doctor judges.
 pub struct Facts {
@@ -41,6 +45,8 @@ pub struct Facts {
     pub reserve_bytes: u64,
     /// Whether this process's memory can come to swap.
     pub memory: Memory,
+    /// Who administers each realm, now and in [`WARNED_DAYS`].
+    pub administered: Vec<Administered>,
     /// When the last full backup was taken, and the last drill ended well.
     pub last: Last,
     /// The present.
@@ -99,6 +105,7 @@ pub fn judge(facts: &Facts) -> Report {
     destruction(facts, &mut report);
     rollback(facts, &mut report);
     memory(&facts.memory, &mut report);
+    facts.administered.iter().for_each(|realm| administrators(realm, &mut report));
     if let Some(damage) = &facts.index_damage {
         report.warn(format!(
             "{damage}. Restart the server, which makes the index anew from the journal, and look at the disk."
@@ -113,6 +120,30 @@ pub fn judge(facts: &Facts) -> Report {
         false => report.fine(format!("On a full disk, destroying and revoking go on in {reserve}.")),
     }
     report
+}
+
+/// Accesses for an emergency, and who will be shut out.
+fn administrators(of: &Administered, report: &mut Report) {
+    let Administered { realm, now, later, has_rules, open } = of;
+    for (name, ends) in open {
+        report.warn(format!(
+            "An access for an emergency is open until {ends}: {name} in the realm {realm}. `keyreeve audit search --principal \
+             {name}` says what it did; `keyreeve client revoke {name}` ends it."
+        ));
+    }
+    let wanted = if *has_rules { 2 } else { 1 };
+    if now < &wanted {
+        report.warn(format!(
+            "{now} administrators of the realm {realm} can prove who they are, and {wanted} are needed{}. `keyreeve client renew` \
+             makes credentials; where nobody may, `keyreeve recover administrator` does by recovery shares.",
+            if *has_rules { " where rules want approvals" } else { "" }
+        ));
+    } else if later < &wanted {
+        report.warn(format!(
+            "The credentials of administrators of the realm {realm} end within {WARNED_DAYS} days, and fewer than {wanted} would be \
+             left who can prove who they are. `keyreeve client renew` makes new ones."
+        ));
+    }
 }
 
 /// Which losses are survived.

@@ -33,6 +33,7 @@ mod new_key;
 mod object;
 mod random;
 mod realm;
+mod recover;
 mod reload;
 mod restore;
 mod root;
@@ -108,6 +109,8 @@ pub(crate) enum Command {
     Context(context::Context),
     #[command(subcommand)]
     Root(root::Root),
+    #[command(subcommand)]
+    Recover(recover::Recover),
     #[command(subcommand)]
     Certificate(certificate::Certificate),
     #[command(subcommand)]
@@ -259,6 +262,7 @@ impl Command {
             Self::Credential(command) => command.run(session),
             Self::Context(command) => command.run(session),
             Self::Root(command) => command.run(session),
+            Self::Recover(command) => command.run(session),
             Self::Certificate(command) => command.run(session),
             Self::Backup(command) => command.run(session),
             Self::Restore(command) => command.run(session),
@@ -283,7 +287,12 @@ impl Command {
     fn works_here(&self) -> bool {
         match self {
             Self::Dev(_) | Self::Init(_) | Self::Server(_) | Self::Context(_) | Self::Certificate(_) => true,
-            Self::Restore(_) | Self::Index(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => true,
+            Self::Restore(_)
+            | Self::Recover(_)
+            | Self::Index(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => true,
             // What a login shows belongs on no command line.
             Self::Bench(_) | Self::BenchCeiling(_) | Self::Login(_) => true,
             Self::Client(command) => command.works_here(),

@@ -159,6 +159,8 @@ actions! {
     DeleteRealm "delete-realm" Administer;
     ListRealms "list-realms" Audit;
     ReopenRealm "reopen-realm" System;
+    RecoverAdministrator "recover-administrator" System;
+    BreakGlass "break-glass" System;
 }
 
 impl Action {

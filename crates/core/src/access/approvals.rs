@@ -154,7 +154,7 @@ impl ApprovalRule {
 
     /// Whether this principal is one of those who approve.
     pub fn approver(&self, principal: &Principal) -> bool {
-        principal.revoked.is_none()
+        principal.is_lasting()
             && (!self.roles.is_disjoint(&principal.roles) || !self.groups.is_disjoint(&principal.groups))
     }
 }

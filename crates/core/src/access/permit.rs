@@ -302,7 +302,7 @@ fn require_in_scope(
 pub(crate) fn decide(session: &Session<'_>, caller: &Caller, question: Question<'_>) -> Result<Decision> {
     let Question { principal, action, target } = question;
     // INVARIANT: nobody reaches into another realm and no revoked principal anywhere, whatever the role or rule.
-    if principal.revoked.is_some() || principal.realm != realm_of(target) {
+    if !principal.counts_at(session.now()) || principal.realm != realm_of(target) {
         return Ok(Decision::NothingAllows);
     }
     // INVARIANT: the server, which all realms share, is the first realm's.
@@ -356,7 +356,7 @@ fn may_know(
         Decision::Allowed(_) | Decision::AllowedByRule(_) => true,
         Decision::RefusedByRule(_) => false,
         Decision::NothingAllows => {
-            let here = principal.revoked.is_none() && principal.realm == key.realm;
+            let here = principal.counts_at(session.now()) && principal.realm == key.realm;
             here && roles::has_grant(principal, key, session.now())
         }
     })

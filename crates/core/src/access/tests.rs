@@ -70,7 +70,9 @@ fn row(action: Action) -> Row {
         | ShowApprovalRules => AUDIT,
         ApplyDates | Rotate | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
-        Claim | Restored | AcceptRollback | Propose | ReopenRealm => NOBODY,
+        Claim | Restored | AcceptRollback | Propose | ReopenRealm | RecoverAdministrator | BreakGlass => {
+            NOBODY
+        }
         CreateRealm | DeleteRealm => ADMINISTER,
         ListRealms => AUDIT,
     }
@@ -85,6 +87,7 @@ fn principal(number: u128, roles: &[Role], realm: RealmId) -> Arc<Principal> {
         groups: Default::default(),
         created: Time(0),
         revoked: None,
+        ends: None,
         credentials: Vec::new(),
         person: None,
         erased: None,

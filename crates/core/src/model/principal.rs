@@ -54,6 +54,9 @@ pub struct Principal {
     pub created: Time,
     /// Set once it is shut out; from then on no credential of it is accepted.
     pub revoked: Option<Time>,
+    /// When an access for an emergency is over: from then on no credential of it is accepted, whatever that says itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Time>,
     /// Its credentials, oldest first.
     pub credentials: Vec<CredentialId>,
     /// Of a person: where its name and the key of its personal fields are kept, sealed, as long as they are. `name` is a
@@ -63,6 +66,19 @@ pub struct Principal {
     /// Set once a person's name and personal fields were erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erased: Option<Time>,
+}
+
+impl Principal {
+    /// Whether it is neither shut out nor over at this time.
+    pub fn counts_at(&self, now: Time) -> bool {
+        self.revoked.is_none() && self.ends.is_none_or(|ends| now < ends)
+    }
+
+    /// Whether it is here to stay: not shut out, and no access for an emergency. Those alone approve, and are the
+    /// administrators that a realm must have.
+    pub fn is_lasting(&self) -> bool {
+        self.revoked.is_none() && self.ends.is_none()
+    }
 }
 
 /// What a credential is looked up by: SHA-256 over the presented proof (token bytes, or SubjectPublicKeyInfo DER).

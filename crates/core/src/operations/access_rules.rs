@@ -190,7 +190,7 @@ pub(super) fn require_administrator(
     let (mut in_the_way, mut is_sure) = (None, false);
     context.each_principal(|principal| {
         let principal = changed.filter(|changed| changed.id == principal.id).unwrap_or(principal);
-        if principal.revoked.is_some() || !principal.roles.contains(&Role::Admin) {
+        if !principal.is_lasting() || !principal.roles.contains(&Role::Admin) {
             return ControlFlow::Continue(());
         }
         match rules.could_forbid(&Question { principal, action: Action::SetAccessRules, target }) {

@@ -123,7 +123,7 @@ pub(super) fn everybody(context: &Context<'_>) -> Result<(Vec<Arc<Principal>>, b
         for hit in &page {
             let record = context.store().get(&RecordKey::Principal(PrincipalId(hit.id)))?;
             if let Some(Record::Principal(principal)) = record.as_deref()
-                && principal.revoked.is_none()
+                && principal.counts_at(context.now())
             {
                 found.push(Arc::clone(principal));
             }

@@ -61,6 +61,7 @@ pub mod principals;
 pub mod prove;
 pub mod random;
 pub mod realms;
+pub mod recovery;
 pub mod register;
 pub mod register_chain;
 pub mod rekey;

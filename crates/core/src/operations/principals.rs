@@ -128,6 +128,7 @@ impl CreatePrincipal {
             groups: BTreeSet::new(),
             created: context.now(),
             revoked: None,
+            ends: None,
             credentials: self.credentials.iter().map(|credential| credential.id).collect(),
             person: None,
             erased: None,
@@ -346,7 +347,7 @@ pub fn authenticate(
     if credential.revoked.is_some() || principal.revoked.is_some() {
         return refuse(format!("a credential of {} that was revoked", principal.name));
     }
-    if !credential.counts_at(now) {
+    if !credential.counts_at(now) || !principal.counts_at(now) {
         return refuse(format!("a credential of {} that has expired", principal.name));
     }
     if certificate_is_revoked(store, credential)? {
@@ -638,8 +639,7 @@ pub(super) fn rule_by_default(
     before: Option<&Principal>,
     after: &Principal,
 ) -> Result<Option<&'static str>> {
-    let is_admin =
-        |principal: &Principal| principal.revoked.is_none() && principal.roles.contains(&Role::Admin);
+    let is_admin = |principal: &Principal| principal.is_lasting() && principal.roles.contains(&Role::Admin);
     if !is_admin(after) || before.is_some_and(is_admin) {
         return Ok(None);
     }

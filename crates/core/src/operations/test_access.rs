@@ -118,6 +118,7 @@ impl Case {
             groups: self.groups.clone(),
             created: now,
             revoked: None,
+            ends: None,
             credentials: Vec::new(),
             person: None,
             erased: None,

@@ -6,10 +6,15 @@ use std::time::Duration;
 
 use keyreeve_core::SecretBytes;
 use keyreeve_core::access::Caller;
-use keyreeve_core::model::Role;
+use keyreeve_core::access::approvals::ApprovalRule;
+use keyreeve_core::model::{Principal, Role};
 use keyreeve_core::operations::Operation;
 use keyreeve_core::operations::credentials::RevokeCredential;
-use keyreeve_core::operations::principals::{CreatePrincipal, RevokePrincipal, new_id};
+use keyreeve_core::operations::principals::{
+    AddCredential, CreatePrincipal, ListPrincipals, RevokePrincipal, new_id,
+};
+use keyreeve_core::operations::recovery::{RecoverAdministrator, administered};
+use keyreeve_core::operations::server::Initialize;
 use keyreeve_core::ports::clock::Clock;
 use keyreeve_core::record::RecordKey;
 use keyreeve_crypto::SoftwareCrypto;
@@ -299,4 +304,61 @@ async fn a_person_changes_a_password_by_the_old_one_which_ends_with_its_tokens()
     step();
     told(house.log_in(3, "alice", PASSWORD, Some(&house.code(&seed))).await);
     house.log_in(4, "alice", NEW, Some(&house.code(&seed))).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_access_for_an_emergency_ends_by_itself_whatever_it_was_given_since() {
+    let house = House::new();
+    house.run(Initialize);
+    let crypto = &**house.engine.crypto();
+    let now = house.clock.now();
+    let over = Time(now.0 + 3_600_000);
+    let ends = Some(over);
+    let recover = |name: &str, ends, credentials| RecoverAdministrator {
+        name: name.to_owned(),
+        id: new_id(crypto, now).unwrap(),
+        credentials,
+        replaces: None,
+        ends,
+        proven_by: "shares".to_owned(),
+    };
+    let (token, credential) = token::generate(crypto, ends).unwrap();
+    let made = house.run(recover("night", ends, vec![credential]));
+    assert!(made.roles.contains(&Role::Admin) && !made.is_lasting());
+    let (later, credential) = token::generate(crypto, None).unwrap();
+    house.run(AddCredential { name: "night".to_owned(), credential, replace: false });
+    for token in [&token, &later] {
+        house.may(token).await.unwrap();
+    }
+    // It approves nothing.
+    let rule = ApprovalRule::by_default(now, "alice");
+    assert!(!rule.approver(&made));
+    assert!(rule.approver(&Principal { ends: None, ..Principal::clone(&made) }));
+    let report = administered(&house.engine, now, now).unwrap();
+    assert_eq!((report[0].now, &report[0].open), (0, &vec![("night".to_owned(), over)]));
+
+    let held = house.may(&later).await.unwrap();
+    house.clock.pass(3600);
+    for token in [&token, &later] {
+        assert!(house.may(token).await.is_err());
+    }
+    let refused = execute(&house.engine, &held, ListPrincipals { after: None, limit: 9, only: None }).await;
+    assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::Unauthenticated));
+    assert!(administered(&house.engine, house.clock.now(), now).unwrap()[0].open.is_empty());
+
+    // Nobody who is here to stay becomes one whose access ends, and nobody replaces themselves.
+    let caller = Caller::system(request_id(&house.engine).unwrap());
+    let (_, credential) = token::generate(crypto, None).unwrap();
+    house.run(recover("carol", None, vec![credential]));
+    let (_, credential) = token::generate(crypto, None).unwrap();
+    let refused = house.engine.execute(&caller, &recover("carol", ends, vec![credential])).err().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+    let (_, credential) = token::generate(crypto, None).unwrap();
+    let itself = RecoverAdministrator {
+        replaces: Some("carol".to_owned()),
+        ..recover("carol", None, vec![credential])
+    };
+    assert_eq!(house.engine.execute(&caller, &itself).err().unwrap().kind(), ErrorKind::InvalidField);
+    let report = administered(&house.engine, now, now).unwrap();
+    assert_eq!((report[0].now, report[0].later), (1, 1));
 }

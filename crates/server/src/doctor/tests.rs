@@ -49,6 +49,7 @@ fn facts(targets: usize, threshold: u8) -> Facts {
         is_full: false,
         reserve_bytes: 16 << 20,
         memory: Memory::Locked,
+        administered: Vec::new(),
         last: Last { full: Some(Time(0)), drill: Some(Time(0)) },
         now: Time(1),
         grade: "proven",
@@ -127,4 +128,24 @@ fn a_breach_of_the_recovery_point_objective_is_a_warning() {
     let target = &mut facts.targets[0];
     (target.lag_entries, target.lag_ms, target.breached) = (3, 6_000, true);
     assert_eq!(says(&facts, "is behind by 3 entries, 6000 ms, more than its objective"), Some(true));
+}
+
+#[test]
+fn it_warns_of_open_emergencies_and_before_nobody_can_approve() {
+    let realm =
+        |now, later, has_rules, open| Administered { realm: "shop".into(), now, later, has_rules, open };
+    let with = |realm| Facts { administered: vec![realm], ..facts(1, 1) };
+    assert_eq!(says(&with(realm(2, 2, true, Vec::new())), "the realm shop"), None);
+    assert_eq!(says(&with(realm(1, 1, false, Vec::new())), "the realm shop"), None);
+    assert_eq!(
+        says(&with(realm(1, 1, true, Vec::new())), "2 are needed where rules want approvals"),
+        Some(true)
+    );
+    assert_eq!(says(&with(realm(2, 1, true, Vec::new())), "end within 30 days"), Some(true));
+    assert_eq!(says(&with(realm(0, 0, false, Vec::new())), "keyreeve recover administrator"), Some(true));
+    let open = vec![("night".to_owned(), Time(0))];
+    assert_eq!(
+        says(&with(realm(1, 1, false, open)), "open until 1970-01-01T00:00:00.000Z: night"),
+        Some(true)
+    );
 }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backups;
 pub mod certificate;
 pub mod index;
+pub mod recover;
 pub mod restore;
 pub mod root;
 pub mod shares;

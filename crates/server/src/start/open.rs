@@ -34,16 +34,16 @@ pub(super) const AUTHORITY: &str = "ca";
 pub(crate) const SEALED_SERVER_DATA: &[&str] = &[AUTHORITY, SIGNER];
 
 /// A store that is open, with the engine over it.
-pub(super) struct Opened {
-    pub(super) engine: Arc<Engine>,
+pub(crate) struct Opened {
+    pub(crate) engine: Arc<Engine>,
     /// Holds the cause once the store has failed.
     pub(super) failure: watch::Receiver<Option<String>>,
-    pub(super) store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
 }
 
 impl Opened {
     /// Opens the store of the configuration, where nobody else could have written to it; takes its lock.
-    pub(super) fn open(config: &Config, unlock: &Unlock) -> Result<Self, StartError> {
+    pub(crate) fn open(config: &Config, unlock: &Unlock) -> Result<Self, StartError> {
         Self::open_telling(config, unlock, None)
     }
 
@@ -99,7 +99,7 @@ impl Opened {
     }
 
     /// The house's CA, its key unsealed.
-    pub(super) fn authority(&self) -> Result<CertificateAuthority, StartError> {
+    pub(crate) fn authority(&self) -> Result<CertificateAuthority, StartError> {
         let failed = StartError::operation("load the certificate authority");
         let (certificate, key) = server_data(&self.engine, AUTHORITY).map_err(failed)?;
         let key = key.map_or_else(Vec::new, |key| key.expose().to_vec());
@@ -108,7 +108,7 @@ impl Opened {
     }
 
     /// Closes the store: what waits is committed, the stop is marked.
-    pub(super) fn close(&self) -> Result<(), StartError> {
+    pub(crate) fn close(&self) -> Result<(), StartError> {
         Ok(self.store.close()?)
     }
 }

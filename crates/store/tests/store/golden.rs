@@ -123,6 +123,7 @@ fn people() -> [Record; 4] {
             groups: Default::default(),
             created: Time(10),
             revoked: Some(Time(14)),
+            ends: None,
             credentials: vec![CredentialId([1; 32]), CredentialId([2; 32])],
             person: None,
             erased: None,

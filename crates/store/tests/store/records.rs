@@ -63,6 +63,7 @@ pub(crate) fn principal(id: u128, name: &str) -> Record {
         groups: Default::default(),
         created: Time(6),
         revoked: None,
+        ends: None,
         credentials: Vec::new(),
         person: None,
         erased: None,

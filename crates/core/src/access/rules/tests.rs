@@ -33,6 +33,7 @@ pub(in crate::access) fn principal(name: &str, roles: &[Role], groups: &[&str]) 
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         created: Time(0),
         revoked: None,
+        ends: None,
         credentials: Vec::new(),
         person: None,
         erased: None,

@@ -188,6 +188,7 @@ mod tests {
             groups: Default::default(),
             created: NOW,
             revoked: None,
+            ends: None,
             credentials: Vec::new(),
             person: None,
             erased: None,

@@ -126,6 +126,7 @@ fn principal(id: u128, roles: &[Role]) -> Principal {
         groups: Default::default(),
         created: Time(1),
         revoked: None,
+        ends: None,
         credentials: vec![CredentialId([id as u8; 32])],
         person: None,
         erased: None,
