@@ -153,7 +153,11 @@ fn cold_cache(plan: &mut Plan, draw: &mut Draw) {
 fn not_told(plan: &mut Plan, draw: &mut Draw) {
     let at = office_time(plan, draw, 2, DAYS - 3);
     let service = service(plan, draw, 4, at);
-    let Some(key) = lasting(plan, service, at).pop() else { return };
+    let ends = |key: &usize| {
+        let key = plan.key(*key);
+        key.rotates.is_none() && key.versions.iter().all(|(since, _)| *since < at)
+    };
+    let Some(key) = lasting(plan, service, at).into_iter().rev().find(ends) else { return };
     let operator = plan.someone(draw, Kind::Operator, plan.key(key).realm, at);
     plan.add(plan.about(draw, operator, at, Action::Revoke, key).changes(1));
     plan.ring.keys[key].set(at, State::Deactivated);

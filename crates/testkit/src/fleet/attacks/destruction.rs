@@ -70,13 +70,13 @@ pub(super) const ATTACKS: [Attack; 6] = [
 
 fn mass_destruction(scene: &mut Scene<'_>) {
     scene.on_day(|plan, day| plan.calendar.weekday(day) == 5);
-    let operator = scene.victim(Kind::Operator);
+    let operator = scene.victim_of_customers(Kind::Operator);
     let administrator = scene.colleague(Kind::Administrator, operator);
     let mut at = scene.at(0, 22 * HOUR) + scene.draw.between(0, 4 * HOUR);
     let of = scene.plan.member(operator).realm;
     let (asked, by) =
         (scene.plan.member(operator).name.clone(), scene.plan.member(administrator).name.clone());
-    for key in scene.keys(at, 120, |plan, key| plan.key(key).realm == of) {
+    for key in scene.keys_to_end(at, 120, |plan, key| plan.key(key).realm == of) {
         let (approval, source, other) = (scene.id(), scene.outside(), scene.outside());
         let propose = scene.about(operator, at, source.clone(), Action::Propose, key);
         scene.add(propose.detail(format!("asks for approval {approval} to destroy")).changes(1));
@@ -135,7 +135,7 @@ fn compromised_key(scene: &mut Scene<'_>) {
     let service = scene.victim_with(Kind::Service, 3);
     let operator = scene.colleague(Kind::Operator, service);
     let revoked = scene.between(0, 8, 11);
-    let key = scene.rare_key_of(service, revoked, 3);
+    let key = scene.key_to_end(service, revoked);
     // That an operator revokes it is no attack.
     let source = scene.own(operator, revoked);
     let revoke = scene.about(operator, revoked, source, Action::Revoke, key);
@@ -156,7 +156,7 @@ fn retired_key(scene: &mut Scene<'_>) {
     let service = scene.victim_with(Kind::Service, 5);
     let operator = scene.colleague(Kind::Operator, service);
     let retired = scene.between(0, 9, 15);
-    let key = scene.rare_key_of(service, retired, 5);
+    let key = scene.key_to_end(service, retired);
     // Taking it out of use is no attack.
     let source = scene.own(operator, retired);
     let revoke = scene.about(operator, retired, source, Action::Revoke, key);

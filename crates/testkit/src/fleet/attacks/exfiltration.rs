@@ -87,7 +87,7 @@ fn fast_archive(scene: &mut Scene<'_>) {
 }
 
 fn slow_archive(scene: &mut Scene<'_>) {
-    let analyst = scene.victim(Kind::Analyst);
+    let analyst = scene.victim_of_customers(Kind::Analyst);
     let of = scene.plan.member(analyst).realm;
     let mut at = scene.between(0, 0, 12);
     for key in scene.keys(at, 300, |plan, key| plan.key(key).realm == of) {
@@ -159,7 +159,7 @@ fn backup_at_night(scene: &mut Scene<'_>) {
 }
 
 fn enumeration_then_use(scene: &mut Scene<'_>) {
-    let developer = scene.victim(Kind::Developer);
+    let developer = scene.victim_of_customers(Kind::Developer);
     let (of, name) = (scene.plan.member(developer).realm, scene.plan.member(developer).name.clone());
     let mut at = scene.between(0, 8, 22);
     for _ in 0..6 {

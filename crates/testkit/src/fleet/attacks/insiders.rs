@@ -90,7 +90,7 @@ fn quiet_revocations(scene: &mut Scene<'_>) {
             .for_each(|(key, _)| used[*key] = true);
         used
     };
-    for key in scene.keys(at, 60, |plan, key| plan.key(key).realm == of && used[key]) {
+    for key in scene.keys_to_end(at, 60, |plan, key| plan.key(key).realm == of && used[key]) {
         let source = scene.own(operator, at);
         let revoke = scene.about(operator, at, source, Action::Revoke, key);
         scene.add(revoke.changes(1));

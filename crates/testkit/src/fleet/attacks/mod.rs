@@ -41,14 +41,14 @@ pub struct Attack {
     lay: fn(&mut Scene<'_>),
 }
 
-/// Every attack, family by family.
+/// Every attack, family by family: those first that need keys for which nothing else is planned.
 pub fn all() -> impl Iterator<Item = &'static Attack> {
     [
-        &credentials::ATTACKS[..],
+        &destruction::ATTACKS[..],
+        &credentials::ATTACKS,
         &access::ATTACKS,
         &insiders::ATTACKS,
         &exfiltration::ATTACKS,
-        &destruction::ATTACKS,
         &evasion::ATTACKS,
         &appliances::ATTACKS,
     ]

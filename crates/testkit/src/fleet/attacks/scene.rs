@@ -102,6 +102,11 @@ impl<'p> Scene<'p> {
         self.victim_who(kind, |plan, member| plan.ring.used[member].len() >= keys)
     }
 
+    /// As [`Scene::victim`], of a realm other than the server's own: those have customers, and most of the keys.
+    pub fn victim_of_customers(&mut self, kind: Kind) -> usize {
+        self.victim_who(kind, |plan, member| plan.member(member).realm > 0)
+    }
+
     /// As [`Scene::victim`], of the realm of another member, or of the first where that has none.
     pub fn colleague(&mut self, kind: Kind, of: usize) -> usize {
         let realm = self.plan.member(of).realm;
@@ -126,20 +131,17 @@ impl<'p> Scene<'p> {
     }
 
     /// Keys that a member uses at a time, so many at most and one at least: of its realm, where it has none itself.
-    pub fn keys_of(&self, member: usize, at: i64, count: usize) -> Vec<usize> {
+    pub fn keys_of(&mut self, member: usize, at: i64, count: usize) -> Vec<usize> {
         let used = self.plan.ring.used[member].iter().map(|(key, _)| *key);
-        let own: Vec<usize> = used.filter(|key| self.plan.key(*key).is_wanted(at)).take(count).collect();
-        if !own.is_empty() {
-            return own;
+        let mut found: Vec<usize> =
+            used.filter(|key| self.plan.key(*key).is_wanted(at)).take(count).collect();
+        if found.is_empty() {
+            let of = self.plan.member(member).realm;
+            let near = |key: &usize| self.plan.key(*key).realm == of && self.plan.key(*key).is_wanted(at);
+            found.extend((0..self.plan.ring.keys.len()).find(near));
         }
-        let of = self.plan.member(member).realm;
-        let near = |key: &usize| self.plan.key(*key).realm == of && self.plan.key(*key).is_wanted(at);
-        (0..self.plan.ring.keys.len()).filter(near).take(1).collect()
-    }
-
-    /// The key that a member uses least of these.
-    pub fn rare_key_of(&self, member: usize, at: i64, count: usize) -> usize {
-        *self.keys_of(member, at, count).last().expect("there is always one")
+        self.taken.keys.extend(&found);
+        found
     }
 
     /// Keys that fit and that no other attack has, so many at most.
@@ -153,6 +155,26 @@ impl<'p> Scene<'p> {
         let chosen: Vec<usize> = self.draw.sample(count, free.len()).into_iter().map(|at| free[at]).collect();
         self.taken.keys.extend(&chosen);
         chosen
+    }
+
+    /// As [`Scene::keys`], for an attack that ends their lives: nothing else is planned for them.
+    pub fn keys_to_end(&mut self, at: i64, count: usize, fits: impl Fn(&Plan, usize) -> bool) -> Vec<usize> {
+        self.keys(at, count, |plan, place| {
+            let key = plan.key(place);
+            let is_left_alone = key.rotates.is_none() && key.ends.is_none() && key.states.is_empty();
+            is_left_alone && key.versions.iter().all(|(since, _)| *since < at) && fits(plan, place)
+        })
+    }
+
+    /// One key of these that a member uses, or else one of its realm, for an attack that comes after its end.
+    pub fn key_to_end(&mut self, member: usize, at: i64) -> usize {
+        let used: BTreeSet<usize> = self.plan.ring.used[member].iter().map(|(key, _)| *key).collect();
+        let of = self.plan.member(member).realm;
+        let mut found = self.keys_to_end(at, 1, |_, place| used.contains(&place));
+        if found.is_empty() {
+            found = self.keys_to_end(at, 1, |plan, place| plan.key(place).realm == of);
+        }
+        found[0]
     }
 
     /// Somebody who is nobody's colleague, made by the attacker.
