@@ -1,4 +1,4 @@
-//! `keyreeve verify`: a signature, or a data folder (`folder`).
+//! `keyreeve verify`: a signature, or a data folder or a backup target (`folder`).
 
 mod folder;
 
@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 
+use self::folder::Outside;
 use super::message::{Message, Place};
+use super::unlock::UnlockFlags;
 use super::{Scheme, Session};
 use crate::client::segment;
 use crate::errors::{Failure, Kind, Result};
@@ -25,33 +27,42 @@ const EXAMPLES: &str = "\
 Examples:
   keyreeve verify release --signature package.sig < package.tar
   keyreeve verify /var/lib/keyreeve --anchor anchor.json --checkpoint checkpoint.txt
-  keyreeve verify /var/lib/keyreeve --anchor anchor.json --witness witness.key --checkpoint checkpoint.txt";
+  keyreeve verify /var/lib/keyreeve --anchor anchor.json --witness witness.key --checkpoint checkpoint.txt
+  keyreeve verify /mnt/backup/keyreeve --anchor anchor.json
+  KEYREEVE_ROOT_KEY=root.key keyreeve verify s3://bucket/keyreeve --anchor anchor.json --deep";
 
-/// Verify a signature over data, or without --signature a data folder: what its journal says, and that nobody altered it.
+/// Verify a signature over data, or without --signature a data folder or a backup target: that nobody altered the journal, and what it says.
 ///
 /// Of a signature it prints `valid` or `not valid`; one made before the key was rotated is still valid. A data folder is
 /// examined without a server and without any secret: the journal's chain, the Merkle tree over its entries, the signatures of
 /// its checkpoints, that states moved as they may, and that each completed destruction has its certificate. Each thing that
 /// is wrong is printed with its entry (LSN). A server may be running on the folder.
+/// At a backup target entries are sealed: the archive's hashes and chain, the tree beside it, signatures and anchors are checked
+/// without a secret; with --deep, which takes what unlocks the root key, each entry and what it says too.
 /// Exit code 5: not valid, something is wrong, or no anchor says who signs for the store.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Verify {
-    /// The key; without --signature the data folder
-    #[arg(value_name = "NAME|DIR")]
+    /// The key; without --signature the data folder, or a backup target: a path, a file:// or an s3:// address
+    #[arg(value_name = "NAME|DIR|TARGET")]
     name: String,
     /// File with the signature
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// Of a folder: an anchor that names who signs, from `init` or a backup target [env: KEYREEVE_ANCHOR]
+    /// Of a folder or target: an anchor that names who signs, from `init` or a backup target [env: KEYREEVE_ANCHOR]
     #[arg(long, value_name = "FILE", conflicts_with = "signature")]
     anchor: Option<PathBuf>,
-    /// Of a folder: a checkpoint that was kept elsewhere
+    /// Of a folder or target: a checkpoint that was kept elsewhere
     #[arg(long, value_name = "FILE", conflicts_with = "signature")]
     checkpoint: Option<PathBuf>,
-    /// Of a folder: verifier keys of witnesses, one a line, each of which must have cosigned the checkpoint; repeat for more
+    /// Of a folder or target: verifier keys of witnesses, one a line, each of which must have cosigned the checkpoint; repeat for more
     #[arg(long = "witness", value_name = "FILE", conflicts_with = "signature")]
     witnesses: Vec<PathBuf>,
+    /// Of a target: open the entries, too; takes what unlocks the root key
+    #[arg(long, conflicts_with = "signature")]
+    deep: bool,
+    #[command(flatten)]
+    unlock: UnlockFlags,
     #[command(flatten)]
     scheme: Scheme,
     /// Verify with this version alone; the default is each, newest first
@@ -70,13 +81,10 @@ impl Verify {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         match &self.signature {
             Some(file) => self.judge(session, file),
-            None => folder::verify(
-                session,
-                self.name.as_ref(),
-                self.anchor,
-                self.checkpoint.as_deref(),
-                &self.witnesses,
-            ),
+            None => {
+                let outside = Outside::read(self.anchor, self.checkpoint.as_deref(), &self.witnesses)?;
+                folder::verify(session, &self.name, &outside, self.deep.then_some(&self.unlock))
+            }
         }
     }
 

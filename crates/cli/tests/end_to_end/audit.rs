@@ -7,9 +7,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::clients::python;
 use crate::floods::until;
+use crate::http::Http;
 use crate::recovery::copy_dir;
-use crate::server::{Folder, KEYREEVE, Server, folder};
+use crate::server::{Folder, KEYREEVE, Server, folder, root};
 
 /// Exit code and answer of `keyreeve verify`.
 fn verify(dir: &Path, further: &[&str]) -> (i32, Value) {
@@ -146,4 +148,117 @@ fn what_is_no_folder_of_a_store_is_told() {
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(1) && told.contains(said), "{}: {told}", output.status);
     }
+}
+
+/// What the reader of tests/independent tells of a log in this folder: it must find it good.
+fn read_by_specification(python: &str, log: &Path, keys: &Path, index: u64) -> Value {
+    let mut command = Command::new(python);
+    command.arg(root().join("tests/independent/tiles.py")).arg(log).arg(keys).arg(index.to_string());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_target_is_a_log_that_is_read_by_its_specification_alone() {
+    let Some(python) = python() else { return };
+    let (data, target, scratch) = (folder(), folder(), folder());
+    let server = Server::try_dev(data.path(), &["--plain-http", "127.0.0.1:0"]).unwrap();
+    server.keyreeve(&["backup", "create", "--to", target.path().to_str().unwrap()]);
+    let mut http = Http::connect(&server).unwrap();
+    for _ in 0..600 {
+        assert_eq!(http.ask("GET", "/v1/keys", &Value::Null).unwrap().0, 200);
+    }
+    let keys = scratch.path().join("keys");
+    fs::write(&keys, server.keyreeve(&["audit", "keys"])).unwrap();
+    let log = target.path().join("t1/tree");
+    let size = |log: &Path| {
+        let text = fs::read_to_string(log.join("checkpoint")).unwrap_or_default();
+        text.lines().nth(1).map_or(0, |size| size.parse::<u64>().unwrap())
+    };
+    until("the target's tree covers the requests", || size(&log) > 600);
+    let listed: Value = serde_json::from_slice(&server.keyreeve(&["audit", "proof", "300"])).unwrap();
+    assert_eq!(server.stop(), Some(0));
+    for log in [log, data.path().join("tree")] {
+        let told = read_by_specification(&python, &log, &keys, 299);
+        assert_eq!((&told["leaf"], &told["size"]), (&listed["leaf"], &size(&log).into()), "{told}");
+    }
+    // A hash that was changed, and a tile that is missing.
+    let tile = target.path().join("t1/tree/tile/0/001");
+    let whole = fs::read(&tile).unwrap();
+    let changed =
+        whole.iter().enumerate().map(|(at, byte)| if at == 40 { byte ^ 1 } else { *byte }).collect();
+    for bytes in [changed, whole[..32].to_vec()] {
+        fs::write(&tile, bytes).unwrap();
+        let mut command = Command::new(&python);
+        command.arg(root().join("tests/independent/tiles.py")).arg(target.path().join("t1/tree"));
+        let output = command.arg(&keys).arg("1").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn a_backup_target_is_verified_without_a_secret_and_its_entries_with_one() {
+    let (data, target, earlier, scratch) = (folder(), folder(), folder(), folder());
+    let server = Server::dev(data.path());
+    let anchor = server.variable("KEYREEVE_ANCHOR").to_owned();
+    let root_key = server.variable("KEYREEVE_ROOT_KEY").to_owned();
+    let place = target.path().to_str().unwrap();
+    server.keyreeve(&["backup", "create", "--to", place]);
+    server.keyreeve(&["key", "create", "one", "--algorithm", "aes-256"]);
+    let settled = |what: &str, lsn_min: u64| {
+        until(what, || {
+            let (code, told) = verify(target.path(), &["--anchor", &anchor]);
+            assert!(code == 0 && told["good"] == true, "{told}");
+            told["unwitnessed"] == 0 && told["last"].as_u64().unwrap() >= lsn_min
+        });
+    };
+    settled("the tree at the target covers all", 1);
+    copy_dir(target.path(), earlier.path());
+    server.keyreeve(&["key", "destroy", "one", "--yes", "--now", "--wait"]);
+    let shown: Value = serde_json::from_slice(&server.keyreeve(&["status", "-o", "json"])).unwrap();
+    settled("the tree at the target covers the destruction", shown["lsn"].as_u64().unwrap());
+    let kept = scratch.path().join("checkpoint");
+    fs::copy(target.path().join("checkpoint.txt"), &kept).unwrap();
+    let outside = ["--anchor", &anchor, "--checkpoint", kept.to_str().unwrap()];
+    assert_eq!(server.stop(), Some(0));
+    let (code, told) = verify(target.path(), &outside);
+    assert!(code == 0 && told["opened"] == false && told["certificates"].is_null(), "{told}");
+    let (code, told) = verify(target.path(), &[]);
+    assert!(code == 5 && told["good"] == true && told["signer_known"] == false, "{told}");
+    let deep = |dir: &Path| {
+        let mut command = Command::new(KEYREEVE);
+        command.arg("verify").arg(dir).args(outside).args(["--deep", "-o", "json"]);
+        let output = command.env("KEYREEVE_ROOT_KEY", &root_key).stdin(Stdio::null()).output().unwrap();
+        let told = serde_json::from_slice::<Value>(&output.stdout);
+        let told =
+            told.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code().unwrap(), told)
+    };
+    let (code, told) = deep(target.path());
+    assert!(code == 0 && told["opened"] == true && told["certificates"] == 1, "{told}");
+
+    // A copy from before, with all that fits it.
+    assert_eq!(verify(earlier.path(), &["--anchor", &anchor]).0, 0);
+    let (code, told) = verify(earlier.path(), &outside);
+    assert!(code == 5 && told["wrong"].to_string().contains("the archive ends here"), "{told}");
+    // Without the newest piece, and with another leaf in the tree.
+    let pieces = target.path().join("t1/pieces");
+    let mut names: Vec<_> = fs::read_dir(&pieces).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let last = names.pop().unwrap();
+    let aside = scratch.path().join("piece");
+    fs::rename(&last, &aside).unwrap();
+    assert_eq!(verify(target.path(), &outside).0, 5);
+    fs::rename(&aside, &last).unwrap();
+    for tile in fs::read_dir(target.path().join("t1/tree/tile/0/000.p")).unwrap() {
+        let tile = tile.unwrap().path();
+        let mut leaves = fs::read(&tile).unwrap();
+        leaves[40] ^= 1;
+        fs::write(tile, leaves).unwrap();
+    }
+    let (code, told) = verify(target.path(), &outside);
+    assert!(code == 5 && told["wrong"].to_string().contains("the leaves up to this entry"), "{told}");
+    let (code, told) = deep(target.path());
+    assert!(code == 5 && told["wrong"].to_string().contains("\"lsn\":2"), "{told}");
 }

@@ -1,4 +1,5 @@
-//! Examining a data folder, and checking proofs, without a server and without any secret.
+//! Examining a data folder or an archive, and checking proofs, without a server, and without any secret but where entries of an
+//! archive are to be opened.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,9 +7,16 @@ use std::sync::Arc;
 use keyreeve_core::model::Time;
 use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_crypto::SoftwareCrypto;
-use keyreeve_store::audit::{self, NoteKey, Outside, Proof, SignatureType};
+use keyreeve_store::StoreError;
+use keyreeve_store::audit::{self, Examination, NoteKey, Outside, Proof, SignatureType};
 use keyreeve_store::disk::{Disk, RealDisk};
 use serde_json::{Value, json};
+
+use super::backups;
+use super::index::{OnProgress, telling};
+use super::restore::UnlockBy;
+use crate::start::StartError;
+use crate::start::open::crypto;
 
 /// Examines a data folder: chain, tree, checkpoints, states and certificates. `anchor` and `checkpoint` are what was kept
 /// elsewhere; without an anchor nobody says whose the folder is. `witnesses` are texts with verifier keys, one a line: each of
@@ -28,9 +36,45 @@ pub fn examine(
     let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
     let witnesses = verifier_keys(witnesses)?;
     let outside = Outside { anchor, checkpoint, witnesses: &witnesses };
-    let found = audit::examine(&disk, dir, &crypto, outside)?;
+    Ok(told(&audit::examine(&disk, dir, &crypto, outside)?))
+}
+
+/// Examines the archive at a backup target: its objects, the tree beside it, checkpoints and anchors. With `unlock` also each
+/// entry, as [`examine`] does; its answer has besides `target`, `opened`, `objects` and `bytes`.
+///
+/// # Errors
+/// Where the address is none, the target cannot be reached, holds no backup, or its root key does not open.
+pub fn examine_archive(
+    from: &str,
+    unlock: Option<&UnlockBy<'_>>,
+    (anchor, checkpoint, witnesses): (Option<&[u8]>, Option<&[u8]>, &[String]),
+    progress: OnProgress,
+) -> Result<Value, StartError> {
+    let crypto = crypto()?;
+    let witnesses = verifier_keys(witnesses).map_err(StartError::Value)?;
+    let outside = Outside { anchor, checkpoint, witnesses: &witnesses };
+    let target = backups::open(from, &crypto)?;
+    let unlock = unlock.map(|by| by.unlock_at(&*target)).transpose()?;
+    let progress = telling(progress);
+    let (found, verified) =
+        audit::examine_archive(&*target, &crypto, unlock.as_ref(), outside, &mut |at| progress(at))
+            .map_err(StoreError::from)?;
+    let mut answer = told(&found);
+    answer["target"] = target.address().into();
+    answer["opened"] = unlock.is_some().into();
+    answer["objects"] = verified.objects.into();
+    answer["bytes"] = verified.bytes.into();
+    if unlock.is_none() {
+        // Sealed entries tell nothing of these.
+        answer["certificates"] = Value::Null;
+        answer["destructions_pending"] = Value::Null;
+    }
+    Ok(answer)
+}
+
+fn told(found: &Examination) -> Value {
     let wrong = found.wrong.iter().map(|wrong| json!({ "lsn": wrong.lsn, "what": wrong.what }));
-    Ok(json!({
+    json!({
         "good": found.wrong_count == 0,
         "signer_known": found.is_signer_known,
         "store": found.store,
@@ -47,7 +91,7 @@ pub fn examine(
         "torn": found.torn,
         "wrong_count": found.wrong_count,
         "wrong": wrong.collect::<Vec<_>>(),
-    }))
+    })
 }
 
 /// The witnesses' keys in texts: lines that are empty or begin with `#` are none.

@@ -107,7 +107,7 @@ fn open_all(
     Ok(preview(&options, unlock, &plan))
 }
 
-fn open(address: &str, crypto: &Arc<dyn Crypto>) -> Result<Arc<dyn Target>, StartError> {
+pub(super) fn open(address: &str, crypto: &Arc<dyn Crypto>) -> Result<Arc<dyn Target>, StartError> {
     let known = KnownTargets::new(Arc::new(RealDisk), crypto.clone());
     Ok(known.open(address).map_err(BackupError::from).map_err(StoreError::from)?)
 }

@@ -78,7 +78,7 @@ pub struct Examination {
 }
 
 impl Examination {
-    fn add(&mut self, lsn: u64, what: impl Into<String>) {
+    pub(super) fn add(&mut self, lsn: u64, what: impl Into<String>) {
         self.wrong_count += 1;
         if self.wrong.len() < WRONG_MAX {
             self.wrong.push(Wrong { lsn, what: what.into() });
@@ -87,10 +87,10 @@ impl Examination {
 }
 
 /// A checkpoint that the entries are held against.
-struct Wanted {
-    checkpoint: Checkpoint,
-    whose: &'static str,
-    is_met: bool,
+pub(super) struct Wanted {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) whose: &'static str,
+    pub(super) is_met: bool,
 }
 
 /// Examines the data folder of a store.
@@ -263,7 +263,11 @@ impl Walk {
     }
 }
 
-fn open_anchor(found: &mut Examination, crypto: &dyn Crypto, bytes: &[u8]) -> Option<(Anchor, Vec<u8>)> {
+pub(super) fn open_anchor(
+    found: &mut Examination,
+    crypto: &dyn Crypto,
+    bytes: &[u8],
+) -> Option<(Anchor, Vec<u8>)> {
     match Anchor::open(crypto, bytes) {
         Ok((anchor, _)) if anchor.store != found.store => {
             found.add(0, format!("the anchor is of another store, {}", anchor.store));
@@ -282,7 +286,7 @@ fn open_anchor(found: &mut Examination, crypto: &dyn Crypto, bytes: &[u8]) -> Op
 }
 
 /// The keys of the store's checkpoints, where the folder names them as the anchor's signer would.
-fn open_keys(
+pub(super) fn open_keys(
     found: &mut Examination,
     crypto: &dyn Crypto,
     statement: Option<&[u8]>,
@@ -299,7 +303,7 @@ fn open_keys(
     None
 }
 
-fn open_checkpoint(
+pub(super) fn open_checkpoint(
     found: &mut Examination,
     crypto: &dyn Crypto,
     bytes: &[u8],
@@ -337,7 +341,7 @@ fn open_checkpoint(
 }
 
 /// When the last of the witnesses cosigned the checkpoint, where each has.
-fn cosigned(
+pub(super) fn cosigned(
     found: &mut Examination,
     crypto: &dyn Crypto,
     (checkpoint, note): (&Checkpoint, &[u8]),

@@ -36,6 +36,15 @@ pub(crate) fn tile_path(level: u64, index: u64, width: usize) -> String {
     if width == TILE_HASHES { path } else { format!("{path}.p/{width}") }
 }
 
+/// The tiles of a tree's right edge that are not whole: level, index, and how many hashes each has.
+pub(crate) fn tiles_of_edge(size: u64) -> impl Iterator<Item = (u64, u64, usize)> {
+    (0..LEVELS_MAX).filter_map(move |level| {
+        let count = size.checked_shr(TILE_HEIGHT * level as u32).unwrap_or(0);
+        let width = (count % TILE_HASHES as u64) as usize;
+        (width > 0).then_some((level, count / TILE_HASHES as u64, width))
+    })
+}
+
 /// A tree that only grows: the hashes of its right edge, and what of the rest is not on disk yet.
 #[derive(Clone)]
 pub(crate) struct Edge {

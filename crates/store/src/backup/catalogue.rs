@@ -18,6 +18,7 @@ use super::{
     piece::{HEADER_LEN, PieceHeader, PieceName, store_of},
     shipper::{ROOT_PATH, is_checkpoint},
     targets::{Listed, Target},
+    tree::is_tree,
 };
 use crate::journal::{Digest, Lsn};
 
@@ -156,7 +157,7 @@ impl Catalogue {
             });
         } else if path == ROOT_PATH {
             self.has_root = true;
-        } else if path != ANCHOR_PATH && !is_checkpoint(path) {
+        } else if path != ANCHOR_PATH && !is_checkpoint(path) && !is_tree(path) {
             self.problem(path, "it is nothing that a backup is made of; it is left alone".into());
         }
         Ok(())

@@ -20,6 +20,7 @@ pub(crate) mod sealed;
 pub(crate) mod shipper;
 pub(crate) mod store;
 pub mod targets;
+pub(crate) mod tree;
 pub(crate) mod verify;
 
 pub use acknowledge::Acknowledge;

@@ -31,16 +31,18 @@ use super::{
     own::Own,
     pace::Pace,
     targets::{PutIf, Target},
+    tree::{LocalTree, TreeCopy},
 };
 use crate::{
     audit::NOTE_BYTES_MAX, destroy::Replica, disk::read_file, failure::Failure, index::Index, journal::Lsn,
-    restore::Base,
+    restore::Base, sealing::Place,
 };
 
 /// Where the root key's file lies at a target: restoring takes it, and what unlocks it.
 pub(crate) const ROOT_PATH: &str = "root.json";
 /// The newest checkpoint of the audit tree, and the newest that was witnessed: in the folder `tree`, and at a target.
-const CHECKPOINTS: [(&str, &str); 2] = [("checkpoint", "checkpoint.txt"), ("witnessed", "witnessed.txt")];
+pub(crate) const CHECKPOINTS: [(&str, &str); 2] =
+    [("checkpoint", "checkpoint.txt"), ("witnessed", "witnessed.txt")];
 
 /// Whether that is where a checkpoint lies at a target.
 pub(crate) fn is_checkpoint(path: &str) -> bool {
@@ -156,6 +158,7 @@ struct Work {
     /// The checkpoints of the audit tree as they lie at the target.
     checkpoints: [Option<Vec<u8>>; 2],
     checkpoints_at: Option<Time>,
+    tree: TreeCopy,
 }
 
 /// What status tells; its lock is never held while the target is asked.
@@ -383,6 +386,7 @@ impl Shipper {
         }
         self.put_anchor(work)?;
         self.put_checkpoints(work)?;
+        owed.shipped += self.put_tree(work)?;
         Ok(shipped)
     }
 
@@ -456,6 +460,21 @@ impl Shipper {
             }
         }
         Ok(())
+    }
+
+    /// Brings the audit tree on there; how many bytes that took.
+    fn put_tree(&self, work: &mut Work) -> Result<u64, BackupError> {
+        let (now, claimant) = (self.shared.clock.now(), self.shared.source.claimant);
+        let Own { disk, dir, .. } = &self.shared.own;
+        let here = Place { store: claimant.store, timeline: claimant.timeline };
+        let mut copy = std::mem::take(&mut work.tree);
+        let tree = LocalTree { disk, dir: &dir.join("tree"), here, journal: &self.shared.source.journal };
+        let brought = copy.bring(&tree, (&*self.target, self.archive(work)?.claim()), now);
+        // Where that broke off, the next pass looks at what is there anew.
+        if brought.is_ok() {
+            work.tree = copy;
+        }
+        brought
     }
 
     /// Tells those who wait, and the status, how far the target has come; ends the store where it is fenced.

@@ -28,8 +28,8 @@ use crate::{Bench, crypto, put, records};
 
 const DIR: &str = "/data";
 
-struct Signer {
-    key: Arc<dyn ParsedKey>,
+pub(crate) struct Signer {
+    pub(crate) key: Arc<dyn ParsedKey>,
     secret: SecretBytes,
 }
 
@@ -38,7 +38,7 @@ impl Signer {
         Self { key: self.key.clone(), secret: SecretBytes::copy_from(self.secret.expose()) }
     }
 
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let spec = KeySpec { algorithm: Algorithm::Ed25519, length_bits: 256, curve: None };
         let Ok(Generated::Pair { private, .. }) = crypto().generate(&spec) else { panic!("a pair") };
         let secret = SecretBytes::copy_from(private.bytes.expose());
@@ -52,7 +52,7 @@ impl Signer {
     }
 
     /// Opens the store of a bench, which keeps its tree by hand.
-    fn open(&self, bench: &mut Bench) -> Store {
+    pub(crate) fn open(&self, bench: &mut Bench) -> Store {
         bench.options.background = false;
         let store = bench.open();
         store.start_checkpoints(self.keys(&store)).unwrap();

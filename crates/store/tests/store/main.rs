@@ -1,5 +1,6 @@
 //! The store through its public face: whole life, staleness, faults, rebuilding, sealed material.
 
+mod archive;
 mod audit;
 mod backup;
 mod destroy;

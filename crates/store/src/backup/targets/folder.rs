@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 
 use super::{Listed, PutIf, Target, TargetError, Version, bytes_max};
 use crate::{
+    backup::tree::{is_folder, is_tree},
     disk::{Disk, DiskLock, LockError, OpenMode, parent, read_file, replace_file},
     sealing::cells::FileCell,
 };
@@ -53,8 +54,11 @@ impl Folder {
     /// The place of an object on the disk.
     ///
     /// INVARIANT: the last part of a path has a dot in it, the parts before have none: so a listing tells objects from
-    /// folders by their names.
+    /// folders by their names. In an audit tree, the names of its specification tell.
     fn place(&self, path: &str) -> Result<PathBuf, TargetError> {
+        if is_tree(path) && path.split('/').count() <= DEPTH_MAX {
+            return Ok(self.root.join(path));
+        }
         let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
         let (folders, name) =
             path.rsplit_once('/').map_or((None, path), |(before, name)| (Some(before), name));
@@ -148,7 +152,7 @@ impl Folder {
         };
         for name in names {
             let path = if dir.is_empty() { name.clone() } else { format!("{dir}/{name}") };
-            if name.contains('.') {
+            if !is_folder(&path).unwrap_or(!name.contains('.')) {
                 let is_object = path.starts_with(prefix) && self.place(&path).is_ok();
                 match self.disk.open(&self.root.join(&path), OpenMode::Read).and_then(|file| file.len()) {
                     Ok(bytes) if is_object => found.push(Listed { path, bytes }),
