@@ -152,13 +152,15 @@ impl Backups {
         Ok(Made { target: target.address().to_owned(), is_new, report })
     }
 
-    /// Removes what a retention lets go, or tells what that would be.
+    /// Removes what a retention lets go, or tells what that would be. Entries stay for as long as is configured, whoever asks.
     ///
     /// # Errors
     /// What keeps it from being done, in words for an administrator.
     pub fn prune(&self, from: &str, retention: Retention, is_dry_run: bool) -> Result<PrunePlan> {
         let _work = self.begin()?;
         let target = self.store.open_target(from).map_err(at_target)?;
+        let entries_days_min = retention.entries_days_min.max(self.settings().retention.entries_days_min);
+        let retention = Retention { entries_days_min, ..retention };
         self.store.prune_backups(&target, retention, is_dry_run).map_err(BackupError::refusal)
     }
 

@@ -275,6 +275,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     live("backup.keep_full", "7", "Full backups that pruning keeps at each target, at least."),
     live("backup.keep_days", "30", "Days whose every state pruning keeps at each target."),
+    live(
+        "backup.keep_entries_days",
+        "0",
+        "Days whose every entry of the journal pruning keeps at each target, also where the states of these days are not kept.",
+    ),
 ];
 
 const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
@@ -715,6 +720,7 @@ mod tests {
                     window: String::new(),
                     keep_full: 1,
                     keep_days: 1,
+                    keep_entries_days: 1,
                 },
                 once: Once::default(),
                 origin: None,

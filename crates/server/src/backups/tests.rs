@@ -49,7 +49,7 @@ impl Place {
             acknowledge: Acknowledge::Local,
             bytes_per_second_max: None,
             schedule: SCHEDULE,
-            retention: Retention { full_count_min: 1, days_min: 1 },
+            retention: Retention { full_count_min: 1, days_min: 1, entries_days_min: 0 },
         };
         let scratch = folder.path().join("drill.sqlite");
         let backups = Backups::new(engine, store, settings, (scratch, Memory::Locked));

@@ -58,6 +58,8 @@ pub struct Backup {
     pub keep_full: u32,
     /// Days whose every state is kept.
     pub keep_days: u32,
+    /// Days whose every entry is kept.
+    pub keep_entries_days: u32,
 }
 
 /// When a change is answered.
@@ -83,6 +85,7 @@ impl Default for Backup {
             window: String::new(),
             keep_full: 7,
             keep_days: 30,
+            keep_entries_days: 0,
         }
     }
 }
@@ -109,7 +112,11 @@ impl Backup {
                 // What is configured was parsed before.
                 window_hours: hours(&self.window).unwrap_or_default(),
             },
-            retention: Retention { full_count_min: self.keep_full, days_min: self.keep_days },
+            retention: Retention {
+                full_count_min: self.keep_full,
+                days_min: self.keep_days,
+                entries_days_min: self.keep_entries_days,
+            },
         }
     }
 

@@ -1,7 +1,7 @@
 //! Retention: which full backups and pieces a target keeps. The plan is pure; carrying it out removes and does no more.
 //!
 //! Kept are the newest full backups, those of the last days with the one before, which these days begin with, all of
-//! later timelines, and all pieces behind the oldest that is kept.
+//! later timelines, all pieces behind the oldest that is kept, and those whose entries are to be kept for longer.
 //!
 //! INVARIANT: a state that lies in the time to be kept, or behind the newest full backups, can be restored after pruning
 //! if it could before. A full backup holds every node of the key tree as of its LSN, replaced ones that a place may need
@@ -33,6 +33,9 @@ pub struct Retention {
     pub full_count_min: u32,
     /// Every state of so many past days.
     pub days_min: u32,
+    /// Every entry of so many past days, of the timelines of which a full backup stays: for who asks later who did what.
+    #[serde(default)]
+    pub entries_days_min: u32,
 }
 
 /// What pruning would remove, and frees in bytes. The objects come in the order of their removal.
@@ -59,11 +62,12 @@ impl PrunePlan {
             return Self::default();
         };
         let kept: Vec<_> = whole[first.unwrap_or(0)..].iter().map(|full| &full.manifest).collect();
-        // Entries up to here are needed no more; none where the days to be kept begin before every full backup.
-        let lsn_min = first.and(kept.iter().map(|manifest| manifest.point.lsn).min()).unwrap_or(Lsn(0));
-        let lsn_min = read_back_from.map_or(lsn_min, |from| lsn_min.min(Lsn(from.0.saturating_sub(1))));
         // They come by timeline.
         let timeline_min = first.and(kept.first()).map_or(0, |manifest| manifest.point.timeline);
+        // Entries up to here are needed no more; none where the days to be kept begin before every full backup.
+        let lsn_min = first.and(kept.iter().map(|manifest| manifest.point.lsn).min()).unwrap_or(Lsn(0));
+        let lsn_min = lsn_min.min(before_young(catalogue, timeline_min, retention, now));
+        let lsn_min = read_back_from.map_or(lsn_min, |from| lsn_min.min(Lsn(from.0.saturating_sub(1))));
         // Of the present timeline the newest piece stays: archiving goes on behind it.
         let newest = catalogue.pieces.iter().max_by_key(|piece| (piece.timeline, piece.last));
         let mut removed = Vec::new();
@@ -109,6 +113,16 @@ fn first_kept(whole: &[&FullBackup], retention: Retention, now: Time) -> Option<
     // The last one before the days to be kept is where they begin.
     let begin = whole.iter().rposition(|full| full.manifest.point.time <= since);
     (!whole.is_empty()).then(|| begin.map(|begin| begin.min(newest)))
+}
+
+/// The entry before all pieces that are young enough to be kept for what their entries say. By entry, not by time, so that a
+/// clock that was set leaves no gap.
+fn before_young(catalogue: &Catalogue, timeline_min: u32, retention: Retention, now: Time) -> Lsn {
+    let days = i64::from(retention.entries_days_min);
+    let since = Time(now.0.saturating_sub(days.saturating_mul(DAY_MS)));
+    let pieces = catalogue.pieces.iter();
+    let young = pieces.filter(|piece| days > 0 && piece.timeline >= timeline_min && piece.last_time >= since);
+    young.map(|piece| Lsn(piece.first.0.saturating_sub(1))).min().unwrap_or(Lsn(u64::MAX))
 }
 
 /// Chunks that only removed full backups name. Those of full backups that are not whole stay, as these do.

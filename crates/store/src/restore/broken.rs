@@ -420,7 +420,10 @@ fn pruning_what_is_needed_is_noticed() {
         house.create("kept", Template::default());
         let ciphertext = house.encrypt("kept").unwrap();
         house.keep();
-        house.store.prune_backups(&near, Retention { full_count_min: 1, days_min: 0 }, false).unwrap();
+        house
+            .store
+            .prune_backups(&near, Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 }, false)
+            .unwrap();
         drop((house, near));
         let restored = site.restored("near", PointInTime::Latest);
         lost(restored.is_ok_and(|house| house.decrypts("kept", &ciphertext)))

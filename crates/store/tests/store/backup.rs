@@ -123,7 +123,7 @@ fn increments_and_full_backups_stand_side_by_side_and_pruning_keeps_what_is_need
     let before = verified(&store, &target);
     assert_eq!(before.problems, []);
     assert_eq!((before.catalogue.fulls.len(), before.catalogue.pieces.len()), (3, 6));
-    let retention = Retention { full_count_min: 1, days_min: 0 };
+    let retention = Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 };
     let plan = store.prune_backups(&target, retention, true).unwrap();
     assert_eq!(verified(&store, &target), before, "a dry run removes nothing");
     assert_eq!(store.prune_backups(&target, retention, false).unwrap(), plan);
@@ -142,7 +142,7 @@ fn another_store_neither_backs_up_there_nor_prunes() {
     let (ours, other) = (filled(10), filled(10));
     let target = target(&FaultyDisk::new());
     full(&ours, &target).unwrap();
-    let retention = Retention { full_count_min: 1, days_min: 0 };
+    let retention = Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 };
     assert!(matches!(full(&other, &target), Err(BackupError::Mismatch { .. })));
     assert!(matches!(other.prune_backups(&target, retention, false), Err(BackupError::Mismatch { .. })));
     assert!(!verified(&other, &target).problems.is_empty(), "it has not the key");

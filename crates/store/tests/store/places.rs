@@ -292,7 +292,9 @@ fn what_is_held_back_and_pruned_at_the_target_is_made_anew() {
         put(&store, vec![Change::Put(records::realm(20 + id, &format!("r-{id}")))]);
         store.keep().unwrap();
         store.backup(&target, BackupKind::Full, BackupOptions::default()).unwrap();
-        store.prune_backups(&target, Retention { full_count_min: 1, days_min: 0 }, false).unwrap();
+        store
+            .prune_backups(&target, Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 }, false)
+            .unwrap();
     }
     store.keep().unwrap();
     assert!(store.targets()[0].first > grown, "what is held back is not there any more");

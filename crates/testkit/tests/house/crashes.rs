@@ -426,7 +426,7 @@ impl Site {
             Work::Prune => {
                 // Which ones are to go is pruning's business; the newest stays.
                 let target = house.store.open_target(TARGET).expect("a target");
-                let retention = Retention { full_count_min: 1, days_min: 0 };
+                let retention = Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 };
                 let made = house.back_up_all();
                 self.fulls.clear();
                 self.fulls.extend(made);

@@ -461,7 +461,11 @@ impl<'a> Simulation<'a> {
         let (target, store) = (self.target(address), self.house().store.clone());
         // What fails here has promised nothing; the next one goes on.
         if store.backup(&target, BackupKind::Full, BackupOptions::default()).is_ok() {
-            let _ = store.prune_backups(&target, Retention { full_count_min: 1, days_min: 0 }, false);
+            let _ = store.prune_backups(
+                &target,
+                Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 },
+                false,
+            );
         }
     }
 
@@ -694,7 +698,8 @@ impl<'a> Simulation<'a> {
         let live = self.paper.values().filter(|paper| !paper.destroyed).count() as u64;
         for target in [NEAR, FAR] {
             // Takes up what a power failure has cut off.
-            let (opened, retention) = (self.target(target), Retention { full_count_min: 1, days_min: 0 });
+            let (opened, retention) =
+                (self.target(target), Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 });
             let pruned = house.store.prune_backups(&opened, retention, false).expect("prunes");
             let verified = house.store.verify_backup(&*self.target(target), &mut |_| {}).expect("is reached");
             assert_eq!(verified.problems, [], "{target}");

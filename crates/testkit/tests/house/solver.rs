@@ -179,7 +179,11 @@ impl Watched {
         // Fails where it is out of reach; the next one goes on.
         let _ = self.store.backup(&target, BackupKind::Full, BackupOptions::default());
         if self.random.one_in(2) {
-            let _ = self.store.prune_backups(&target, Retention { full_count_min: 2, days_min: 0 }, false);
+            let _ = self.store.prune_backups(
+                &target,
+                Retention { full_count_min: 2, days_min: 0, entries_days_min: 0 },
+                false,
+            );
         }
     }
 

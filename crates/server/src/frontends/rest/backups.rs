@@ -122,7 +122,7 @@ pub(super) async fn prune(
         [("prune", &*from), ("keep full", &full), ("keep days", &days), ("dry run", told_bool(dry_run))];
     announce(&api, &caller, &terms).await?;
     let prune = move || {
-        let retention = Retention { full_count_min: keep_full, days_min: keep_days };
+        let retention = Retention { full_count_min: keep_full, days_min: keep_days, entries_days_min: 0 };
         let plan = backups.prune(&from, retention, dry_run)?;
         let verb = if dry_run { "could prune" } else { "pruned" };
         let detail = format!("{verb} {} objects of {from}", plan.removed.len());

@@ -138,9 +138,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 proptest! {
     #[test]
-    fn what_is_to_be_kept_can_be_restored(events in events(), count in 0..4_u32, days in 0..4_u32, later in 0..60_i64) {
+    fn what_is_to_be_kept_can_be_restored(events in events(), count in 0..4_u32, days in 0..4_u32, entries_days in 0..6_u32, later in 0..60_i64) {
         let history = History::new(&events);
-        let retention = Retention { full_count_min: count, days_min: days };
+        let retention = Retention { full_count_min: count, days_min: days, entries_days_min: entries_days };
         let now = Time((history.hour + later) * HOUR_MS);
         let plan = PrunePlan::new(&history.catalogue, retention, None, now);
         let left = pruned(&history.catalogue, &plan);
@@ -158,6 +158,19 @@ proptest! {
                     is_restorable(&left, *timeline, *lsn) || *timeline < kept_timelines,
                     "entry {} of timeline {} with {:?}", lsn, timeline, retention
                 );
+            }
+        }
+        // Entries that are young enough are there, of the timelines that are kept; and nothing is missing between.
+        let entries_since = now.0 - i64::from(entries_days) * DAY_MS;
+        let kept_timeline = plan.kept_fulls.first().map_or(0, |manifest| manifest.point.timeline);
+        let holds = |catalogue: &Catalogue, timeline, lsn| {
+            let mut pieces = catalogue.pieces.iter();
+            pieces.any(|piece| piece.timeline == timeline && (piece.first.0..=piece.last.0).contains(&lsn))
+        };
+        for ((timeline, lsn), hour) in &history.written {
+            let is_wanted = entries_days > 0 && hour * HOUR_MS >= entries_since && *timeline >= kept_timeline;
+            if is_wanted && holds(&history.catalogue, *timeline, *lsn) {
+                prop_assert!(holds(&left, *timeline, *lsn), "entry {} of timeline {}", lsn, timeline);
             }
         }
         // Full backups that were whole and stay are whole still, and one stays where there was one.
@@ -187,7 +200,7 @@ fn old_backups_and_their_pieces_go_and_damaged_ones_do_not_count() {
     let day = [Ship(12), Ship(12), Full(true)];
     let mut history = History::new(&day.repeat(10));
     let plan = |history: &History, count, days| {
-        let retention = Retention { full_count_min: count, days_min: days };
+        let retention = Retention { full_count_min: count, days_min: days, entries_days_min: 0 };
         PrunePlan::new(&history.catalogue, retention, None, Time(history.hour * HOUR_MS))
     };
     assert_eq!(numbers(&plan(&history, 3, 0)), (7, 16));
@@ -205,10 +218,28 @@ fn old_backups_and_their_pieces_go_and_damaged_ones_do_not_count() {
 }
 
 #[test]
+fn entries_stay_for_longer_than_the_states_that_can_be_restored() {
+    use Event::{Full, Ship};
+    let day = [Ship(12), Ship(12), Full(true)];
+    let history = History::new(&day.repeat(10));
+    let plan = |entries_days_min| {
+        let retention = Retention { full_count_min: 1, days_min: 0, entries_days_min };
+        PrunePlan::new(&history.catalogue, retention, None, Time(history.hour * HOUR_MS))
+    };
+    assert_eq!(numbers(&plan(0)), (9, 19));
+    assert_eq!(
+        numbers(&plan(4)),
+        (9, 11),
+        "eight pieces of twelve hours, and the one that ends as they begin"
+    );
+    assert_eq!(numbers(&plan(99)), (9, 0));
+}
+
+#[test]
 fn nothing_is_left_of_a_timeline_without_a_backup() {
     use Event::{Full, Restore, Ship};
     let history = History::new(&[Ship(12), Full(true), Ship(12), Restore(0)]);
-    let retention = Retention { full_count_min: 1, days_min: 0 };
+    let retention = Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 };
     let plan = PrunePlan::new(&history.catalogue, retention, None, Time(history.hour * HOUR_MS));
     assert_eq!(numbers(&plan), (1, 2), "a piece without the backup before it would look like a gap");
 }
@@ -217,7 +248,7 @@ fn nothing_is_left_of_a_timeline_without_a_backup() {
 fn what_is_to_be_read_back_stays() {
     use Event::{Full, Ship};
     let history = History::new(&[Ship(4), Ship(4), Ship(4), Full(true)]);
-    let retention = Retention { full_count_min: 1, days_min: 0 };
+    let retention = Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 };
     let plan = |from| PrunePlan::new(&history.catalogue, retention, from, Time(history.hour * HOUR_MS));
     assert_eq!(numbers(&plan(None)), (0, 2));
     assert_eq!(numbers(&plan(Some(Lsn(6)))), (0, 1), "the piece with entry 6 and all behind it");
@@ -229,7 +260,7 @@ fn loose_chunks_go_once_there_is_a_backup() {
     let loose = Listed { path: "loose".into(), bytes: 5 };
     let mut history = History::new(&[Event::Ship(3)]);
     history.catalogue.loose.push(loose.clone());
-    let retention = Retention { full_count_min: 1, days_min: 0 };
+    let retention = Retention { full_count_min: 1, days_min: 0, entries_days_min: 0 };
     assert_eq!(PrunePlan::new(&history.catalogue, retention, None, Time(0)), PrunePlan::default());
     history.full(true);
     let plan = PrunePlan::new(&history.catalogue, retention, None, Time(0));
