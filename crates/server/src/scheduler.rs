@@ -47,22 +47,16 @@ pub async fn run(
         authenticator.organisations().refresh_if_due(engine.clock().now().seconds());
         resealing.go_on_if_due();
         backups.go_on_if_due();
+        // Dates first: what ends must not wait until keys are made.
+        if Instant::now() >= dates_rest_until && !apply_dates(&engine).await {
+            // Only what is damaged is due: each attempt is an entry.
+            dates_rest_until = Instant::now() + DATES_REST;
+        }
         match rotations.go_on(&engine).await {
             Err(error) if error.kind() != ErrorKind::Unavailable => {
                 warn!(%error, "what is due cannot be rotated");
             }
             _ => {}
-        }
-        if Instant::now() < dates_rest_until {
-            continue;
-        }
-        match apply_dates(&engine).await {
-            Ok(true) => {}
-            // Only damaged objects are due: each attempt is an entry.
-            Ok(false) => dates_rest_until = Instant::now() + DATES_REST,
-            // The store tells of its own failure, and the server stops.
-            Err(error) if error.kind() == ErrorKind::Unavailable => {}
-            Err(error) => warn!(%error, "dates that have come could not be recorded"),
         }
     }
 }
@@ -83,14 +77,28 @@ async fn count_failures(engine: &Arc<Engine>, authenticator: &Authenticator) {
     }
 }
 
-/// Gives whether nothing is left that is due, in whatever realm.
-async fn apply_dates(engine: &Arc<Engine>) -> Result<bool> {
-    let made = realms::made(&**engine.store(), realms::REALMS_MAX)?;
+/// Gives whether nothing is left that is due, in whatever realm. What cannot be done in one keeps no other waiting.
+async fn apply_dates(engine: &Arc<Engine>) -> bool {
+    let made = match realms::made(&**engine.store(), realms::REALMS_MAX) {
+        Ok(made) => made,
+        Err(error) => {
+            warn!(%error, "realms cannot be listed for the dates in them");
+            Vec::new()
+        }
+    };
     let mut done = true;
     for realm in std::iter::once(RealmId::DEFAULT).chain(made) {
-        done &= apply_dates_in(engine, realm).await?;
+        match apply_dates_in(engine, realm).await {
+            Ok(all) => done &= all,
+            // The store tells of its own failure, and the server stops.
+            Err(error) if error.kind() == ErrorKind::Unavailable => return true,
+            Err(error) => {
+                warn!(%realm, %error, "dates that have come could not be recorded");
+                done = false;
+            }
+        }
     }
-    Ok(done)
+    done
 }
 
 async fn apply_dates_in(engine: &Arc<Engine>, realm: RealmId) -> Result<bool> {

@@ -55,6 +55,7 @@ pub const APPROVABLE: &[Action] = &[
     Action::RetireCell,
     Action::ChangeUnlock,
     Action::ReplaceRoot,
+    Action::DeleteRealm,
 ];
 
 /// What the rule is about that a realm gets with its second administrator.
@@ -65,6 +66,7 @@ const BY_DEFAULT: &[Action] = &[
     Action::SetAccessRules,
     Action::ChangeUnlock,
     Action::ReplaceRoot,
+    Action::DeleteRealm,
 ];
 
 /// One rule: these actions need so many approvals by these people.

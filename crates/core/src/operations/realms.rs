@@ -9,7 +9,7 @@ use super::{
     principals::{NewCredential, check_name, put_credential},
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     engine::damaged,
     error::{Error, ErrorKind, Result},
     model::{KeyId, Principal, PrincipalId, RealmId, Role, State},
@@ -61,6 +61,8 @@ pub struct DeleteRealm {
     pub name: String,
     /// Also where there are keys in it, which are to be destroyed.
     pub destroy_all: bool,
+    /// It was deleted before, and what is left in it is to be destroyed: nobody approves that once more.
+    pub goes_on: bool,
 }
 
 /// Takes the deletion of a realm back that was meant for an empty one, where something was made in it at the last moment.
@@ -183,9 +185,26 @@ impl Operation for DeleteRealm {
         true
     }
 
+    fn spends_approval(&self) -> bool {
+        !self.goes_on
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let realm = named(context, &self.name)?;
+        Ok(Some(vec![
+            ("delete realm".into(), self.name.clone()),
+            ("id".into(), realm.id.to_string()),
+            ("destroy all keys in it".into(), self.destroy_all.to_string()),
+        ]))
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Shown> {
         context.note_target(&self.name);
         let mut realm = named(context, &self.name)?;
+        // INVARIANT: what nobody approved begins nothing.
+        if self.goes_on && realm.deleted.is_none() {
+            return Err(Error::new(ErrorKind::Conflict, "the realm is open again: ask once more"));
+        }
         if realm.id == RealmId::DEFAULT {
             let public = "the first realm stays: it is where the server's administrators are";
             return Err(Error::new(ErrorKind::WrongUsage, public));

@@ -199,3 +199,31 @@ async fn a_realm_goes_with_all_in_it_by_the_rules_of_destruction() {
     let again = server.admin("POST", path, delete()).await;
     assert_eq!(again["destroyed"], 0, "{again}");
 }
+
+#[tokio::test]
+async fn where_there_are_two_administrators_one_alone_deletes_no_realm() {
+    let server = Server::start();
+    let owner = realm(&server, "shop").await;
+    key(&server, &owner, "ledger").await;
+    let deputy = json!({ "name": "deputy", "roles": ["admin"], "token": true });
+    let deputy = server.admin("POST", "/v1/clients", deputy).await["token"].as_str().unwrap().to_owned();
+    let admin = server.admin_token();
+    let delete = json!({ "confirm": "realm shop", "destroy_all": true });
+    let path = "/v1/realms/shop/delete";
+    let (status, waits) = ask(&server, &admin, "POST", path, delete.clone()).await;
+    assert_eq!((status, &waits["code"]), (StatusCode::ACCEPTED, &json!("approval_pending")), "{waits}");
+    done(&server, &owner, "GET", "/v1/keys/ledger", Value::Null).await;
+    let approve = format!("/v1/approvals/{}/approve", waits["approval"].as_str().unwrap());
+    assert_eq!(ask(&server, &admin, "POST", &approve, Value::Null).await.0, StatusCode::FORBIDDEN);
+    let told = done(&server, &deputy, "POST", &approve, Value::Null).await;
+    assert!(told.to_string().contains("destroy all keys in it"), "{told}");
+    // What was approved is all in it, and not another realm or way.
+    let other = json!({ "confirm": "realm shop" });
+    let (_, refused) = ask(&server, &admin, "POST", path, other).await;
+    assert_eq!(refused["code"], "approval_pending", "{refused}");
+    let gone = done(&server, &admin, "POST", path, delete.clone()).await;
+    assert_eq!(gone["keys"], 1, "{gone}");
+    // What is left of it is done without asking once more.
+    let again = done(&server, &admin, "POST", path, delete).await;
+    assert!(again["code"].is_null() && again["realm"]["deleted"].is_string(), "{again}");
+}

@@ -115,7 +115,9 @@ pub(super) async fn delete(
         let text = format!("nothing was done: to delete this, send \"confirm\": \"{scope}\"");
         return Err(Problem::invalid(text));
     }
-    let realm = api.execute(&caller, DeleteRealm { name: name.clone(), destroy_all }).await?.realm;
+    let known = api.execute(&caller, ShowRealm { name: name.clone() }).await?.realm;
+    let delete = DeleteRealm { name: name.clone(), destroy_all, goes_on: known.deleted.is_some() };
+    let realm = api.execute(&caller, delete).await?.realm;
     warn!(realm = name, by = caller.name(), destroy_all, "a realm was deleted");
     // INVARIANT: from here on nobody of the realm makes anything in it; what was made at the last moment is found now.
     let mut system = Caller::system(caller.request).in_realm(realm.id);
