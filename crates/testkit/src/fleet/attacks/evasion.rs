@@ -1,13 +1,13 @@
 //! What is done so that nobody sees what is done; and the door for emergencies.
 
-use keyreeve_core::access::Action;
+use keyreeve_core::{access::Action, model::Time};
 
 use super::{Attack, Notice, scene::Scene};
 use crate::fleet::{
     calendar::{DAY, HOUR, MINUTE, SECOND},
     entry::Draft,
     happenings::Span,
-    members::server::started,
+    members::server::{CONFIGURATION, started},
     organisation::Kind,
 };
 
@@ -32,7 +32,7 @@ pub(super) const ATTACKS: [Attack; 3] = [
     },
     Attack {
         name: "unknown-emergency",
-        story: "In a night the root key gets another lock, by an account that was made for emergencies and never used, from abroad; the server starts anew under it.",
+        story: "In a night the server is stopped, and starts with an administrator for an emergency of which nobody knows, who comes from abroad and gives the root key another lock.",
         from_rule: Some("break-glass, unseal, restore"),
         source: "",
         notice: Notice::AfterBegin(1),
@@ -48,20 +48,20 @@ fn is_quiet(plan: &crate::fleet::plan::Plan, day: usize) -> bool {
     !all.restarts.iter().chain(&all.stopped).any(|span| days.holds(span.from))
 }
 
-/// Stops the server and starts it anew, with a configuration and a lock.
-fn restart(scene: &mut Scene<'_>, at: i64, told: impl Fn(&str) -> String) -> Span {
+/// Stops the server for some seconds.
+fn stop(scene: &mut Scene<'_>, at: i64) -> Span {
     let down = Span { from: at, to: at + scene.draw.between(8 * SECOND, 20 * SECOND) };
     scene.plan.happenings.stopped.push(down);
     scene.add(Draft::system(down.from - 1, Action::Stop).detail("stopped in order"));
-    let digest = scene.draw.digest();
-    scene.add(Draft::system(down.to, Action::Start).detail(told(&digest)));
     down
 }
 
 fn silenced_sink(scene: &mut Scene<'_>) {
     scene.on_day(|plan, day| day < 85 && is_quiet(plan, day));
     let at = scene.between(0, 2, 3);
-    let down = restart(scene, at, started);
+    let down = stop(scene, at);
+    let digest = scene.draw.digest();
+    scene.add(Draft::system(down.to, Action::Start).detail(started(&digest)));
     let deaf = Span { from: down.from, to: down.to + 2 * DAY };
     scene.plan.deaf.push(deaf);
     scene.missing = Some((deaf, "sink/siem".into()));
@@ -86,18 +86,25 @@ fn clock_set_back(scene: &mut Scene<'_>) {
 fn unknown_emergency(scene: &mut Scene<'_>) {
     scene.on_day(is_quiet);
     let at = scene.between(0, 1, 4);
-    // Made long before the first day, and in no list of those who work here.
-    let long_ago = scene.plan.calendar.begin(0) - 400 * DAY;
-    let emergency = scene.newcomer("emergency-1", 0, long_ago);
-    let source = scene.outside();
-    let token = format!("token {}", scene.draw.digest());
-    let login = emergency.asks(at, source.clone(), Action::Login).target("emergency-1");
-    scene.add(login.detail(token).changes(2));
-    let looks = emergency.asks(at + 20 * SECOND, source.clone(), Action::Inspect);
-    scene.add(looks.detail("asked for the work"));
-    let begins = emergency.asks(at + 90 * SECOND, source.clone(), Action::ChangeUnlock);
-    scene.add(begins.detail("begins"));
-    let done = emergency.asks(at + 92 * SECOND, source, Action::ChangeUnlock);
-    scene.add(done.detail("root key 1, unlocked by a passphrase"));
-    restart(scene, at + 5 * MINUTE, |digest| started(digest).replace("by key file", "by passphrase"));
+    // Done on the server's machine while it is stopped: the entry is the first one of its next start.
+    let down = stop(scene, at);
+    let emergency = scene.newcomer("emergency-1", 0, down.to);
+    let until = Time(down.to + 8 * HOUR);
+    let made = Draft::system(down.to, Action::BreakGlass).target("emergency-1").changes(3);
+    let told = format!("the administrator emergency-1 until {until} is new; proven by recovery shares");
+    scene.add(made.detail(told));
+    scene.add(Draft::system(down.to + 900, Action::Start).detail(started(CONFIGURATION)));
+    let mut then = down.to + 2 * MINUTE;
+    for (action, told) in [
+        (Action::ListPrincipals, None),
+        (Action::Inspect, Some("asked for the work")),
+        (Action::ChangeUnlock, Some("begins")),
+        (Action::ChangeUnlock, Some("root key 1, unlocked by a passphrase")),
+    ] {
+        let source = scene.outside();
+        let mut draft = emergency.asks(then, source, action);
+        draft.entry.detail = told.map(str::to_owned);
+        scene.add(draft);
+        then += scene.draw.between(2 * SECOND, 50 * SECOND);
+    }
 }
