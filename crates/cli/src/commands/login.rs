@@ -36,6 +36,9 @@ pub(crate) struct Login {
     /// Name of a person, who has a password
     #[arg(long, conflicts_with = "role_id")]
     name: Option<String>,
+    /// Realm of that person, where it is not the first
+    #[arg(long, value_name = "NAME", requires = "name")]
+    realm: Option<String>,
     /// Change the password, by the old one: that counts no more, nor does what it gave
     #[arg(long, requires = "name")]
     new_password: bool,
@@ -94,7 +97,10 @@ impl Login {
                 let login = input::personal_login(self.new_password)?;
                 let new_password = login.new_password.as_deref();
                 let (password, code) = (&*login.password, login.code.as_deref());
-                Ok(json!({ "name": name, "password": password, "code": code, "new_password": new_password }))
+                let realm = self.realm.as_deref();
+                Ok(json!({
+                    "realm": realm, "name": name, "password": password, "code": code, "new_password": new_password
+                }))
             }
             _ => Err(Failure::usage("name --name, --role-id with --secret-id-file, or --jwt-file")),
         }

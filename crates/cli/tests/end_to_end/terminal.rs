@@ -96,6 +96,45 @@ fn the_tab_key_completes_the_names_of_keys_in_bash() {
 }
 
 #[test]
+fn a_password_is_asked_for_at_a_terminal_unseen_and_counts_in_its_own_realm() {
+    const PASSWORD: &str = "correct horse battery staple";
+    let (data, place) = (folder(), folder());
+    let server = Server::dev(data.path());
+    let file = |name: &str| place.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(file("password"), PASSWORD).unwrap();
+    let realm = ["realm", "create", "shop", "--admin", "owner", "--token", "--out-dir"];
+    server.keyreeve(&[&realm[..], &[&*place.path().to_string_lossy()]].concat());
+    let set = ["client", "password", "clerk", "--role", "user", "--password-file", &file("password")];
+    server.keyreeve(&[&["--token-file", &file("owner.token")], &set[..]].concat());
+
+    let log_in = |realm: &str| {
+        let out = file("clerk");
+        let command = format!("{KEYREEVE} login {realm} --name clerk --out {out}; echo ended $?");
+        let mut terminal = Terminal::open(&server, &command);
+        terminal.waits_for("Password: ");
+        terminal.types(&format!("{PASSWORD}\n"));
+        terminal.waits_for("One-time code");
+        terminal.types("\n");
+        terminal.waits_for("ended ");
+        let shown = terminal.shown();
+        assert!(!shown.contains(PASSWORD), "the terminal shows what is typed: {shown}");
+        shown
+    };
+    for elsewhere in ["", "--realm nowhere"] {
+        let shown = log_in(elsewhere);
+        assert!(shown.contains("nobody logs in with this") && shown.contains("ended 3"), "{shown}");
+    }
+    // Failures under a name in one realm keep nobody of its namesakes waiting; those from one place do, for a while.
+    let begin = Instant::now();
+    while !log_in("--realm shop").contains("ended 0") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nobody logs in");
+    }
+    let whoami = String::from_utf8(server.keyreeve(&["--token-file", &file("clerk"), "whoami"])).unwrap();
+    assert!(whoami.contains("clerk"), "{whoami}");
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
 fn a_long_backup_shows_at_a_terminal_and_nowhere_else_how_far_it_is() {
     // So slow that it is under way for as long as anybody looks.
     let (place, server) = real_server_with("[backup]\nbytes_per_second_max = 20\n");

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use keyreeve_core::access::Caller;
 use keyreeve_core::model::{
-    Credential, CredentialId, CredentialKind, Principal, PrincipalId, RequestId, Time,
+    Credential, CredentialId, CredentialKind, Principal, PrincipalId, RealmId, RequestId, Time,
 };
 use keyreeve_core::operations::login::{LogIn, TakeCode};
 use keyreeve_core::operations::principals::NewCredential;
+use keyreeve_core::operations::realms::open_named;
 use keyreeve_core::ports::crypto::Crypto;
 use keyreeve_core::record::{Record, RecordKey};
 use keyreeve_core::{Error, ErrorKind, Result};
@@ -29,6 +30,8 @@ pub const LOGIN_SECONDS_MAX: i64 = 86_400;
 
 /// Bytes of a client's name at most.
 const NAME_BYTES_MAX: usize = 128;
+/// Name of the realm that is meant where none is named.
+const FIRST_REALM: &str = "default";
 
 /// Goes before what the id of a secret id is a hash of, so that it meets no other credential's.
 const DOMAIN: &[u8] = b"keyreeve credential secret id 1\0";
@@ -44,6 +47,8 @@ pub enum Shown {
     },
     /// A person's.
     Password {
+        /// Name of the realm; none: the first one.
+        realm: Option<String>,
         /// Whose it says it is.
         name: String,
         /// The password.
@@ -195,7 +200,8 @@ impl Authenticator {
         name: &str,
         (password, code): (Zeroizing<String>, Zeroizing<String>),
     ) -> Result<Caller> {
-        let ByPassword { principal, proof, step, .. } = self.by_password(name, password, Some(&code)).await?;
+        let ByPassword { principal, proof, step, .. } =
+            self.by_password((Some(connection.realm()), name), password, Some(&code)).await?;
         let Some(step) = step else {
             return Err(refused(format!("a one-time code of {}, who has none", principal.name)));
         };
@@ -217,10 +223,11 @@ impl Authenticator {
         let (mut step, mut password) = (None, None);
         let (principal, proof) = match shown {
             Shown::SecretId { role_id, secret_id } => self.by_secret_id(peer, role_id, &secret_id)?,
-            Shown::Password { name, password: old, code, new_password } => {
+            Shown::Password { realm, name, password: old, code, new_password } => {
                 check_new(crypto, &old, new_password.as_deref())?;
                 let code = code.as_deref().map(String::as_str);
-                let proven = self.by_password(&name, old, code).await?;
+                let realm = self.realm_named(realm.as_deref())?;
+                let proven = self.by_password((realm, &name), old, code).await?;
                 if let Some(new) = new_password {
                     password = Some(self.other_password(new, &proven).await?);
                 }
@@ -241,6 +248,16 @@ impl Authenticator {
         let caller = caller.proven_by([beside, Some(proof)]);
         let operation = LogIn { shown: proof, step, token: credential, password };
         Ok(Proven { principal, token, caller, operation })
+    }
+
+    /// The realm of a name; none where there is none, which is told like a name that nobody has.
+    fn realm_named(&self, name: Option<&str>) -> Result<Option<RealmId>> {
+        let Some(name) = name else { return Ok(Some(RealmId::DEFAULT)) };
+        match open_named(&**self.engine.store(), &**self.engine.crypto(), name) {
+            Ok(realm) => Ok(Some(realm)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn by_secret_id(
@@ -295,7 +312,15 @@ fn whose(shown: &Shown, address: SocketAddr) -> Vec<Whose> {
     match shown {
         Shown::SecretId { .. } | Shown::Jwt(_) => vec![source],
         // Nobody has a longer name: it is not kept in memory.
-        Shown::Password { name, .. } if name.len() > NAME_BYTES_MAX => vec![source],
+        Shown::Password { realm, name, .. }
+            if name.len().max(realm.as_ref().map_or(0, String::len)) > NAME_BYTES_MAX =>
+        {
+            vec![source]
+        }
+        Shown::Password { realm: Some(realm), name, .. } if realm != FIRST_REALM => {
+            // No name has a slash.
+            vec![source, Whose::Name(format!("{realm}/{name}"))]
+        }
         Shown::Password { name, .. } => vec![source, Whose::Name(name.clone())],
     }
 }

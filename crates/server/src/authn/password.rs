@@ -169,13 +169,14 @@ impl Authenticator {
         Ok(NewCredential { id, kind: CredentialKind::Password(kept), expires, is_given: false })
     }
 
-    /// Whom a name, a password and a code prove. A name that nobody has costs what a wrong password does.
+    /// Whom a name, a password and a code prove. A name that nobody has, also since there is no such realm, costs what a wrong
+    /// password does.
     ///
     /// # Errors
     /// `Unauthenticated`; as stretching.
     pub(super) async fn by_password(
         &self,
-        name: &str,
+        (realm, name): (Option<RealmId>, &str),
         password: Zeroizing<String>,
         code: Option<&str>,
     ) -> Result<ByPassword> {
@@ -183,7 +184,10 @@ impl Authenticator {
             return Err(refused("a login with a password that is longer than any"));
         }
         let (crypto, now) = (&**self.engine.crypto(), self.engine.clock().now());
-        let known = self.password_of(name, now)?;
+        let known = match realm {
+            Some(realm) => self.password_of((realm, name), now)?,
+            None => None,
+        };
         let stretched_by = known
             .as_ref()
             .map_or(([0; 16], MEMORY_KIB, PASSES), |(_, _, kept)| (kept.salt, kept.memory_kib, kept.passes));
@@ -219,14 +223,18 @@ impl Authenticator {
     }
 
     /// The password under a name, where there is one that counts.
-    fn password_of(&self, name: &str, now: Time) -> Result<Option<(Arc<Principal>, CredentialId, Password)>> {
+    fn password_of(
+        &self,
+        (realm, name): (RealmId, &str),
+        now: Time,
+    ) -> Result<Option<(Arc<Principal>, CredentialId, Password)>> {
         let store = self.engine.store();
-        let Some(id) = self.engine.principal_named(RealmId::DEFAULT, name)? else { return Ok(None) };
+        let Some(id) = self.engine.principal_named(realm, name)? else { return Ok(None) };
         let Some(Record::Principal(principal)) = store.get(&RecordKey::Principal(id))?.as_deref().cloned()
         else {
             return Ok(None);
         };
-        if principal.revoked.is_some() {
+        if !principal.counts_at(now) {
             return Ok(None);
         }
         for id in principal.credentials.iter().rev() {

@@ -98,7 +98,7 @@ impl House {
         code: Option<&str>,
     ) -> Result<LoggedIn> {
         let (name, password, code) = (name.to_owned(), secret(password), code.map(secret));
-        let shown = Shown::Password { name, password, code, new_password: new.map(secret) };
+        let shown = Shown::Password { realm: None, name, password, code, new_password: new.map(secret) };
         let ask = async |caller: Caller, operation| execute(&self.engine, &caller, operation).await;
         self.authenticator.log_in(&peer(from), shown, ask).await
     }
@@ -259,6 +259,7 @@ async fn no_token_is_issued_beside_an_error() {
     let house = House::new();
     house.person("alice", PASSWORD, false).await;
     let shown = Shown::Password {
+        realm: None,
         name: "alice".to_owned(),
         password: secret(PASSWORD),
         code: None,

@@ -28,6 +28,8 @@ pub(super) struct LoginRequest {
     secret_id: Option<Zeroizing<String>>,
     #[schemars(with = "Option<String>")]
     jwt: Option<Zeroizing<String>>,
+    /// A person's realm, where it is not the first.
+    realm: Option<String>,
     /// A person's name.
     name: Option<String>,
     #[schemars(with = "Option<String>")]
@@ -42,7 +44,12 @@ pub(super) struct LoginRequest {
 
 impl LoginRequest {
     fn shown(self) -> Result<Shown> {
-        let Self { role_id, secret_id, jwt, name, password, code, new_password } = self;
+        let Self { role_id, secret_id, jwt, realm, name, password, code, new_password } = self;
+        if realm.is_some() && name.is_none() {
+            return Err(Problem::invalid(
+                "realm goes with name: what else is shown says by itself in which realm it is",
+            ));
+        }
         match ((role_id, secret_id), jwt, (name, password, code, new_password)) {
             ((Some(role_id), Some(secret_id)), None, (None, None, None, None)) => {
                 let role_id = role_id.parse::<PrincipalId>();
@@ -51,7 +58,7 @@ impl LoginRequest {
             }
             ((None, None), Some(token), (None, None, None, None)) => Ok(Shown::Jwt(token)),
             ((None, None), None, (Some(name), Some(password), code, new_password)) => {
-                Ok(Shown::Password { name, password, code, new_password })
+                Ok(Shown::Password { realm, name, password, code, new_password })
             }
             _ => Err(Problem::invalid(
                 "a login has role_id and secret_id, or name and password with a code where one is wanted and a new_password where it changes, or jwt",
