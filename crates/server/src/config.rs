@@ -218,6 +218,11 @@ pub const SETTINGS: &[Setting] = &[
         "Who is asked to cosign the journal's checkpoints, 16 at most: tables with url, key, ca_file.",
     ),
     setting(
+        "audit.witnesses_needed",
+        "0",
+        "How many of the witnesses make a checkpoint a witnessed one, at most as many as there are; 0: all of them.",
+    ),
+    setting(
         "crypto.rsa_keys_ahead",
         "0",
         "RSA keys of each length, 8 at most, made ahead once one was asked for: not where running machines are cloned.",
@@ -703,6 +708,7 @@ mod tests {
                 },
                 audit: Audit {
                     sinks: vec![sink::tests::sink("one")],
+                    witnesses_needed: 1,
                     witnesses: vec![witness::tests::witness()],
                 },
                 crypto: Crypto { rsa_keys_ahead: 1 },

@@ -26,7 +26,11 @@ const ROUND_EVERY: Duration = Duration::from_secs(2);
 
 /// The witnesses of one server.
 #[derive(Default)]
-pub struct Witnesses(Vec<Arc<Witness>>);
+pub struct Witnesses {
+    all: Vec<Arc<Witness>>,
+    /// How many make a checkpoint a witnessed one.
+    needed: usize,
+}
 
 /// Who is asked.
 struct Witness {
@@ -49,10 +53,20 @@ impl Witnesses {
     /// Those that the configuration names.
     ///
     /// # Errors
-    /// [`StartError`] for a file that holds no authorities.
+    /// [`StartError`] for a file that holds no authorities, and for more witnesses than there are.
     pub fn configured(config: &Config) -> Result<Self, StartError> {
         let witnesses = config.audit.witnesses.iter();
-        Ok(Self(witnesses.map(|witness| Witness::new(witness).map(Arc::new)).collect::<Result<_, _>>()?))
+        let all: Vec<_> =
+            witnesses.map(|witness| Witness::new(witness).map(Arc::new)).collect::<Result<_, _>>()?;
+        let needed = match config.audit.witnesses_needed {
+            0 => all.len(),
+            needed => usize::from(needed),
+        };
+        if needed > all.len() {
+            let text = format!("audit.witnesses_needed is {needed}, and {} witnesses are named", all.len());
+            return Err(StartError::Value(text));
+        }
+        Ok(Self { all, needed })
     }
 
     /// Asks them from now on, until the server stops; nothing where there are none.
@@ -62,7 +76,7 @@ impl Witnesses {
         shutdown: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) {
-        if self.0.is_empty() {
+        if self.all.is_empty() {
             return;
         }
         let (witnesses, mut shutdown) = (self.clone(), shutdown.clone());
@@ -82,8 +96,8 @@ impl Witnesses {
         });
     }
 
-    /// Asks all of them to cosign the newest checkpoint, where it is newer than what all have cosigned, and keeps it with what they
-    /// answered once all have. Gives how many leaves all have cosigned.
+    /// Asks all of them to cosign the newest checkpoint, where it is newer than the one that is kept, and keeps it with what they
+    /// answered where as many have as are needed. Gives how many leaves that one covers.
     async fn round(&self, store: &Arc<Store>, crypto: &Arc<dyn Crypto>, done: u64) -> u64 {
         let looked = blocking(store, |store| store.newest_checkpoint()).await;
         // The store tells of its own failure, and a store without keys signs no checkpoints.
@@ -93,7 +107,7 @@ impl Witnesses {
         }
         let asked = Arc::new((size, note.clone()));
         let mut asking = JoinSet::new();
-        for witness in &self.0 {
+        for witness in &self.all {
             let (witness, asked) = (witness.clone(), asked.clone());
             let (store, crypto) = (store.clone(), crypto.clone());
             asking.spawn(async move { witness.ask((&store, &*crypto), &asked).await });
@@ -105,7 +119,7 @@ impl Witnesses {
                 cosigned += 1;
             }
         }
-        if cosigned < self.0.len() {
+        if cosigned < self.needed {
             return done;
         }
         match blocking(store, move |store| store.keep_witnessed(&note)).await {
@@ -123,12 +137,12 @@ impl Witnesses {
             let known = witness.known.lock();
             json!({ "name": witness.key.name, "url": witness.url.to_string(), "size": known.size, "trouble": known.trouble })
         };
-        self.0.iter().map(told).collect()
+        self.all.iter().map(told).collect()
     }
 
     /// What is wrong, for doctor.
     pub fn troubles(&self) -> impl Iterator<Item = String> {
-        self.0.iter().filter_map(|witness| {
+        self.all.iter().filter_map(|witness| {
             let known = witness.known.lock();
             known
                 .trouble

@@ -55,9 +55,12 @@ pub(crate) struct Verify {
     /// Of a folder or target: a checkpoint that was kept elsewhere
     #[arg(long, value_name = "FILE", conflicts_with = "signature")]
     checkpoint: Option<PathBuf>,
-    /// Of a folder or target: verifier keys of witnesses, one a line, each of which must have cosigned the checkpoint; repeat for more
+    /// Of a folder or target: verifier keys of witnesses, one a line, which must have cosigned the checkpoint; repeat for more
     #[arg(long = "witness", value_name = "FILE", conflicts_with = "signature")]
     witnesses: Vec<PathBuf>,
+    /// Of a folder or target: how many of these witnesses must have; without it each
+    #[arg(long, value_name = "COUNT", requires = "witnesses", value_parser = clap::value_parser!(u8).range(1..))]
+    witnesses_needed: Option<u8>,
     /// Of a target: open the entries, too; takes what unlocks the root key
     #[arg(long, conflicts_with = "signature")]
     deep: bool,
@@ -82,7 +85,8 @@ impl Verify {
         match &self.signature {
             Some(file) => self.judge(session, file),
             None => {
-                let outside = Outside::read(self.anchor, self.checkpoint.as_deref(), &self.witnesses)?;
+                let witnesses = (&*self.witnesses, self.witnesses_needed);
+                let outside = Outside::read(self.anchor, self.checkpoint.as_deref(), witnesses)?;
                 folder::verify(session, &self.name, &outside, self.deep.then_some(&self.unlock))
             }
         }

@@ -22,11 +22,19 @@ struct Witness {
 }
 
 impl Witness {
-    fn start((folder, port): (Folder, u16)) -> Self {
+    fn start(at: (Folder, u16)) -> Self {
+        Self::start_named("w.example", at)
+    }
+
+    fn named(name: &str, port: u16) -> Self {
+        Self::start_named(name, (folder(), port))
+    }
+
+    fn start_named(name: &str, (folder, port): (Folder, u16)) -> Self {
         let path = |name: &str| folder.path().join(name);
         fs::OpenOptions::new().append(true).create(true).open(path("logs")).unwrap();
         let mut command = Command::new(KEYREEVE);
-        command.args(["witness", "--name", "w.example", "--listen", &format!("127.0.0.1:{port}")]);
+        command.args(["witness", "--name", name, "--listen", &format!("127.0.0.1:{port}")]);
         command.arg("--dir").arg(path("witness")).arg("--logs").arg(path("logs"));
         let said = fs::File::create(path("said")).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said).spawn().unwrap();
@@ -168,6 +176,41 @@ fn a_witness_cosigns_what_only_grew_and_nothing_else() {
     });
     assert_eq!(told(&server)["size"], before, "nothing was cosigned meanwhile");
     assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn as_many_witnesses_as_are_needed_make_a_checkpoint_a_witnessed_one() {
+    let (mut away, there) =
+        (Witness::named("away.example", fixed_port()), Witness::named("w.example", fixed_port()));
+    let tables = format!("[audit]\nwitnesses_needed = 1\n{}{}", away.table(), there.table());
+    let (place, server) = real_server_with(&tables);
+    away.stop();
+    fs::write(there.folder.path().join("logs"), server.keyreeve(&["audit", "keys"])).unwrap();
+    let kept = place.path().join("witnessed.txt");
+    until("one of two has cosigned", || {
+        let mut asked = server.command(KEYREEVE);
+        asked
+            .args(["audit", "checkpoint", "--witnessed", "--out"])
+            .arg(&kept)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    });
+    assert_eq!(server.stop(), Some(0));
+    let (data, anchor) = (place.path().join("data"), place.path().join("anchor.json"));
+    let [one, other] = [&away, &there].map(|witness| witness.folder.path().join("witness/verifier"));
+    let flag = Path::new;
+    let named = [flag("--checkpoint"), &kept, flag("--witness"), &one, flag("--witness"), &other];
+    let (code, bad) = verify(&data, &anchor, &named);
+    assert!(code == 5 && bad["wrong"].to_string().contains("away.example"), "{bad}");
+    let enough = [&named[..], &[flag("--witnesses-needed"), flag("1")]].concat();
+    let (code, good) = verify(&data, &anchor, &enough);
+    assert_eq!((code, &good["good"]), (0, &true.into()), "{good}");
+    assert!(good["witnessed_at"].is_string(), "{good}");
+    let too_few = [&named[..], &[flag("--witnesses-needed"), flag("2")]].concat();
+    let (code, bad) = verify(&data, &anchor, &too_few);
+    assert!(code == 5 && bad["witnessed_at"].is_null(), "{bad}");
 }
 
 /// What a further witness on the folder says, which must not start.

@@ -18,6 +18,8 @@ const NAME_BYTES_MAX: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
+    /// How many of the witnesses make a checkpoint a witnessed one; 0: all.
+    pub witnesses_needed: u8,
     /// Who is told what the journal says.
     #[serde(deserialize_with = "checked")]
     pub sinks: Vec<Sink>,

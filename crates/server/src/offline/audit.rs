@@ -18,9 +18,12 @@ use super::restore::UnlockBy;
 use crate::start::StartError;
 use crate::start::open::crypto;
 
+/// Texts with verifier keys of witnesses, and how many of these must have cosigned; none: each.
+pub type Witnessing<'a> = (&'a [String], Option<usize>);
+
 /// Examines a data folder: chain, tree, checkpoints, states and certificates. `anchor` and `checkpoint` are what was kept
-/// elsewhere; without an anchor nobody says whose the folder is. `witnesses` are texts with verifier keys, one a line: each of
-/// those must have cosigned the checkpoint.
+/// elsewhere; without an anchor nobody says whose the folder is. `witnesses` are texts with verifier keys, one a line, which
+/// must have cosigned the checkpoint.
 ///
 /// The answer has `good`: nothing is wrong, and `signer_known`: an anchor names who signs.
 ///
@@ -30,12 +33,12 @@ pub fn examine(
     dir: &Path,
     anchor: Option<&[u8]>,
     checkpoint: Option<&[u8]>,
-    witnesses: &[String],
+    witnesses: Witnessing<'_>,
 ) -> Result<Value, String> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let crypto: Arc<dyn Crypto> = Arc::new(SoftwareCrypto::new());
-    let witnesses = verifier_keys(witnesses)?;
-    let outside = Outside { anchor, checkpoint, witnesses: &witnesses };
+    let (witnesses, witnesses_needed) = verifier_keys(witnesses)?;
+    let outside = Outside { anchor, checkpoint, witnesses: &witnesses, witnesses_needed };
     Ok(told(&audit::examine(&disk, dir, &crypto, outside)?))
 }
 
@@ -47,12 +50,12 @@ pub fn examine(
 pub fn examine_archive(
     from: &str,
     unlock: Option<&UnlockBy<'_>>,
-    (anchor, checkpoint, witnesses): (Option<&[u8]>, Option<&[u8]>, &[String]),
+    (anchor, checkpoint, witnesses): (Option<&[u8]>, Option<&[u8]>, Witnessing<'_>),
     progress: OnProgress,
 ) -> Result<Value, StartError> {
     let crypto = crypto()?;
-    let witnesses = verifier_keys(witnesses).map_err(StartError::Value)?;
-    let outside = Outside { anchor, checkpoint, witnesses: &witnesses };
+    let (witnesses, witnesses_needed) = verifier_keys(witnesses).map_err(StartError::Value)?;
+    let outside = Outside { anchor, checkpoint, witnesses: &witnesses, witnesses_needed };
     let target = backups::open(from, &crypto)?;
     let unlock = unlock.map(|by| by.unlock_at(&*target)).transpose()?;
     let progress = telling(progress);
@@ -94,8 +97,8 @@ fn told(found: &Examination) -> Value {
     })
 }
 
-/// The witnesses' keys in texts: lines that are empty or begin with `#` are none.
-fn verifier_keys(texts: &[String]) -> Result<Vec<NoteKey>, String> {
+/// The witnesses' keys in texts, of which lines that are empty or begin with `#` are none, and how many are needed.
+fn verifier_keys((texts, needed): Witnessing<'_>) -> Result<(Vec<NoteKey>, Option<usize>), String> {
     let mut keys = Vec::new();
     for text in texts {
         let before = keys.len();
@@ -112,7 +115,10 @@ fn verifier_keys(texts: &[String]) -> Result<Vec<NoteKey>, String> {
             return Err("a file that --witness names holds no verifier key".to_owned());
         }
     }
-    Ok(keys)
+    if let Some(needed) = needed.filter(|needed| *needed > keys.len()) {
+        return Err(format!("{needed} witnesses cannot be asked for where {} are named", keys.len()));
+    }
+    Ok((keys, needed))
 }
 
 /// Checks a proof that `audit proof` wrote, or with `old`, a checkpoint that was kept, that what it covers is still there.

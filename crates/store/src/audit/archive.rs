@@ -121,7 +121,7 @@ fn checkpoints(
         let Some(note) = note else { continue };
         let Some(checkpoint) = open_checkpoint(found, crypto, &note, whose, keys) else { continue };
         match whose {
-            KEPT => found.witnessed_at = cosigned(found, crypto, (&checkpoint, &note), outside.witnesses),
+            KEPT => found.witnessed_at = cosigned(found, crypto, (&checkpoint, &note), &outside),
             OF_TREE => size = checkpoint.size,
             _ => {}
         }

@@ -35,8 +35,10 @@ pub struct Outside<'a> {
     pub anchor: Option<&'a [u8]>,
     /// A checkpoint of the store's log.
     pub checkpoint: Option<&'a [u8]>,
-    /// Witnesses, each of which must have cosigned the checkpoint; where none is given, the folder's own that is witnessed.
+    /// Witnesses that must have cosigned the checkpoint; where none is given, the folder's own that is witnessed.
     pub witnesses: &'a [NoteKey],
+    /// How many of these must have cosigned it; none: each.
+    pub witnesses_needed: Option<usize>,
 }
 
 /// Something that is wrong.
@@ -132,7 +134,7 @@ pub fn examine(
         if whose == "the checkpoint"
             && let Some(checkpoint) = &checkpoint
         {
-            found.witnessed_at = cosigned(&mut found, &**crypto, (checkpoint, note), outside.witnesses);
+            found.witnessed_at = cosigned(&mut found, &**crypto, (checkpoint, note), &outside);
         }
         wanted.extend(checkpoint.map(|checkpoint| Wanted { checkpoint, whose, is_met: false }));
     }
@@ -340,14 +342,16 @@ pub(super) fn open_checkpoint(
     Some(checkpoint)
 }
 
-/// When the last of the witnesses cosigned the checkpoint, where each has.
+/// When the last of the witnesses cosigned the checkpoint, where as many have as are needed.
 pub(super) fn cosigned(
     found: &mut Examination,
     crypto: &dyn Crypto,
     (checkpoint, note): (&Checkpoint, &[u8]),
-    witnesses: &[NoteKey],
+    outside: &Outside<'_>,
 ) -> Option<u64> {
     let note = Note::parse(note).ok()?;
+    let (witnesses, mut missing) = (outside.witnesses, Vec::new());
+    let needed = outside.witnesses_needed.unwrap_or(witnesses.len());
     let mut times = Vec::with_capacity(witnesses.len());
     for key in witnesses {
         if key.name == checkpoint.origin {
@@ -357,14 +361,24 @@ pub(super) fn cosigned(
         match checkpoint.verdict(&note, key, crypto) {
             CheckpointVerdict::Signed(time) => times.extend(time),
             CheckpointVerdict::Unsigned => {
-                found.add(0, format!("the checkpoint is not cosigned by the witness {}", key.name));
+                missing.push(format!("the checkpoint is not cosigned by the witness {}", key.name));
             }
             CheckpointVerdict::Wrong => {
                 found.add(0, format!("the cosignature of the witness {} is wrong", key.name));
             }
         }
     }
-    times.iter().max().copied().filter(|_| times.len() == witnesses.len())
+    if times.len() >= needed {
+        return times.iter().max().copied();
+    }
+    missing.into_iter().for_each(|what| found.add(0, what));
+    if needed != witnesses.len() {
+        found.add(
+            0,
+            format!("{} witnesses have cosigned the checkpoint, and {needed} are needed", times.len()),
+        );
+    }
+    None
 }
 
 #[cfg(test)]

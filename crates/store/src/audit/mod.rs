@@ -23,7 +23,7 @@ pub use archive::examine_archive;
 pub use checkpoint::{Checkpoint, CheckpointVerdict, cosigned_message};
 pub use examine::{Examination, Outside, Wrong, examine};
 pub use keys::LogKeys;
-pub(crate) use keys::origin;
+pub(crate) use keys::{PublicKeys, origin};
 pub(crate) use log::Log;
 pub use merkle::{PROOF_HASHES_MAX, is_consistent, is_included, node_hash};
 pub use note::{NOTE_BYTES_MAX, Note, NoteKey, NoteSignature, SignatureType};

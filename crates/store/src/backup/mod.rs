@@ -4,6 +4,7 @@ mod acknowledge;
 pub(crate) mod anchor;
 pub(crate) mod archive;
 pub(crate) mod catalogue;
+mod checkpoints;
 pub(crate) mod claim;
 pub(crate) mod create;
 mod error;

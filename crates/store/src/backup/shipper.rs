@@ -16,7 +16,11 @@ use std::{
 use keyreeve_core::{
     Error, ErrorKind, Result,
     model::{self, SealedNode, Time},
-    ports::{cell::Cell, clock::Clock, crypto::ParsedKey},
+    ports::{
+        cell::Cell,
+        clock::Clock,
+        crypto::{Crypto, ParsedKey},
+    },
     record::{Record, RecordKey},
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -26,6 +30,7 @@ use super::{
     acknowledge::{Acknowledge, Acknowledger},
     anchor::{ANCHOR_PATH, Anchor},
     archive::{Archive, Source},
+    checkpoints,
     claim::Claim,
     create::Busy,
     own::Own,
@@ -104,6 +109,7 @@ pub(crate) struct Shipping {
     pub(crate) base: Option<Arc<Base>>,
     pub(crate) index: Arc<Index>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) crypto: Arc<dyn Crypto>,
     pub(crate) failure: Arc<Failure>,
     /// The bytes of root.json as they are now.
     pub(crate) root_file: Box<dyn Fn() -> Result<Vec<u8>> + Send + Sync>,
@@ -157,6 +163,8 @@ struct Work {
     anchored_at: Option<Time>,
     /// The checkpoints of the audit tree as they lie at the target.
     checkpoints: [Option<Vec<u8>>; 2],
+    /// Those that were not put there: told once.
+    refused: [Option<Vec<u8>>; 2],
     checkpoints_at: Option<Time>,
     tree: TreeCopy,
 }
@@ -438,7 +446,7 @@ impl Shipper {
     }
 
     /// Copies the newest checkpoints of the audit tree to where who writes the data folder may not write, a second apart at
-    /// least. They are signed notes: whoever reads them checks them.
+    /// least. None takes the place of a newer or another one.
     fn put_checkpoints(&self, work: &mut Work) -> Result<(), BackupError> {
         let now = self.shared.clock.now();
         let recent =
@@ -448,15 +456,39 @@ impl Shipper {
         }
         work.checkpoints_at = Some(now);
         let Own { disk, dir, .. } = &self.shared.own;
+        let Some(signer) = self.shared.signer.get() else { return Ok(()) };
+        let signer = signer.public_key()?;
+        let Ok(statement) = read_file(&**disk, &dir.join("tree/keys.json"), NOTE_BYTES_MAX) else {
+            return Ok(());
+        };
         for (at, (name, path)) in CHECKPOINTS.into_iter().enumerate() {
             // There may be none yet; and what cannot be read here holds up no archive.
             let Ok(bytes) = read_file(&**disk, &dir.join("tree").join(name), NOTE_BYTES_MAX) else {
                 continue;
             };
-            if work.checkpoints[at].as_ref() != Some(&bytes) {
-                self.archive(work)?.claim().check()?;
-                self.target.put(path, &bytes, PutIf::Always)?;
-                work.checkpoints[at] = Some(bytes);
+            if work.checkpoints[at].as_ref() == Some(&bytes) || work.refused[at].as_ref() == Some(&bytes) {
+                continue;
+            }
+            self.archive(work)?.claim().check()?;
+            let there = match &work.checkpoints[at] {
+                Some(there) => Some(there.clone()),
+                None => self.target.get(path)?.map(|(bytes, _)| bytes),
+            };
+            let whose = (&*statement, &*signer);
+            match checkpoints::refused(&*self.shared.crypto, whose, there.as_deref(), &bytes) {
+                None => {
+                    self.target.put(path, &bytes, PutIf::Always)?;
+                    work.checkpoints[at] = Some(bytes);
+                }
+                Some(why) => {
+                    tracing::warn!(
+                        target = self.target.address(),
+                        path,
+                        why,
+                        "a checkpoint of this folder does not take the place of the one at a target"
+                    );
+                    work.refused[at] = Some(bytes);
+                }
             }
         }
         Ok(())

@@ -142,6 +142,7 @@ pub(crate) fn reopen(
         base,
         index,
         clock: options.clock.clone(),
+        crypto: options.crypto.clone(),
         failure: scribe.failure.clone(),
         root_file: Box::new(move || root.file_bytes().map_err(Error::internal)),
         signer: OnceLock::new(),

@@ -88,7 +88,7 @@ impl Archive {
             target.put(path, bytes, PutIf::Always).unwrap();
         }
         let outside =
-            Outside { anchor: Some(&self.anchor), checkpoint: Some(&self.checkpoint), witnesses: &[] };
+            Outside { anchor: Some(&self.anchor), checkpoint: Some(&self.checkpoint), ..Outside::default() };
         let key = is_opened.then(key_file);
         examine_archive(&*target, &crypto(), key.as_ref(), outside, &mut |_| {}).unwrap().0
     }

@@ -318,7 +318,15 @@ impl House {
 
     fn examined(&self, disk: &FaultyDisk) -> Examination {
         let witnesses = std::slice::from_ref(&self.witness);
-        examined(disk, Outside { anchor: Some(&self.anchor), checkpoint: Some(&self.note), witnesses })
+        examined(
+            disk,
+            Outside {
+                anchor: Some(&self.anchor),
+                checkpoint: Some(&self.note),
+                witnesses,
+                ..Outside::default()
+            },
+        )
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Outside {
     checkpoint: Option<Vec<u8>>,
     /// Texts with verifier keys.
     witnesses: Vec<String>,
+    /// How many of the witnesses are needed; none: each.
+    needed: Option<usize>,
 }
 
 impl Outside {
@@ -31,13 +33,14 @@ impl Outside {
     pub(super) fn read(
         anchor: Option<PathBuf>,
         checkpoint: Option<&Path>,
-        witnesses: &[PathBuf],
+        (witnesses, needed): (&[PathBuf], Option<u8>),
     ) -> Result<Self> {
         let anchor = anchor_of(anchor)?.map(|anchor| anchor.to_vec());
         let checkpoint = checkpoint.map(|file| input::data(Some(file))).transpose()?;
         let checkpoint = checkpoint.map(|checkpoint| checkpoint.to_vec());
         let text = |file: &PathBuf| Ok(String::from_utf8_lossy(&input::data(Some(file))?).into_owned());
-        Ok(Self { anchor, checkpoint, witnesses: witnesses.iter().map(text).collect::<Result<_>>()? })
+        let witnesses = witnesses.iter().map(text).collect::<Result<_>>()?;
+        Ok(Self { anchor, checkpoint, witnesses, needed: needed.map(usize::from) })
     }
 }
 
@@ -61,6 +64,7 @@ pub(super) fn verify(
         return Err(Failure::usage("--deep is for backup targets: nothing in a data folder needs opening"));
     }
     let (anchor, checkpoint) = (outside.anchor.as_deref(), outside.checkpoint.as_deref());
+    let witnesses = (&*outside.witnesses, outside.needed);
     let found = if is_target {
         let by = deep.map(UnlockFlags::by);
         // Not before there is something to tell: until then a passphrase may be asked for.
@@ -68,10 +72,10 @@ pub(super) fn verify(
         let told = Box::new(move |doing, done, total| {
             progress.get_or_init(Progress::counted).count(doing, done, total);
         });
-        let outside = (anchor, checkpoint, &*outside.witnesses);
+        let outside = (anchor, checkpoint, witnesses);
         started(audit::examine_archive(&address(place)?, by.as_ref(), outside, told))?
     } else {
-        audit::examine(dir, anchor, checkpoint, &outside.witnesses).map_err(Failure::usage)?
+        audit::examine(dir, anchor, checkpoint, witnesses).map_err(Failure::usage)?
     };
     match session.format {
         Format::Json => output::json(&found)?,
