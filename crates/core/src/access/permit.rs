@@ -331,6 +331,10 @@ pub(crate) fn decide(session: &Session<'_>, caller: &Caller, question: Question<
 /// `Internal` where rules cannot be asked.
 pub(crate) fn decide_imagined(rules: &RuleSet, question: Question<'_>, facts: &Facts) -> Result<Decision> {
     let Question { principal, action, target } = question;
+    // INVARIANT: as in [`decide`].
+    if action.is_about_server() && principal.realm != RealmId::DEFAULT {
+        return Ok(Decision::NothingAllows);
+    }
     let pairs = facts.encryption_context.as_deref().unwrap_or_default();
     let circumstances = Circumstances { now: facts.time.unwrap_or_default(), encryption_context: pairs };
     let basis = roles::basis(principal, action, target, circumstances);

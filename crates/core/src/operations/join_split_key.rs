@@ -71,6 +71,8 @@ impl Operation for JoinSplitKey {
             let resolved = context.resolve_other(other)?;
             let permit = context.authorize(Action::JoinSplitKey, Target::Key(&resolved.key))?;
             context.authorize(Action::Get, Target::Key(&resolved.key))?;
+            // INVARIANT: approvals were asked about the first part alone.
+            context.refuse_ruled(&resolved.key)?;
             parts.push(whole(other.clone()).run(&permit, context, Some(resolved))?);
             // At once: nothing is gathered that makes no key.
             told(&parts)?;

@@ -24,6 +24,7 @@ pub mod change_key;
 pub mod change_principal;
 pub mod check;
 pub mod check_access;
+pub mod collect;
 pub mod create;
 pub mod create_split_key;
 pub mod credentials;

@@ -16,7 +16,7 @@ use crate::{
     },
     engine::damaged,
     error::{Error, ErrorKind, Result},
-    model::{Principal, Role, Time},
+    model::{Key, Principal, Role, Time},
     operations::Operation,
     record::{Record, RecordKey, ServerData},
 };
@@ -78,6 +78,23 @@ impl Context<'_> {
         let names: Vec<&str> = spent.approved.iter().map(|approval| approval.name.as_str()).collect();
         self.approved = Some(format!("approved by {} ({})", names.join(", "), spent.id));
         self.put_proposals(&waiting)
+    }
+
+    /// Refuses a further key, beside the one that approvals were asked about, where a rule wants them for handing this one out.
+    ///
+    /// # Errors
+    /// `Denied`; the store's.
+    pub(crate) fn refuse_ruled(&mut self, key: &Key) -> Result<()> {
+        if self.caller.principal().is_none()
+            || self.approval_rules()?.over(Action::Get, Some(key.id)).is_empty()
+        {
+            return Ok(());
+        }
+        let public = format!(
+            "handing out the key {} needs the approval of others here, which cannot be asked for this way",
+            key.name
+        );
+        Err(Error::new(ErrorKind::Denied, public))
     }
 
     /// The SHA-256 of bytes, in hexadecimal, for the terms of a request.

@@ -13,12 +13,15 @@ use keyreeve_kmip::message::{
 };
 use keyreeve_kmip::payloads::create::CreateRequest;
 use keyreeve_kmip::payloads::delegated_login::{DelegatedLoginRequest, Objects, Right, Rights};
+use keyreeve_kmip::payloads::destroy::DestroyRequest;
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
 use keyreeve_kmip::payloads::locate::LocateRequest;
 use keyreeve_kmip::payloads::login::{LeaseTime, LoginRequest};
 use keyreeve_kmip::payloads::logout::LogoutRequest;
 use keyreeve_kmip::payloads::ping::PingRequest;
+use keyreeve_kmip::payloads::poll::PollRequest;
+use keyreeve_kmip::payloads::process::ProcessRequest;
 use keyreeve_kmip::payloads::query::{ObjectGroups, QueryRequest};
 use keyreeve_kmip::payloads::query_asynchronous_requests::Operations;
 use keyreeve_kmip::payloads::{Request, Response};
@@ -469,4 +472,38 @@ fn a_narrowed_token_is_held_to_its_actions_and_keys_over_kmip() {
     assert_eq!(refused(&mut client, narrowed(), create("new")), ResultReason::PermissionDenied);
     // Nor does it get a ticket, behind which its keys would be forgotten.
     assert_eq!(refused(&mut client, narrowed(), LoginRequest::default()), ResultReason::PermissionDenied);
+}
+
+#[test]
+fn an_answer_that_waits_is_for_the_credential_that_asked_and_only_as_long_as_it_may_have_it() {
+    let server = server();
+    let (token, _) = user(&server, "fred");
+    let mut client = server.connect();
+    let whole = || password("fred", &token);
+    let id = made(done(&mut client, whole(), create("ours")));
+    let narrowed = json!({ "client": "fred", "scope": { "actions": ["list-keys"] } });
+    let narrowed = server.post("/v1/tokens", &narrowed);
+    let narrowed = || password("fred", narrowed["token"].as_str().unwrap());
+    let submit = |client: &mut Client| {
+        let mut message = RequestMessage::new(VERSION, vec![RequestItem::new(get(&id).into())]);
+        message.header.authentication = Some(Authentication { credentials: vec![whole()] });
+        message.header.asynchronous_indicator = Some(AsynchronousIndicator::Mandatory);
+        client.exchange(&message).items.remove(0).asynchronous_correlation_value.unwrap()
+    };
+    let poll = |name: &Vec<u8>| PollRequest { asynchronous_correlation_value: name.clone() };
+    let unknown = ResultReason::InvalidAsynchronousCorrelationValue;
+    let name = submit(&mut client);
+    assert_eq!(refused(&mut client, narrowed(), poll(&name)), unknown);
+    let process = ProcessRequest { asynchronous_correlation_value: name.clone() };
+    assert_eq!(refused(&mut client, narrowed(), process), unknown);
+    assert!(matches!(done(&mut client, whole(), poll(&name)), Response::Get(_)));
+
+    // Done, and fetched only after the key has gone: the answer goes too.
+    let name = submit(&mut client);
+    done(&mut client, whole(), ProcessRequest { asynchronous_correlation_value: name.clone() });
+    let destroy = DestroyRequest { unique_identifier: Some(id.clone()) };
+    done(&mut client, whole(), destroy);
+    let gone = refused(&mut client, whole(), poll(&name));
+    assert!(matches!(gone, ResultReason::ObjectDestroyed | ResultReason::ObjectNotFound), "{gone:?}");
+    assert_eq!(refused(&mut client, whole(), poll(&name)), unknown);
 }

@@ -389,6 +389,32 @@ async fn a_rule_about_certain_keys_and_groups_holds_for_these_alone() {
 }
 
 #[tokio::test]
+async fn a_part_that_a_rule_guards_is_joined_in_no_place_of_the_list() {
+    let server = Server::start();
+    let admin = server.admin_token();
+    decline(&server).await;
+    client(&server, "deputy", &["admin"]).await;
+    let key = json!({ "name": "whole", "algorithm": "aes-256", "exportable": true, "sensitive": false });
+    server.admin("POST", "/v1/keys", key).await;
+    let split = json!({ "name": "part", "parts": 3, "threshold": 2 });
+    server.admin("POST", "/v1/keys/whole/split", split).await;
+    let rule = json!({ "actions": ["get"], "keys": ["part-3"], "needs": 1, "roles": ["admin"] });
+    server.admin("PUT", "/v1/approval-rules/vault", rule).await;
+    for parts in [["part-3", "part-1"], ["part-1", "part-3"]] {
+        let join = json!({ "name": "again", "parts": parts });
+        let (status, refused) = ask(&server, &admin, "POST", "/v1/join", join).await;
+        assert_eq!(
+            (status, &refused["code"]),
+            (StatusCode::FORBIDDEN, &json!("denied")),
+            "{parts:?}: {refused}"
+        );
+    }
+    let join = json!({ "name": "again", "parts": ["part-1", "part-2"] });
+    let (status, joined) = ask(&server, &admin, "POST", "/v1/join", join).await;
+    assert!(status.is_success(), "{joined}");
+}
+
+#[tokio::test]
 async fn what_proves_a_new_client_is_part_of_what_is_approved() {
     let server = Server::start();
     let admin = server.admin_token();

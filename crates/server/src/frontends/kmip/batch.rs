@@ -55,8 +55,8 @@ pub(super) struct Batch<'a> {
     /// Identifiers that items have answered, the latest last.
     answered: Vec<(Operation, Vec<ObjectId>)>,
     rehearsal: Option<Rehearsal<'a>>,
-    /// What was run last, for the record of a rehearsal that failed.
-    latest: Option<(Action, Option<Reference>)>,
+    /// What was run last, for the record of a rehearsal that failed, and for who fetches an answer later.
+    pub(super) latest: Option<(Action, Option<Reference>)>,
     /// Bytes of the answers so far.
     answer_bytes: usize,
     /// A Get stands behind the item that is run.

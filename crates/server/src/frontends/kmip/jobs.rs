@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keyreeve_core::access::Caller;
+use keyreeve_core::access::{Action, ActionGroup, Caller};
 use keyreeve_core::model::{PrincipalId, RealmId, Time};
+use keyreeve_core::operations::collect::Collect;
+use keyreeve_core::request::Reference;
 use keyreeve_kmip::Version;
 use keyreeve_kmip::enums::{CancellationResult, Operation, ProcessingStage, ResultReason, ResultStatus};
 use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage};
@@ -54,6 +56,8 @@ struct Job {
     operation: Operation,
     submitted: Time,
     stage: Stage,
+    /// What was done for it last, of what gives data to its client: asked for once more when the answer is fetched.
+    gave: Option<(Action, Option<Reference>)>,
 }
 
 enum Stage {
@@ -90,6 +94,7 @@ pub(super) fn submit(kmip: &Kmip, caller: &Caller, version: Version, item: Reque
         operation,
         submitted: kmip.engine.clock().now(),
         stage: Stage::Waiting(Box::new(item)),
+        gave: None,
     };
     let answer = match kmip.jobs.keep(job) {
         Ok(number) => pending(operation, number),
@@ -98,25 +103,36 @@ pub(super) fn submit(kmip: &Kmip, caller: &Caller, version: Version, item: Reque
     ResponseItem { unique_batch_item_id, ..answer }
 }
 
-/// The answer to an asynchronous request, which is done now where it was not yet.
+/// The answer to an asynchronous request, which is done now where it was not yet. One that was made before is given out only where
+/// the client may have the same now, and that is on record.
 pub(super) async fn poll(batch: &mut Batch<'_>, name: &[u8]) -> Result<ResponseItem, Failure> {
     let (kmip, name) = (batch.kmip, own(batch, name)?);
+    let mut was_there = true;
     if let Some((job, item)) = kmip.jobs.begin(&name) {
+        was_there = false;
         do_now(kmip, &name, job, item).await;
     }
-    let mut jobs = kmip.jobs.0.lock();
-    let job = jobs.get_mut(&name).ok_or_else(unknown)?;
-    match std::mem::replace(&mut job.stage, Stage::Told) {
-        Stage::Done(answer) => {
-            batch.polled = Some(name);
-            Ok(*answer)
+    let (answer, gave) = {
+        let mut jobs = kmip.jobs.0.lock();
+        let job = jobs.get_mut(&name).ok_or_else(unknown)?;
+        match std::mem::replace(&mut job.stage, Stage::Told) {
+            Stage::Done(answer) => (answer, job.gave.clone()),
+            Stage::Told => return Err(unknown()),
+            other => {
+                job.stage = other;
+                return Ok(pending(job.operation, name.1));
+            }
         }
-        Stage::Told => Err(unknown()),
-        other => {
-            job.stage = other;
-            Ok(pending(job.operation, name.1))
-        }
+    };
+    if let Some((action, subject)) = gave.filter(|_| was_there && answer.payload.is_some())
+        && let Err(failure) = batch.run(Collect { action, subject }).await
+    {
+        // INVARIANT: what may not be had any more is not kept for another try.
+        told(kmip, &name, None);
+        return Err(failure);
     }
+    batch.polled = Some(name);
+    Ok(*answer)
 }
 
 /// Forgets a request whose answer is in the response; keeps the answer where it had no room there.
@@ -165,6 +181,7 @@ pub(super) fn query(
         let values = request.asynchronous_correlation_values.as_ref();
         let operations = request.operations.as_ref();
         *whose == of
+            && is_of(job, batch.caller)
             && values.is_none_or(|asked| asked.values.iter().any(|value| value[..] == [*number]))
             && operations.is_none_or(|asked| asked.operations.contains(&job.operation))
     };
@@ -259,9 +276,18 @@ async fn do_now(kmip: &Kmip, name: &Name, (caller, version): (Caller, Version), 
     let operation = item.operation;
     let failed = |reason, message: &str| ResponseItem::failure(Some(operation), reason, message);
     let given_up = "the connection of the poll that this was done for ended: look whether it was done";
-    let mut ending =
-        Ending { kmip, name, answer: Some(failed(ResultReason::OperationCanceledByRequester, given_up)) };
-    let answer = Batch::new(kmip, &caller, version, None).item_boxed(item).await;
+    let mut ending = Ending {
+        kmip,
+        name,
+        answer: Some(failed(ResultReason::OperationCanceledByRequester, given_up)),
+        gave: None,
+    };
+    let mut batch = Batch::new(kmip, &caller, version, None);
+    let answer = batch.item_boxed(item).await;
+    let gives = |action: &Action| {
+        action.hands_out() || matches!(action.group(), ActionGroup::Use | ActionGroup::Read)
+    };
+    ending.gave = batch.latest.take().filter(|(action, _)| gives(action));
     let mut message =
         ResponseMessage { version, header: ResponseHeader::new(KmipTime(0)), items: vec![answer] };
     let fits = message.encode().is_ok_and(|bytes| bytes.expose().len() <= ITEM_BYTES_MAX);
@@ -275,12 +301,14 @@ struct Ending<'a> {
     kmip: &'a Kmip,
     name: &'a Name,
     answer: Option<ResponseItem>,
+    gave: Option<(Action, Option<Reference>)>,
 }
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         if let (Some(answer), Some(job)) = (self.answer.take(), self.kmip.jobs.0.lock().get_mut(self.name)) {
             job.stage = Stage::Done(Box::new(answer));
+            job.gave = self.gave.take();
         }
     }
 }
@@ -289,8 +317,13 @@ impl Drop for Ending<'_> {
 fn own(batch: &Batch<'_>, name: &[u8]) -> Result<Name, Failure> {
     let [number] = *name else { return Err(unknown()) };
     let name = (owner(batch.caller), number);
-    let is_known = batch.kmip.jobs.0.lock().contains_key(&name);
+    let is_known = batch.kmip.jobs.0.lock().get(&name).is_some_and(|job| is_of(job, batch.caller));
     is_known.then_some(name).ok_or_else(unknown)
+}
+
+/// Whether who asks is proven by what proved who submitted it: another credential of the same client may be a narrower one.
+fn is_of(job: &Job, caller: &Caller) -> bool {
+    job.caller.credentials().eq(caller.credentials())
 }
 
 fn owner(caller: &Caller) -> (RealmId, PrincipalId) {
