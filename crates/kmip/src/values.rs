@@ -1,12 +1,12 @@
 //! How the plain values stand on the wire: numbers, text, bytes, dates, masks and identifiers.
 
-use crate::enums::UniqueIdentifierReference;
-use crate::error::DecodeError;
+use crate::enums::{DataReference, UniqueIdentifierReference};
+use crate::error::{DecodeError, Fault};
 use crate::schema::{Field, Fields, ProtocolVersion, Version, Wire, wrong_type};
 use crate::secret::{SecretBytes, SecretText};
 use crate::tags::Tag;
-use crate::ttlv::Value;
 use crate::ttlv::binary::Writer;
+use crate::ttlv::{NO_SUCH_NAME, Value};
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,73 @@ pub enum UniqueIdentifier {
     Reference(UniqueIdentifierReference),
     /// The n-th identifier in the answer of an earlier batch item, from 0; negative counts from the end (2.x).
     Index(i32),
+}
+
+/// What a cryptographic operation works on. Before KMIP 2.0 always bytes. Holds a secret.
+///
+/// # Standard
+///
+/// KMIP 2.1, section 7.9.
+pub enum Data {
+    /// The bytes themselves. Holds a secret.
+    Bytes(SecretBytes),
+    /// What the latest item of this operation put out, among those before this one in the batch (2.x).
+    Reference(DataReference),
+    /// The n-th data that the items before this one put out, from 0; negative counts backwards from this item (2.x).
+    Index(i32),
+}
+
+impl Data {
+    /// The bytes, where these were sent and not a word for them. Holds a secret.
+    pub fn bytes(&self) -> Option<&SecretBytes> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Reference(_) | Self::Index(_) => None,
+        }
+    }
+
+    /// As [`Data::bytes`], moved out. Holds a secret.
+    pub fn into_bytes(self) -> Option<SecretBytes> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Reference(_) | Self::Index(_) => None,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Data {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl From<SecretBytes> for Data {
+    fn from(bytes: SecretBytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl Wire for Data {
+    fn read(value: &mut Value, version: Version) -> Result<Self, DecodeError> {
+        match value {
+            Value::ByteString(bytes) => Ok(std::mem::take(bytes).into()),
+            Value::Enumeration(code) if version.has_tagged_attributes() => {
+                Ok(Self::Reference((*code).into()))
+            }
+            Value::Integer(index) if version.has_tagged_attributes() => Ok(Self::Index(*index)),
+            // XML and JSON have names for codes.
+            Value::TextString(_) if version.has_tagged_attributes() => Err(Fault::Value(NO_SUCH_NAME).into()),
+            other => Err(wrong_type("ByteString (or, in 2.x, Enumeration or Integer)", other)),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, tag: Tag) {
+        match self {
+            Self::Bytes(bytes) => writer.byte_string(tag, bytes.expose()),
+            Self::Reference(reference) => writer.enumeration(tag, (*reference).into()),
+            Self::Index(index) => writer.integer(tag, *index),
+        }
+    }
 }
 
 impl From<&str> for UniqueIdentifier {
@@ -120,6 +187,13 @@ plain! {
 impl crate::schema::Sample for UniqueIdentifier {
     fn sample() -> Self {
         "0815".into()
+    }
+}
+
+#[cfg(test)]
+impl crate::schema::Sample for Data {
+    fn sample() -> Self {
+        vec![4, 5, 6].into()
     }
 }
 

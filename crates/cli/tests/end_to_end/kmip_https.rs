@@ -104,7 +104,7 @@ fn a_key_lives_over_curl_in_every_encoding() {
         let decrypt = DecryptRequest {
             unique_identifier: id,
             cryptographic_parameters: Some(parameters),
-            data: sealed.data,
+            data: sealed.data.map(Into::into),
             iv_counter_nonce: sealed.iv_counter_nonce,
             authenticated_encryption_tag: sealed.authenticated_encryption_tag,
             ..DecryptRequest::default()

@@ -6,9 +6,9 @@ use keyreeve_kmip::attributes::{
     TemplateAttribute,
 };
 use keyreeve_kmip::enums::{
-    BlockCipherMode, CertificateType, CryptographicAlgorithm, EndpointRole, HashingAlgorithm, KeyFormatType,
-    KeyWrapType, NameType, ObjectType, Operation, Pkcs11Function, PutFunction, QueryFunction, State,
-    TicketType, UniqueIdentifierReference,
+    BlockCipherMode, CertificateType, CryptographicAlgorithm, DataReference, EndpointRole, HashingAlgorithm,
+    KeyFormatType, KeyWrapType, NameType, ObjectType, Operation, Pkcs11Function, PutFunction, QueryFunction,
+    State, TicketType, UniqueIdentifierReference,
 };
 use keyreeve_kmip::message::{RequestItem, RequestMessage, Ticket};
 use keyreeve_kmip::objects::{Certificate, KeyBlock, KeyMaterial, KeyValue, PlainKeyValue, SymmetricKey};
@@ -41,7 +41,7 @@ use keyreeve_kmip::payloads::set_defaults::SetDefaultsRequest;
 use keyreeve_kmip::payloads::set_endpoint_role::SetEndpointRoleRequest;
 use keyreeve_kmip::payloads::sign::SignRequest;
 use keyreeve_kmip::payloads::validate::ValidateRequest;
-use keyreeve_kmip::values::{CryptographicUsageMask, Interval, UniqueIdentifier};
+use keyreeve_kmip::values::{CryptographicUsageMask, Data, Interval, UniqueIdentifier};
 use keyreeve_kmip::{Encoding, Version};
 use keyreeve_pki::CertificateAuthority;
 
@@ -140,13 +140,17 @@ fn locate() -> Request {
 }
 
 fn hash() -> Request {
+    hash_of(b"hello".to_vec().into())
+}
+
+fn hash_of(data: Data) -> Request {
     let parameters = CryptographicParameters {
         hashing_algorithm: Some(HashingAlgorithm::Sha256),
         ..CryptographicParameters::default()
     };
     HashRequest {
         cryptographic_parameters: parameters,
-        data: Some(b"hello".to_vec().into()),
+        data: Some(data),
         correlation_value: None,
         init_indicator: None,
         final_indicator: None,
@@ -176,6 +180,8 @@ fn batches() -> Vec<(&'static str, Version, Vec<Request>)> {
         ("rekey", Version::V1_4, vec![create(), ReKeyRequest::default().into()]),
         ("locate", Version::V2_1, vec![locate()]),
         ("hash", Version::V1_4, vec![hash()]),
+        ("data-of-an-item-before", Version::V2_1, vec![hash(), hash_of(Data::Index(-1))]),
+        ("data-by-name", Version::V2_0, vec![hash(), hash_of(Data::Reference(DataReference::Hash))]),
         ("certify", Version::V2_1, certify()),
         ("validate", Version::V1_4, vec![validate()]),
         ("login", Version::V2_0, vec![LoginRequest::default().into()]),

@@ -327,6 +327,23 @@ enumeration! {
 }
 
 enumeration! {
+    /// Data enumeration: the data that an earlier batch item put out.
+    ///
+    /// # Standard
+    ///
+    /// KMIP 2.1, section 11.13.
+    DataReference {
+        Decrypt = 1, "Decrypt", V2_0;
+        Encrypt = 2, "Encrypt", V2_0;
+        Hash = 3, "Hash", V2_0;
+        MacData = 4, "MAC MAC Data", V2_0;
+        RngRetrieve = 5, "RNG Retrieve", V2_0;
+        SignatureData = 6, "Sign Signature Data", V2_0;
+        SignatureVerify = 7, "Signature Verify", V2_0;
+    }
+}
+
+enumeration! {
     /// Adjustment Type.
     ///
     /// # Standard

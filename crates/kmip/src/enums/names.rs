@@ -60,6 +60,7 @@ by_tag! {
     CLIENT_REGISTRATION_METHOD: super::ClientRegistrationMethod,
     CREDENTIAL_TYPE: super::CredentialType,
     CRYPTOGRAPHIC_ALGORITHM: super::CryptographicAlgorithm,
+    DATA: super::DataReference,
     DERIVATION_METHOD: super::DerivationMethod,
     DESTROY_ACTION: super::DestroyAction,
     DIGITAL_SIGNATURE_ALGORITHM: super::DigitalSignatureAlgorithm,

@@ -90,6 +90,22 @@ fn every_payload_with_every_field_holds_at_every_version() {
 }
 
 #[test]
+fn words_for_data_hold_since_2_0_and_are_refused_before() {
+    use crate::enums::DataReference;
+    use crate::payloads::sign::SignRequest;
+    use crate::values::Data;
+    for data in [|| Data::Index(-1), || Data::Reference(DataReference::MacData)] {
+        let of =
+            |version| request(version, SignRequest { data: Some(data()), ..SignRequest::default() }.into());
+        assert_request_holds(of(Version::V2_0));
+        assert_request_holds(of(Version::V2_1));
+        let bytes = of(Version::V1_4).encode().unwrap();
+        let read = RequestMessage::decode(bytes.expose(), &Limits::default()).unwrap();
+        assert!(read.items[0].payload.is_err());
+    }
+}
+
+#[test]
 fn every_header_with_every_field_holds_at_every_version() {
     for version in Version::ALL {
         let mut asked = request(version, get::GetRequest::default().into());

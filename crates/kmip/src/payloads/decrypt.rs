@@ -3,7 +3,7 @@
 use crate::attributes::CryptographicParameters;
 use crate::schema::structure;
 use crate::secret::SecretBytes;
-use crate::values::UniqueIdentifier;
+use crate::values::{Data, UniqueIdentifier};
 
 structure! {
     /// The request of Decrypt.
@@ -18,7 +18,7 @@ structure! {
         /// How to use the key; the attribute of the key when absent.
         cryptographic_parameters: Option<CryptographicParameters> = CRYPTOGRAPHIC_PARAMETERS, V1_2..;
         /// Ciphertext.
-        data: Option<Vec<u8>> = DATA, V1_2..;
+        data: Option<Data> = DATA, V1_2..;
         /// IV, counter or nonce.
         iv_counter_nonce: Option<Vec<u8>> = IV_COUNTER_NONCE, V1_2..;
         /// Names the stream that this part belongs to.

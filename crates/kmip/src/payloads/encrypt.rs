@@ -2,8 +2,7 @@
 
 use crate::attributes::CryptographicParameters;
 use crate::schema::structure;
-use crate::secret::SecretBytes;
-use crate::values::UniqueIdentifier;
+use crate::values::{Data, UniqueIdentifier};
 
 structure! {
     /// The request of Encrypt. Holds a secret.
@@ -18,7 +17,7 @@ structure! {
         /// How to use the key; the attribute of the key when absent.
         cryptographic_parameters: Option<CryptographicParameters> = CRYPTOGRAPHIC_PARAMETERS, V1_2..;
         /// Plaintext. Holds a secret.
-        data: Option<SecretBytes> = DATA, V1_2..;
+        data: Option<Data> = DATA, V1_2..;
         /// IV, counter or nonce.
         iv_counter_nonce: Option<Vec<u8>> = IV_COUNTER_NONCE, V1_2..;
         /// Names the stream that this part belongs to.

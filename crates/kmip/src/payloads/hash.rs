@@ -2,7 +2,7 @@
 
 use crate::attributes::CryptographicParameters;
 use crate::schema::structure;
-use crate::secret::SecretBytes;
+use crate::values::Data;
 
 structure! {
     /// The request of Hash. Holds a secret.
@@ -14,7 +14,7 @@ structure! {
         /// Which hash function.
         cryptographic_parameters: CryptographicParameters = CRYPTOGRAPHIC_PARAMETERS, V1_2..;
         /// What to hash. Holds a secret.
-        data: Option<SecretBytes> = DATA, V1_2..;
+        data: Option<Data> = DATA, V1_2..;
         /// Names the stream that this part belongs to.
         correlation_value: Option<Vec<u8>> = CORRELATION_VALUE, V1_3..;
         /// First part of a stream.

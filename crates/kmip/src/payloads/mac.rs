@@ -2,8 +2,7 @@
 
 use crate::attributes::CryptographicParameters;
 use crate::schema::structure;
-use crate::secret::SecretBytes;
-use crate::values::UniqueIdentifier;
+use crate::values::{Data, UniqueIdentifier};
 
 structure! {
     /// The request of Mac. Holds a secret.
@@ -18,7 +17,7 @@ structure! {
         /// How to use the key; the attribute of the key when absent.
         cryptographic_parameters: Option<CryptographicParameters> = CRYPTOGRAPHIC_PARAMETERS, V1_2..;
         /// What to authenticate. Holds a secret.
-        data: Option<SecretBytes> = DATA, V1_2..;
+        data: Option<Data> = DATA, V1_2..;
         /// Names the stream that this part belongs to.
         correlation_value: Option<Vec<u8>> = CORRELATION_VALUE, V1_3..;
         /// First part of a stream.

@@ -3,8 +3,7 @@
 use crate::attributes::CryptographicParameters;
 use crate::enums::ValidityIndicator;
 use crate::schema::structure;
-use crate::secret::SecretBytes;
-use crate::values::UniqueIdentifier;
+use crate::values::{Data, UniqueIdentifier};
 
 structure! {
     /// The request of MacVerify. Holds a secret.
@@ -19,7 +18,7 @@ structure! {
         /// How to use the key; the attribute of the key when absent.
         cryptographic_parameters: Option<CryptographicParameters> = CRYPTOGRAPHIC_PARAMETERS, V1_2..;
         /// What was authenticated. Holds a secret.
-        data: Option<SecretBytes> = DATA, V1_2..;
+        data: Option<Data> = DATA, V1_2..;
         /// The MAC.
         mac_data: Option<Vec<u8>> = MAC_DATA, V1_2..;
         /// Names the stream that this part belongs to.

@@ -22,7 +22,7 @@ structure! {
     ///
     /// KMIP 2.1, section 6.1.49; KMIP 1.4, section 4.35.
     RngRetrieveResponse {
-        /// Random bytes. Holds a secret.
-        data: SecretBytes = DATA, V1_2..;
+        /// Random bytes; absent where they were not to be told (Ephemeral). Holds a secret.
+        data: Option<SecretBytes> = DATA, V1_2..;
     }
 }

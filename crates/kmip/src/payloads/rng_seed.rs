@@ -1,7 +1,7 @@
 //! RngSeed: adds to the seed of the random number generator.
 
 use crate::schema::structure;
-use crate::secret::SecretBytes;
+use crate::values::Data;
 
 structure! {
     /// The request of RngSeed. Holds a secret.
@@ -11,7 +11,7 @@ structure! {
     /// KMIP 2.1, section 6.1.50; KMIP 1.4, section 4.36.
     RngSeedRequest {
         /// The seed. Holds a secret.
-        data: SecretBytes = DATA, V1_2..;
+        data: Data = DATA, V1_2..;
     }
 }
 

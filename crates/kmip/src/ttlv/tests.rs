@@ -20,8 +20,9 @@ fn json_error(text: &str) -> String {
 }
 
 fn leaf(item_type: &str, value: &str) -> Result<Value, DecodeError> {
-    let xml = decode(Encoding::Xml, &format!(r#"<Data type="{item_type}" value="{value}"/>"#));
-    let json = decode(Encoding::Json, &format!(r#"{{"tag":"Data","type":"{item_type}","value":"{value}"}}"#));
+    let xml = decode(Encoding::Xml, &format!(r#"<MACData type="{item_type}" value="{value}"/>"#));
+    let json =
+        decode(Encoding::Json, &format!(r#"{{"tag":"MACData","type":"{item_type}","value":"{value}"}}"#));
     assert_eq!(xml, json);
     xml.map(|node| node.value)
 }
@@ -33,7 +34,7 @@ fn attribute(name: &str, value: Value) -> Node {
 
 #[test]
 fn every_type_is_written_as_the_profiles_say() {
-    let tag = Tag::DATA;
+    let tag = Tag::MAC_DATA;
     for (value, xml, json) in [
         (Value::Integer(-1), "-1", "\"0xffffffff\""),
         (Value::LongInteger(1 << 60), "1152921504606846976", "\"0x1000000000000000\""),
@@ -62,8 +63,8 @@ fn every_type_is_written_as_the_profiles_say() {
     ] {
         let item_type = value.item_type();
         let node = Node::new(tag, value);
-        let xml = format!(r#"<Data type="{item_type}" value="{xml}"/>"#);
-        let json = format!(r#"{{"tag":"Data","type":"{item_type}","value":{json}}}"#);
+        let xml = format!(r#"<MACData type="{item_type}" value="{xml}"/>"#);
+        let json = format!(r#"{{"tag":"MACData","type":"{item_type}","value":{json}}}"#);
         assert_eq!(written(Encoding::Xml, &node), xml);
         assert_eq!(written(Encoding::Json, &node), json);
         assert_eq!(decode(Encoding::Xml, &xml).unwrap(), node);

@@ -210,7 +210,7 @@ fn rows_of_use() -> Vec<Row> {
         row(O::Decrypt, Action::Decrypt, |on| {
             DecryptRequest {
                 unique_identifier: some(&on.id),
-                data: Some(vec![0; 16]),
+                data: Some(vec![0; 16].into()),
                 iv_counter_nonce: Some(vec![0; 12]),
                 authenticated_encryption_tag: Some(vec![0; 16]),
                 ..DecryptRequest::default()

@@ -42,7 +42,7 @@ impl Till {
     fn may(&mut self) -> bool {
         let request = DecryptRequest {
             unique_identifier: Some(self.key.clone()),
-            data: Some(vec![0; 16]),
+            data: Some(vec![0; 16].into()),
             iv_counter_nonce: Some(vec![0; 12]),
             authenticated_encryption_tag: Some(vec![0; 16]),
             ..DecryptRequest::default()

@@ -96,7 +96,7 @@ fn a_symmetric_key_lives_at_every_version() {
             assert_eq!(sealed.authenticated_encryption_tag.is_some(), version >= Version::V1_4);
             let decrypt = DecryptRequest {
                 unique_identifier: Some(id.clone()),
-                data: sealed.data,
+                data: sealed.data.map(Into::into),
                 iv_counter_nonce: sealed.iv_counter_nonce,
                 authenticated_encryption_tag: sealed.authenticated_encryption_tag,
                 ..DecryptRequest::default()

@@ -9,6 +9,7 @@ mod batches;
 mod certify;
 mod clock;
 mod credentials;
+mod data;
 mod decisions;
 mod endpoints;
 mod field;

@@ -88,7 +88,7 @@ fn parts_make_what_one_piece_makes() {
     let decrypt = |data: &[u8], tag: Option<Vec<u8>>, last: bool, value: Option<Vec<u8>>| DecryptRequest {
         unique_identifier: Some(id.clone()),
         cryptographic_parameters: gcm(&id, &[]).cryptographic_parameters,
-        data: Some(data.to_vec()),
+        data: Some(data.to_vec().into()),
         iv_counter_nonce: Some(vec![3; 12]),
         authenticated_encryption_tag: tag,
         init_indicator: value.is_none().then_some(true),

@@ -55,7 +55,7 @@ fn answers_come_in_the_order_of_the_requests() {
         let opened = DecryptRequest {
             unique_identifier: Some(id.clone()),
             cryptographic_parameters: gcm(),
-            data: sealed.data,
+            data: sealed.data.map(Into::into),
             iv_counter_nonce: sealed.iv_counter_nonce,
             authenticated_encryption_tag: sealed.authenticated_encryption_tag,
             ..DecryptRequest::default()

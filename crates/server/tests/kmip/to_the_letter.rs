@@ -18,7 +18,6 @@ use keyreeve_kmip::payloads::locate::LocateRequest;
 use keyreeve_kmip::payloads::modify_attribute::ModifyAttributeRequest;
 use keyreeve_kmip::payloads::recover::RecoverRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
-use keyreeve_kmip::payloads::rng_retrieve::RngRetrieveRequest;
 use keyreeve_kmip::payloads::set_attribute::SetAttributeRequest;
 use keyreeve_kmip::payloads::storage::ProtectionStorageMasks;
 use keyreeve_kmip::payloads::{Request, Response};
@@ -273,20 +272,4 @@ fn each_rotation_says_which_it_was_and_only_the_newest_is_the_latest() {
     assert_eq!(read(&mut client, &series[0], AttributeKind::RotateDate), []);
     let given = client.refused(V, set(&series[2], AttributeValue::RotateGeneration(0)));
     assert_eq!(given, ResultReason::AttributeReadOnly);
-}
-
-#[test]
-fn what_the_client_does_not_want_to_see_is_not_sent() {
-    let server = Server::start();
-    let mut client = server.connect();
-    for (ephemeral, expected) in [(true, ResultStatus::OperationFailed), (false, ResultStatus::Success)] {
-        let drawn = RngRetrieveRequest { data_length: 16 };
-        let mut message = RequestMessage::new(V, vec![RequestItem::new(drawn.into())]);
-        message.items[0].ephemeral = Some(ephemeral);
-        let answer = client.exchange(&message).items.remove(0);
-        assert_eq!(answer.result_status, expected);
-        assert_eq!(answer.payload.is_some(), !ephemeral);
-        let reason = ephemeral.then_some(ResultReason::FeatureNotSupported);
-        assert_eq!(answer.result_reason, reason);
-    }
 }

@@ -101,7 +101,7 @@ fn payload(operation: Operation, subject: &Subject<'_>) -> Result<Request, Strin
             DecryptRequest {
                 unique_identifier: object,
                 cryptographic_parameters: kinds::cipher(subject.algorithm),
-                data: encrypted.data.clone(),
+                data: encrypted.data.clone().map(Into::into),
                 iv_counter_nonce: encrypted.iv_counter_nonce.clone(),
                 authenticated_encryption_tag: encrypted.authenticated_encryption_tag.clone(),
                 ..DecryptRequest::default()

@@ -15,17 +15,18 @@ use keyreeve_core::model::ObjectId;
 use keyreeve_core::operations::undone::Undone;
 use keyreeve_core::operations::{Operation as CoreOperation, Subject};
 use keyreeve_core::request::Reference;
-use keyreeve_kmip::Version;
 use keyreeve_kmip::enums::{
     AsynchronousIndicator, BatchErrorContinuationOption, Operation, ResultReason, ResultStatus,
     UniqueIdentifierReference,
 };
 use keyreeve_kmip::message::{MessageExtension, RequestItem, RequestMessage, ResponseItem};
 use keyreeve_kmip::payloads::{Request, Response};
-use keyreeve_kmip::values::UniqueIdentifier;
+use keyreeve_kmip::values::{Data, UniqueIdentifier};
+use keyreeve_kmip::{SecretBytes, Version};
 use tracing::warn;
 
 use super::answer::Answer;
+use super::data::{self, Outputs};
 use super::errors::{Failure, missing, not_supported};
 use super::tickets::Held;
 use super::{
@@ -67,6 +68,8 @@ pub(super) struct Batch<'a> {
     is_last: bool,
     /// Every identifier in the answers so far.
     told: Vec<Reference>,
+    /// The data that the items so far have put out.
+    outputs: Outputs,
 }
 
 /// Runs the items of a request.
@@ -97,12 +100,9 @@ pub(super) async fn run(
     };
     let is_asynchronous = match header.asynchronous_indicator {
         // Nobody would look then whether the ticket still holds.
-        Some(AsynchronousIndicator::Mandatory) if ticket.is_some() => {
-            let failure = not_supported("asynchronous processing of what a ticket proves");
-            return refused(failure.reason, failure.message);
-        }
-        Some(AsynchronousIndicator::Mandatory) if items.len() > 1 => {
-            let failure = not_supported("asynchronous processing of several items in one request");
+        Some(AsynchronousIndicator::Mandatory) if ticket.is_some() || items.len() > 1 => {
+            let what = if ticket.is_some() { "what a ticket proves" } else { "several items in one request" };
+            let failure = not_supported(&format!("asynchronous processing of {what}"));
             return refused(failure.reason, failure.message);
         }
         Some(AsynchronousIndicator::Mandatory) => true,
@@ -124,6 +124,7 @@ pub(super) async fn run(
         return undone;
     }
     let mut batch = Batch { ticket, ..Batch::new(kmip, caller, version, None) };
+    batch.outputs = outputs(kmip, &items);
     let mut answers = Vec::with_capacity(items.len());
     let mut items = items.into_iter();
     while let Some(item) = items.next() {
@@ -151,7 +152,9 @@ async fn rehearse(
     version: Version,
     items: &[RequestItem],
 ) -> Option<Vec<Answer>> {
-    let mut batch = Batch { ticket, ..Batch::new(kmip, caller, version, Some(kmip.engine.rehearse(caller))) };
+    let rehearsal = Some(kmip.engine.rehearse(caller));
+    let outputs = outputs(kmip, items);
+    let mut batch = Batch { ticket, outputs, ..Batch::new(kmip, caller, version, rehearsal) };
     let mut undone = Vec::with_capacity(items.len());
     for item in items {
         let mut answer = match copied(item, version) {
@@ -170,6 +173,12 @@ async fn rehearse(
         undone.push(Answer::new(answer, version));
     }
     None
+}
+
+/// What the items of a batch put out, before the first is done.
+fn outputs(kmip: &Kmip, items: &[RequestItem]) -> Outputs {
+    let payloads = items.iter().filter_map(|item| item.payload.as_ref().ok());
+    Outputs::of(payloads, kmip.settings().limits.message_bytes_max)
 }
 
 /// A second copy of an item, through its encoding: payloads hold secrets and so are not cloned by accident.
@@ -242,6 +251,7 @@ impl<'a> Batch<'a> {
             polled: None,
             is_last: false,
             told: Vec::new(),
+            outputs: Outputs::of([].into_iter(), 0),
         }
     }
 
@@ -255,6 +265,7 @@ impl<'a> Batch<'a> {
     async fn item(&mut self, item: RequestItem) -> ResponseItem {
         let RequestItem { operation, ephemeral, unique_batch_item_id, payload, message_extensions } = item;
         let unknown = critical(&message_extensions);
+        let is_ephemeral = ephemeral == Some(true);
         let answers_bytes_max = self.kmip.settings().limits.message_bytes_max;
         let outcome = match (unknown, payload) {
             _ if self.answer_bytes >= answers_bytes_max => {
@@ -264,10 +275,11 @@ impl<'a> Batch<'a> {
                 Err(Failure::new(ResultReason::ResponseTooLarge, message))
             }
             (Some(extension), _) => Err(Failure::new(ResultReason::UnknownMessageExtension, extension)),
-            // What its client does not want to see must not go over the wire, and no later item could refer to it here.
-            (None, Ok(_)) if ephemeral == Some(true) => Err(not_supported("an Ephemeral answer")),
             (None, Ok(payload)) if operation.since() <= self.version => {
-                match storage_masks::check(&payload).and_then(|()| self.narrow(operation)) {
+                match data::check_ephemeral(operation, is_ephemeral)
+                    .and_then(|()| storage_masks::check(&payload))
+                    .and_then(|()| self.narrow(operation))
+                {
                     Ok(()) => self.dispatch(payload).await,
                     Err(failure) => Err(failure),
                 }
@@ -276,7 +288,10 @@ impl<'a> Batch<'a> {
             (None, Err(error)) => Err(error.into()),
         };
         match outcome {
-            Ok(answer) => {
+            Ok(mut answer) => {
+                if let Some(payload) = &mut answer.payload {
+                    self.answer_bytes += self.outputs.note(payload, is_ephemeral);
+                }
                 self.note(&answer);
                 ResponseItem { unique_batch_item_id, ..answer }
             }
@@ -387,7 +402,7 @@ impl<'a> Batch<'a> {
             Request::CreateSplitKey(request) => rare!(split_key::create_split_key(self, request)),
             Request::JoinSplitKey(request) => rare!(split_key::join_split_key(self, request)),
             Request::RngRetrieve(request) => rare!(rng::retrieve(self, request)),
-            Request::RngSeed(request) => rng::seed(&request).map(Response::from),
+            Request::RngSeed(request) => rng::seed(self, request).map(Response::from),
             payload => Box::pin(self.done_about_server(payload)).await,
         }
     }
@@ -489,6 +504,11 @@ impl<'a> Batch<'a> {
             _ => None,
         };
         self.answered.push((operation, objects.to_vec()));
+    }
+
+    /// The bytes that this stands for: sent, or put out by an item before this one.
+    pub(super) fn resolved(&mut self, data: Data) -> Result<SecretBytes, Failure> {
+        self.outputs.resolved(data)
     }
 
     fn found_nothing(&self) -> bool {

@@ -8,6 +8,7 @@ use keyreeve_kmip::Version;
 use keyreeve_kmip::attributes::CryptographicParameters;
 use keyreeve_kmip::payloads::decrypt::{DecryptRequest, DecryptResponse};
 use keyreeve_kmip::payloads::encrypt::{EncryptRequest, EncryptResponse};
+use keyreeve_kmip::values::Data;
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing};
@@ -22,13 +23,7 @@ pub(super) async fn encrypt(
     let operation = EncryptPart {
         key: batch.object(request.unique_identifier.as_ref())?,
         form: raw(request.cryptographic_parameters.as_ref(), request.iv_counter_nonce.clone(), aad)?,
-        plaintext: match &request.data {
-            None if place.part.is_last => return Err(missing("Data")),
-            Some(data) if !place.part.is_last => SecretBytes::copy_from(data.expose()),
-            _ => SecretBytes::new(
-                request.data.take().map(keyreeve_kmip::SecretBytes::into_vec).unwrap_or_default(),
-            ),
-        },
+        plaintext: SecretBytes::new(taken(&mut request.data, &place)?),
         part: place.part,
     };
     let Encrypted { object, mut ciphertext, .. } = batch.run(operation).await?;
@@ -58,11 +53,7 @@ pub(super) async fn decrypt(
     let operation = DecryptPart {
         key: batch.object(request.unique_identifier.as_ref())?,
         form: raw(request.cryptographic_parameters.as_ref(), request.iv_counter_nonce.clone(), aad)?,
-        ciphertext: match &request.data {
-            None if place.part.is_last => return Err(missing("Data")),
-            Some(data) if !place.part.is_last => data.clone(),
-            _ => request.data.take().unwrap_or_default(),
-        },
+        ciphertext: taken(&mut request.data, &place)?,
         tag: request.authenticated_encryption_tag.clone(),
         part: place.part,
     };
@@ -75,6 +66,19 @@ pub(super) async fn decrypt(
         data: data.map(Into::into),
         correlation_value,
     })
+}
+
+/// The data of a request, moved out where no later part needs it. Holds a secret.
+fn taken(data: &mut Option<Data>, place: &streams::Place) -> Result<Vec<u8>, Failure> {
+    if !place.part.is_last {
+        return Ok(data
+            .as_ref()
+            .and_then(Data::bytes)
+            .map(|data| data.expose().to_vec())
+            .unwrap_or_default());
+    }
+    let data = data.take().and_then(Data::into_bytes).ok_or_else(|| missing("Data"))?;
+    Ok(data.into_vec())
 }
 
 /// Before 1.4 no field holds a tag: it comes and goes with the data, where Decrypt looks for it.

@@ -3,6 +3,7 @@
 use keyreeve_core::model::HashAlgorithm;
 use keyreeve_core::operations::hash::Hash;
 use keyreeve_kmip::payloads::hash::{HashRequest, HashResponse};
+use keyreeve_kmip::values::Data;
 
 use super::batch::Batch;
 use super::errors::{Failure, missing};
@@ -18,7 +19,7 @@ pub(super) async fn hash(batch: &mut Batch<'_>, request: HashRequest) -> Result<
         batch.run(Hash { hash, message: Vec::new().into() }).await?;
         return Ok(HashResponse { data: None, correlation_value: streams::end(batch, request, &place, 0)? });
     }
-    let data = request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec();
+    let data = request.data.as_ref().and_then(Data::bytes).ok_or_else(|| missing("Data"))?.expose().to_vec();
     let digest = batch.run(Hash { hash, message: data.into() }).await?;
     let correlation_value = streams::end(batch, request, &place, 0)?;
     Ok(HashResponse { data: Some(digest), correlation_value })

@@ -4,6 +4,7 @@ use keyreeve_core::operations::mac::{Mac, MacVerify};
 use keyreeve_core::operations::parts::{PartOf, TakePart};
 use keyreeve_kmip::payloads::mac::{MacRequest, MacResponse};
 use keyreeve_kmip::payloads::mac_verify::{MacVerifyRequest, MacVerifyResponse};
+use keyreeve_kmip::values::Data;
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing};
@@ -23,7 +24,14 @@ pub(super) async fn mac(batch: &mut Batch<'_>, request: MacRequest) -> Result<Ma
         key,
         version: None,
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-        message: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec().into(),
+        message: request
+            .data
+            .as_ref()
+            .and_then(Data::bytes)
+            .ok_or_else(|| missing("Data"))?
+            .expose()
+            .to_vec()
+            .into(),
     };
     let made = batch.run(operation).await?;
     let correlation_value = streams::end(batch, request, &place, 0)?;
@@ -47,7 +55,14 @@ pub(super) async fn mac_verify(
         key,
         version: None,
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-        message: request.data.as_ref().ok_or_else(|| missing("Data"))?.expose().to_vec().into(),
+        message: request
+            .data
+            .as_ref()
+            .and_then(Data::bytes)
+            .ok_or_else(|| missing("Data"))?
+            .expose()
+            .to_vec()
+            .into(),
         mac: request.mac_data.clone().ok_or_else(|| missing("MACData"))?,
     };
     let verified = batch.run(operation).await?;

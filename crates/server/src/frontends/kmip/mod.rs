@@ -34,6 +34,7 @@ mod check;
 mod connection;
 mod create;
 mod credentials;
+mod data;
 mod derive_key;
 mod encrypt;
 pub(crate) mod endpoints;

@@ -7,6 +7,7 @@ use keyreeve_kmip::SecretBytes;
 use keyreeve_kmip::enums::{ResultReason, ValidityIndicator};
 use keyreeve_kmip::payloads::sign::{SignRequest, SignResponse};
 use keyreeve_kmip::payloads::signature_verify::{SignatureVerifyRequest, SignatureVerifyResponse};
+use keyreeve_kmip::values::Data;
 
 use super::batch::{Batch, identifier};
 use super::errors::{Failure, missing};
@@ -25,7 +26,7 @@ pub(super) async fn sign(batch: &mut Batch<'_>, request: SignRequest) -> Result<
         key,
         version: None,
         parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-        input: input(request.data.as_ref(), request.digested_data.as_ref())?,
+        input: input(request.data.as_ref().and_then(Data::bytes), request.digested_data.as_ref())?,
     };
     let signed = batch.run(operation).await?;
     let correlation_value = streams::end(batch, request, &place, 0)?;
@@ -44,7 +45,7 @@ pub(super) async fn signature_verify(
             key,
             version: None,
             parameters: parameters::incoming(request.cryptographic_parameters.as_ref())?,
-            input: input(request.data.as_ref(), request.digested_data.as_ref())?,
+            input: input(request.data.as_ref().and_then(Data::bytes), request.digested_data.as_ref())?,
             signature: request.signature_data.clone().ok_or_else(|| missing("SignatureData"))?,
         };
         let verified = batch.run(operation).await?;

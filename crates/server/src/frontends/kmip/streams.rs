@@ -17,7 +17,7 @@ use keyreeve_kmip::payloads::mac::MacRequest;
 use keyreeve_kmip::payloads::mac_verify::MacVerifyRequest;
 use keyreeve_kmip::payloads::sign::SignRequest;
 use keyreeve_kmip::payloads::signature_verify::SignatureVerifyRequest;
-use keyreeve_kmip::values::UniqueIdentifier;
+use keyreeve_kmip::values::{Data, UniqueIdentifier};
 use parking_lot::Mutex;
 
 use super::batch::Batch;
@@ -71,6 +71,9 @@ pub(super) trait Streamed: Sized + Into<Request> {
     /// Its correlation value, whether it says that it is the first part, and whether the last.
     fn indicators(&mut self) -> (Option<Vec<u8>>, bool, bool);
 
+    /// What it works on.
+    fn data(&mut self) -> &mut Option<Data>;
+
     /// Bytes of its data, and of what else may be long.
     fn bytes(&self) -> usize;
 
@@ -94,10 +97,11 @@ pub(super) fn is_part(request: &Request) -> bool {
     parted!(Encrypt Decrypt Sign SignatureVerify Mac MacVerify Hash)
 }
 
-/// Everything that came so far of what this request is a part of.
-pub(super) fn begin<R: Streamed>(batch: &Batch<'_>, mut request: R) -> Result<(R, Place), Failure> {
+/// Everything that came so far of what this request is a part of. Its data is bytes from here on, whatever stood for them.
+pub(super) fn begin<R: Streamed>(batch: &mut Batch<'_>, mut request: R) -> Result<(R, Place), Failure> {
     let (correlation_value, is_first, is_last) = request.indicators();
     let Some(correlation_value) = correlation_value else {
+        resolve(batch, &mut request)?;
         let part = Part { given: 0, is_last: is_last || !is_first };
         return Ok((request, Place { number: None, part }));
     };
@@ -107,10 +111,19 @@ pub(super) fn begin<R: Streamed>(batch: &Batch<'_>, mut request: R) -> Result<(R
     }
     batch.refuse_in_rehearsal(IN_PARTS)?;
     let (number, stream) = batch.kmip.streams.take(batch, &correlation_value)?;
+    resolve(batch, &mut request)?;
     let earlier = R::from_request(stream.request).ok_or_else(unknown)?;
     let request = earlier.joined(request)?;
     check_bytes(&request)?;
     Ok((request, Place { number: Some(number), part: Part { given: stream.given, is_last } }))
+}
+
+/// Puts the data that the request refers to into it.
+fn resolve(batch: &mut Batch<'_>, request: &mut impl Streamed) -> Result<(), Failure> {
+    if let Some(data) = request.data().take() {
+        *request.data() = Some(batch.resolved(data)?.into());
+    }
+    Ok(())
 }
 
 /// Keeps what came for the next part. The Correlation Value that the answer bears; none with the last part.
@@ -209,6 +222,10 @@ macro_rules! streamed {
                 (self.correlation_value.take(), first == Some(true), last == Some(true))
             }
 
+            fn data(&mut self) -> &mut Option<Data> {
+                &mut self.data
+            }
+
             fn bytes(&self) -> usize {
                 let data = self.data.as_ref().map_or(0, Held::held);
                 data $(+ self.$fixed.as_ref().map_or(0, Held::held))* $(+ self.$any.as_ref().map_or(0, Held::held))*
@@ -219,7 +236,7 @@ macro_rules! streamed {
                     return Err(differs(stringify!($fixed)));
                 })*
                 self.data = match (self.data.take(), later.data.take()) {
-                    (Some(earlier), Some(later)) => Some(earlier.followed_by(later)),
+                    (Some(earlier), Some(later)) => Some(joined(earlier, later)),
                     (earlier, later) => earlier.or(later),
                 };
                 $(self.$any = later.$any.take().or(self.$any.take());)*
@@ -270,9 +287,9 @@ impl Held for Vec<u8> {
     }
 }
 
-impl Held for keyreeve_kmip::SecretBytes {
+impl Held for Data {
     fn held(&self) -> usize {
-        self.len()
+        self.bytes().map_or(0, keyreeve_kmip::SecretBytes::len)
     }
 }
 
@@ -292,19 +309,13 @@ impl Held for CryptographicParameters {
 }
 
 /// Data that grows without leaving copies of itself behind.
-trait Data {
-    fn followed_by(self, later: Self) -> Self;
-}
-
-impl Data for Vec<u8> {
-    fn followed_by(mut self, later: Self) -> Self {
-        self.extend_from_slice(&later);
-        self
-    }
-}
-
-impl Data for keyreeve_kmip::SecretBytes {
-    fn followed_by(self, later: Self) -> Self {
-        [self.expose(), later.expose()].concat().into()
-    }
+fn joined(earlier: Data, later: Data) -> Data {
+    // INVARIANT: both are bytes: `begin` has put them in the place of what stood for them.
+    [earlier, later]
+        .iter()
+        .filter_map(Data::bytes)
+        .map(keyreeve_kmip::SecretBytes::expose)
+        .collect::<Vec<_>>()
+        .concat()
+        .into()
 }
