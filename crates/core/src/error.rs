@@ -36,12 +36,16 @@ pub enum ErrorKind {
     ConstraintViolation,
     /// The attribute cannot be changed by this caller or at this time.
     ReadOnlyAttribute,
-    /// The attribute, or the instance of it that was named, is not there.
+    /// The attribute is not there.
     AttributeNotFound,
+    /// The attribute has values, and the one that was named is not among them.
+    AttributeInstanceNotFound,
     /// The name or instance is taken.
     AlreadyExists,
     /// This server does not offer the algorithm, format, parameter or operation.
     Unsupported,
+    /// The value of the key is kept elsewhere, and what was asked for takes it.
+    KeyValueNotPresent,
     /// Decryption, unwrapping or verification failed; nothing more is said on purpose.
     CryptoFailed,
     /// The usage limits of the key leave too few units.

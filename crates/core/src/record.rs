@@ -176,6 +176,8 @@ pub enum Change {
         /// Of how many in all, as its attribute said.
         of: u64,
     },
+    /// So many nonces were drawn for what an object wraps. Adds up as `Exported` does.
+    Drawn(ObjectId, u64),
 }
 
 impl Change {
@@ -189,7 +191,9 @@ impl Change {
         match self {
             Self::Put(record) => record.key(),
             Self::Delete(key) => key.clone(),
-            Self::Exported(object, _) | Self::Spent { object, .. } => RecordKey::Counts(*object),
+            Self::Exported(object, _) | Self::Spent { object, .. } | Self::Drawn(object, _) => {
+                RecordKey::Counts(*object)
+            }
         }
     }
 
@@ -198,6 +202,7 @@ impl Change {
         match self {
             Self::Exported(object, by) => Some(Counts { exported: *by, ..Counts::none(*object) }),
             Self::Spent { object, units, .. } => Some(Counts { spent: *units, ..Counts::none(*object) }),
+            Self::Drawn(object, by) => Some(Counts { drawn: *by, ..Counts::none(*object) }),
             Self::Put(_) | Self::Delete(_) => None,
         }
     }

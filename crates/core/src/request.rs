@@ -24,6 +24,7 @@ use crate::{
 
 mod access;
 mod approval;
+mod counts;
 mod material;
 mod principals;
 
@@ -275,7 +276,7 @@ impl<'e> Context<'e> {
         self.changes.iter().rev().filter(|change| change.key() == *key).find_map(|change| match change {
             Change::Put(record) => Some(Some(Arc::new(record.clone()))),
             Change::Delete(_) => Some(None),
-            Change::Exported(..) | Change::Spent { .. } => None,
+            Change::Exported(..) | Change::Spent { .. } | Change::Drawn(..) => None,
         })
     }
 
@@ -672,32 +673,6 @@ impl<'e> Context<'e> {
         self.put(Record::Object(Arc::new(resealed)));
         self.put(Record::Material(Arc::new(sealed)));
         Ok(Some((former.root_version, erased(object, former))))
-    }
-
-    /// Units that were used up of an object's usage limits by now, and by this request. What others use up meanwhile, the
-    /// committer knows.
-    pub(crate) fn spent(&self, object: ObjectId) -> Result<u64> {
-        let address = RecordKey::Counts(object);
-        let before = match self.engine.store().get(&address)?.as_deref() {
-            Some(Record::Counts(counts)) => counts.spent,
-            Some(other) => return Err(damaged(&address, other)),
-            None => 0,
-        };
-        let own = self.changes.iter().filter_map(|change| match change {
-            Change::Spent { object: of, units, .. } if *of == object => Some(*units),
-            _ => None,
-        });
-        Ok(own.fold(before, u64::saturating_add))
-    }
-
-    /// Uses up units of an object's usage limits, `of` as many as its attribute grants. Committed only where they are left.
-    pub(crate) fn spend(&mut self, object: ObjectId, units: u64, of: u64) {
-        self.changes.push(Change::Spent { object, units, of });
-    }
-
-    /// Counts that the secret material of an object leaves the server with this request's answer.
-    pub fn count_export(&mut self, object: ObjectId) {
-        self.changes.push(Change::Exported(object, 1));
     }
 }
 

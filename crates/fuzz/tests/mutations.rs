@@ -72,6 +72,7 @@ targets! {
     wrapped_key MUTATIONS,
     certificate MUTATIONS,
     certificate_request MUTATIONS,
+    pkcs12 MUTATIONS,
     json_web_token MUTATIONS,
     json_web_key_set MUTATIONS,
     journal_segment MUTATIONS,

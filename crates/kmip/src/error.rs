@@ -153,7 +153,7 @@ impl DecodeError {
         match self.0.fault {
             Fault::Missing => ResultReason::MissingData,
             Fault::NoSuchOperation => ResultReason::OperationNotSupported,
-            Fault::WrongType { .. } | Fault::Value(_) | Fault::Repeated => ResultReason::InvalidField,
+            Fault::WrongType { .. } | Fault::Value(_) => ResultReason::InvalidField,
             Fault::UnsupportedVersion(_) => ResultReason::UnsupportedProtocolVersion,
             _ => ResultReason::InvalidMessage,
         }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{
-    ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter,
+    ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath,
     anchor_from_trusted_cert,
 };
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
 
@@ -42,7 +43,7 @@ pub fn validate_chain(certificates: &[&[u8]], at_seconds: i64) -> ChainValidity 
     let (anchors, others): (Vec<_>, Vec<_>) = certificates
         .iter()
         .zip(&parsed)
-        .partition(|(der, parsed)| is_authority(parsed) && is_self_signed(der, parsed));
+        .partition(|(der, parsed)| is_authority(parsed) && is_self_signed(der, parsed) && is_known(parsed));
     if anchors.is_empty() {
         return ChainValidity::Unknown;
     }
@@ -53,13 +54,19 @@ pub fn validate_chain(certificates: &[&[u8]], at_seconds: i64) -> ChainValidity 
     let leaves =
         others.iter().filter(|(_, parsed)| !parsed.is_ca()).map(|(der, _)| CertificateDer::from(**der));
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    lead_to_anchors(
-        &leaves.collect::<Vec<_>>(),
-        &authorities(&anchors),
-        &authorities(&others),
-        time,
-        others.len(),
-    )
+    let leaves: Vec<_> = leaves.collect();
+    if leaves.is_empty() && !others.is_empty() {
+        return lead_up(&anchors, &others);
+    }
+    let found = lead_to_anchors(&leaves, &authorities(&anchors), &authorities(&others), time, others.len());
+    match found {
+        // Which of them rules the name out is not told: it may be a kind of name that is not known here.
+        Err(Error::NameConstraintViolation) if parsed.iter().any(constrains_otherwise) => {
+            ChainValidity::Unknown
+        }
+        Err(error) => of_error(&error),
+        Ok(validity) => validity,
+    }
 }
 
 /// Whether a certificate (DER) counts under an authority (DER) at a moment in Unix seconds, name constraints included.
@@ -67,7 +74,72 @@ pub(crate) fn leads_to(certificate: &[u8], authority: &[u8], at_seconds: i64) ->
     let Ok(seconds) = u64::try_from(at_seconds) else { return false };
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     let (leaf, anchor) = (CertificateDer::from(certificate), CertificateDer::from(authority.to_vec()));
-    lead_to_anchors(&[leaf], &[anchor], &[], time, 1) == ChainValidity::Valid
+    matches!(lead_to_anchors(&[leaf], &[anchor], &[], time, 1), Ok(ChainValidity::Valid))
+}
+
+/// A certificate in DER, and read.
+type Known<'a> = (&'a &'a [u8], &'a X509Certificate<'a>);
+
+/// Whether every one of these authorities leads to an anchor, where there is no certificate below them.
+fn lead_up(anchors: &[Known<'_>], others: &[Known<'_>]) -> ChainValidity {
+    let all = || anchors.iter().chain(others);
+    let is_constrained = |(_, certificate): &Known<'_>| !matches!(certificate.name_constraints(), Ok(None));
+    // What names an authority may bear is not judged here.
+    if all().any(is_constrained) || !others.iter().all(|(_, certificate)| is_authority(certificate)) {
+        return ChainValidity::Unknown;
+    }
+    match others.iter().all(|authority| leads_up(authority, anchors, others)) {
+        true => ChainValidity::Valid,
+        false => ChainValidity::Unknown,
+    }
+}
+
+fn leads_up(authority: &Known<'_>, anchors: &[Known<'_>], others: &[Known<'_>]) -> bool {
+    let (mut current, mut between) = (authority, 0);
+    for _ in 0..AUTHORITIES_MAX {
+        let issued = |by: &&Known<'_>| {
+            by.1.subject().as_raw() == current.1.issuer().as_raw()
+                && allows(by.1, between)
+                && is_signed_by(current.0, by.0)
+        };
+        if anchors.iter().any(|anchor| issued(&anchor)) {
+            return true;
+        }
+        let Some(next) = others.iter().find(issued) else { return false };
+        between += usize::from(!is_self_issued(next.1));
+        current = next;
+    }
+    false
+}
+
+/// Authorities on one path at most, as elsewhere.
+const AUTHORITIES_MAX: usize = 6;
+
+/// Whether an authority may stand above so many others.
+fn allows(authority: &X509Certificate<'_>, below: usize) -> bool {
+    let constraints = authority.basic_constraints().ok().flatten();
+    let most = constraints.and_then(|constraints| constraints.value.path_len_constraint);
+    most.is_none_or(|most| below as u64 <= u64::from(most))
+}
+
+fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
+    certificate.subject().as_raw() == certificate.issuer().as_raw()
+}
+
+/// Whether everything critical in an anchor is understood here: of others the path is asked, which anchors are not part of.
+fn is_known(anchor: &X509Certificate<'_>) -> bool {
+    // keyUsage, subjectAltName, basicConstraints, nameConstraints, extKeyUsage.
+    const UNDERSTOOD: [&str; 5] = ["2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.37"];
+    let known = |oid: String| UNDERSTOOD.contains(&oid.as_str());
+    anchor.extensions().iter().all(|extension| !extension.critical || known(extension.oid.to_id_string()))
+}
+
+/// Whether it constrains other names than DNS names and IP addresses.
+fn constrains_otherwise(certificate: &X509Certificate<'_>) -> bool {
+    let Ok(Some(constraints)) = certificate.name_constraints() else { return false };
+    let lists = [&constraints.value.permitted_subtrees, &constraints.value.excluded_subtrees];
+    let mut names = lists.into_iter().flatten().flatten().map(|subtree| &subtree.base);
+    names.any(|name| !matches!(name, GeneralName::DNSName(_) | GeneralName::IPAddress(_)))
 }
 
 /// Whether every leaf leads to an anchor, and no certificate of `others` is left over.
@@ -77,9 +149,22 @@ fn lead_to_anchors(
     intermediates: &[CertificateDer<'static>],
     time: UnixTime,
     others: usize,
-) -> ChainValidity {
+) -> Result<ChainValidity, Error> {
     let trusted: Result<Vec<TrustAnchor<'_>>, Error> = anchors.iter().map(anchor_from_trusted_cert).collect();
-    let Ok(trusted) = trusted else { return ChainValidity::Invalid };
+    let Ok(trusted) = trusted else { return Ok(ChainValidity::Unknown) };
+    // INVARIANT: what an anchor says of the paths below it is not looked at by webpki.
+    let within = |path: &VerifiedPath<'_>| {
+        let anchor = trusted.iter().zip(anchors).find(|(known, _)| {
+            known.subject == path.anchor().subject
+                && known.subject_public_key_info == path.anchor().subject_public_key_info
+        });
+        let below: Vec<_> = path.intermediate_certificates().map(|one| one.der()).collect();
+        let below = below.iter().filter_map(|der| parse(der)).filter(|one| !is_self_issued(one)).count();
+        match anchor.and_then(|(_, der)| parse(der)) {
+            Some(anchor) if allows(&anchor, below) => Ok(()),
+            _ => Err(Error::PathLenConstraintViolated),
+        }
+    };
     let mut passed: Vec<CertificateDer<'_>> = Vec::new();
     for leaf in leaves {
         let verified = EndEntityCert::try_from(leaf).and_then(|leaf| {
@@ -90,7 +175,7 @@ fn lead_to_anchors(
                 time,
                 AnyUsage,
                 None,
-                None,
+                Some(&within),
             )?;
             Ok(path.intermediate_certificates().map(|one| one.der().into_owned()).collect::<Vec<_>>())
         });
@@ -98,10 +183,11 @@ fn lead_to_anchors(
             Ok(path) => {
                 passed.extend(path.into_iter().filter(|one| !passed.contains(one)).collect::<Vec<_>>())
             }
-            Err(error) => return of_error(&error),
+            Err(error) => return Err(error),
         }
     }
-    if passed.len() + leaves.len() < others { ChainValidity::Unknown } else { ChainValidity::Valid }
+    let is_left_over = passed.len() + leaves.len() < others;
+    Ok(if is_left_over { ChainValidity::Unknown } else { ChainValidity::Valid })
 }
 
 /// What cannot be found out is no fault of the chain.

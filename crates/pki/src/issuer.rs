@@ -124,7 +124,8 @@ impl<'a> Issuer<'a> {
             let said = "the issuer's own name and its own key are certified for nobody";
             return Err(PkiError::NotCertified(said.to_owned()));
         }
-        let contents = &Contents { wanted, ..*contents };
+        let key_usage = fitting(contents.public_key, contents.key_usage)?;
+        let contents = &Contents { wanted, key_usage, ..*contents };
         check_key(contents.public_key)?;
         let (parameters, algorithm) = signature(self.key.spec())
             .ok_or_else(|| PkiError::Issuer("is of a key that signs no certificates here".to_owned()))?;
@@ -192,11 +193,13 @@ impl<'a> Issuer<'a> {
                 ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
                 _ => None,
             });
-        let key_identifier = key_identifier(contents.public_key)?;
-        let authority = own.map(|id| {
-            sequence(|writer| {
-                writer.next().write_tagged_implicit(Tag::context(0), |writer| writer.write_bytes(id))
-            })
+        let subject = key_identifier(contents.public_key)?;
+        let own = match own {
+            Some(id) => id.to_vec(),
+            None => key_identifier(self.certificate.public_key().raw)?,
+        };
+        let authority = sequence(|writer| {
+            writer.next().write_tagged_implicit(Tag::context(0), |writer| writer.write_bytes(&own));
         });
         let usage = construct_der(|writer| {
             let bits = contents.key_usage & KEY_USAGES;
@@ -207,11 +210,9 @@ impl<'a> Issuer<'a> {
         Ok(sequence(|writer| {
             extension(writer, BASIC_CONSTRAINTS, true, &sequence(|_| {}));
             extension(writer, KEY_USAGE, true, &usage);
-            let identifier = construct_der(|writer| writer.write_bytes(&key_identifier));
+            let identifier = construct_der(|writer| writer.write_bytes(&subject));
             extension(writer, SUBJECT_KEY_IDENTIFIER, false, &identifier);
-            if let Some(authority) = &authority {
-                extension(writer, AUTHORITY_KEY_IDENTIFIER, false, authority);
-            }
+            extension(writer, AUTHORITY_KEY_IDENTIFIER, false, &authority);
             if let Some(names) = &wanted.alternative_names {
                 extension(writer, ALTERNATIVE_NAMES, nameless, names);
             }
@@ -311,6 +312,28 @@ fn strict(wanted: &Wanted) -> Result<Wanted, PkiError> {
         extended_key_usage: usages,
         key_usage: wanted.key_usage,
     })
+}
+
+/// The key usages that a key of its kind can have.
+///
+/// # Standard
+/// RFC 8813 section 3 (elliptic curve keys), RFC 9295 section 3 (Ed25519, X25519).
+fn fitting(public_key: &[u8], key_usage: u16) -> Result<u16, PkiError> {
+    const DIGITAL_SIGNATURE: u16 = 1;
+    const NON_REPUDIATION: u16 = 1 << 1;
+    const KEY_AGREEMENT: u16 = 1 << 4;
+    let (_, key) = SubjectPublicKeyInfo::from_der(public_key)
+        .map_err(|error| PkiError::malformed("public key", error))?;
+    let fits = match key.algorithm.algorithm.to_id_string().as_str() {
+        "1.2.840.10045.2.1" => DIGITAL_SIGNATURE | NON_REPUDIATION | KEY_AGREEMENT,
+        "1.3.101.112" => DIGITAL_SIGNATURE | NON_REPUDIATION,
+        "1.3.101.110" => KEY_AGREEMENT,
+        _ => KEY_USAGES,
+    };
+    match key_usage & fits {
+        0 => Err(PkiError::NotCertified("no key usage is left that a key of this kind can have".to_owned())),
+        usages => Ok(usages),
+    }
 }
 
 /// RSA keys have 2048 bits at least, as in requests.

@@ -9,6 +9,7 @@ mod authority;
 mod certificate;
 mod chain;
 mod error;
+pub mod fuzzing;
 mod issuer;
 mod key;
 mod name;

@@ -12,7 +12,8 @@ use crate::PkiError;
 use crate::pkcs12_reader::mac_key;
 
 /// PBKDF2 and MAC rounds: dear for a guesser, and well under what importers refuse.
-const ITERATIONS: u32 = 100_000;
+// INVARIANT: it is not 0, or this does not compile.
+const ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 const DATA: &[u64] = &[1, 2, 840, 113549, 1, 7, 1];
 const ENCRYPTED_DATA: &[u64] = &[1, 2, 840, 113549, 1, 7, 6];
@@ -43,12 +44,22 @@ pub fn pkcs12_bundle(
     name: &str,
     password: &str,
 ) -> Result<Vec<u8>, PkiError> {
+    bundle(key, certificates, name, (password, ITERATIONS))
+}
+
+/// As [`pkcs12_bundle`], under a password that is stretched in so many rounds.
+pub(crate) fn bundle(
+    key: &[u8],
+    certificates: &[&[u8]],
+    name: &str,
+    (password, rounds): (&str, NonZeroU32),
+) -> Result<Vec<u8>, PkiError> {
     if password.is_empty() {
         return Err(PkiError::EmptyPassword);
     }
     let fingerprint = digest::digest(&digest::SHA256, certificates.first().copied().unwrap_or(key));
     let attributes = Attributes { name, key_id: &fingerprint.as_ref()[..20] };
-    let shrouded = Encrypted::seal(key, password)?;
+    let shrouded = Encrypted::seal(key, password, rounds)?;
     let key_contents = sequence(|writer| {
         write_bag(writer.next(), SHROUDED_KEY_BAG, Some(&attributes), |writer| {
             writer.write_sequence(|writer| {
@@ -62,13 +73,13 @@ pub fn pkcs12_bundle(
             write_certificate(writer.next(), certificate, (index == 0).then_some(&attributes));
         }
     });
-    let certificates = Encrypted::seal(&certificate_contents, password)?;
+    let certificates = Encrypted::seal(&certificate_contents, password, rounds)?;
     let safe = sequence(|writer| {
         write_encrypted_content(writer.next(), &certificates);
         write_content(writer.next(), DATA, |writer| writer.write_bytes(&key_contents));
     });
     let salt: [u8; 16] = random()?;
-    let mac = mac(&safe, password, &salt);
+    let mac = mac(&safe, password, &salt, rounds);
     Ok(sequence(|writer| {
         writer.next().write_u8(3);
         write_content(writer.next(), DATA, |writer| writer.write_bytes(&safe));
@@ -78,7 +89,7 @@ pub fn pkcs12_bundle(
                 writer.next().write_bytes(mac.as_ref());
             });
             writer.next().write_bytes(&salt);
-            writer.next().write_u32(ITERATIONS);
+            writer.next().write_u32(rounds.get());
         });
     }))
 }
@@ -92,15 +103,15 @@ struct Attributes<'a> {
 struct Encrypted {
     salt: [u8; 16],
     iv: [u8; 16],
+    rounds: NonZeroU32,
     ciphertext: Vec<u8>,
 }
 
 impl Encrypted {
-    fn seal(plaintext: &[u8], password: &str) -> Result<Self, PkiError> {
+    fn seal(plaintext: &[u8], password: &str, rounds: NonZeroU32) -> Result<Self, PkiError> {
         let failed = |_| PkiError::Crypto("encrypting a PKCS#12 file");
         let salt = random()?;
         let mut key = Zeroizing::new([0; 32]);
-        let rounds = NonZeroU32::new(ITERATIONS).ok_or(PkiError::Crypto("counting rounds"))?;
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), &mut *key);
         let cipher = UnboundCipherKey::new(&AES_256, &*key).map_err(failed)?;
         let cipher = PaddedBlockEncryptingKey::cbc_pkcs7(cipher).map_err(failed)?;
@@ -117,7 +128,7 @@ impl Encrypted {
         let DecryptionContext::Iv128(iv) = context else {
             return Err(PkiError::Crypto("drawing an initialization vector"));
         };
-        Ok(Self { salt, iv: *iv.as_ref(), ciphertext: buffer })
+        Ok(Self { salt, iv: *iv.as_ref(), rounds, ciphertext: buffer })
     }
 
     fn write_algorithm(&self, writer: DERWriter<'_>) {
@@ -126,7 +137,7 @@ impl Encrypted {
                 write_algorithm(writer.next(), PBKDF2, |writer| {
                     writer.write_sequence(|writer| {
                         writer.next().write_bytes(&self.salt);
-                        writer.next().write_u32(ITERATIONS);
+                        writer.next().write_u32(self.rounds.get());
                         write_algorithm(writer.next(), HMAC_SHA256, |writer| writer.write_null());
                     });
                 });
@@ -137,8 +148,8 @@ impl Encrypted {
 }
 
 /// HMAC-SHA-256 under a key from the password.
-fn mac(content: &[u8], password: &str, salt: &[u8]) -> hmac::Tag {
-    let key = mac_key(&digest::SHA256, password, salt, ITERATIONS);
+fn mac(content: &[u8], password: &str, salt: &[u8], rounds: NonZeroU32) -> hmac::Tag {
+    let key = mac_key(&digest::SHA256, password, salt, rounds.get());
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), content)
 }
 

@@ -70,7 +70,17 @@ pub fn open_pkcs12(file: &[u8], password: &str) -> Result<Pkcs12, PkiError> {
     if file.len() > FILE_BYTES_MAX {
         return Err(malformed("longer than 1 MiB"));
     }
-    let (safes, mac) = parsed(file, |reader| {
+    let (safes, mac) = outer(file)?;
+    let mac =
+        mac.ok_or(PkiError::Pkcs12Scheme("signed instead of under a password, or not protected at all"))?;
+    let mut password = Password { text: password, rounds_left: ITERATIONS_MAX };
+    mac.check(&safes, &mut password)?;
+    opened(&safes, &mut password)
+}
+
+/// The AuthenticatedSafe of a file, and what proves it.
+pub(crate) fn outer(file: &[u8]) -> Result<(Vec<u8>, Option<Mac>), PkiError> {
+    parsed(file, |reader| {
         reader.read_sequence(|reader| {
             reader.next().read_u8()?;
             let safes = content(reader.next(), |kind, reader| match is(kind, DATA) {
@@ -79,12 +89,20 @@ pub fn open_pkcs12(file: &[u8], password: &str) -> Result<Pkcs12, PkiError> {
             })?;
             Ok((safes, reader.read_optional(mac_data)?))
         })
-    })?;
-    let mac =
-        mac.ok_or(PkiError::Pkcs12Scheme("signed instead of under a password, or not protected at all"))?;
-    let mut password = Password { text: password, rounds_left: ITERATIONS_MAX };
-    mac.check(&safes, &mut password)?;
-    let contents = parsed(&safes, |reader| {
+    })
+}
+
+/// What an AuthenticatedSafe holds.
+pub(crate) fn opened(safes: &[u8], password: &mut Password<'_>) -> Result<Pkcs12, PkiError> {
+    let mut found = Pkcs12 { keys: Vec::new(), certificates: Vec::new() };
+    for safe in contents(safes)? {
+        found.add(&safe.open(password)?, password)?;
+    }
+    Ok(found)
+}
+
+pub(crate) fn contents(safes: &[u8]) -> Result<Vec<Safe>, PkiError> {
+    parsed(safes, |reader| {
         reader.collect_sequence_of(|reader| {
             content(reader, |kind, reader| match kind {
                 kind if is(kind, DATA) => reader.read_bytes().map(|bytes| Safe::Plain(Zeroizing::new(bytes))),
@@ -92,22 +110,18 @@ pub fn open_pkcs12(file: &[u8], password: &str) -> Result<Pkcs12, PkiError> {
                 _ => reader.read_der().map(|_| Safe::Other),
             })
         })
-    })?;
-    let mut found = Pkcs12 { keys: Vec::new(), certificates: Vec::new() };
-    for safe in contents {
-        let bags = match safe {
-            Safe::Plain(bags) => bags,
-            Safe::Encrypted(sealed) => Zeroizing::new(sealed.open(&mut password)?),
-            Safe::Other => return Err(PkiError::Pkcs12Scheme("encrypted to a public key")),
-        };
-        for bag in parsed(&bags, |reader| reader.collect_sequence_of(bag))? {
-            found.take(bag, &mut password)?;
-        }
-    }
-    Ok(found)
+    })
 }
 
 impl Pkcs12 {
+    /// Takes in SafeContents.
+    pub(crate) fn add(&mut self, bags: &[u8], password: &mut Password<'_>) -> Result<(), PkiError> {
+        for bag in parsed(bags, |reader| reader.collect_sequence_of(bag))? {
+            self.take(bag, password)?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, bag: Bag, password: &mut Password<'_>) -> Result<(), PkiError> {
         if self.keys.len() + self.certificates.len() >= BAGS_MAX {
             return Err(malformed("more than 64 keys and certificates"));
@@ -126,10 +140,22 @@ impl Pkcs12 {
     }
 }
 
-enum Safe {
+/// One of the contents of an AuthenticatedSafe. Holds secrets.
+pub(crate) enum Safe {
     Plain(Zeroizing<Vec<u8>>),
     Encrypted(Sealed),
     Other,
+}
+
+impl Safe {
+    /// The SafeContents.
+    pub(crate) fn open(self, password: &mut Password<'_>) -> Result<Zeroizing<Vec<u8>>, PkiError> {
+        match self {
+            Self::Plain(bags) => Ok(bags),
+            Self::Encrypted(sealed) => Ok(Zeroizing::new(sealed.open(password)?)),
+            Self::Other => Err(PkiError::Pkcs12Scheme("encrypted to a public key")),
+        }
+    }
 }
 
 struct Bag {
@@ -212,7 +238,7 @@ fn encrypted_data(reader: BERReader<'_, '_>) -> ASN1Result<Sealed> {
 }
 
 /// Bytes under a password.
-struct Sealed {
+pub(crate) struct Sealed {
     /// `None` for one that is not known here.
     scheme: Option<Scheme>,
     ciphertext: Vec<u8>,
@@ -311,9 +337,9 @@ impl Sealed {
 }
 
 /// A password, and the rounds by which it may still be stretched.
-struct Password<'a> {
-    text: &'a str,
-    rounds_left: u32,
+pub(crate) struct Password<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) rounds_left: u32,
 }
 
 impl Password<'_> {
@@ -328,7 +354,7 @@ impl Password<'_> {
 }
 
 /// What proves the whole, and that the password fits.
-struct Mac {
+pub(crate) struct Mac {
     /// `None` for a hash that is not known here.
     hash: Option<(&'static digest::Algorithm, hmac::Algorithm)>,
     value: Vec<u8>,
@@ -362,7 +388,7 @@ fn mac_data(reader: BERReader<'_, '_>) -> ASN1Result<Mac> {
 }
 
 impl Mac {
-    fn check(&self, content: &[u8], password: &mut Password<'_>) -> Result<(), PkiError> {
+    pub(crate) fn check(&self, content: &[u8], password: &mut Password<'_>) -> Result<(), PkiError> {
         let unknown = PkiError::Pkcs12Scheme("proven otherwise than by an HMAC of SHA-1 or SHA-2");
         let (hash, hmac) = self.hash.ok_or(unknown)?;
         let key = mac_key(hash, password.text, &self.salt, password.rounds(self.iterations)?.get());

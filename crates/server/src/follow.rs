@@ -247,7 +247,10 @@ impl Follower {
         let waited = self.engine.clock().now().0.saturating_sub(self.saved_when.0);
         // A clock that was set back tells nothing.
         let told_long_ago = self.told_since && !(0..SAVED_EVERY_MS).contains(&waited);
-        told_long_ago || self.at.0.saturating_sub(self.saved.0) >= SAVED_EVERY_ENTRIES
+        // What is on record must not be older than what is kept: it would look as if something had been missed.
+        let begins = || self.engine.store().journal_begins().unwrap_or(Lsn::ZERO);
+        let is_left_behind = || self.at > self.saved && begins().0 > self.saved.0.saturating_add(1);
+        told_long_ago || is_left_behind() || self.at.0.saturating_sub(self.saved.0) >= SAVED_EVERY_ENTRIES
     }
 
     /// Puts the cursor on record where it was not for long.

@@ -328,7 +328,11 @@ fn find(
         Instance::Equal(wanted) => values.iter().position(|value| value == wanted),
     };
     found.ok_or_else(|| {
-        Error::new(ErrorKind::AttributeNotFound, format!("the object has no such value of {}", spelled(name)))
+        let kind = match values.is_empty() {
+            true => ErrorKind::AttributeNotFound,
+            false => ErrorKind::AttributeInstanceNotFound,
+        };
+        Error::new(kind, format!("the object has no such value of {}", spelled(name)))
     })
 }
 

@@ -114,7 +114,7 @@ fn one_of_several_values_is_named_by_index_or_value() {
     let only = AttributeEdit::Modify { name: names.clone(), at: Instance::Only, value: name("three") };
     assert_eq!(refused(&object, &only), ErrorKind::Invalid);
     let beyond = AttributeEdit::Modify { name: names.clone(), at: Instance::Index(2), value: name("three") };
-    assert_eq!(refused(&object, &beyond), ErrorKind::AttributeNotFound);
+    assert_eq!(refused(&object, &beyond), ErrorKind::AttributeInstanceNotFound);
     let second = AttributeEdit::Modify { name: names.clone(), at: Instance::Index(1), value: name("three") };
     assert_eq!(edit(&mut object, &second, NOW).unwrap().index, 1);
     let first = AttributeEdit::Delete { name: names.clone(), at: Some(Instance::Equal(name("one"))) };

@@ -1,4 +1,4 @@
-//! What is counted of objects: exports and spent usage limits, which requests add to and are exact; uses, which are told
+//! What is counted of objects: exports, spent usage limits and drawn nonces, which requests add to and are exact; uses, which are told
 //! from the journal. Not here: the limits themselves, which are attributes.
 
 use serde::{Deserialize, Serialize};
@@ -15,18 +15,26 @@ pub struct Counts {
     /// Units of its usage limits that were used up, bytes or uses.
     #[serde(default)]
     pub spent: u64,
+    /// Nonces that were drawn for keys that it wrapped.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub drawn: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Counts {
     /// Of an object of which nothing was counted yet.
     pub fn none(object: ObjectId) -> Self {
-        Self { object, exported: 0, spent: 0 }
+        Self { object, exported: 0, spent: 0, drawn: 0 }
     }
 
     /// Adds what came to them.
     pub fn add(&mut self, by: &Self) {
         self.exported = self.exported.saturating_add(by.exported);
         self.spent = self.spent.saturating_add(by.spent);
+        self.drawn = self.drawn.saturating_add(by.drawn);
     }
 }
 

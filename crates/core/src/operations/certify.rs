@@ -11,6 +11,7 @@ use super::{
     Activation, Operation, Subject, Template,
     choose::{Half, Purpose, usable},
     create::Created,
+    duplicates,
     register::{MATERIAL_BYTES_MAX, Register},
     rekey::{Rekey, append, tells_of_rotation},
     subject,
@@ -99,6 +100,10 @@ const VALIDITY_DAYS: u16 = 365;
 
 /// How far back a first certificate may begin.
 const BACKDATED_MS_MAX: i64 = 24 * 60 * 60 * 1000;
+
+/// Certificates that a public key is linked to, the newest: where short-lived ones are made for years, its attributes stay
+/// small. Each certificate is linked to the key for ever.
+const CERTIFICATE_LINKS_MAX: usize = 16;
 
 /// KMIP's code of the certificate type X.509.
 const X509: u32 = 1;
@@ -231,6 +236,8 @@ impl Certify {
             let (realm, key) = (context.realm(), resolved.key.id);
             let place = Place { id, realm, key, version, object_type: ObjectType::Certificate, spec: None };
             let object = template.object(context, place, UsageMask::NONE)?;
+            let digest = duplicates::digest(context, (ObjectType::Certificate, None), &certificate, None)?;
+            duplicates::note(context, digest, id)?;
             context.put_new(object, &certificate)?;
             Ok(KeyVersion { number: version, primary: id, public: None })
         })?;
@@ -416,6 +423,13 @@ fn link_public(
     let old = old.map(|id| link(LinkType::Certificate, id));
     public.links.retain(|link| Some(link) != old.as_ref());
     public.links.push(link(LinkType::Certificate, new));
+    let certificates = public.links.iter().filter(|link| link.kind == LinkType::Certificate).count();
+    let mut surplus = certificates.saturating_sub(CERTIFICATE_LINKS_MAX);
+    public.links.retain(|link| {
+        let goes = link.kind == LinkType::Certificate && surplus > 0;
+        surplus -= usize::from(goes);
+        !goes
+    });
     check_attributes(&public)?;
     context.put_changed(public)?;
     Ok(())

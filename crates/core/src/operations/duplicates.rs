@@ -10,7 +10,7 @@ use crate::{
     access::{Action, Target},
     engine::damaged,
     error::{Error, ErrorKind, Result},
-    model::{KeyMaterial, KeyPolicy, KeySpec, MaterialDigest, ObjectId, ObjectType},
+    model::{KeyFormat, KeyMaterial, KeyPolicy, KeySpec, MaterialDigest, ObjectId, ObjectType},
     ports::crypto::ParsedKey,
     record::{Record, RecordKey},
     request::{Context, digest_is_public, is_key},
@@ -70,6 +70,33 @@ pub(super) fn note(
             context.put(Record::MaterialDigest { realm, digest, object });
             Ok(None)
         }
+    }
+}
+
+/// The object that had this certificate first, where the caller may know of it. Changes nothing.
+///
+/// # Errors
+/// The store's and the sealer's.
+pub(super) fn known_certificate(
+    context: &mut Context<'_>,
+    certificate: &SecretBytes,
+) -> Result<Option<ObjectId>> {
+    // Where nothing was noted yet there is no key of digests either.
+    if context.get(RecordKey::Server(DIGEST_KEY.to_owned()))?.is_none() {
+        return Ok(None);
+    }
+    let bytes = SecretBytes::copy_from(certificate.expose());
+    let material = KeyMaterial { format: KeyFormat::Spki, bytes };
+    let Some(digest) = digest(context, (ObjectType::Certificate, None), &material, None)? else {
+        return Ok(None);
+    };
+    let address = RecordKey::MaterialDigest(context.realm(), digest);
+    match context.get(address.clone())?.as_deref() {
+        Some(Record::MaterialDigest { object, .. }) => {
+            Ok(visible(context, *object)?.is_some().then_some(*object))
+        }
+        Some(other) => Err(damaged(&address, other)),
+        None => Ok(None),
     }
 }
 

@@ -131,7 +131,7 @@ impl Operation for Get {
             may_leave(&object, plain)?;
         }
         if object.is_valueless() && matches!(self.protection, Protection::Wrapped { .. }) {
-            return Err(Error::new(ErrorKind::Unsupported, "there is no value here to be wrapped"));
+            return Err(Error::new(ErrorKind::KeyValueNotPresent, "there is no value here to be wrapped"));
         }
         let material = self.encoded(context, &object, public_of_private)?;
         let (material, wrapped_by) = self.protected(context, &object, material)?;

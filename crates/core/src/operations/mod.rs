@@ -70,6 +70,7 @@ pub mod reprovision;
 pub mod reseal;
 pub mod restore_key;
 pub mod revoke;
+pub mod revoked;
 pub mod rotate;
 pub mod server;
 pub mod show;

@@ -7,7 +7,7 @@ use crate::{
     access::{Action, Permit, Target},
     attributes::{AttributeEdit, Changed, edit},
     error::{Error, ErrorKind, Result},
-    model::{Key, ManagedObject, ObjectId},
+    model::{AttributeKind, AttributeName, Key, ManagedObject, ObjectId},
     record::{Record, RecordKey},
     request::{Context, Reference, Resolved, canonical, check_attributes},
 };
@@ -47,6 +47,9 @@ impl Operation for ModifyAttributes {
         let mut after = ManagedObject::clone(&before);
         let now = context.now();
         let changed = self.edits.iter().map(|wanted| edit(&mut after, wanted, now)).collect::<Result<_>>()?;
+        if self.edits.iter().any(|edit| *edit.name() == LOCATION) {
+            check_location(&after)?;
+        }
         check_may_leave(&resolved.key, after.extractable && !before.extractable)?;
         if before.sensitive && !after.sensitive {
             let public = "a key that is sensitive stays so; make a new key";
@@ -96,6 +99,24 @@ impl ModifyAttributes {
         let public = "some of the usage limits are spent: they can no longer be changed";
         Err(Error::new(ErrorKind::ReadOnlyAttribute, public))
     }
+}
+
+const LOCATION: AttributeName = AttributeName::Standard(AttributeKind::KeyValueLocation);
+
+/// A key has its value here, or a word of where that is.
+///
+/// # Standard
+/// KMIP 2.1 sections 4.27 (Key Value Location) and 4.28 (Key Value Present).
+fn check_location(object: &ManagedObject) -> Result<()> {
+    let is_located = object.further.contains_key(&LOCATION);
+    if object.is_valueless() == is_located {
+        return Ok(());
+    }
+    let public = match is_located {
+        true => "the value of this key is kept here: it has no Key Value Location",
+        false => "the value of this key is kept elsewhere: its last Key Value Location says where, and stays",
+    };
+    Err(Error::new(ErrorKind::InvalidField, public))
 }
 
 /// A key of this policy keeps its versions on the server, whatever a template or attribute says.

@@ -54,8 +54,10 @@ impl Revoke {
         if self.is_compromise() {
             object.state = lifecycle::next_state(state, Move::Compromise)?;
             object.dates.compromise = object.dates.compromise.or(Some(now));
-            object.dates.compromise_occurrence =
-                self.compromise_occurrence.or(object.dates.compromise_occurrence);
+            object.dates.compromise_occurrence = self
+                .compromise_occurrence
+                .or(object.dates.compromise_occurrence)
+                .or(Some(object.dates.initial));
         } else {
             // A second revocation of the same kind changes nothing of the state and records the newer reason.
             object.state = match state {

@@ -14,7 +14,7 @@ pub(super) fn refuse_valueless(object: &ManagedObject) -> Result<()> {
         return Ok(());
     }
     let public = "the value of this key is kept elsewhere: the attribute Key Value Location says where";
-    Err(Error::new(ErrorKind::Unsupported, public))
+    Err(Error::new(ErrorKind::KeyValueNotPresent, public))
 }
 
 /// Nothing is computed with a key that stays wrapped, nor is it given as if it were plain.

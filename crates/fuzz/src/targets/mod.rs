@@ -58,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     decoder("wrapped_key", crypto::wrapped_key),
     decoder("certificate", pki::certificate),
     decoder("certificate_request", pki::certificate_request),
+    decoder("pkcs12", pki::pkcs12),
     decoder("json_web_token", text::json_web_token),
     decoder("json_web_key_set", text::json_web_key_set),
     decoder("journal_segment", store::journal_segment),

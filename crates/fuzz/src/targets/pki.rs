@@ -1,7 +1,7 @@
-//! Certificates and certificate requests.
+//! Certificates, certificate requests, PKCS#12 files.
 
 use keyreeve_pki::{
-    CertificateInfo, CertificateRequest, SubjectName, pem, subject_names, validate_chain, wanted_of,
+    CertificateInfo, CertificateRequest, SubjectName, fuzzing, pem, subject_names, validate_chain, wanted_of,
 };
 
 /// The moment for which chains are validated, in Unix seconds.
@@ -32,4 +32,11 @@ pub(super) fn certificate(bytes: &[u8]) -> bool {
 /// A certificate request in either.
 pub(super) fn certificate_request(bytes: &[u8]) -> bool {
     CertificateRequest::read(bytes).map(CertificateRequest::into_wanted).is_ok()
+}
+
+/// A layer of a PKCS#12 file under a known password: the first byte says which, so that what lies behind a MAC and behind a
+/// cipher is reached.
+pub(super) fn pkcs12(bytes: &[u8]) -> bool {
+    let Some((layer, bytes)) = bytes.split_first() else { return false };
+    fuzzing::pkcs12(*layer, bytes)
 }

@@ -123,6 +123,11 @@ fn certificates(seeds: &mut Seeds) {
     seed(seeds, "certificate", "client", client.certificate.to_vec());
     let both = [&issued.certificate, &client.certificate].map(pem::encode_certificate).concat();
     seed(seeds, "certificate", "pem", both);
+    let chain = [&client.certificate, &issued.certificate].map(|one| &**one);
+    let layers = keyreeve_pki::fuzzing::pkcs12_layers(client.key.pkcs8_der(), &chain).unwrap();
+    for (name, (layer, bytes)) in ["file", "safes", "certificates", "key"].into_iter().zip(layers) {
+        seed(seeds, "pkcs12", name, [&[layer], &bytes[..]].concat());
+    }
     let key = rcgen::KeyPair::generate().unwrap();
     let request =
         rcgen::CertificateParams::new(["somebody".to_owned()]).unwrap().serialize_request(&key).unwrap();

@@ -278,6 +278,7 @@ fn a_field_given_twice_is_refused() {
         RequestMessage::decode(&raw(V1_2, 1, vec![item(0x14, b"1", twice)]), &Limits::default()).unwrap();
     let error = message.items[0].payload.as_ref().err().unwrap();
     assert_eq!(error.to_string(), "RequestPayload/UniqueIdentifier: is given more than once");
+    assert_eq!(error.result_reason(), ResultReason::InvalidMessage);
 }
 
 #[test]

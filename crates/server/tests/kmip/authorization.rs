@@ -15,7 +15,6 @@ use keyreeve_kmip::enums::{
 };
 use keyreeve_kmip::message::ResponseItem;
 use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, PlainKeyValue, SymmetricKey};
-use keyreeve_kmip::payloads::Request;
 use keyreeve_kmip::payloads::activate::ActivateRequest;
 use keyreeve_kmip::payloads::add_attribute::AddAttributeRequest;
 use keyreeve_kmip::payloads::archive::ArchiveRequest;
@@ -27,7 +26,7 @@ use keyreeve_kmip::payloads::delete_attribute::DeleteAttributeRequest;
 use keyreeve_kmip::payloads::derive_key::{DerivationParameters, DeriveKeyRequest};
 use keyreeve_kmip::payloads::destroy::DestroyRequest;
 use keyreeve_kmip::payloads::encrypt::EncryptRequest;
-use keyreeve_kmip::payloads::export::ExportRequest;
+use keyreeve_kmip::payloads::export::{ExportRequest, ExportResponse};
 use keyreeve_kmip::payloads::get::GetRequest;
 use keyreeve_kmip::payloads::get_attribute_list::GetAttributeListRequest;
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
@@ -52,6 +51,7 @@ use keyreeve_kmip::payloads::set_constraints::{Constraints, SetConstraintsReques
 use keyreeve_kmip::payloads::set_defaults::SetDefaultsRequest;
 use keyreeve_kmip::payloads::sign::SignRequest;
 use keyreeve_kmip::payloads::signature_verify::SignatureVerifyRequest;
+use keyreeve_kmip::payloads::{Request, Response};
 use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
 use keyreeve_server::config::Credentials;
 use keyreeve_testkit::matrix::{STATES, Seen, WHO, check, key_for, line, lines, steps};
@@ -432,9 +432,17 @@ impl<'a> People<'a> {
     }
 }
 
+fn is_gone(exported: &ExportResponse) -> bool {
+    exported.object.key_block().is_none_or(|block| block.key_value.is_none())
+}
+
 /// What an answer says: done, refused for the state of the key, denied or not found.
 fn told(answer: &ResponseItem) -> Option<char> {
     match (answer.result_status, answer.result_reason) {
+        // Of what is destroyed Export tells the attributes, and no value.
+        (ResultStatus::Success, _) if matches!(&answer.payload, Some(Response::Export(told)) if is_gone(told)) => {
+            Some('-')
+        }
         (ResultStatus::Success, _) => Some('+'),
         // It was tried: what it was tried on is nothing that the key has made.
         (_, Some(ResultReason::CryptographicFailure | ResultReason::InvalidField)) => Some('+'),

@@ -280,7 +280,7 @@ fn what_openssl_requests_is_issued_and_openssl_verifies_it() {
         ("ed25519", ed25519, VERSION),
     ];
     let openssl = OpenSsl::new();
-    let asked = "subjectAltName=DNS:a.example,IP:192.0.2.1 extendedKeyUsage=serverAuth keyUsage=digitalSignature,dataEncipherment basicConstraints=CA:FALSE";
+    let asked = "subjectAltName=DNS:a.example,IP:192.0.2.1 extendedKeyUsage=serverAuth keyUsage=digitalSignature,keyAgreement basicConstraints=CA:FALSE";
     let request = openssl.request("holder", asked);
     for (key, kind, version) in kinds {
         let server = start();
@@ -294,7 +294,7 @@ fn what_openssl_requests_is_issued_and_openssl_verifies_it() {
             "CA:FALSE",
             "DNS:a.example, IP Address:192.0.2.1",
             "TLS Web Server Authentication",
-            "Digital Signature, Data Encipherment",
+            "Digital Signature, Key Agreement",
             "X509v3 Authority Key Identifier",
         ] {
             assert!(text.contains(part), "{part} is missing: {text}");
@@ -405,6 +405,12 @@ fn a_request_on_the_server_is_certified_for_the_key_that_it_is_linked_to() {
         subject_alternative_names: vec![b"\x82\x09c.example".to_vec()],
     });
     let nameless = certified(&mut client, VERSION, of_key(&other, [subject]));
+    let told = attributes(&mut client, &nameless);
+    let names = told.iter().find_map(|value| match value {
+        AttributeValue::X509CertificateSubject(subject) => Some(&subject.subject_alternative_names),
+        _ => None,
+    });
+    assert_eq!(names, Some(&vec![b"\x82\x09c.example".to_vec()]));
     let text = openssl.verified("ca", &certificate(&mut client, &nameless));
     assert!(text.contains("Alternative Name: critical") && text.contains("DNS:c.example"), "{text}");
 }
@@ -537,10 +543,52 @@ fn nothing_is_certified_for_a_private_key_that_is_compromised() {
     install(&mut client, &openssl, "ca", EC);
     let (private, public) = pair(&mut client);
     let made = certified(&mut client, VERSION, of_key(&public, [cn("x")]));
+    let leaf = certificate(&mut client, &made);
+    let root = openssl.certificate("ca");
+    let sent = |client: &mut Client| validity(client, VERSION, chain(&[&leaf, &root], &[], None));
+    assert_eq!(sent(&mut client), ValidityIndicator::Valid);
     revoke(&mut client, &private);
+    assert_eq!(sent(&mut client), ValidityIndicator::Invalid, "whoever has its key could be anybody");
     assert_eq!(client.refused(VERSION, of_key(&public, [cn("x")])), ResultReason::WrongKeyLifecycleState);
     let renewal = ReCertifyRequest { unique_identifier: Some(made), ..ReCertifyRequest::default() };
     assert_eq!(client.refused(VERSION, renewal), ResultReason::WrongKeyLifecycleState);
+}
+
+#[test]
+fn a_public_key_is_linked_to_its_newest_certificates() {
+    let openssl = OpenSsl::new();
+    let server = start();
+    let mut client = server.connect();
+    openssl.authority("ca", P256);
+    install(&mut client, &openssl, "ca", EC);
+    let (_, public) = pair(&mut client);
+    let made: Vec<_> =
+        (0..18).map(|_| certified(&mut client, VERSION, of_key(&public, [cn("short")]))).collect();
+    let told = attributes(&mut client, &public);
+    assert_eq!(links(&told, LinkType::CertificateLink), made[2..].iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn two_subjects_and_usages_that_the_key_cannot_have_are_refused() {
+    let openssl = OpenSsl::new();
+    let server = start();
+    let mut client = server.connect();
+    openssl.authority("ca", P256);
+    install(&mut client, &openssl, "ca", EC);
+    let subject = || {
+        AttributeValue::X509CertificateSubject(X509CertificateSubject {
+            subject_distinguished_name: Vec::new(),
+            subject_alternative_names: vec![b"\x82\x09c.example".to_vec()],
+        })
+    };
+    let (_, public) = pair(&mut client);
+    assert_eq!(client.refused(VERSION, of_key(&public, [subject(), subject()])), ResultReason::InvalidField);
+    let request = openssl.request("holder", "keyUsage=keyEncipherment");
+    assert_eq!(client.refused(VERSION, pkcs10(&request)), ResultReason::InvalidField);
+    let request = openssl.request("holder", "keyUsage=keyEncipherment,digitalSignature");
+    let made = certified(&mut client, VERSION, pkcs10(&request));
+    let text = openssl.verified("ca", &certificate(&mut client, &made));
+    assert!(text.contains("Digital Signature") && !text.contains("Key Encipherment"), "{text}");
 }
 
 #[test]
@@ -725,6 +773,23 @@ fn a_chain_is_valid_invalid_or_unknown() {
     let two_by_anchor = openssl.certificate("two-by-stranger");
     assert_eq!(ask(&[&end, &one, &two, &two_by_anchor, &stranger], None), Unknown, "one is left over");
     assert_eq!(ask(&[&end, &one, &two_by_anchor, &stranger], None), Valid, "three authorities");
+    // Authorities alone.
+    assert_eq!(ask(&[&one, &two_by_anchor, &stranger], None), Valid, "up to an anchor");
+    assert_eq!(ask(&[&one, &stranger], None), Unknown, "one is missing");
+    std::fs::write(openssl.path("short.cnf"), "basicConstraints=critical,CA:TRUE,pathlen:0\n").unwrap();
+    openssl.request("short", "");
+    openssl.run("x509 -req -in short.csr -signkey short.key -extfile short.cnf -days 9 -out short.pem");
+    let short = openssl.certificate("short");
+    let below = by("below", ("short", "short"), "below");
+    let deeper = by("deeper", ("below", "below"), "deeper");
+    let last = by("end", ("below", "below"), "end-below");
+    assert_eq!(ask(&[&below, &short], None), Valid);
+    assert_eq!(ask(&[&deeper, &below, &short], None), Unknown, "too long for its anchor");
+    assert_eq!(ask(&[&last, &below, &short], None), Invalid, "too long for its anchor");
+    // What is revoked here is, however it comes.
+    revoke(&mut client, &id);
+    let sent = |client: &mut Client| validity(client, VERSION, chain(&[&leaf, &root], &[], None));
+    assert_eq!(sent(&mut client), Invalid);
     let many: Vec<&[u8]> = vec![&leaf; 17];
     assert_eq!(client.refused(VERSION, chain(&many, &[], None)), ResultReason::ServerLimitExceeded);
     client.refused(VERSION, chain(&[], &[], None));

@@ -34,7 +34,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Client, Server, create};
+use crate::harness::{Client, Server, attribute, create};
 
 /// Longer than any message takes on its way.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -471,15 +471,34 @@ fn what_others_must_approve_is_not_put_and_leaves_nothing_that_waits() {
 #[test]
 fn only_objects_of_its_group_are_told() {
     let endpoint = Endpoint::new();
-    let mut configured = endpoint.configured("admin", &[Pushed::Put], Version::V1_4);
+    let mut configured = endpoint.configured("admin", &[Pushed::Put, Pushed::Notify], Version::V1_4);
     configured.group = Some("disks".to_owned());
     let server = started(configured, |_| {});
     let (mut client, mut line) = (server.connect(), None);
-    client.create(Version::V1_4, "elsewhere");
+    let elsewhere = client.create(Version::V1_4, "elsewhere");
     let mut wanted = create("disk");
     wanted.template_attribute.attributes.0.push(AttributeValue::ObjectGroup("disks".into()).into());
     let Response::Create(made) = client.done(Version::V1_4, wanted) else { panic!("another answer") };
     assert_eq!(put(next(&endpoint, &server, &mut line)).unique_identifier, made.unique_identifier);
+    // Who comes into the group is put then, and of who leaves it that is told.
+    let group = attribute(AttributeValue::ObjectGroup("disks".into()));
+    let join = AddAttributeRequest { unique_identifier: Some(elsewhere.clone()), attribute: group };
+    client.done(Version::V1_4, join);
+    // What is put is no longer fresh, which is told of the first one before.
+    assert_eq!(notify(next(&endpoint, &server, &mut line)).unique_identifier, made.unique_identifier);
+    assert_eq!(put(next(&endpoint, &server, &mut line)).unique_identifier, elsewhere);
+    assert_eq!(notify(next(&endpoint, &server, &mut line)).unique_identifier, elsewhere);
+    let leave = DeleteAttributeRequest {
+        unique_identifier: Some(elsewhere.clone()),
+        attribute_reference: Some(AttributeReference::Kind(AttributeKind::ObjectGroup)),
+        ..DeleteAttributeRequest::default()
+    };
+    client.done(Version::V1_4, leave);
+    assert_eq!(notify(next(&endpoint, &server, &mut line)).unique_identifier, elsewhere);
+    // And nothing after that: the next message is about a member.
+    activate(&mut client, &elsewhere);
+    activate(&mut client, &made.unique_identifier);
+    assert_eq!(notify(next(&endpoint, &server, &mut line)).unique_identifier, made.unique_identifier);
 }
 
 #[test]

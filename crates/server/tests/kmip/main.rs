@@ -26,6 +26,7 @@ mod pipeline;
 mod pkcs11;
 mod pkcs12;
 mod published;
+mod reasons;
 mod reprovision;
 mod rotation;
 mod split;

@@ -11,7 +11,9 @@ use keyreeve_kmip::enums::{
 use keyreeve_kmip::objects::{KeyBlock, KeyMaterial, KeyValue, ManagedObject, SymmetricKey};
 use keyreeve_kmip::payloads::Response;
 use keyreeve_kmip::payloads::activate::ActivateRequest;
+use keyreeve_kmip::payloads::add_attribute::AddAttributeRequest;
 use keyreeve_kmip::payloads::create_split_key::CreateSplitKeyRequest;
+use keyreeve_kmip::payloads::delete_attribute::DeleteAttributeRequest;
 use keyreeve_kmip::payloads::encrypt::EncryptRequest;
 use keyreeve_kmip::payloads::get::{GetRequest, GetResponse};
 use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
@@ -188,6 +190,25 @@ fn a_key_without_its_value_is_known_and_not_used() {
         data: Some(vec![0; 16].into()),
         ..EncryptRequest::default()
     };
-    client.refused(VERSION, encrypt);
+    let reason = ResultReason::KeyValueNotPresent.for_version(VERSION);
+    assert_eq!(client.refused(VERSION, encrypt), reason);
+    // The place where the value is goes, or comes, with the value alone.
+    let location = AttributeReference::Kind(AttributeKind::KeyValueLocation);
+    let delete = DeleteAttributeRequest {
+        unique_identifier: Some(id.clone()),
+        attribute_reference: Some(location),
+        attribute_index: None,
+        current_attribute: None,
+    };
+    assert_eq!(client.refused(VERSION, delete), ResultReason::InvalidField);
+    let whole = client.create(VERSION, "has its value");
+    let add = AddAttributeRequest {
+        unique_identifier: Some(whole),
+        attribute: attribute(AttributeValue::KeyValueLocation(KeyValueLocation {
+            key_value_location_value: "elsewhere".to_owned(),
+            key_value_location_type: KeyValueLocationType::UninterpretedTextString,
+        })),
+    };
+    assert_eq!(client.refused(VERSION, add), ResultReason::InvalidField);
     client.refused(VERSION, ReKeyRequest { unique_identifier: Some(id), ..ReKeyRequest::default() });
 }

@@ -55,7 +55,9 @@ fn step(random: &mut Random, store: &Store, model: &mut Model) {
         match change {
             Change::Put(record) => model.insert(record.key(), record.clone()),
             Change::Delete(key) => model.remove(key),
-            Change::Exported(..) | Change::Spent { .. } => unreachable!("the history counts nothing"),
+            Change::Exported(..) | Change::Spent { .. } | Change::Drawn(..) => {
+                unreachable!("the history counts nothing")
+            }
         };
     }
     put(store, changes);

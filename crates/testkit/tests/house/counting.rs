@@ -13,7 +13,10 @@ use keyreeve_core::{
     access::{Action, Caller},
     attributes::{AttributeEdit, new_usage_limits},
     engine::Engine,
-    model::{KeyFormat, KeyMaterial, KeyPolicy, Lsn, ObjectType, Role, Time, UsageLimits, UsageUnit},
+    model::{
+        BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeyPolicy, Lsn, ObjectType, Role, Time,
+        UsageLimits, UsageMask, UsageUnit,
+    },
     operations::{
         Template,
         create::{Create, Created},
@@ -27,7 +30,7 @@ use keyreeve_core::{
         register::Register,
         show::{Counted, Show},
     },
-    record::Outcome,
+    record::{Change, Outcome},
     request::Reference,
 };
 use keyreeve_store::{EngineChoice, Store, engines::memory::MemoryEngine};
@@ -213,6 +216,39 @@ fn register(name: &str, object_type: ObjectType, bytes: &[u8], reject: bool) -> 
         policy: KeyPolicy { exportable: true, reject_duplicates: reject, ..KeyPolicy::default() },
         tags: BTreeMap::new(),
     }
+}
+
+/// What SP 800-38D section 8.3 allows, less what may run at once.
+const NONCES_MAX: u64 = (1 << 32) - (1 << 16);
+
+#[test]
+fn nonces_that_wrap_by_gcm_are_counted_up_to_their_limit() {
+    let house = House::new();
+    let alice = principal(&house.engine, "alice", &[Role::User]);
+    let wrapping = active_key("wrapping");
+    let usage = Some(UsageMask(UsageMask::WRAP.0 | UsageMask::UNWRAP.0));
+    let wrapping = Create { template: Template { usage, ..wrapping.template }, ..wrapping };
+    let by = house.engine.execute(&alice, &wrapping).expect("makes a key").primary;
+    house.engine.execute(&alice, &register("kept", ObjectType::SymmetricKey, &[5; 32], false)).expect("kept");
+    let wrap = |engine: &Engine, mode| {
+        let parameters = Some(CryptoParameters { mode: Some(mode), ..CryptoParameters::default() });
+        let key = Reference::text("wrapping");
+        let protection = Protection::Wrapped { key, parameters, frame: None };
+        let get =
+            Get { key: Reference::text("kept"), version: None, public: false, format: None, protection };
+        engine.execute(&known(engine, "alice"), &get).map(drop)
+    };
+    assert!(wrap(&house.engine, BlockCipherMode::Gcm).is_ok());
+    house.tamper(vec![Change::Drawn(by, NONCES_MAX - 2)]);
+    assert!(wrap(&house.engine, BlockCipherMode::Gcm).is_ok(), "the last one");
+    let mut house = house;
+    for with_index in [true, false] {
+        let told = kind(wrap(&house.engine, BlockCipherMode::Gcm));
+        assert_eq!(told, Some(ErrorKind::UsageLimitExceeded));
+        assert!(wrap(&house.engine, BlockCipherMode::KeyWrapPadded).is_ok(), "which draws no nonce");
+        house = reopened(house, with_index);
+    }
+    assert_eq!(kind(wrap(&house.engine, BlockCipherMode::Gcm)), Some(ErrorKind::UsageLimitExceeded));
 }
 
 #[test]

@@ -48,6 +48,36 @@ pub(super) fn incoming(attribute: &Attribute) -> Result<(AttributeName, Value), 
     Ok((name, value))
 }
 
+/// As `incoming`, of one that an object is to have.
+pub(super) fn given(attribute: &Attribute) -> Result<(AttributeName, Value), Failure> {
+    let (name, value) = incoming(attribute)?;
+    check(&name, &value)?;
+    Ok((name, value))
+}
+
+/// What the standard has to say of a value and of a vendor.
+///
+/// # Standard
+/// KMIP 2.1 sections 4.2 (Application Specific Information) and 4.60 (Vendor Attribute).
+fn check(name: &AttributeName, value: &Value) -> Result<(), Failure> {
+    match (name, value) {
+        (
+            AttributeName::Standard(AttributeKind::ApplicationSpecificInformation),
+            Value::Structure(fields),
+        ) if !fields.iter().any(|(field, _)| field == "ApplicationData") => {
+            let message = "no Application Data is made here for any Application Namespace: give it";
+            Err(Failure::new(ResultReason::ApplicationNamespaceNotSupported, message))
+        }
+        (AttributeName::Vendor { vendor, .. }, _)
+            if !vendor.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) =>
+        {
+            let message = "a Vendor Identification is of letters, digits, _ and .";
+            Err(Failure::new(ResultReason::InvalidField, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// An attribute of core as the version of the response knows it; `None` where it does not.
 pub(super) fn outgoing(
     name: &AttributeName,

@@ -2,6 +2,8 @@
 
 use keyreeve_core::model::{Algorithm, AttributeKind, AttributeName, Value};
 use keyreeve_kmip::enums::DigitalSignatureAlgorithm;
+use x509_parser::asn1_rs::{Any, Oid};
+use x509_parser::oid_registry::{OID_X509_EXT_ISSUER_ALT_NAME, OID_X509_EXT_SUBJECT_ALT_NAME};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::X509Name;
@@ -9,7 +11,7 @@ use x509_parser::x509::X509Name;
 /// Attributes of a certificate; of one that is no X.509, or is malformed, its length alone.
 ///
 /// # Standard
-/// KMIP 2.1 sections 4.7 (Certificate Attributes), 4.9 (Certificate Length) and 4.64 to 4.66; KMIP 1.4 sections 3.13 to
+/// KMIP 2.1 sections 4.7 (Certificate Attributes), 4.9 (Certificate Length) and 4.61 to 4.63; KMIP 1.4 sections 3.13 to
 /// 3.16 (Certificate Identifier, Subject and Issuer as text, Digital Signature Algorithm).
 pub(super) fn attributes(certificate: &[u8]) -> Vec<(AttributeName, Vec<Value>)> {
     let length = Value::Integer(i32::try_from(certificate.len()).unwrap_or(i32::MAX));
@@ -22,9 +24,14 @@ pub(super) fn attributes(certificate: &[u8]) -> Vec<(AttributeName, Vec<Value>)>
     let mut add = |kind, fields| found.push((AttributeName::Standard(kind), vec![Value::Structure(fields)]));
     let serial = field("CertificateSerialNumber", &serial_der(parsed.raw_serial()));
     add(AttributeKind::X509CertificateIdentifier, vec![issuer(), serial]);
-    add(AttributeKind::X509CertificateIssuer, vec![issuer()]);
+    let named = |name: &str, extension: &Oid<'_>| -> Vec<(String, Value)> {
+        alternative_names(&parsed, extension).into_iter().map(|der| field(name, der)).collect()
+    };
+    let others = named("IssuerAlternativeName", &OID_X509_EXT_ISSUER_ALT_NAME);
+    add(AttributeKind::X509CertificateIssuer, [vec![issuer()], others].concat());
     let subject = field("SubjectDistinguishedName", parsed.subject().as_raw());
-    add(AttributeKind::X509CertificateSubject, vec![subject]);
+    let others = named("SubjectAlternativeName", &OID_X509_EXT_SUBJECT_ALT_NAME);
+    add(AttributeKind::X509CertificateSubject, [vec![subject], others].concat());
     let text = |name: &str, text: String| (name.to_owned(), Value::Text(text));
     let (issuer, subject) = (distinguished_name(parsed.issuer()), distinguished_name(parsed.subject()));
     let serial: String = parsed.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -45,6 +52,21 @@ pub(super) fn attributes(certificate: &[u8]) -> Vec<(AttributeName, Vec<Value>)>
     found
 }
 
+/// The alternative names (GeneralName, DER) in this extension of a certificate, in its order.
+///
+/// # Standard
+/// RFC 5280 sections 4.2.1.6 and 4.2.1.7.
+fn alternative_names<'a>(certificate: &'a X509Certificate<'_>, extension: &Oid<'_>) -> Vec<&'a [u8]> {
+    let found = certificate.extensions().iter().find(|known| known.oid == *extension);
+    let Some((_, whole)) = found.and_then(|found| Any::from_der(found.value).ok()) else { return Vec::new() };
+    let (mut rest, mut names) = (whole.data, Vec::new());
+    while let Ok((behind, _)) = Any::from_der(rest) {
+        names.extend(rest.get(..rest.len() - behind.len()));
+        rest = behind;
+    }
+    names
+}
+
 /// Subject and issuer of a certificate, encoded; `None` where it is no X.509.
 pub(super) fn subject_and_issuer(certificate: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
@@ -58,6 +80,9 @@ pub(super) fn subject_part(kind: AttributeKind) -> Option<&'static str> {
 
 /// Algorithm and length in bits of the key that the certificate is for.
 fn subject_key(certificate: &X509Certificate<'_>) -> Option<(Algorithm, i32)> {
+    if certificate.public_key().algorithm.algorithm.to_id_string() == ED25519 {
+        return Some((Algorithm::Ed25519, 256));
+    }
     let (algorithm, bits) = match certificate.public_key().parsed().ok()? {
         PublicKey::RSA(key) => (Algorithm::Rsa, key.key_size()),
         PublicKey::EC(point) => (Algorithm::Ec, point.key_size()),
@@ -127,6 +152,9 @@ fn escaped(text: &str) -> String {
     }
     out
 }
+
+/// RFC 8410 section 3.
+const ED25519: &str = "1.3.101.112";
 
 /// Object identifiers of the parts of a distinguished name, in the order of `SUBJECT` and `ISSUER`.
 const PARTS: [&str; 12] = [

@@ -157,7 +157,11 @@ fn wanted(subject: &[(AttributeName, Value)]) -> Result<Option<Wanted>, Failure>
                         )
                         .collect()
                 };
-                let subject = named("SubjectDistinguishedName").concat();
+                let subjects = named("SubjectDistinguishedName");
+                if whole.is_some() || subjects.len() > 1 {
+                    return Err(Failure::new(ResultReason::InvalidField, "two subjects are named: give one"));
+                }
+                let subject = subjects.concat();
                 let names = alternative_names(&named("SubjectAlternativeName"));
                 whole = Some((subject, names));
             }

@@ -52,6 +52,8 @@ fn reason(kind: ErrorKind) -> ResultReason {
         ErrorKind::ConstraintViolation => ResultReason::ConstraintViolation,
         ErrorKind::ReadOnlyAttribute => ResultReason::AttributeReadOnly,
         ErrorKind::AttributeNotFound => ResultReason::AttributeNotFound,
+        ErrorKind::AttributeInstanceNotFound => ResultReason::AttributeInstanceNotFound,
+        ErrorKind::KeyValueNotPresent => ResultReason::KeyValueNotPresent,
         ErrorKind::AlreadyExists => ResultReason::NonUniqueNameAttribute,
         // Nothing is wrong with the message, and the operation is offered: it is this key with these parameters that
         // cannot be computed.

@@ -6,7 +6,7 @@ use keyreeve_core::operations::get::{Get, Gotten, Protection};
 use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::request::Reference;
 use keyreeve_kmip::Version;
-use keyreeve_kmip::enums::{KeyFormatType, KeyWrapType, Operation, ResultReason};
+use keyreeve_kmip::enums::{KeyCompressionType, KeyFormatType, KeyWrapType, Operation, ResultReason};
 use keyreeve_kmip::objects::KeyWrappingSpecification;
 use keyreeve_kmip::payloads::export::{ExportRequest, ExportResponse};
 use keyreeve_kmip::payloads::get::{GetRequest, GetResponse};
@@ -18,7 +18,10 @@ use super::wrapping::{self, wrapping_data};
 use super::{attributes, pkcs12, transparent};
 
 pub(super) async fn get(batch: &mut Batch<'_>, request: GetRequest) -> Result<GetResponse, Failure> {
-    if request.key_compression_type.is_some() {
+    if request
+        .key_compression_type
+        .is_some_and(|wanted| wanted != KeyCompressionType::EcPublicKeyTypeUncompressed)
+    {
         let message = "keys are given uncompressed";
         return Err(Failure::new(ResultReason::KeyCompressionTypeNotSupported, message));
     }
@@ -84,11 +87,40 @@ pub(super) async fn export(batch: &mut Batch<'_>, request: ExportRequest) -> Res
         key_compression_type: request.key_compression_type,
         key_wrapping_specification: request.key_wrapping_specification,
     };
-    let GetResponse { object_type, unique_identifier, object: value } = get(batch, gotten).await?;
+    let GetResponse { object_type, unique_identifier, object: value } = match get(batch, gotten).await {
+        Err(failure) if failure.kind == Some(ErrorKind::Destroyed) => {
+            return destroyed(batch, object, failure).await;
+        }
+        gotten => gotten?,
+    };
     let read = batch.run(GetAttributes { key: object, names: None }).await?;
     batch.answered(Operation::Export, &[read.object.id]);
     let attributes = attributes::outgoing_all(&read.object, &read.attributes, batch.version);
     Ok(ExportResponse { object_type, unique_identifier, attributes, object: value })
+}
+
+/// A destroyed object as Export answers it: its attributes, and of the object what is left without its material.
+///
+/// # Standard
+/// KMIP 2.1 section 6.1.18.
+async fn destroyed(
+    batch: &mut Batch<'_>,
+    object: Reference,
+    failure: Failure,
+) -> Result<ExportResponse, Failure> {
+    let read = batch.run(GetAttributes { key: object, names: None }).await?;
+    // It may have been the wrapping key that is destroyed.
+    if !read.object.state.is_destroyed() {
+        return Err(failure);
+    }
+    let value = objects::without_value(&read.object, batch.version).ok_or(failure)?;
+    batch.answered(Operation::Export, &[read.object.id]);
+    Ok(ExportResponse {
+        object_type: read.object.object_type.code().into(),
+        unique_identifier: identifier(read.object.id),
+        attributes: attributes::outgoing_all(&read.object, &read.attributes, batch.version),
+        object: value,
+    })
 }
 
 /// A key that came wrapped and stayed so, as it came; `None` for any other.

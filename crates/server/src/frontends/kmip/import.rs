@@ -41,7 +41,7 @@ pub(super) async fn import(batch: &mut Batch<'_>, request: ImportRequest) -> Res
             return Err(Failure::new(ResultReason::KeyWrapTypeNotSupported, message));
         }
     }
-    let told = attributes.0.iter().map(attributes::incoming).collect::<Result<Vec<_>, _>>()?;
+    let told = attributes.0.iter().map(attributes::given).collect::<Result<Vec<_>, _>>()?;
     let (described, history) = describe_imported(templates::under(told, wrapping::inside(&mut object))?)?;
     let mut object = operation(objects::incoming(object, batch.version)?, described)?;
     object.policy.lease_seconds = history.lease_seconds;

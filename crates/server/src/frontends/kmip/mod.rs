@@ -169,6 +169,11 @@ impl Kmip {
         self.endpoints.iter().map(|endpoint| &**endpoint.progress())
     }
 
+    /// Endpoints that are told nothing by the rights that they have, for doctor.
+    pub(crate) fn barred_endpoints(&self) -> impl Iterator<Item = String> {
+        self.endpoints.iter().filter_map(|endpoint| endpoint.barred(&self.engine))
+    }
+
     /// Does asynchronous requests that wait, and forgets what nobody comes back for, until the server stops.
     pub async fn tend(self: Arc<Self>, mut shutdown: Shutdown) {
         let mut ticks = tokio::time::interval(TENDED_EVERY);

@@ -24,7 +24,7 @@ pub(super) async fn add(
     request: AddAttributeRequest,
 ) -> Result<AddAttributeResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
-    let (name, value) = attributes::incoming(&request.attribute)?;
+    let (name, value) = attributes::given(&request.attribute)?;
     let (object, changed) = run(batch, key, AttributeEdit::Add { name, value }).await?;
     Ok(AddAttributeResponse { unique_identifier: identifier(object), attribute: told(batch, &changed) })
 }
@@ -34,7 +34,7 @@ pub(super) async fn modify(
     request: ModifyAttributeRequest,
 ) -> Result<ModifyAttributeResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
-    let (name, value) = attributes::incoming(&request.attribute)?;
+    let (name, value) = attributes::given(&request.attribute)?;
     let at = match &request.current_attribute {
         Some(current) => Instance::Equal(same_name(current, &name)?),
         None => instance(batch, request.attribute.index)?,
@@ -48,7 +48,7 @@ pub(super) async fn set(
     request: SetAttributeRequest,
 ) -> Result<SetAttributeResponse, Failure> {
     let key = batch.object(request.unique_identifier.as_ref())?;
-    let (name, value) = attributes::incoming(&request.attribute)?;
+    let (name, value) = attributes::given(&request.attribute)?;
     let (object, _) = run(batch, key, AttributeEdit::Set { name, value })
         .await
         .map_err(|failure| failure.instead(ErrorKind::Invalid, ResultReason::MultiValuedAttribute))?;

@@ -147,7 +147,7 @@ fn incoming(
     Ok(ObjectRule {
         object_types: types.into_iter().map(objects::object_type).collect::<Result<_, _>>()?,
         groups: groups.unwrap_or_default().object_groups,
-        attributes: attributes.0.iter().map(attributes::incoming).collect::<Result<_, _>>()?,
+        attributes: attributes.0.iter().map(attributes::given).collect::<Result<_, _>>()?,
     })
 }
 

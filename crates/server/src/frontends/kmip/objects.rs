@@ -207,6 +207,13 @@ pub(super) fn kept(bytes: &[u8], version: Version) -> Result<PlainKeyValue, Deco
     PlainKeyValue::from_ttlv(bytes, version, &limits)
 }
 
+/// What is left of a destroyed object on the wire: what it was, without its value. `None` of what cannot be said so.
+pub(super) fn without_value(object: &model::ManagedObject, version: Version) -> Option<ManagedObject> {
+    let material = KeyMaterial { format: KeyFormat::Opaque, bytes: SecretBytes::new(Vec::new()) };
+    let format = if is_wrapped(object) { KeyFormatType::Opaque } else { given_format(object) };
+    Outgoing { object, material, format, wrapping: None, version }.encode().ok()
+}
+
 /// How a key is handed out.
 pub(super) struct Outgoing<'a> {
     pub(super) object: &'a model::ManagedObject,
@@ -279,7 +286,8 @@ impl Outgoing<'_> {
     }
 
     fn key_block(self) -> Result<KeyBlock, Failure> {
-        if is_wrapped(self.object) {
+        let is_gone = self.object.state.is_destroyed();
+        if is_wrapped(self.object) && !is_gone {
             // INVARIANT: `key` above encoded it, from a message within its limits.
             let limits = Limits { message_bytes_max: usize::MAX, ..Limits::default() };
             return Ok(KeyBlock::from_ttlv(self.material.bytes.expose(), WRAPPED_VERSION, &limits)?);
@@ -292,7 +300,7 @@ impl Outgoing<'_> {
         Ok(KeyBlock {
             key_format_type: format,
             key_compression_type: None,
-            key_value: if self.object.is_valueless() { None } else { Some(self.key_value()?) },
+            key_value: if is_gone || self.object.is_valueless() { None } else { Some(self.key_value()?) },
             cryptographic_algorithm: algorithm,
             cryptographic_length: length,
             key_wrapping_data: wrapping,

@@ -122,7 +122,7 @@ fn capabilities() -> CapabilityInformation {
         destroy_action: Some(DestroyAction::KeyMaterialDeleted),
         shredding_algorithm: Some(ShreddingAlgorithm::Unspecified),
         rng_mode: Some(RngMode::SharedInstantiation),
-        quantum_safe_capability: Some(false),
+        quantum_safe_capability: Some(true),
     }
 }
 

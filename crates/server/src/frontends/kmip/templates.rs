@@ -12,7 +12,7 @@ use keyreeve_kmip::enums::ResultReason;
 use keyreeve_kmip::objects::Template;
 use keyreeve_kmip::{Limits, Version};
 
-use super::attributes::incoming;
+use super::attributes::given;
 use super::batch::Batch;
 use super::errors::Failure;
 
@@ -36,7 +36,7 @@ pub(super) async fn resolved(
         let message = format!("{} templates are named: at most {NAMES_MAX}", template.names.len());
         return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
     }
-    let own = template.attributes.0.iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
+    let own = template.attributes.0.iter().map(given).collect::<Result<Vec<_>, _>>()?;
     let mut all = own;
     for name in template.names.iter().rev() {
         all = merged(Box::pin(named(batch, name)).await?, all);
@@ -49,7 +49,7 @@ pub(super) fn under(
     own: Vec<(AttributeName, Value)>,
     inside: Vec<Attribute>,
 ) -> Result<Vec<(AttributeName, Value)>, Failure> {
-    let inside = inside.iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
+    let inside = inside.iter().map(given).collect::<Result<Vec<_>, _>>()?;
     Ok(merged(inside, own))
 }
 
@@ -86,12 +86,12 @@ async fn named(batch: &mut Batch<'_>, name: &Name) -> Result<Vec<(AttributeName,
     let get = Get { key, version: None, public: false, format: None, protection: Protection::Plain };
     let gotten = batch.run(get).await?;
     let template = outgoing(gotten.material.bytes.expose())?;
-    template.attributes.0.iter().map(incoming).collect()
+    template.attributes.0.iter().map(given).collect()
 }
 
 /// A template as it is kept. Its attributes must be such that an object can be made of them.
 pub(super) fn kept(template: &Template) -> Result<KeyMaterial, Failure> {
-    describe(template.attributes.0.iter().map(incoming).collect::<Result<Vec<_>, _>>()?)?;
+    describe(template.attributes.0.iter().map(given).collect::<Result<Vec<_>, _>>()?)?;
     let bytes = SecretBytes::new(template.to_ttlv(VERSION)?.into_vec());
     Ok(KeyMaterial { format: KeyFormat::Opaque, bytes })
 }

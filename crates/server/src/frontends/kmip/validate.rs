@@ -3,6 +3,7 @@
 use keyreeve_core::SecretBytes;
 use keyreeve_core::model::ObjectType;
 use keyreeve_core::operations::get::{Get, Gotten, Protection};
+use keyreeve_core::operations::revoked::Revoked;
 use keyreeve_kmip::enums::{CertificateType, ResultReason, ValidityIndicator};
 use keyreeve_kmip::payloads::validate::{ValidateRequest, ValidateResponse};
 use keyreeve_pki::{ChainValidity, validate_chain};
@@ -49,6 +50,8 @@ pub(super) async fn validate(
         let message = format!("a certificate has more than {CERTIFICATE_BYTES_MAX} bytes");
         return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
     }
+    let copies = chain.iter().map(|one| SecretBytes::copy_from(one.expose()));
+    revoked |= batch.run(Revoked { certificates: copies.collect() }).await?;
     let now = batch.kmip.engine.clock().now().seconds();
     let at_seconds = validity_date.map_or(now, |date| date.0);
     let found = tokio::task::spawn_blocking(move || {

@@ -70,7 +70,13 @@ pub(super) async fn doctor(
         let missed = asked.kmip.endpoints().filter_map(Progress::missed);
         let of_sinks = asked.sinks.troubles(published);
         let of_witnesses = asked.witnesses.troubles();
-        troubles.chain(missed).chain(of_sinks).chain(of_witnesses).for_each(|trouble| report.warn(trouble));
+        let barred = asked.kmip.barred_endpoints();
+        troubles
+            .chain(missed)
+            .chain(barred)
+            .chain(of_sinks)
+            .chain(of_witnesses)
+            .for_each(|trouble| report.warn(trouble));
         Ok((report, "doctor".to_owned()))
     };
     let report = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;

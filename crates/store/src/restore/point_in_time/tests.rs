@@ -41,7 +41,9 @@ fn merged(then: &Map, head: &Map, keep_new: bool) -> (Map, Preview) {
             match change {
                 Change::Put(record) => result.insert(record.key(), record),
                 Change::Delete(key) => result.remove(&key),
-                Change::Exported(..) | Change::Spent { .. } => panic!("nothing is counted"),
+                Change::Exported(..) | Change::Spent { .. } | Change::Drawn(..) => {
+                    panic!("nothing is counted")
+                }
             };
         }
     }

@@ -76,7 +76,7 @@ impl Ledger for Shelf {
             match change {
                 Change::Put(record) => drop(records.insert(record.key(), Arc::new(record))),
                 Change::Delete(key) => drop(records.remove(&key)),
-                Change::Exported(..) | Change::Spent { .. } => panic!(),
+                Change::Exported(..) | Change::Spent { .. } | Change::Drawn(..) => panic!(),
             }
         }
         let mut entries = self.entries.lock();

@@ -126,7 +126,7 @@ mod tests {
     fn a_refusal_is_told_without_what_disturbs_a_log() {
         let failure =
             |text: &str| ResponseItem::failure(Some(Operation::Put), ResultReason::ItemNotFound, text);
-        let told = refusal(&failure("no\nroom\u{7}")).unwrap().unwrap();
+        let told = refusal(&failure("no\nro\u{202e}om\u{2028}\u{7}")).unwrap().unwrap();
         assert!(told.ends_with(": noroom"), "{told}");
         assert!(refusal(&failure(&"x".repeat(9000))).unwrap().unwrap().len() < 400);
         let pending = ResponseItem { result_status: ResultStatus::OperationPending, ..failure("") };

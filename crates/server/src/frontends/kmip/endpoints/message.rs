@@ -6,7 +6,7 @@ use std::fmt;
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::model::{AttributeKind, AttributeName, ObjectId};
 use keyreeve_core::operations::Operation;
-use keyreeve_core::operations::get::{Get, Protection};
+use keyreeve_core::operations::get::{Get, Gotten, Protection};
 use keyreeve_core::operations::get_attributes::GetAttributes;
 use keyreeve_core::record::{Change, Entry, Record, RecordKey};
 use keyreeve_core::request::Reference;
@@ -58,11 +58,19 @@ pub(super) fn events(entry: &Entry, endpoint: &config::Endpoint) -> Vec<Event> {
     let event = |change: &Change| {
         let Change::Put(Record::Object(object)) = change else { return None };
         let id = object.id;
+        let is_member = endpoint.group.as_ref().is_none_or(|group| object.groups.contains(group));
+        let group = AttributeName::Standard(AttributeKind::ObjectGroup);
+        // Who came into the group is made for this endpoint, and who left it is told of once more.
+        let regroups =
+            endpoint.group.is_some() && touched.get(&id).is_some_and(|names| names.contains(&group));
         // One request may write an object more than once.
-        if !seen.insert(id) || endpoint.group.as_ref().is_some_and(|group| !object.groups.contains(group)) {
+        if !seen.insert(id) || !(is_member || regroups) {
             return None;
         }
         let (kind, event) = match touched.get(&id) {
+            Some(_) if regroups && is_member && endpoint.takes.contains(&Pushed::Put) => {
+                (Pushed::Put, Event::Made(id, None))
+            }
             Some(attributes) => (Pushed::Notify, Event::Changed(id, attributes.to_vec())),
             None if put.contains(&RecordKey::Material(id)) => {
                 (Pushed::Put, Event::Made(id, replaced(&draft.changes, id)))
@@ -88,13 +96,24 @@ fn replaced(changes: &[Change], made: ObjectId) -> Option<ObjectId> {
 
 /// Whether the caller may not have this now: looked at beforehand, so that what is not for an endpoint is no refused request
 /// in the journal each time.
-pub(super) fn is_withheld(kmip: &Kmip, caller: &Caller, event: &Event) -> Result<bool, Trouble> {
+pub(super) fn is_withheld(
+    kmip: &Kmip,
+    caller: &Caller,
+    event: &Event,
+    group: Option<&String>,
+) -> Result<bool, Trouble> {
     if caller.principal().is_some_and(|principal| principal.revoked.is_some()) {
         return Ok(true);
     }
     match event {
-        Event::Made(object, _) => is_refused(kmip, caller, &got(*object)),
-        Event::Changed(object, names) => is_refused(kmip, caller, &read(*object, names)),
+        // It may have left the group meanwhile.
+        Event::Made(object, _) => {
+            let is_member = |gotten: &Gotten| group.is_none_or(|group| gotten.object.groups.contains(group));
+            rehearsed(kmip, caller, &got(*object)).map(|gotten| !gotten.as_ref().is_some_and(is_member))
+        }
+        Event::Changed(object, names) => {
+            rehearsed(kmip, caller, &read(*object, names)).map(|read| read.is_none())
+        }
     }
 }
 
@@ -130,11 +149,12 @@ fn read(object: ObjectId, names: &[AttributeName]) -> GetAttributes {
     GetAttributes { key: Reference::Object(object), names: Some(names.to_vec()) }
 }
 
-fn is_refused<O: Operation>(kmip: &Kmip, caller: &Caller, operation: &O) -> Result<bool, Trouble> {
-    let rehearsed = tokio::task::block_in_place(|| kmip.engine.rehearse(caller).run(operation).map(drop));
+/// What the operation would answer; `None` where it is refused.
+fn rehearsed<O: Operation>(kmip: &Kmip, caller: &Caller, operation: &O) -> Result<Option<O::Reply>, Trouble> {
+    let rehearsed = tokio::task::block_in_place(|| kmip.engine.rehearse(caller).run(operation));
     match rehearsed {
-        Ok(()) => Ok(false),
-        Err(error) => Trouble::of(error.kind(), error.to_string()).map_or(Ok(true), Err),
+        Ok(reply) => Ok(Some(reply)),
+        Err(error) => Trouble::of(error.kind(), error.to_string()).map_or(Ok(None), Err),
     }
 }
 

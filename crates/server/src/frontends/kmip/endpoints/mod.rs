@@ -87,6 +87,18 @@ impl Endpoint {
         &self.progress
     }
 
+    /// Why it is told nothing at all, by whose rights it would be, for doctor.
+    pub(super) fn barred(&self, engine: &Engine) -> Option<String> {
+        let cause = match self.caller(engine) {
+            Err(cause) => cause,
+            Ok(caller) => {
+                caller.principal()?.revoked?;
+                format!("the client {}, whose rights it has, was revoked", self.configured.principal)
+            }
+        };
+        Some(format!("The KMIP endpoint {} is told nothing, nor later: {cause}.", self.configured.name))
+    }
+
     /// Tells it what happens, until the server stops.
     pub(super) async fn run(
         self: Arc<Self>,
@@ -213,7 +225,7 @@ impl Endpoint {
         line: &mut Option<Line>,
     ) -> Result<Told, Trouble> {
         let mut caller = self.caller(&kmip.engine).map_err(Trouble::Elsewhere)?;
-        if message::is_withheld(kmip, &caller, event)? {
+        if message::is_withheld(kmip, &caller, event, self.configured.group.as_ref())? {
             return Ok(Told::Withheld);
         }
         let patience = kmip.settings().message_max;
@@ -268,14 +280,27 @@ impl Trouble {
     /// What an error in reading for an endpoint means; `None`: it is not for this endpoint.
     fn of(kind: ErrorKind, cause: String) -> Option<Self> {
         use ErrorKind::{
-            AlreadyExists, ApprovalPending, ArchiveMismatch, Archived, AttributeNotFound, Conflict,
-            ConstraintViolation, CryptoFailed, Denied, Destroyed, Internal, Invalid, InvalidField,
-            LimitExceeded, NotExtractable, NotFound, PreconditionFailed, ReadOnlyAttribute, Sensitive,
-            TooLarge, Unauthenticated, Unavailable, Unsupported, UsageLimitExceeded, WrongState, WrongUsage,
+            AlreadyExists, ApprovalPending, ArchiveMismatch, Archived, AttributeInstanceNotFound,
+            AttributeNotFound, Conflict, ConstraintViolation, CryptoFailed, Denied, Destroyed, Internal,
+            Invalid, InvalidField, KeyValueNotPresent, LimitExceeded, NotExtractable, NotFound,
+            PreconditionFailed, ReadOnlyAttribute, Sensitive, TooLarge, Unauthenticated, Unavailable,
+            Unsupported, UsageLimitExceeded, WrongState, WrongUsage,
         };
         match kind {
-            NotFound | Destroyed | Archived | Denied | WrongState | WrongUsage | NotExtractable
-            | Sensitive | ApprovalPending | AttributeNotFound | UsageLimitExceeded | Unsupported => None,
+            NotFound
+            | Destroyed
+            | Archived
+            | Denied
+            | WrongState
+            | WrongUsage
+            | NotExtractable
+            | Sensitive
+            | ApprovalPending
+            | AttributeNotFound
+            | AttributeInstanceNotFound
+            | KeyValueNotPresent
+            | UsageLimitExceeded
+            | Unsupported => None,
             // The client's roles changed since they were read: they are read anew.
             Unauthenticated | Unavailable | Conflict | LimitExceeded | PreconditionFailed => {
                 Some(Self::Elsewhere(cause))
@@ -302,10 +327,41 @@ impl Trouble {
     }
 }
 
+/// Characters that are not seen, end a line or turn what stands behind them: control, format and separator characters.
+///
+/// # Standard
+/// Unicode 15, general categories Cc, Cf, Zl and Zp.
+fn disturbs(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{890}'..='\u{891}'
+                | '\u{8e2}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{110bd}'
+                | '\u{110cd}'
+                | '\u{13430}'..='\u{1343f}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0001}'
+                | '\u{e0020}'..='\u{e007f}'
+        )
+}
+
 /// What somebody else wrote, for log and record.
 fn quoted(item: &ResponseItem) -> String {
     let message = item.result_message.clone().unwrap_or_default();
-    let clean: String = message.chars().filter(|c| !c.is_control()).collect();
+    let clean: String = message.chars().filter(|c| !disturbs(*c)).collect();
     let reason = item.result_reason.map_or_else(|| "no reason".to_owned(), |reason| reason.to_string());
     format!("{reason}: {}", cut(clean, QUOTED_BYTES_MAX))
 }
