@@ -13,13 +13,16 @@ use std::sync::{
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    access::{Action, ActionGroup, Caller, Permit, Target, rules::KeptDecisions},
+    access::{
+        Action, ActionGroup, Caller, Permit, Target,
+        rules::{Effort, KeptDecisions},
+    },
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, Lsn, ManagedObject, ObjectId, Principal, PrincipalId, Time},
     operations::{Operation, Subject, realms},
     pages::Pages,
     parsed::{Loaded, ParsedKeys},
-    per_second::PerSecond,
+    per_second::{PerSecond, Suppressed},
     persons::Persons,
     ports::{
         clock::Clock,
@@ -28,7 +31,7 @@ use crate::{
         store::{Commit, Committed, Store},
     },
     record::{EntryDraft, Outcome, Record, RecordKey},
-    request::{Context, Finished, Resolved, binding, canonical, shortened},
+    request::{Context, Finished, Reference, Resolved, binding, canonical, shortened},
     walks::Walks,
 };
 
@@ -48,8 +51,8 @@ pub struct Engine {
     persons: Persons,
     decisions: KeptDecisions,
     destroy_waiting_days: AtomicU16,
-    /// Refusals and failures of each principal, apart from each other: nobody hides what was denied behind what failed.
-    failures: PerSecond<(PrincipalId, Outcome)>,
+    /// Refused and failed requests of each principal.
+    failures: PerSecond<PrincipalId>,
     /// Held by the one request that reads the past: that costs a walk through the journal.
     past: Mutex<()>,
     pages: Pages,
@@ -68,8 +71,10 @@ pub struct Prepared<R> {
     taken: Vec<(ObjectId, Arc<dyn ParsedKey>)>,
     /// Whether the entry is bound to what was read.
     binding: bool,
-    /// One of a flood of failures: counted, and not on record itself.
-    only_counted: bool,
+    /// What it took.
+    effort: Effort,
+    /// Not looked at, since too many of this principal failed: counted, and not on record itself.
+    held_up: bool,
 }
 
 /// Several operations, each upon what the ones before it did, without a trace: nothing is recorded and nothing stays.
@@ -89,14 +94,20 @@ pub enum Ended<R> {
 }
 
 impl<R> Prepared<R> {
+    /// What running it took of the store and of deciding.
+    pub fn effort(&self) -> Effort {
+        self.effort
+    }
+
     /// The entry that will be on record, for the log.
     pub fn entry(&self) -> &EntryDraft {
         &self.commit.entry
     }
 
-    /// True for one of a flood of failures, which is counted and leaves no entry.
-    pub fn is_only_counted(&self) -> bool {
-        self.only_counted
+    /// True where nobody looked at it, since too many requests of this principal failed in this second: it is counted, and leaves no
+    /// entry of its own.
+    pub fn is_held_up(&self) -> bool {
+        self.held_up
     }
 
     /// True where it only tells how the server is: an administrator must be told that also while the disk is full and
@@ -232,8 +243,15 @@ impl Engine {
 
     /// Runs the operation. A denial or failure is a result like another: it goes on record before it is told.
     pub fn prepare<O: Operation>(&self, caller: &Caller, operation: &O) -> Prepared<O::Reply> {
-        let mut context = Context::new(self, caller, self.clock.now(), self.store.published());
-        let reply = run(&mut context, operation);
+        let now = self.clock.now();
+        let mut context = Context::new(self, caller, now, self.store.published());
+        let counted = caller.principal().map(|principal| principal.id);
+        // INVARIANT: what is not on record tells nothing: not whether it would have been refused, either.
+        let held_up = counted.is_some_and(|id| self.failures.holds_up(id, now.seconds()));
+        let reply = if held_up { Err(too_many_failures()) } else { run(&mut context, operation) };
+        if let (Err(_), Some(id), false) = (&reply, counted, held_up) {
+            self.failures.admit(id, now.seconds());
+        }
         let (outcome, reason, failure) = match &reply {
             Ok(_) => (Outcome::Success, None, None),
             Err(error) => {
@@ -272,38 +290,24 @@ impl Engine {
             personal: None,
         };
         let mut commit = Commit { as_of: done.as_of, reads, valid_until, drawn: done.drawn, entry };
-        let only_counted = !keeps && caller.principal().is_some() && self.is_flood(&mut commit.entry);
         self.conceal(caller, &mut commit.entry);
-        let Finished { purge, loaded, taken, .. } = done;
-        Prepared { commit, reply, purge, loaded, taken, binding, only_counted }
+        let Finished { purge, loaded, taken, effort, .. } = done;
+        Prepared { effort, commit, reply, purge, loaded, taken, binding, held_up }
     }
 
-    /// Whether a failure is beyond what goes on record. The next one that does tells how many before it did not.
-    fn is_flood(&self, entry: &mut EntryDraft) -> bool {
-        match self.failures.admit((entry.principal, entry.outcome), entry.time.seconds()) {
-            None => return true,
-            Some(0) => {}
-            Some(count) => {
-                let detail = entry.detail.take().unwrap_or_default();
-                entry.detail = Some(format!("{detail}; {count} failures before it are not on record"));
-            }
-        }
-        false
-    }
-
-    /// Puts so many refused and as many failed requests of one principal on record in a second, and counts the rest;
-    /// without this all are.
-    pub fn set_failures_recorded_max(&self, per_second: u32) {
+    /// Looks at no more requests of a principal in a second in which so many of theirs were refused or failed; without
+    /// this at all.
+    pub fn set_failures_max(&self, per_second: u32) {
         self.failures.set_kind_max(per_second);
     }
 
-    /// How many failures of floods that are over are not on record; told once.
-    pub fn failures_left_behind(&self) -> u64 {
-        self.failures.left_behind(self.clock.now().seconds())
+    /// Requests that were not looked at, of each principal: told once, some seconds later.
+    pub fn held_up(&self) -> Vec<Suppressed<PrincipalId>> {
+        self.failures.suppressed(self.clock.now().seconds())
     }
 
-    /// How many failures are not on record, also of floods that go on: for the last entry of a server that stops.
-    pub fn failures_counted(&self) -> u64 {
+    /// All requests that were not looked at so far: for the last entries of a server that stops.
+    pub fn all_held_up(&self) -> Vec<Suppressed<PrincipalId>> {
         self.failures.take_all()
     }
 
@@ -318,8 +322,8 @@ impl Engine {
         prepared: Prepared<R>,
         done: impl FnOnce(Ended<R>) + Send + 'static,
     ) {
-        let Prepared { commit, reply, purge, loaded, taken, binding, only_counted } = prepared;
-        if only_counted {
+        let Prepared { commit, reply, purge, loaded, taken, binding, held_up, .. } = prepared;
+        if held_up {
             drop(loaded);
             return done(Ended::Done(self.store.published(), reply));
         }
@@ -410,6 +414,12 @@ pub fn conflict() -> Error {
     Error::new(ErrorKind::Conflict, public)
 }
 
+/// The answer where too many requests of a principal failed in this second.
+fn too_many_failures() -> Error {
+    let public = "too many of your requests failed within this second: this one was not looked at, try again";
+    Error::new(ErrorKind::LimitExceeded, public).retry_after(1)
+}
+
 fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Reply> {
     let caller = context.caller();
     begin(context, caller, operation.action())?;
@@ -417,16 +427,43 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
     match operation.subject() {
         Subject::Realm => {
             let permit = context.authorize(operation.action(), Target::Realm(caller.realm()))?;
+            for also in operation.also() {
+                context.authorize(*also, Target::Realm(caller.realm()))?;
+            }
             context.require_approval(operation, None)?;
             operation.run(&permit, context, None)
         }
         Subject::Key(reference) => {
-            let resolved = context.resolve(reference)?;
-            let permit = context.authorize(operation.action(), Target::Key(&resolved.key))?;
+            let (resolved, permit) = resolve_and_authorize(context, operation.action(), reference)?;
+            for also in operation.also() {
+                context.authorize(*also, Target::Key(&resolved.key))?;
+            }
             context.require_approval(operation, Some(&resolved))?;
             operation.run(&permit, context, Some(resolved))
         }
     }
+}
+
+/// INVARIANT: what is not there and what the caller may not know take the same look-ups and decisions, and so the same time as far as it is
+/// ours to say.
+fn resolve_and_authorize(
+    context: &mut Context<'_>,
+    action: Action,
+    reference: &Reference,
+) -> Result<(Resolved, Permit)> {
+    let before = context.effort();
+    let resolved = context.resolve(reference);
+    if resolved.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        context.decide_as_if_hidden(action);
+    }
+    let found = resolved.and_then(|resolved| {
+        let permit = context.authorize(action, Target::Key(&resolved.key))?;
+        Ok((resolved, permit))
+    });
+    if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        context.look_as_long(before);
+    }
+    found
 }
 
 /// Reads what every decision rests on. Rules that cannot be read allow nothing, but that an administrator mends them.

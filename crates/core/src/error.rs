@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ObjectId;
+use crate::model::{Lsn, ObjectId};
 
 /// What went wrong, in terms that every protocol can answer. Its stored form is its word: entries of the journal keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,10 +73,11 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     public: String,
-    internal: Option<String>,
+    internal: Option<Box<str>>,
     retry_seconds: Option<u32>,
     approval: Option<ObjectId>,
-    refusal: Option<String>,
+    entry: Option<Lsn>,
+    refusal: Option<Box<str>>,
 }
 
 /// Result of core's functions.
@@ -91,6 +92,7 @@ impl Error {
             internal: None,
             retry_seconds: None,
             approval: None,
+            entry: None,
             refusal: None,
         }
     }
@@ -119,7 +121,7 @@ impl Error {
     /// was a refusal and why. The caller is told the same as of nothing.
     pub(crate) fn hidden_key(refusal: impl Into<String>) -> Self {
         let refusal = refusal.into();
-        Self { refusal: Some(refusal.clone()), ..Self::no_such_key().because(refusal) }
+        Self { refusal: Some(refusal.as_str().into()), ..Self::no_such_key().because(refusal) }
     }
 
     /// Why it was refused, where the caller may not know that it was.
@@ -134,7 +136,7 @@ impl Error {
 
     /// Adds a cause for the log that never leaves the server.
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.internal = Some(cause.to_string());
+        self.internal = Some(cause.to_string().into());
         self
     }
 
@@ -146,6 +148,16 @@ impl Error {
     /// After how many seconds it may go well, where that is known.
     pub fn retry_seconds(&self) -> Option<u32> {
         self.retry_seconds
+    }
+
+    /// Adds where it is on record.
+    pub fn recorded_at(self, entry: Lsn) -> Self {
+        Self { entry: Some(entry), ..self }
+    }
+
+    /// The entry of the request that it ended, where that is known.
+    pub fn entry(&self) -> Option<Lsn> {
+        self.entry
     }
 
     /// What went wrong.

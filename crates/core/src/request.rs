@@ -124,6 +124,7 @@ pub(crate) struct Finished {
     pub(crate) touched: Vec<Touched>,
     pub(crate) proposed: bool,
     pub(crate) approved: Option<String>,
+    pub(crate) effort: rules::Effort,
 }
 
 impl<'e> Context<'e> {
@@ -153,6 +154,7 @@ impl<'e> Context<'e> {
     }
 
     pub(crate) fn finish(mut self) -> Finished {
+        let effort = self.access.effort();
         let (reads, until) = self.access.finish();
         self.reads.extend(reads);
         self.valid_until = [self.valid_until, until].into_iter().flatten().min();
@@ -174,6 +176,7 @@ impl<'e> Context<'e> {
             touched: self.touched,
             proposed: self.proposed,
             approved: self.approved,
+            effort,
         }
     }
 
@@ -262,6 +265,7 @@ impl<'e> Context<'e> {
         if let Some(pending) = self.pending(&key) {
             return Ok(pending);
         }
+        self.access.looked_up();
         let record = self.engine.store().get(&key)?;
         // Lists read thousands of records and bind none of them: looking far back for doubles would cost more than
         // a double does.

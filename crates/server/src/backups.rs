@@ -65,6 +65,8 @@ pub struct Wanted {
     pub to: String,
     /// None: full where the target holds no full backup of this timeline.
     pub kind: Option<BackupKind>,
+    /// Whether a target may be registered for it: who asks may, and others approved it where they must.
+    pub may_register: bool,
     /// Whether a new target gets a cell.
     pub cell: bool,
     /// Also where another data folder of this store holds the target.
@@ -128,6 +130,12 @@ impl Backups {
         *self.settings.read()
     }
 
+    /// Whether what an address stands for is a registered target. Reads nothing there.
+    pub fn knows(&self, address: &str) -> bool {
+        let Ok(target) = self.store.open_target(address) else { return false };
+        self.store.targets().iter().any(|known| known.address == target.address())
+    }
+
     /// Makes a backup; the first one to a target registers it.
     ///
     /// # Errors
@@ -136,6 +144,10 @@ impl Backups {
         let _work = self.begin()?;
         let target = self.store.open_target(&wanted.to).map_err(at_target)?;
         let is_new = !self.store.targets().iter().any(|known| known.address == target.address());
+        if is_new && !wanted.may_register {
+            let public = format!("{} is no registered target any more: ask again", target.address());
+            return Err(Error::new(ErrorKind::Conflict, public));
+        }
         if is_new {
             self.store.register_target(target.address(), wanted.cell, wanted.take_over)?;
         }
@@ -284,7 +296,13 @@ impl Backups {
 
     fn back_up_and_prune(&self, to: &str) -> Result<()> {
         let kind = Some(BackupKind::Full);
-        let made = self.back_up(&Wanted { to: to.to_owned(), kind, cell: false, take_over: false })?;
+        let made = self.back_up(&Wanted {
+            to: to.to_owned(),
+            kind,
+            may_register: false,
+            cell: false,
+            take_over: false,
+        })?;
         self.record(format!("full backup to {to}, up to entry {}", made.report.lsn))?;
         let plan = self.prune(to, self.settings().retention, false)?;
         if !plan.removed.is_empty() {

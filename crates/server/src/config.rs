@@ -154,7 +154,7 @@ pub const SETTINGS: &[Setting] = &[
         "Failed authentications recorded for one source address in a second; the rest are counted.",
     ),
     live(
-        "limits.denials_recorded_per_second_max",
+        "limits.client_failures_per_second_max",
         "100",
         "Refused or failed requests recorded for one principal in a second; the rest are counted.",
     ),
@@ -414,9 +414,9 @@ pub struct LimitsConfig {
     /// Failed authentications on record for one source in a second.
     #[serde(deserialize_with = "ranges::failures_recorded_per_second_max")]
     pub failures_recorded_per_second_max: u32,
-    /// Refused or failed requests on record for one principal in a second.
-    #[serde(deserialize_with = "ranges::denials_recorded_per_second_max")]
-    pub denials_recorded_per_second_max: u32,
+    /// Refused or failed requests of one client in a second; further ones of it are not looked at until the next.
+    #[serde(deserialize_with = "ranges::client_failures_per_second_max")]
+    pub client_failures_per_second_max: u32,
     /// Requests of one client in a second; 0: any number.
     #[serde(deserialize_with = "ranges::client_requests_per_second_max")]
     pub client_requests_per_second_max: u32,
@@ -489,7 +489,7 @@ impl Default for LimitsConfig {
             in_flight_bytes_max: 256 << 20,
             message_seconds_max: 60,
             failures_recorded_per_second_max: 10,
-            denials_recorded_per_second_max: 100,
+            client_failures_per_second_max: 1000,
             client_requests_per_second_max: 0,
             client_requests_per_minute_max: 0,
             client_requests_per_day_max: 0,
@@ -691,7 +691,7 @@ mod tests {
                     in_flight_bytes_max: 65_536,
                     message_seconds_max: 1,
                     failures_recorded_per_second_max: 1,
-                    denials_recorded_per_second_max: 1,
+                    client_failures_per_second_max: 1,
                     client_requests_per_second_max: 1,
                     client_requests_per_minute_max: 1,
                     client_requests_per_day_max: 1,

@@ -34,17 +34,21 @@ pub async fn execute<O: Operation + 'static>(
     for _ in 0..ATTEMPTS_MAX {
         let prepared = prepare(engine, caller, &operation).await?;
         let line = Line::new(caller, prepared.entry());
-        let only_counted = prepared.is_only_counted();
+        let held_up = prepared.is_held_up();
         let reply = if engine.store().is_full() && prepared.needs_no_entry() {
             prepared.into_reply()
         } else {
             match commit(engine, prepared).await? {
-                Ended::Done(_, reply) => reply,
+                // Who was refused can ask for the why by it. Of what may not be known, nobody is told that it is on record.
+                Ended::Done(lsn, reply) => reply.map_err(|error| match error.kind() {
+                    ErrorKind::Denied => error.recorded_at(lsn),
+                    _ => error,
+                }),
                 Ended::Lost(error) => Err(error),
                 Ended::Stale => continue,
             }
         };
-        if !only_counted {
+        if !held_up {
             line.log(begin, reply.as_ref().err());
         }
         return reply;

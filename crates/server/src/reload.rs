@@ -146,7 +146,7 @@ impl Reloader {
         authenticator
             .set_requests_max(config.limits.client_requests_max(), config.limits.address_requests_max());
         backups.set(config.backup.settings());
-        self.engine.set_failures_recorded_max(config.limits.denials_recorded_per_second_max);
+        self.engine.set_failures_max(config.limits.client_failures_per_second_max);
         self.engine.set_destroy_waiting_days(config.destroy.waiting_days);
         log::set_levels(&config.log);
         *self.config.write() = config;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyreeve_core::access::{Action, Caller};
+use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::model::RealmId;
 use keyreeve_core::operations::apply_dates::ApplyDates;
 use keyreeve_core::operations::realms;
-use keyreeve_core::operations::server::Note;
 use keyreeve_core::{ErrorKind, Result};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
@@ -61,19 +60,13 @@ pub async fn run(
     }
 }
 
-/// Puts the counts of floods that are over on record.
+/// Puts on record what floods were counted.
 async fn count_failures(engine: &Arc<Engine>, authenticator: &Authenticator) {
-    let counts = [
-        (authenticator.failures_left_behind(), "failed authentications"),
-        (engine.failures_left_behind(), "refused or failed requests"),
-    ];
-    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-        let detail = format!("{count} {what}, a minute ago or more, are not on record one by one");
-        warn!("{detail}");
-        let note = Note { action: Action::CountFailures, detail, denied: false };
+    for count in authenticator.floods() {
+        warn!("{}", count.detail);
         let Ok(request) = request_id(engine) else { return };
         // The store tells of its own failure.
-        let _ = execute(engine, &Caller::system(request), note).await;
+        let _ = execute(engine, &Caller::system(request), count).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sources: where peers come from, as they are counted. Not here: what is counted.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Where a peer comes from: an IPv4 address, or the /64 network of an IPv6 address, since one machine may have all of
@@ -13,6 +14,16 @@ impl From<IpAddr> for Source {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
             v4 => v4,
         })
+    }
+}
+
+/// The address, or the network as `2001:db8:1:2::/64`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(network) => write!(f, "{network}/64"),
+        }
     }
 }
 

@@ -109,6 +109,7 @@ pub fn lines() -> Vec<Line> {
         rest(SetAlias, MANAGING, always),
         rest(RemoveAlias, MANAGING, always),
         both(ModifyAttributes, MANAGING, always),
+        rest(ChangePolicy, MANAGING, always),
         rest(Grant, SHARING, always),
         rest(ImportVersion, SHARING, "++++-----"),
         none(Locate, OPEN),

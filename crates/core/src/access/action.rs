@@ -64,6 +64,7 @@ actions! {
     JoinSplitKey "join-split-key" Use;
     GetAttributes "get-attributes" Read;
     ModifyAttributes "modify-attributes" Manage;
+    ChangePolicy "change-policy" Manage;
     Locate "locate" Open;
     ListKeys "list-keys" Open;
     Check "check" Read;
@@ -139,7 +140,9 @@ actions! {
     Authenticate "authenticate" System;
     Initialize "initialize" System;
     CountFailures "count-failures" System;
+    OtherRequest "other-request" System;
     MoveCursor "move-cursor" System;
+    Unseal "unseal" System;
     Start "start" System;
     Stop "stop" System;
     Certify "certify" Use;

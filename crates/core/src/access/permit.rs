@@ -234,6 +234,8 @@ pub(crate) fn authorize(
     let realm = realm_of(target);
     let permit = Permit { action, principal: caller.id(), realm };
     let proven = match &caller.who {
+        // It puts on record what was asked, and does nothing.
+        Who::Principal(_) if action == Action::OtherRequest => return Ok(permit),
         Who::Principal(principal) => principal,
         Who::System => return Ok(permit),
         Who::Stranger if action == Action::Authenticate => return Ok(permit),
@@ -301,6 +303,7 @@ fn require_in_scope(
 /// The store's; `Internal` where rules cannot be asked.
 pub(crate) fn decide(session: &Session<'_>, caller: &Caller, question: Question<'_>) -> Result<Decision> {
     let Question { principal, action, target } = question;
+    session.decided();
     // INVARIANT: nobody reaches into another realm and no revoked principal anywhere, whatever the role or rule.
     if !principal.counts_at(session.now()) || principal.realm != realm_of(target) {
         return Ok(Decision::NothingAllows);

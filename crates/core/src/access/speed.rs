@@ -40,6 +40,46 @@ fn thousand_rules() -> String {
         .collect()
 }
 
+/// As docs/access.md writes them: the key in the condition, by its name or its label.
+fn thousand_rules_by_condition() -> String {
+    (0..RULES)
+        .map(|number| {
+            let of = number / 2;
+            let condition = match number % 2 {
+                0 => format!("resource.name == \"k{of}\" && context.protocol == \"test\""),
+                _ => format!("resource.hasTag(\"team\") && resource.getTag(\"team\") == \"t{of}\""),
+            };
+            format!("@id(\"r{number}\") permit (principal, action in Action::\"use\", resource) when {{ {condition} }};\n")
+        })
+        .collect()
+}
+
+#[test]
+fn decisions_with_a_thousand_rules_that_name_their_keys_in_conditions() {
+    let long = std::env::var_os("KEYREEVE_LONG").is_some();
+    let rounds = if long { 20_000_u128 } else { 50 };
+    let mut stored = AccessRules::default();
+    stored.apply(&parse(&thousand_rules_by_condition()).unwrap(), Time(0), "root").unwrap();
+    let rules = Arc::new(stored.compile(RealmId::DEFAULT).unwrap());
+    let kept = KeptDecisions::new();
+    let session = Session::new(&Empty, &kept, Time(0)).with_rules(&rules);
+    let who = principal("p", &[], &[]);
+    let caller = Caller::authenticated(Arc::clone(&who), "test", None, RequestId(uuid::Uuid::nil()));
+    for (what, name, allowed) in [("by name", "k7", true), ("by nothing", "other", false)] {
+        let keys: Vec<_> =
+            (0..rounds).map(|number| key(10_000 + number, name, PrincipalId::SYSTEM)).collect();
+        let begin = Instant::now();
+        for key in &keys {
+            let question = Question { principal: &who, action: Action::Encrypt, target: Target::Key(key) };
+            let decision = black_box(super::decide(&session, &caller, question)).unwrap();
+            assert_eq!(decision.allows(), allowed, "{what}");
+        }
+        if long {
+            println!("a decision by conditions, {what}: {} ns", begin.elapsed().as_nanos() / rounds);
+        }
+    }
+}
+
 #[test]
 fn decisions_with_a_thousand_rules() {
     let long = std::env::var_os("KEYREEVE_LONG").is_some();

@@ -56,7 +56,8 @@ fn row(action: Action) -> Row {
         GetUsageAllocation | DataKey | DataKeyWithoutPlaintext | CreateSplitKey | JoinSplitKey => USE,
         Certify => USE,
         GetPublic | GetAttributes | Check | ObtainLease | ReadHistory => READ,
-        Rekey | ModifyAttributes | Activate | Revoke | Destroy | CancelDestroy | RestoreKey => MANAGE,
+        Rekey | ModifyAttributes | ChangePolicy | Activate | Revoke | Destroy | CancelDestroy
+        | RestoreKey => MANAGE,
         Disable | Enable | Archive | Recover | Tag | SetAlias | RemoveAlias => MANAGE,
         Grant | ImportVersion => SHARE,
         Locate | ListKeys | ListAliases | Hash | Random | Query | Status | WrappingKey => OPEN,
@@ -68,7 +69,8 @@ fn row(action: Action) -> Row {
         | ReplaySink => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess
         | ShowApprovalRules => AUDIT,
-        ApplyDates | Rotate | Authenticate | CountFailures | MoveCursor | Initialize | Start | Stop => NOBODY,
+        ApplyDates | Rotate | Authenticate | CountFailures | OtherRequest | MoveCursor | Unseal
+        | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
         Claim | Restored | AcceptRollback | Propose | ReopenRealm | RecoverAdministrator | BreakGlass => {
             NOBODY

@@ -7,7 +7,7 @@ use super::{Operation, Subject};
 use crate::{
     access::{
         Action, Permit, Target,
-        approvals::Terms,
+        approvals::{DEFAULT_RULE, Terms},
         rules::{self, AccessRules, Applied, Question, RuleSet},
     },
     engine::damaged,
@@ -82,6 +82,7 @@ impl Operation for ApplyAccessRules {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<AppliedRules> {
         let parsed = rules::parse(&self.text)?;
+        require_dual_control_settled(context, &RuleSet::new(context.realm(), &parsed.policies)?)?;
         let mut stored = stored(context)?;
         let applied = stored.apply(&parsed, context.now(), context.caller().name())?;
         let names = [("added", &applied.added), ("changed", &applied.changed)];
@@ -92,6 +93,24 @@ impl Operation for ApplyAccessRules {
         }
         Ok(AppliedRules { applied, warnings: parsed.warnings, revision: stored.revision })
     }
+}
+
+/// Refuses a rule that lets others administer as long as nobody has said whether two must agree then.
+///
+/// INVARIANT: power counts, not the role that gives it. The rule by default comes with the second administrator by role, who alone could
+/// approve by it.
+fn require_dual_control_settled(context: &mut Context<'_>, set: &RuleSet) -> Result<()> {
+    let Some(rule) = set.lets_administer() else { return Ok(()) };
+    let known = context.approval_rules()?;
+    if known.settled || !known.rules.is_empty() {
+        return Ok(());
+    }
+    let public = format!(
+        "the access rule {rule} lets others administer, and nothing says yet whether two must agree on what is dangerous: make a \
+         second administrator (`keyreeve client add NAME --role admin`), which brings that rule, or say that none is wanted \
+         (`keyreeve approval release {DEFAULT_RULE}`)"
+    );
+    Err(Error::new(ErrorKind::WrongState, public))
 }
 
 impl Operation for RemoveAccessRule {

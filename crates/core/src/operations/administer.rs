@@ -18,6 +18,8 @@ type Deed<R> = Box<dyn FnOnce() -> Result<(R, String)> + Send>;
 pub struct Announce {
     /// What is about to be done.
     pub action: Action,
+    /// What is done by the way, and must be allowed and approved like it.
+    pub also: &'static [Action],
     /// All that it would do. Holds no secret.
     pub terms: Terms,
 }
@@ -31,6 +33,10 @@ impl Operation for Announce {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn also(&self) -> &[Action] {
+        self.also
     }
 
     fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {

@@ -10,7 +10,7 @@ use super::{
     subject,
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     attributes::AttributeEdit,
     error::{Error, ErrorKind, Result},
     model::{Key, KeyPolicy, ManagedObject, Name},
@@ -52,8 +52,12 @@ impl ChangeKey {
         Self { key, name: None, tags, edits: Vec::new(), policy: PolicyChange::default() }
     }
 
+    fn changes_attributes(&self) -> bool {
+        self.name.is_some() || !self.edits.is_empty()
+    }
+
     fn only_tags(&self) -> bool {
-        self.name.is_none() && self.edits.is_empty() && self.policy == PolicyChange::default()
+        !self.changes_attributes() && self.policy == PolicyChange::default()
     }
 }
 
@@ -61,11 +65,33 @@ impl Operation for ChangeKey {
     type Reply = Arc<Key>;
 
     fn action(&self) -> Action {
-        if self.only_tags() { Action::Tag } else { Action::ModifyAttributes }
+        match (self.only_tags(), self.changes_attributes()) {
+            (true, _) => Action::Tag,
+            (false, true) => Action::ModifyAttributes,
+            (false, false) => Action::ChangePolicy,
+        }
     }
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn also(&self) -> &[Action] {
+        let both = self.changes_attributes() && self.policy != PolicyChange::default();
+        if both { &[Action::ChangePolicy] } else { &[] }
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut terms = Terms::new();
+        terms.extend(self.name.iter().map(|name| ("new name".into(), name.clone())));
+        for (label, value) in &self.tags {
+            terms.push((format!("label {label}"), format!("{value:?}")));
+        }
+        terms.extend(self.edits.iter().map(|edit| ("attribute".into(), format!("{edit:?}"))));
+        if self.policy != PolicyChange::default() {
+            terms.push(("new policy".into(), format!("{:?}", self.policy)));
+        }
+        Ok(Some(terms))
     }
 
     fn run(

@@ -1,11 +1,15 @@
 //! Check access: may somebody do this, who may do it, and what came of it; by the same decisions as requests. Not here:
 //! changing rules (access rules).
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::Bound,
+    sync::Arc,
+};
 
 use super::{Operation, Subject, principals::principal_named};
 use crate::{
-    access::{Action, Decision, Permit, Target, rules::Question},
+    access::{Action, Caller, Decision, Permit, Target, rules::Question},
     error::{Error, ErrorKind, Result},
     model::{Key, Principal, PrincipalId},
     ports::store::IndexRange,
@@ -19,6 +23,27 @@ pub const PRINCIPALS_MAX: usize = 10_000;
 /// Principals in one page of a walk.
 const PAGE: usize = 500;
 
+/// By what way a request that is asked about comes.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// `rest` or `kmip`; `None`: as the question.
+    pub protocol: Option<&'static str>,
+    /// From which address; `None`: as the question.
+    pub source: Option<IpAddr>,
+    /// Canonical bytes of its encryption context; empty for none.
+    pub encryption_context: Vec<u8>,
+}
+
+impl Way {
+    /// One who asks by it.
+    pub(super) fn caller(&self, context: &Context<'_>) -> Caller {
+        let mut caller = context.caller().clone();
+        caller.protocol = self.protocol.unwrap_or(caller.protocol);
+        caller.source = self.source.map(|source| SocketAddr::new(source, 0)).or(caller.source);
+        caller
+    }
+}
+
 /// Asks whether somebody may do something.
 pub struct CheckAccess {
     /// Name of the principal.
@@ -27,8 +52,8 @@ pub struct CheckAccess {
     pub action: Action,
     /// With which key; `None`: with the realm as a whole.
     pub key: Option<Reference>,
-    /// Canonical bytes of the encryption context of the request that is asked about; empty for none.
-    pub encryption_context: Vec<u8>,
+    /// By what way.
+    pub way: Way,
 }
 
 /// Asks who may do something.
@@ -37,8 +62,8 @@ pub struct WhoMay {
     pub action: Action,
     /// With which key; `None`: with the realm as a whole.
     pub key: Option<Reference>,
-    /// Canonical bytes of the encryption context of the request that is asked about; empty for none.
-    pub encryption_context: Vec<u8>,
+    /// By what way.
+    pub way: Way,
 }
 
 /// Who may.
@@ -61,7 +86,7 @@ impl Operation for CheckAccess {
     }
 
     fn encryption_context(&self) -> &[u8] {
-        &self.encryption_context
+        &self.way.encryption_context
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Decision> {
@@ -69,7 +94,10 @@ impl Operation for CheckAccess {
         let principal = principal_named(context, &self.principal)?;
         let target = target(context, key.as_ref());
         context.note_detail(format!("whether {} may {}", self.principal, self.action.word()));
-        context.decide(Question { principal: &principal, action: self.action, target })
+        context.decide_as(
+            &self.way.caller(context),
+            Question { principal: &principal, action: self.action, target },
+        )
     }
 }
 
@@ -85,7 +113,7 @@ impl Operation for WhoMay {
     }
 
     fn encryption_context(&self) -> &[u8] {
-        &self.encryption_context
+        &self.way.encryption_context
     }
 
     fn takes_long(&self) -> bool {
@@ -97,9 +125,9 @@ impl Operation for WhoMay {
         context.note_detail(format!("who may {}", self.action.word()));
         let (everybody, complete) = everybody(context)?;
         let target = target(context, key.as_ref());
-        let mut principals = Vec::new();
+        let (mut principals, caller) = (Vec::new(), self.way.caller(context));
         for principal in &everybody {
-            let decision = context.decide(Question { principal, action: self.action, target })?;
+            let decision = context.decide_as(&caller, Question { principal, action: self.action, target })?;
             if decision.allows() {
                 principals.push((principal.name.clone(), decision));
             }

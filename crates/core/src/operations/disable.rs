@@ -2,7 +2,7 @@
 
 use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{ManagedObject, ObjectId},
     request::{Context, Reference, Resolved},
@@ -30,6 +30,11 @@ impl Operation for Disable {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        // The action and the key say all.
+        Ok(Some(Terms::new()))
     }
 
     fn run(
@@ -60,6 +65,11 @@ impl Operation for Enable {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        // The action and the key say all.
+        Ok(Some(Terms::new()))
     }
 
     fn run(

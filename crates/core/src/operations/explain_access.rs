@@ -1,10 +1,10 @@
-//! Explain access: what decided a request that is on record, by its position; told to auditors, and to whoever may see the
-//! key that it was about. Not here: questions about requests that nobody made (check access).
+//! Explain access: what decided a request that is on record, by its position; told to auditors, to whoever may see the
+//! key that it was about, and of a refusal to whom it was told. Not here: questions about requests that nobody made (check access).
 
 use super::{Operation, Subject};
 use crate::{
-    access::{Action, Caller, Decision, Permit, Target, rules::Question},
-    error::{Error, Result},
+    access::{Action, ActionGroup, Caller, Decision, Permit, Target, rules::Question},
+    error::{Error, ErrorKind, Result},
     model::{Lsn, PrincipalId},
     record::{Entry, Record, RecordKey},
     request::{Context, Resolved},
@@ -23,6 +23,8 @@ pub struct Explained {
     /// What would be decided now, over the protocol and from the address of that request, with no encryption context; `None` where that
     /// cannot be told: the principal or the key is gone, or the server itself did it.
     pub now: Option<Decision>,
+    /// Of a request that was put on record as one that waits, and still does: the approval rules that hold it up.
+    pub waits_for: Vec<String>,
 }
 
 impl Operation for ExplainAccess {
@@ -56,10 +58,14 @@ impl Operation for ExplainAccess {
         let sees = key
             .as_ref()
             .is_some_and(|key| context.authorize(Action::GetAttributes, Target::Key(key)).is_ok());
+        // Who was told of the refusal is told why. Of what they may not know, they were not.
+        let is_own =
+            entry.draft.principal == context.caller().id() && entry.draft.reason == Some(ErrorKind::Denied);
         // Not permitted to know looks as not there.
-        if !audits && !sees {
+        if !audits && !sees && !is_own {
             return Err(Error::not_found("entry"));
         }
+        let waits_for = waits_for(context, &entry)?;
         let target = match (entry.draft.action.is_about_keys(), &key) {
             (false, _) => Some(Target::Realm(context.realm())),
             (true, Some(key)) => Some(Target::Key(key)),
@@ -67,7 +73,7 @@ impl Operation for ExplainAccess {
         };
         let principal = who(context, entry.draft.principal)?;
         let now = match (&principal, target) {
-            (Some(principal), Some(target)) => {
+            (Some(principal), Some(target)) if entry.draft.action.group() != ActionGroup::System => {
                 let as_then = as_then(context, principal, &entry);
                 Some(
                     context
@@ -76,8 +82,24 @@ impl Operation for ExplainAccess {
             }
             _ => None,
         };
-        Ok(Explained { entry, now })
+        Ok(Explained { entry, now, waits_for })
     }
+}
+
+/// The rules by which a request waits that this entry put on record.
+fn waits_for(context: &mut Context<'_>, entry: &Entry) -> Result<Vec<String>> {
+    if entry.draft.action != Action::Propose {
+        return Ok(Vec::new());
+    }
+    let waiting = context.proposals()?;
+    let mut open = waiting.open.into_iter();
+    // The id stands in the entry for people alone; nobody asks for two things with one key in the same millisecond.
+    let found = open.find(|proposal| {
+        proposal.proposer == entry.draft.principal
+            && proposal.asked == entry.draft.time
+            && proposal.key == entry.draft.key
+    });
+    Ok(found.map(|proposal| proposal.rules).unwrap_or_default())
 }
 
 /// Who asked then, over what.

@@ -11,7 +11,7 @@ use super::{
     subject,
 };
 use crate::{
-    access::{Action, ActionGroup, Permit},
+    access::{Action, ActionGroup, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{Grant as Given, Key, PrincipalId, Time},
     record::Record,
@@ -47,6 +47,19 @@ impl Operation for Grant {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let principal = principal_named(context, &self.principal)?.id;
+        let actions: Vec<&str> = self.actions.iter().map(|action| action.word()).collect();
+        let mut terms = Terms::new();
+        terms.push(("grant to".into(), format!("{} ({principal})", self.principal)));
+        terms.push(("actions".into(), actions.join(", ")));
+        terms.extend(self.expires.map(|expires| ("until".into(), expires.to_string())));
+        if !self.encryption_context.is_empty() {
+            terms.push(("only with the encryption context".into(), format!("{:?}", self.encryption_context)));
+        }
+        Ok(Some(terms))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Arc<Key>> {

@@ -144,6 +144,11 @@ pub trait Operation: Send + Sync {
         Ok(None)
     }
 
+    /// Actions on the same subject that it comes to besides its own: each must be allowed, and approved where a rule says so.
+    fn also(&self) -> &[Action] {
+        &[]
+    }
+
     /// False where the same request has spent its approval by an entry before this one.
     fn spends_approval(&self) -> bool {
         true

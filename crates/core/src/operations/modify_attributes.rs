@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Operation, Subject, create::claim_name, subject, usage_limits};
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     attributes::{AttributeEdit, Changed, edit},
     error::{Error, ErrorKind, Result},
     model::{AttributeKind, AttributeName, Key, ManagedObject, ObjectId},
@@ -37,6 +37,10 @@ impl Operation for ModifyAttributes {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(self.edits.iter().map(|edit| ("attribute".into(), format!("{edit:?}"))).collect()))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Modified> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Operation, Subject, Template};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     attributes::{View, describe},
     engine::damaged,
     error::{Error, ErrorKind, Result},
@@ -58,6 +58,10 @@ impl Operation for SetObjectRules {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(self.rules.iter().map(|rule| ("rule".into(), format!("{rule:?}"))).collect()))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {

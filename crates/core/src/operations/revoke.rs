@@ -2,7 +2,7 @@
 
 use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     lifecycle::{self, Move},
     model::{ManagedObject, ObjectId, Revocation, RevocationReason, State, Time},
@@ -29,6 +29,12 @@ impl Operation for Revoke {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut terms = vec![("revocation".into(), format!("{:?}", self.revocation))];
+        terms.extend(self.compromise_occurrence.map(|then| ("compromised at".into(), then.to_string())));
+        Ok(Some(terms))
     }
 
     fn run(

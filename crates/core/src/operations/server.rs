@@ -48,6 +48,60 @@ impl Operation for Note {
     }
 }
 
+/// Records that requests of a flood are not on record one by one.
+pub struct CountFailures {
+    /// Whose they were, or where they came from, where that is one.
+    pub of: Option<String>,
+    /// How many, of what, and when.
+    pub detail: String,
+}
+
+impl Operation for CountFailures {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        Action::CountFailures
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        self.of.iter().for_each(|of| context.note_target(of));
+        context.note_detail(self.detail.clone());
+        Ok(())
+    }
+}
+
+/// Records a request that came to no operation here: one that a front-end answers by itself, or could not read.
+pub struct OtherRequest {
+    /// What was asked for, in the protocol's own words.
+    pub what: String,
+    /// Why it was refused, where it was. Holds no secret.
+    pub refused: Option<(ErrorKind, String)>,
+}
+
+impl Operation for OtherRequest {
+    type Reply = ();
+
+    fn action(&self) -> Action {
+        Action::OtherRequest
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::Realm
+    }
+
+    fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {
+        context.note_target(&self.what);
+        match &self.refused {
+            Some((kind, detail)) => Err(Error::new(*kind, detail.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Makes the realm `default`: the first entry of a new store.
 pub struct Initialize;
 

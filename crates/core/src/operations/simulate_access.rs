@@ -3,10 +3,14 @@
 
 use std::{ops::Bound, sync::Arc};
 
-use super::{Operation, Subject, access_rules::stored, check_access::everybody};
+use super::{
+    Operation, Subject,
+    access_rules::stored,
+    check_access::{Way, everybody},
+};
 use crate::{
     access::{
-        Action, Decision, Permit, Target,
+        Action, Caller, Decision, Permit, Target,
         rules::{self, Question},
     },
     error::{Error, Result},
@@ -31,6 +35,8 @@ pub struct SimulateAccess {
     pub text: Option<String>,
     /// Names of rules that would be removed.
     pub remove: Vec<String>,
+    /// By what way requests come.
+    pub way: Way,
 }
 
 /// What would differ.
@@ -39,6 +45,9 @@ pub struct Simulated {
     pub differences: Vec<Difference>,
     /// False where there is more than was looked at or is told.
     pub complete: bool,
+    /// Names of rules of the change that look at more than who, what and which key: at the protocol, the address, the time or the encryption
+    /// context of a request. What they say of others than the one that was asked about is not among the differences.
+    pub hang_on_requests: Vec<String>,
 }
 
 /// One thing that would be decided another way.
@@ -65,6 +74,10 @@ impl Operation for SimulateAccess {
         Subject::Realm
     }
 
+    fn encryption_context(&self) -> &[u8] {
+        &self.way.encryption_context
+    }
+
     fn takes_long(&self) -> bool {
         true
     }
@@ -72,9 +85,14 @@ impl Operation for SimulateAccess {
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Simulated> {
         context.note_detail("what a change of access rules would do");
         let mut changed = stored(context)?;
+        let before = changed.compile(context.realm())?;
+        let mut hang_on_requests = before.hanging_on_requests();
+        hang_on_requests.retain(|name| self.remove.contains(name));
         if let Some(text) = &self.text {
-            let name = context.caller().name().to_owned();
-            changed.apply(&rules::parse(text)?, context.now(), &name)?;
+            let (name, parsed) = (context.caller().name().to_owned(), rules::parse(text)?);
+            hang_on_requests
+                .extend(rules::RuleSet::new(context.realm(), &parsed.policies)?.hanging_on_requests());
+            changed.apply(&parsed, context.now(), &name)?;
         }
         for name in &self.remove {
             if changed.named(name).is_none() {
@@ -84,7 +102,9 @@ impl Operation for SimulateAccess {
         }
         let after = Arc::new(changed.compile(context.realm())?);
         let (principals, all) = everybody(context)?;
-        let mut walk = Walk { after: &after, principals: &principals, decisions: 0, differences: Vec::new() };
+        let caller = self.way.caller(context);
+        let mut walk =
+            Walk { after: &after, principals: &principals, caller, decisions: 0, differences: Vec::new() };
         let mut complete = walk.on(context, None)? && all;
         let mut from = None;
         while complete {
@@ -105,13 +125,14 @@ impl Operation for SimulateAccess {
                 _ => break,
             }
         }
-        Ok(Simulated { differences: walk.differences, complete })
+        Ok(Simulated { differences: walk.differences, complete, hang_on_requests })
     }
 }
 
 struct Walk<'a> {
     after: &'a Arc<rules::RuleSet>,
     principals: &'a [Arc<Principal>],
+    caller: Caller,
     decisions: usize,
     differences: Vec<Difference>,
 }
@@ -130,8 +151,8 @@ impl Walk<'_> {
                     return Ok(false);
                 }
                 let question = Question { principal, action, target };
-                let before = context.decide(question)?;
-                let after = context.decide_by(self.after, question)?;
+                let before = context.decide_as(&self.caller, question)?;
+                let after = context.decide_by(self.after, &self.caller, question)?;
                 if before.allows() != after.allows() {
                     self.differences.push(Difference {
                         principal: principal.name.clone(),

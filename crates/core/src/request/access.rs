@@ -1,13 +1,20 @@
 //! What a running request asks of access: its principal and rules as they are now, and decisions. Not here: deciding (access).
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+
+use uuid::Uuid;
 
 use super::Context;
 use crate::{
     access::{Action, Caller, Decision, Permit, Target, authorize, decide, rules},
     error::Result,
-    model::{Principal, TokenScope},
+    model::{Key, KeyId, KeyPolicy, ObjectType, Principal, PrincipalId, TokenScope},
+    record::RecordKey,
 };
+
+/// An id is looked up as one of a key, of an object and of that object's key; each of two decisions looks at the newest version and
+/// at the owner where rules do.
+const LOOK_UPS_OF_HIDDEN: u32 = 8;
 
 impl Context<'_> {
     /// Takes the caller's principal as it is now, and reads the rules of its realm; both bind the entry.
@@ -37,12 +44,37 @@ impl Context<'_> {
         authorize(&self.access, self.caller, action, target)
     }
 
-    /// What would be decided for somebody, over the protocol and from the address of this request.
-    ///
-    /// # Errors
-    /// The store's.
-    pub(crate) fn decide(&self, question: rules::Question<'_>) -> Result<Decision> {
-        decide(&self.access, self.caller, question)
+    /// What the request took so far.
+    pub(crate) fn effort(&self) -> rules::Effort {
+        self.access.effort()
+    }
+
+    /// Does for what was not found what deciding about a key takes that is there and may not be known.
+    pub(crate) fn decide_as_if_hidden(&self, action: Action) {
+        let nothing = Key {
+            id: KeyId(Uuid::nil()),
+            realm: self.realm(),
+            name: self.target.clone().unwrap_or_default(),
+            owner: PrincipalId(Uuid::nil()),
+            created: self.now,
+            object_type: ObjectType::SymmetricKey,
+            spec: None,
+            versions: Vec::new(),
+            policy: KeyPolicy::default(),
+            tags: BTreeMap::new(),
+            grants: Vec::new(),
+        };
+        // What comes of it is nobody's to know.
+        let _ = self.authorize(action, Target::Key(&Arc::new(nothing)));
+    }
+
+    /// Looks up as much as the longest way to a key that may not be known takes, from what was looked up `before` on.
+    pub(crate) fn look_as_long(&self, before: rules::Effort) {
+        while self.effort().look_ups.wrapping_sub(before.look_ups) < LOOK_UPS_OF_HIDDEN {
+            self.access.looked_up();
+            // A key that nobody has; where the store fails, the request has failed already.
+            let _ = self.store().get(&RecordKey::Key(KeyId(Uuid::nil())));
+        }
     }
 
     /// What would be decided for somebody who asks as this caller does.
@@ -53,16 +85,17 @@ impl Context<'_> {
         decide(&self.access, caller, question)
     }
 
-    /// What would be decided for somebody by other rules.
+    /// As `decide_as`, by other rules.
     ///
     /// # Errors
     /// The store's.
     pub(crate) fn decide_by(
         &self,
         rules: &Arc<rules::RuleSet>,
+        caller: &Caller,
         question: rules::Question<'_>,
     ) -> Result<Decision> {
-        decide(&self.access.with_rules(rules), self.caller, question)
+        decide(&self.access.with_rules(rules), caller, question)
     }
 }
 

@@ -36,7 +36,8 @@ impl Context<'_> {
         resolved: Option<&Resolved>,
     ) -> Result<()> {
         let action = operation.action();
-        if !may_need(action) || self.caller.principal().is_none() {
+        let may_need = std::iter::once(&action).chain(operation.also()).copied().any(may_need);
+        if !may_need || self.caller.principal().is_none() {
             return Ok(());
         }
         let key = resolved.map(|resolved| resolved.key.id);
@@ -45,6 +46,10 @@ impl Context<'_> {
         }
         let stored = self.approval_rules()?;
         let mut rules = stored.over(action, key);
+        for also in operation.also() {
+            let others = stored.over(*also, key);
+            rules.extend(others.into_iter().filter(|rule| !rules.contains(rule)).collect::<Vec<_>>());
+        }
         if !stored.rules.is_empty()
             && let Some(person) = operation.person(self)?
         {

@@ -28,6 +28,7 @@ use crate::source::Source;
 mod attempts;
 pub mod certificate;
 pub mod enrolment;
+mod floods;
 pub mod jwt;
 pub mod login;
 pub mod organisations;
@@ -40,7 +41,7 @@ mod totp;
 mod tests;
 
 /// Failures that go on record in a second, of all sources together.
-const FAILURES_RECORDED_TOTAL_MAX: u32 = 100;
+const FAILURES_RECORDED_TOTAL_MAX: u32 = 1000;
 
 /// Who asks, and how that was proven.
 struct Proven {
@@ -113,16 +114,6 @@ impl Authenticator {
         *self.issuers.write() = Arc::new(issuers);
     }
 
-    /// How many failures of floods that are over are not on record; told once.
-    pub fn failures_left_behind(&self) -> u64 {
-        self.failures.left_behind(self.engine.clock().now().seconds())
-    }
-
-    /// How many failures are not on record, also of floods that go on: for the last entry of a server that stops.
-    pub fn failures_counted(&self) -> u64 {
-        self.failures.take_all()
-    }
-
     /// Who asks with a request that is counted, as [`Authenticator::recognise`].
     ///
     /// # Errors
@@ -135,12 +126,23 @@ impl Authenticator {
     ) -> Result<Caller> {
         self.admit(protocol, peer).await?;
         let caller = self.recognise(protocol, peer, token).await?;
-        if let Err(error) = self.of_clients.admit(caller.id(), self.engine.clock().now().seconds()) {
-            let told = format!("{}: {error}", caller.name());
-            self.record(protocol, peer.address, caller.request, (TOO_MANY, &told)).await;
-            return Err(error);
-        }
+        self.count(&caller).await?;
         Ok(caller)
+    }
+
+    /// Counts a request of a client: also one behind the first of a batch, and one that its header says is another client's than the
+    /// connection's.
+    ///
+    /// # Errors
+    /// `LimitExceeded` where too many came.
+    pub async fn count(&self, caller: &Caller) -> Result<()> {
+        let second = self.engine.clock().now().seconds();
+        let Err(error) = self.of_clients.admit(caller.id(), second) else { return Ok(()) };
+        let told = format!("{}: {error}", caller.name());
+        if let Some(address) = caller.source {
+            self.record(caller.protocol, address, caller.request, (TOO_MANY, &told)).await;
+        }
+        Err(error)
     }
 
     /// Counts a request from an address.
@@ -323,6 +325,13 @@ impl Authenticator {
         matches!(self.engine.store().get(&RecordKey::Credential(id)), Ok(Some(_)))
     }
 
+    /// Puts on record why a handshake was refused that should have proven who the peer is.
+    pub async fn refused_handshake(&self, protocol: &'static str, address: SocketAddr, cause: &str) {
+        // Without a number for the request, which only a failing generator does not give, the log has it.
+        let Ok(request) = self.requests.next(&self.engine) else { return };
+        self.record(protocol, address, request, (HANDSHAKE, cause)).await;
+    }
+
     /// Puts on record and into the log what was refused and why, of a flood in part.
     async fn record(
         &self,
@@ -347,6 +356,7 @@ impl Authenticator {
 
 /// What is said in the log of what is refused here.
 const FAILED: &str = "authentication failed";
+const HANDSHAKE: &str = "handshake refused";
 const TOO_MANY: &str = "too many requests";
 
 /// What the log is told of an error.

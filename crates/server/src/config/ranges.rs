@@ -41,7 +41,7 @@ ranges! {
     in_flight_bytes_max: usize = 65_536, 1 << 40;
     message_seconds_max: u64 = 1, SECONDS_MAX;
     failures_recorded_per_second_max: u32 = 1, COUNT_MAX;
-    denials_recorded_per_second_max: u32 = 1, COUNT_MAX;
+    client_failures_per_second_max: u32 = 1, COUNT_MAX;
     client_requests_per_second_max: u32 = 0, u32::MAX as i64;
     client_requests_per_minute_max: u32 = 0, u32::MAX as i64;
     client_requests_per_day_max: u32 = 0, u32::MAX as i64;

@@ -78,6 +78,11 @@ pub struct Connection {
 pub trait Handler: Send + Sync + 'static {
     /// Serves one connection to its end; on shutdown it finishes the open request and returns.
     fn serve(&self, connection: Connection) -> impl Future<Output = ()> + Send;
+
+    /// Is told when a peer proved nothing in the handshake, by no certificate or one that does not count.
+    fn refused(&self, _peer: SocketAddr, _cause: &str) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// Why a listener cannot start.
@@ -210,6 +215,9 @@ impl Listener {
                 Err(cause) => {
                     if let Some(suppressed) = limits.tell(address.ip()) {
                         warn!(listener = name, peer = %address, %cause, suppressed, "handshake refused");
+                    }
+                    if matches!(cause, Refusal::NoCertificate | Refusal::Certificate(_)) {
+                        handler.refused(address, &cause.to_string()).await;
                     }
                 }
             }

@@ -39,6 +39,8 @@ pub(crate) struct Opened {
     /// Holds the cause once the store has failed.
     pub(super) failure: watch::Receiver<Option<String>>,
     pub(crate) store: Arc<Store>,
+    /// What the root key was unlocked by, for people.
+    pub(super) unlocked_by: &'static str,
 }
 
 impl Opened {
@@ -79,8 +81,13 @@ impl Opened {
         passphrase_file.iter().chain(key_file).chain(share_files).for_each(|file| warn_of_readers(file));
         let engine = Engine::new(store.clone(), store.sealer(), crypto, options.clock)
             .with_destroy_waiting_days(config.destroy.waiting_days);
-        engine.set_failures_recorded_max(config.limits.denials_recorded_per_second_max);
-        let opened = Self { engine: Arc::new(engine), failure, store };
+        engine.set_failures_max(config.limits.client_failures_per_second_max);
+        let unlocked_by = match unlock {
+            Unlock::Passphrase(_) => "a passphrase",
+            Unlock::KeyFile(_) => "a key file",
+            Unlock::Shares(_) => "recovery shares",
+        };
+        let opened = Self { engine: Arc::new(engine), failure, store, unlocked_by };
         let signer = RecordKey::Server(SIGNER.into());
         if opened.store.get(&signer).map_err(StartError::operation("read the store"))?.is_some() {
             signer::start(&opened)?;

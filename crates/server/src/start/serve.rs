@@ -138,6 +138,7 @@ fn record_start(opened: &Opened, config: &Config, addresses: &Addresses) -> Resu
     let text = toml::to_string(config).map_err(|error| StartError::Failed(error.to_string()))?;
     let digest = opened.engine.crypto().sha256(&[text.as_bytes()]);
     let (kinds, digest) = (kinds.join(" or "), hex::encode(digest));
+    note(opened, Action::Unseal, format!("root key unlocked by {}", opened.unlocked_by))?;
     let put_in_force = format!("root key locked by {kinds}, configuration SHA-256 {digest}");
     note(
         opened,
@@ -211,13 +212,8 @@ async fn run(
     opened.store.hurry();
     while tasks.join_next().await.is_some() {}
     if opened.failure.borrow().is_none() {
-        let counted = [
-            (server.authenticator.failures_counted(), "failed authentications"),
-            (opened.engine.failures_counted(), "refused or failed requests"),
-        ];
-        for (count, what) in counted.into_iter().filter(|(count, _)| *count > 0) {
-            let detail = format!("{count} {what} before the stop are not on record one by one");
-            note(opened, Action::CountFailures, detail)?;
+        for count in server.authenticator.all_floods() {
+            tokio::task::block_in_place(|| opened.execute("write to the journal", &count))?;
         }
         note(opened, Action::Stop, "stopped in order".into())?;
     }

@@ -56,6 +56,39 @@ fn what_is_no_message_is_answered_once_and_closed() {
     server.connect().exchange(&ping());
 }
 
+#[test]
+fn what_comes_to_no_operation_of_the_core_is_on_record_all_the_same() {
+    let server = Server::start();
+    let mut client = server.connect();
+    client.done(Version::V2_1, PingRequest::default());
+    client.done(Version::V1_4, DiscoverVersionsRequest::default());
+    // Before 1.2 there was none.
+    assert_eq!(
+        client.refused(Version::V1_0, DiscoverVersionsRequest::default()),
+        ResultReason::OperationNotSupported
+    );
+    client.send(&[0x42, 0x00, 0x78, 0x01, 0, 0, 0, 0]);
+    client.receive();
+    let entries = server.rest("GET", "/v1/journal?kind=other-request", &serde_json::Value::Null);
+    let told: Vec<[Option<&str>; 3]> = entries["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| ["target", "outcome", "reason"].map(|field| entry[field].as_str()))
+        .collect();
+    let versions = Operation::DiscoverVersions.to_string();
+    assert_eq!(
+        told,
+        [
+            [Some(&*Operation::Ping.to_string()), Some("success"), None],
+            [Some(&*versions), Some("success"), None],
+            [Some(&*versions), Some("failed"), Some("unsupported")],
+            [Some("a message that cannot be read"), Some("failed"), Some("invalid")],
+        ]
+    );
+    assert!(entries["entries"].as_array().unwrap().iter().all(|entry| entry["principal"] == "admin"));
+}
+
 /// A request with this bit changed.
 fn mutant(bytes: &[u8], bit: usize) -> Vec<u8> {
     let mut mutant = bytes.to_vec();

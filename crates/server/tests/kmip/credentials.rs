@@ -507,3 +507,29 @@ fn an_answer_that_waits_is_for_the_credential_that_asked_and_only_as_long_as_it_
     assert!(matches!(gone, ResultReason::ObjectDestroyed | ResultReason::ObjectNotFound), "{gone:?}");
     assert_eq!(refused(&mut client, whole(), poll(&name)), unknown);
 }
+
+#[test]
+fn what_a_header_names_counts_for_its_own_client_item_by_item() {
+    let server = Server::start_with(|config| {
+        config.kmip.credentials = Credentials::Check;
+        // The administrator's connection sends fewer: enrolment, these messages, and what is asked for at the end.
+        config.limits.client_requests_per_day_max = 12;
+    });
+    let (token, _) = user(&server, "fred");
+    let mut client = server.connect();
+    let ping = || RequestItem::new(PingRequest::default().into());
+    let mut ask = |items: usize| {
+        let mut message = RequestMessage::new(VERSION, (0..items).map(|_| ping()).collect());
+        message.header.authentication = Some(Authentication { credentials: vec![password("fred", &token)] });
+        message.header.batch_error_continuation_option = Some(BatchErrorContinuationOption::Continue);
+        let answer = client.exchange(&message);
+        answer
+            .items
+            .iter()
+            .filter(|item| item.result_reason == Some(ResultReason::ServerLimitExceeded))
+            .count()
+    };
+    assert_eq!(ask(10), 0);
+    assert_eq!(ask(4), 2, "two of them were the eleventh and twelfth");
+    assert_eq!(ask(1), 1);
+}

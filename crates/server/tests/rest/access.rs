@@ -235,3 +235,77 @@ async fn rules_are_tested_and_simulated_by_what_decides() {
         "{holders}"
     );
 }
+
+#[tokio::test]
+async fn what_hangs_on_how_a_request_comes_is_asked_about_as_it_would_come() {
+    let server = Server::start();
+    client(&server, "till", &[]).await;
+    server.admin("POST", "/v1/keys", json!({ "name": "k1", "algorithm": "aes-256" })).await;
+    let text = r#"@id("by-kmip") permit (principal == Principal::"till", action == Action::"decrypt", resource)
+        when { context.protocol == "kmip" && context has source && context.source.isInRange(ip("192.0.2.0/24")) };"#;
+    let simulate = async |way: Value| {
+        let mut body = json!({ "text": text });
+        body.as_object_mut().unwrap().extend(way.as_object().unwrap().clone());
+        let told = server.admin("POST", "/v1/access/simulate", body).await;
+        assert_eq!(told["hang_on_requests"], json!(["by-kmip"]), "{told}");
+        told["differences"].as_array().unwrap().len()
+    };
+    assert_eq!(simulate(json!({})).await, 0);
+    assert_eq!(simulate(json!({ "protocol": "kmip" })).await, 0);
+    assert_eq!(simulate(json!({ "protocol": "kmip", "source": "192.0.2.7" })).await, 1);
+    apply(&server, text).await;
+    let check = async |way: Value| {
+        let mut body = json!({ "principal": "till", "action": "decrypt", "key": "k1" });
+        body.as_object_mut().unwrap().extend(way.as_object().unwrap().clone());
+        server.admin("POST", "/v1/access/check", body).await["allowed"] == true
+    };
+    assert!(!check(json!({ "source": "192.0.2.7" })).await);
+    assert!(check(json!({ "protocol": "kmip", "source": "192.0.2.7" })).await);
+    let removed = server.admin("POST", "/v1/access/simulate", json!({ "remove": ["by-kmip"] })).await;
+    assert_eq!(removed["hang_on_requests"], json!(["by-kmip"]));
+    for wrong in [json!({ "protocol": "smoke" }), json!({ "source": "home" })] {
+        let mut body = json!({ "action": "create" });
+        body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let (status, told) =
+            server.json(Proof::Token(&server.admin_token()), "POST", "/v1/access/check", body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_refused_is_told_why_and_of_what_they_may_not_know_nothing() {
+    let server = Server::start();
+    let [till, other] = ["till", "other"].map(|name| (name, json!(["user"])));
+    let mut tokens = Vec::new();
+    for (name, roles) in [till, other] {
+        let made =
+            server.admin("POST", "/v1/clients", json!({ "name": name, "roles": roles, "token": true })).await;
+        tokens.push(made["token"].as_str().unwrap().to_owned());
+    }
+    server.admin("POST", "/v1/keys", json!({ "name": "k1", "algorithm": "aes-256" })).await;
+    let no =
+        r#"@id("no-keys") forbid (principal == Principal::"till", action == Action::"create", resource);"#;
+    apply(&server, no).await;
+    let ask = async |token: &str, method: &str, path: &str, body: Value| {
+        server.json(Proof::Token(token), method, path, body).await
+    };
+    let new = json!({ "name": "k2", "algorithm": "aes-256" });
+    let (status, refused) = ask(&tokens[0], "POST", "/v1/keys", new).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    let path = format!("/v1/access/explain/{}", refused["entry"]);
+    let (status, explained) = ask(&tokens[0], "GET", &path, Value::Null).await;
+    assert_eq!(
+        (status, &explained["now"]["by"]),
+        (StatusCode::OK, &json!("rule no-keys forbids")),
+        "{explained}"
+    );
+    assert_eq!(ask(&tokens[1], "GET", &path, Value::Null).await.0, StatusCode::NOT_FOUND, "another's");
+    // What may not be known is not told to be on record, nor explained to who asks for it by guessing.
+    let (status, hidden) = ask(&tokens[0], "GET", "/v1/keys/k1", Value::Null).await;
+    assert_eq!((status, &hidden["entry"]), (StatusCode::NOT_FOUND, &Value::Null));
+    let journal = server.admin("GET", "/v1/journal?principal=till&limit=1000", Value::Null).await;
+    let entries = journal["entries"].as_array().unwrap();
+    let hidden = entries.iter().rfind(|entry| entry["target"] == "k1").unwrap();
+    let path = format!("/v1/access/explain/{}", hidden["lsn"]);
+    assert_eq!(ask(&tokens[0], "GET", &path, Value::Null).await.0, StatusCode::NOT_FOUND);
+}

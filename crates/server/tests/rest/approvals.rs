@@ -243,6 +243,92 @@ async fn terms(server: &Server, token: &str, id: &Value) -> Vec<(String, String)
 }
 
 #[tokio::test]
+async fn power_by_an_access_rule_comes_after_it_is_said_whether_two_must_agree() {
+    let server = Server::start();
+    let all = r#"@id("ops") permit (principal in Group::"ops", action, resource);"#;
+    let some = r#"@id("ops") permit (principal in Group::"ops", action in [Action::"reload", Action::"encrypt"], resource);"#;
+    let use_alone = r#"@id("ops") permit (principal in Group::"ops", action in [Action::"use", Action::"read"], resource);"#;
+    let admin = server.admin_token();
+    let apply =
+        async |text: &str| ask(&server, &admin, "POST", "/v1/access/rules", json!({ "text": text })).await;
+    for text in [all, some] {
+        let (status, told) = apply(text).await;
+        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("wrong_state")), "{told}");
+        assert!(told["detail"].as_str().unwrap().contains("release two-administrators"), "{told}");
+    }
+    assert_eq!(apply(use_alone).await.0, StatusCode::OK);
+    let (status, told) =
+        ask(&server, &admin, "DELETE", "/v1/approval-rules/two-administrators", Value::Null).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{told}");
+    assert_eq!(apply(all).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_changes_a_key_waits_where_a_rule_says_so_and_says_all_that_it_would_do() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    client(&server, "app", &["user"]).await;
+    let actions = ["grant", "revoke", "disable", "enable", "modify-attributes", "change-policy"];
+    let rule = json!({ "actions": actions, "needs": 1, "roles": ["admin"] });
+    let id = waits(&server, &admin, ("PUT", "/v1/approval-rules/changes", rule.clone())).await;
+    approve(&server, &deputy, &id).await;
+    assert_eq!(ask(&server, &admin, "PUT", "/v1/approval-rules/changes", rule).await.0, StatusCode::OK);
+    let grant = |actions: &[&str]| ("PUT", "/v1/keys/k1/grants/app", json!({ "actions": actions }));
+    let requests = [
+        (grant(&["decrypt"]), grant(&["decrypt", "get"]), "decrypt"),
+        (
+            ("PATCH", "/v1/keys/k1", json!({ "lease_seconds": 60 })),
+            ("PATCH", "/v1/keys/k1", json!({ "lease_seconds": 61 })),
+            "60",
+        ),
+        (
+            ("PATCH", "/v1/keys/k1", json!({ "name": "k8" })),
+            ("PATCH", "/v1/keys/k1", json!({ "name": "k9" })),
+            "k8",
+        ),
+        (("POST", "/v1/keys/k2/disable", Value::Null), ("POST", "/v1/keys/k8/disable", Value::Null), ""),
+        (("POST", "/v1/keys/k2/enable", Value::Null), ("POST", "/v1/keys/k8/enable", Value::Null), ""),
+        (
+            ("POST", "/v1/keys/k2/revoke", json!({ "reason": "superseded" })),
+            ("POST", "/v1/keys/k2/revoke", json!({ "reason": "key-compromise" })),
+            "Superseded",
+        ),
+    ];
+    for (asked, other, told) in requests {
+        let id = waits(&server, &admin, asked.clone()).await;
+        let path = format!("/v1/approvals/{}", id.as_str().unwrap());
+        let shown = ask(&server, &deputy, "GET", &path, Value::Null).await.1;
+        assert!(shown["terms"].to_string().contains(told), "{shown}");
+        approve(&server, &deputy, &id).await;
+        // What was approved serves nothing else.
+        assert_ne!(waits(&server, &admin, other).await, id);
+        let (method, path, body) = asked;
+        let (status, done) = ask(&server, &admin, method, path, body).await;
+        assert!(status.is_success() && status != StatusCode::ACCEPTED, "{method} {path}: {status} {done}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_explained_by_the_rules_that_hold_it_up() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let id = waits(&server, &admin, ("POST", DESTROY, Value::Null)).await;
+    let journal = server.admin("GET", "/v1/journal?kind=propose&limit=1000", Value::Null).await;
+    let entry = journal["entries"].as_array().unwrap().last().unwrap().clone();
+    assert!(entry["detail"].as_str().unwrap().contains(id.as_str().unwrap()), "{entry}");
+    let explain = async || {
+        let path = format!("/v1/access/explain/{}", entry["lsn"]);
+        let explained = server.admin("GET", &path, Value::Null).await;
+        assert_eq!(explained["now"], Value::Null, "{explained}");
+        explained["waits_for"].as_array().unwrap().len()
+    };
+    assert_eq!(explain().await, 1);
+    approve(&server, &deputy, &id).await;
+    assert_eq!(ask(&server, &admin, "POST", DESTROY, Value::Null).await.0, StatusCode::OK);
+    assert_eq!(explain().await, 0);
+}
+
+#[tokio::test]
 async fn the_second_administrator_brings_a_rule_and_no_third_self() {
     let server = Server::start();
     let admin = server.admin_token();
@@ -266,6 +352,8 @@ async fn the_second_administrator_brings_a_rule_and_no_third_self() {
         ("POST", "/v1/keys/k1/export", json!({ "wrap_with": "k2" })),
         ("POST", "/v1/keys/k1/restore", json!({ "as_of": u64::MAX.to_string() })),
         ("POST", "/v1/access/rules", json!({ "text": "@id(\"a\") permit (principal, action, resource);" })),
+        ("PATCH", "/v1/keys/k1", json!({ "lease_seconds": 60 })),
+        ("POST", "/v1/backups", json!({ "to": "/tmp/keyreeve-nowhere", "cell": false })),
         ("POST", "/v1/root/unlock", unlocks.clone()),
         ("POST", "/v1/root/replace", unlocks),
         ("DELETE", "/v1/approval-rules/two-administrators", Value::Null),
@@ -290,6 +378,10 @@ async fn the_second_administrator_brings_a_rule_and_no_third_self() {
     // Everyday work, one's own credentials and shutting others out wait for nobody.
     for (method, path, body) in [
         ("POST", "/v1/clients", json!({ "name": "app" })),
+        ("PATCH", "/v1/keys/k1", json!({ "name": "k3" })),
+        ("PATCH", "/v1/keys/k3", json!({ "name": "k1" })),
+        ("PUT", "/v1/keys/k1/grants/app", json!({ "actions": ["encrypt"] })),
+        ("POST", "/v1/keys/k2/disable", Value::Null),
         ("PATCH", "/v1/clients/app", json!({ "groups": ["shop"] })),
         ("POST", "/v1/tokens", json!({ "client": "app" })),
         ("POST", "/v1/tokens", json!({ "client": "admin" })),
@@ -497,6 +589,29 @@ async fn what_is_done_to_the_store_waits_and_is_done_once() {
     let name = told["target"].clone();
     waits(&server, &admin, ("POST", "/v1/targets/remove", json!({ "name": name }))).await;
     waits(&server, &admin, ("POST", "/v1/backups/drill", json!({}))).await;
+}
+
+#[tokio::test]
+async fn a_first_backup_to_a_new_place_waits_and_later_ones_to_it_do_not() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    let rule = json!({ "actions": ["register-target"], "needs": 1, "roles": ["admin"] });
+    let put = ("PUT", "/v1/approval-rules/places", rule);
+    let id = waits(&server, &admin, put.clone()).await;
+    approve(&server, &deputy, &id).await;
+    assert_eq!(ask(&server, &admin, put.0, put.1, put.2).await.0, StatusCode::OK);
+    let folder = tempfile::tempdir().unwrap();
+    let backup =
+        |name: &str| ("POST", "/v1/backups", json!({ "to": folder.path().join(name), "cell": false }));
+    let id = waits(&server, &admin, backup("one")).await;
+    approve(&server, &deputy, &id).await;
+    assert_ne!(waits(&server, &admin, backup("two")).await, id, "another place");
+    assert!(!folder.path().join("one").exists());
+    for _ in 0..2 {
+        let (method, path, body) = backup("one");
+        let (status, told) = ask(&server, &admin, method, path, body).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+    }
 }
 
 #[tokio::test]

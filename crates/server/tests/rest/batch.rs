@@ -90,3 +90,14 @@ async fn a_list_or_object_with_too_many_entries_is_refused_before_it_takes_memor
         assert!(problem["detail"].as_str().unwrap().contains("too many entries"), "{path}: {problem}");
     }
 }
+
+#[tokio::test]
+async fn each_request_of_a_batch_counts_against_its_clients_limit() {
+    let server = Server::start_with(|config| config.limits.client_requests_per_day_max = 10);
+    server.admin("POST", "/v1/keys", json!({ "name": "k", "algorithm": "aes-256" })).await;
+    let request = json!({ "op": "encrypt", "key": "k", "plaintext": base64(b"data") });
+    let batch = server.admin("POST", "/v1/batch", json!({ "requests": vec![request; 12] })).await;
+    let answers = batch["answers"].as_array().unwrap();
+    let refused = answers.iter().filter(|answer| answer["problem"]["code"] == "rate_limited").count();
+    assert_eq!((answers.len(), refused), (12, 3), "{batch}");
+}

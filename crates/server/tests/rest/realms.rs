@@ -116,6 +116,7 @@ async fn what_all_realms_share_is_the_first_realms() {
     assert!(status.get("archives").is_none(), "{status}");
     // No rule of her own realm gives her what is not her realm's.
     let rule = "@id(\"all\") permit (principal, action, resource);";
+    done(&server, &alice, "DELETE", "/v1/approval-rules/two-administrators", Value::Null).await;
     done(&server, &alice, "POST", "/v1/access/rules", json!({ "text": rule })).await;
     let (status, answer) = ask(&server, &alice, "GET", "/v1/root", Value::Null).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{answer}");

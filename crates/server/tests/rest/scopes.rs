@@ -152,3 +152,31 @@ async fn a_scope_gives_nothing_that_its_holder_has_not() {
         StatusCode::FORBIDDEN
     );
 }
+
+#[tokio::test]
+async fn a_token_that_counts_is_renewed_as_it_is_and_one_that_was_revoked_does_not_come_back() {
+    let server = Server::start();
+    key(&server, "ours").await;
+    let body = json!({
+        "client": "app", "roles": ["user"], "days": 1, "scope": { "actions": ["list-keys"], "keys": ["ours"] }
+    });
+    let token = server.admin("POST", "/v1/tokens", body).await;
+    let path = |what: &str| format!("/v1/tokens/{}/{what}", token["id"].as_str().unwrap());
+    // Its holder makes it last no longer.
+    let renew = json!({ "days": 30 });
+    let own = ("POST", &*path("renew"));
+    assert_eq!(status(&server, &token, own, renew.clone()).await, StatusCode::FORBIDDEN);
+    let renewed = server.admin("POST", &path("renew"), renew.clone()).await;
+    assert!(renewed["expires"].as_str() > token["expires"].as_str(), "{renewed}");
+    assert_eq!((&renewed["scope"], &renewed["client"]), (&token["scope"], &json!("app")), "{renewed}");
+    assert_eq!(status(&server, &token, WHO, Value::Null).await, StatusCode::OK);
+    let admin = server.admin_token();
+    let ask = async |path: String, body| server.json(Proof::Token(&admin), "POST", &path, body).await;
+    assert_eq!(ask(path("renew"), json!({ "days": 0 })).await.0, StatusCode::BAD_REQUEST);
+    let unknown = format!("/v1/tokens/{}/renew", "0".repeat(64));
+    assert_eq!(ask(unknown, renew.clone()).await.0, StatusCode::NOT_FOUND);
+    server.admin("POST", &path("revoke"), Value::Null).await;
+    let (status_of, refused) = ask(path("renew"), renew).await;
+    assert_eq!((status_of, &refused["code"]), (StatusCode::CONFLICT, &json!("wrong_state")), "{refused}");
+    assert_eq!(status(&server, &token, WHO, Value::Null).await, StatusCode::UNAUTHORIZED);
+}

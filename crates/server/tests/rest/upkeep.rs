@@ -254,6 +254,12 @@ async fn a_start_is_on_record_with_the_configuration_that_it_puts_in_force() {
         let detail = page["entries"].as_array().unwrap().last().unwrap()["detail"].clone();
         let detail = detail.as_str().unwrap().to_owned();
         assert!(detail.contains("root key locked by passphrase"), "{detail}");
+        let page = server.admin("GET", "/v1/journal?kind=unseal&limit=1000", Value::Null).await;
+        let unsealed = page["entries"].as_array().unwrap();
+        assert_eq!(
+            (unsealed.len(), &unsealed[0]["detail"]),
+            (said.len() + 2, &json!("root key unlocked by a passphrase"))
+        );
         said.push(detail.split_once("configuration SHA-256 ").unwrap().1.to_owned());
     }
     assert!(said[0].len() == 64 && said[0] == said[1] && said[1] != said[2], "{said:?}");

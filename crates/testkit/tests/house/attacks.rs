@@ -5,18 +5,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use keyreeve_core::{
     Error, ErrorKind, SecretBytes,
-    access::{Action, Caller},
+    access::{Action, Caller, rules},
     attributes::{AttributeEdit, new_usage_limits},
     engine::Engine,
     model::{
         Algorithm, AttributeKind, AttributeName, BlockCipherMode, CryptoParameters, Derivation,
-        HashAlgorithm, Kdf, KeyFormat, KeyMaterial, KeyPolicy, KeySpec, Lsn, Name, ObjectType, PaddingMethod,
-        Prf, Revocation, RevocationReason, Role, Split, SplitMethod, State, Time, UsageMask, UsageUnit,
-        Value,
+        HashAlgorithm, Kdf, KeyFormat, KeyMaterial, KeyPolicy, KeySpec, Lsn, Name, ObjectId, ObjectType,
+        PaddingMethod, Prf, Revocation, RevocationReason, Role, Split, SplitMethod, State, Time, UsageMask,
+        UsageUnit, Value,
     },
     operations::{
         Activation, Template,
+        access_rules::ApplyAccessRules,
         activate::Activate,
+        aliases::SetAlias,
         change_key::{ChangeKey, PolicyChange},
         create::{Create, Created},
         create_split_key::CreateSplitKey,
@@ -298,6 +300,64 @@ fn absent_and_hidden_look_the_same() {
     assert_eq!(told("hidden"), told("absent"));
 }
 
+/// What finding out about a key takes, for who may know nothing of it.
+fn effort(house: &House, who: &Caller, reference: Reference) -> rules::Effort {
+    let operation = Encrypt {
+        key: reference,
+        version: None,
+        form: Form::Envelope { context: Vec::new() },
+        plaintext: SecretBytes::copy_from(b"attack at dawn"),
+    };
+    let prepared = house.engine.prepare(who, &operation);
+    let effort = prepared.effort();
+    assert_eq!(kind(house.engine.execute(who, &operation)), Some(ErrorKind::NotFound));
+    effort
+}
+
+#[test]
+fn absent_and_hidden_take_the_same_look_ups_and_decisions() {
+    let People { house, alice, mallory } = people();
+    let created = make(&house.engine, &alice, &new_key("hidden"));
+    let alias = SetAlias { alias: "known-as".into(), key: Reference::text("hidden") };
+    house.engine.execute(&alice, &alias).expect("has another name");
+    let admin = principal(&house.engine, "admin", &[Role::Admin]);
+    let nobody = uuid::Uuid::from_u128(7);
+    // Without rules, with one that looks at everything, and with one that hides from whom all is open.
+    let rules = [
+        None,
+        Some(
+            r#"@id("all") permit (principal, action in Action::"use", resource) when { resource.state == "compromised" && resource.owner == "x" };"#,
+        ),
+        Some(
+            r#"@id("some") forbid (principal in Role::"admin", action, resource) when { resource.owner == "alice" };"#,
+        ),
+    ];
+    for text in rules {
+        if let Some(text) = text {
+            house.engine.execute(&admin, &ApplyAccessRules { text: text.into() }).expect("rules");
+        }
+        let wanted = effort(&house, &mallory, Reference::text("absent"));
+        assert_eq!(wanted.decisions, 2);
+        let hidden = [
+            Reference::text("hidden"),
+            Reference::text("known-as"),
+            Reference::text(created.key.to_string()),
+            Reference::text(created.primary.to_string()),
+            Reference::Object(created.primary),
+            Reference::Chosen("chosen".into()),
+            Reference::Object(ObjectId(nobody)),
+            Reference::text(nobody.to_string()),
+        ];
+        for reference in hidden {
+            let told = format!("{reference:?} {text:?}");
+            // The second time as the first: nothing is remembered of what was refused.
+            for _ in 0..2 {
+                assert_eq!(effort(&house, &mallory, reference.clone()), wanted, "{told}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_altered_object_is_not_given_a_new_mac() {
     let People { house, alice, .. } = people();
@@ -361,13 +421,16 @@ fn a_grant_to_modify_attributes_changes_nothing_for_good() {
     let AttributeName::Standard(limits) = name else { panic!("{name:?}") };
     let limited = set(limits, value);
     grant(engine, &alice, "shared", "mallory", &[Action::ModifyAttributes]).expect("grants");
+    assert_eq!(kind(engine.execute(&mallory, &lease)), Some(ErrorKind::Denied));
+    let both = [Action::ModifyAttributes, Action::ChangePolicy];
+    grant(engine, &alice, "shared", "mallory", &both).expect("grants");
     engine.execute(&mallory, &lease).expect("may be undone, so may be done");
     assert_eq!(kind(engine.execute(&mallory, &longer)), Some(ErrorKind::Denied));
     assert_eq!(kind(engine.execute(&mallory, &sensitive)), Some(ErrorKind::Denied));
     for for_good in [&ended, &stopped, &limited] {
         assert_eq!(kind(engine.execute(&mallory, for_good)), Some(ErrorKind::Denied));
     }
-    let more = [Action::ModifyAttributes, Action::Destroy, Action::Revoke];
+    let more = [Action::ModifyAttributes, Action::ChangePolicy, Action::Destroy, Action::Revoke];
     grant(engine, &alice, "shared", "mallory", &more).expect("grants");
     engine.execute(&mallory, &longer).expect("may destroy");
     engine.execute(&mallory, &ended).expect("may revoke");

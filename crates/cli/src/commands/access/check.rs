@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::Way;
 use crate::commands::{Session, name_and_value, text};
 use crate::errors::{Failure, Kind, Result};
 use crate::output::{self, Format};
@@ -26,6 +27,8 @@ pub(crate) struct Check {
     /// Encryption context of the request that is asked about; repeat for more
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     context: Vec<(String, String)>,
+    #[command(flatten)]
+    way: Way,
 }
 
 impl Check {
@@ -35,6 +38,7 @@ impl Check {
     /// `Denied` where it may not; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let mut body = json!({ "principal": self.client, "action": self.action });
+        self.way.tell(&mut body);
         body["context"] =
             self.context.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
         if let Some(key) = &self.key {

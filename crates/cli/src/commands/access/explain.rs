@@ -28,7 +28,14 @@ impl Explain {
                 let mut pairs: Vec<_> = fields.iter().map(|field| (*field, text(&answer, field))).collect();
                 let now = answer.get("now").filter(|now| !now.is_null());
                 let told = |now: &Value| format!("{}: {}", text(now, "allowed"), text(now, "by"));
-                pairs.push(("allowed now", now.map_or_else(|| "nobody can tell".into(), told)));
+                let waits: Vec<_> =
+                    answer.get("waits_for").and_then(Value::as_array).into_iter().flatten().collect();
+                if waits.is_empty() {
+                    pairs.push(("allowed now", now.map_or_else(|| "nobody can tell".into(), told)));
+                } else {
+                    let names = waits.into_iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+                    pairs.push(("waits for", format!("approval by {names}")));
+                }
                 output::pairs(&pairs)
             }
         }

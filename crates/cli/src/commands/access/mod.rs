@@ -10,7 +10,10 @@ mod show;
 mod simulate;
 mod test;
 
-use clap::Subcommand;
+use std::net::IpAddr;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::Session;
 use crate::errors::Result;
@@ -26,6 +29,28 @@ pub(crate) enum Access {
     Explain(explain::Explain),
     Simulate(simulate::Simulate),
     Test(test::Test),
+}
+
+/// By what way the requests come that are asked about.
+#[derive(Args)]
+pub(crate) struct Way {
+    /// Protocol of the request that is asked about; rest where none is named
+    #[arg(long, value_parser = ["rest", "kmip"])]
+    protocol: Option<String>,
+    /// Address that the request comes from; this machine's, as the server sees it, where none is named
+    #[arg(long, value_name = "IP")]
+    source: Option<IpAddr>,
+}
+
+impl Way {
+    fn tell(&self, body: &mut Value) {
+        if let Some(protocol) = &self.protocol {
+            body["protocol"] = protocol.as_str().into();
+        }
+        if let Some(source) = self.source {
+            body["source"] = source.to_string().into();
+        }
+    }
 }
 
 impl Access {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
+use super::Way;
 use crate::commands::{Session, name_and_value, text};
 use crate::errors::{Failure, Result};
 use crate::input;
@@ -14,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   keyreeve access simulate decrypt cards             who can decrypt with this key
   keyreeve access simulate --apply shop.cedar        what these rules would allow and forbid
+  keyreeve access simulate --apply shop.cedar --protocol kmip --source 192.0.2.7
   keyreeve access simulate --remove freeze";
 
 /// Tell who can do something, or what a change of access rules would allow and forbid. Nothing changes.
@@ -27,7 +29,7 @@ pub(crate) struct Simulate {
     #[arg(requires = "action")]
     key: Option<String>,
     /// Encryption context of the request that is asked about; repeat for more
-    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, requires = "action")]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     context: Vec<(String, String)>,
     /// File with rules that would be applied
     #[arg(long, value_name = "FILE", group = "what")]
@@ -35,6 +37,8 @@ pub(crate) struct Simulate {
     /// Rule that would be removed; repeat for more
     #[arg(long, value_name = "RULE", group = "what")]
     remove: Vec<String>,
+    #[command(flatten)]
+    way: Way,
 }
 
 impl Simulate {
@@ -43,19 +47,18 @@ impl Simulate {
     /// # Errors
     /// `Usage` where the file is no text; as every request.
     pub(super) fn run(self, session: &Session) -> Result<()> {
+        let context: Value =
+            self.context.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
         let (answer, field, columns) = match &self.action {
             Some(action) => {
-                let mut body = json!({ "action": action, "key": self.key });
-                body["context"] = self
-                    .context
-                    .iter()
-                    .map(|(name, value)| (name.clone(), Value::from(value.clone())))
-                    .collect();
+                let mut body = json!({ "action": action, "key": self.key, "context": context });
+                self.way.tell(&mut body);
                 let answer = session.client()?.post("/v1/access/check", &body)?;
                 (answer, "principals", &["principal", "by"][..])
             }
             None => {
-                let mut body = json!({ "remove": self.remove });
+                let mut body = json!({ "remove": self.remove, "context": context });
+                self.way.tell(&mut body);
                 if let Some(file) = &self.apply {
                     let data = input::data(Some(file))?;
                     let rules = std::str::from_utf8(&data);
@@ -68,6 +71,13 @@ impl Simulate {
         };
         if answer.get("complete").and_then(Value::as_bool) == Some(false) {
             output::message("warning: there is more than is told here");
+        }
+        for rule in answer.get("hang_on_requests").and_then(Value::as_array).into_iter().flatten() {
+            let rule = rule.as_str().unwrap_or_default();
+            output::message(&format!(
+                "warning: {rule} looks at the protocol, the address, the time or the encryption context of a request: what it says of others \
+                 than this one is not told (--protocol, --source, --context, `access test`)"
+            ));
         }
         match session.format {
             Format::Json => output::json(&answer),

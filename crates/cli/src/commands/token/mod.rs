@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod renew;
 mod revoke;
 
 use clap::Subcommand;
@@ -15,6 +16,7 @@ use crate::errors::Result;
 pub(crate) enum Token {
     Create(create::Create),
     List(list::List),
+    Renew(renew::Renew),
     Revoke(revoke::Revoke),
 }
 
@@ -27,6 +29,7 @@ impl Token {
         match self {
             Self::Create(command) => command.run(session),
             Self::List(command) => command.run(session),
+            Self::Renew(command) => command.run(session),
             Self::Revoke(command) => command.run(session),
         }
     }

@@ -77,6 +77,11 @@ impl Looks {
         }
     }
 
+    /// Whether it looks at what is another in each request.
+    pub(super) fn at_the_request(self) -> bool {
+        self.protocol || self.source || self.time || self.encryption_context
+    }
+
     /// Whether a decision that looked at this may be kept: what else there is, is compared.
     pub(crate) fn may_be_kept(self) -> bool {
         !self.time && !self.encryption_context

@@ -11,9 +11,11 @@ mod set;
 mod stored;
 #[cfg(test)]
 pub(super) mod tests;
+mod wants;
 
 pub use facts::{Facts, Question};
 pub(crate) use kept::KeptDecisions;
+pub use session::Effort;
 pub(crate) use session::{Session, address, record_name};
 pub use set::{RuleSet, Said};
 pub use stored::{

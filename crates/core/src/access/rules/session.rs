@@ -1,7 +1,10 @@
 //! Decisions of one request: the rules and the principal as they are now, what was read for deciding, and until when a
 //! decision holds. What was read binds the request's entry as any other read does.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use parking_lot::Mutex;
 
@@ -34,6 +37,17 @@ pub(crate) struct Session<'e> {
     encryption_context: Vec<(String, String)>,
     reads: Mutex<Vec<RecordKey>>,
     until: Mutex<Option<Time>>,
+    look_ups: AtomicU32,
+    decisions: AtomicU32,
+}
+
+/// What a request took of the store and of deciding. Whoever measures it must not tell what is hidden from what is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Records that were looked up by their address.
+    pub look_ups: u32,
+    /// Decisions that were made.
+    pub decisions: u32,
 }
 
 impl<'e> Session<'e> {
@@ -48,7 +62,25 @@ impl<'e> Session<'e> {
             encryption_context: Vec::new(),
             reads: Mutex::default(),
             until: Mutex::default(),
+            look_ups: AtomicU32::new(0),
+            decisions: AtomicU32::new(0),
         }
+    }
+
+    /// What the request took so far.
+    pub(crate) fn effort(&self) -> Effort {
+        let count = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
+        Effort { look_ups: count(&self.look_ups), decisions: count(&self.decisions) }
+    }
+
+    /// Counts a look-up of the request.
+    pub(crate) fn looked_up(&self) {
+        self.look_ups.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a decision of the request.
+    pub(crate) fn decided(&self) {
+        self.decisions.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes the principal and its realm's rules as they were read for this request.
@@ -153,7 +185,13 @@ impl<'e> Session<'e> {
         }
         self.load(&looks, question, &mut facts)?;
         let said = rules.say(question, candidates, &facts)?;
-        if looks.may_be_kept() {
+        // INVARIANT: a refusal is decided anew each time, as it is about a key that is not there: else the second try told the two apart.
+        let refuses = match &said {
+            Said::Forbidden(_) => true,
+            Said::Nothing => !forbids_only,
+            Said::Permitted(_) => false,
+        };
+        if looks.may_be_kept() && !refuses {
             let kept = Kept {
                 rules: Arc::clone(rules),
                 principal: Arc::clone(question.principal),
@@ -173,6 +211,7 @@ impl<'e> Session<'e> {
         if looks.owner
             && let Target::Key(key) = question.target
         {
+            self.looked_up();
             facts.owner = Some(owner(self.store, key.owner)?);
         }
         if looks.encryption_context {
@@ -190,6 +229,7 @@ impl<'e> Session<'e> {
         let Target::Key(key) = target else { return Ok(None) };
         let Some(latest) = key.latest() else { return Ok(None) };
         let address = RecordKey::Object(latest.primary);
+        self.looked_up();
         let record = self.store.get(&address)?;
         self.reads.lock().push(address);
         match record.as_deref() {

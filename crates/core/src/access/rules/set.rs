@@ -17,9 +17,10 @@ use super::{
     facts::{Asked, Facts, Question, is_askable},
     looks::Looks,
     schema::group_word,
+    wants::Wants,
 };
 use crate::{
-    access::{Action, Target},
+    access::{Action, ActionGroup, Target},
     error::{Error, Result},
     model::{KeyId, RealmId},
 };
@@ -34,11 +35,13 @@ pub struct RuleSet {
     roles: HashMap<String, ByResource>,
 }
 
-/// Which rules are about any resource, and which about one key.
+/// Which rules are about any resource, and which about one key, or about those that their condition names first.
 #[derive(Default)]
 struct ByResource {
     any: Vec<usize>,
     keys: HashMap<KeyId, Vec<usize>>,
+    names: HashMap<String, Vec<usize>>,
+    labels: HashMap<String, HashMap<String, Vec<usize>>>,
 }
 
 struct Rule {
@@ -108,7 +111,7 @@ pub enum Said {
 
 impl RuleSet {
     /// Of these policies, whose names are their ids.
-    pub(super) fn new<'p>(realm: RealmId, policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self> {
+    pub(crate) fn new<'p>(realm: RealmId, policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self> {
         let mut set = Self {
             realm,
             rules: Vec::new(),
@@ -121,6 +124,23 @@ impl RuleSet {
             set.add(policy)?;
         }
         Ok(set)
+    }
+
+    /// The name of a rule that lets somebody administer, whoever that is and whatever its conditions.
+    pub fn lets_administer(&self) -> Option<&str> {
+        let administers =
+            |action: &&Action| action.group() == ActionGroup::Administer && !action.is_about_keys();
+        let about_realm = |rule: &&Rule| matches!(rule.resource, Resource::Any | Resource::Realm);
+        let lets =
+            |rule: &&Rule| Action::ALL.iter().filter(administers).any(|action| rule.actions.has(*action));
+        let mut permits = self.rules.iter().filter(|rule| !rule.forbids).filter(about_realm);
+        permits.find(lets).map(|rule| &*rule.name)
+    }
+
+    /// The names of rules that look at how a request comes, and not only at who asks for what with which key.
+    pub fn hanging_on_requests(&self) -> Vec<String> {
+        let rules = self.rules.iter().filter(|rule| rule.looks.at_the_request());
+        rules.map(|rule| rule.name.to_string()).collect()
     }
 
     fn add(&mut self, policy: &Policy) -> Result<()> {
@@ -145,9 +165,13 @@ impl RuleSet {
             Whom::Group(name) => self.groups.entry(name).or_default(),
             Whom::Role(name) => self.roles.entry(name).or_default(),
         };
-        match rule.resource {
-            Resource::One(key) => index.keys.entry(key).or_default(),
-            _ => &mut index.any,
+        match (rule.resource, Wants::of(policy)?) {
+            (Resource::One(key), _) => index.keys.entry(key).or_default(),
+            (_, Some(Wants::Name(name))) => index.names.entry(name).or_default(),
+            (_, Some(Wants::Label(tag, value))) => {
+                index.labels.entry(tag).or_default().entry(value).or_default()
+            }
+            (_, None) => &mut index.any,
         }
         .push(self.rules.len());
         self.rules.push(rule);
@@ -194,15 +218,11 @@ impl RuleSet {
         let roles = principal.roles.iter().filter_map(|role| self.roles.get(role.word()));
         let own = self.principals.get(&principal.name);
         for index in [&self.any].into_iter().chain(own).chain(groups).chain(roles) {
-            let of_key = match question.target {
-                Target::Key(key) => index.keys.get(&key.id),
-                Target::Realm(_) => None,
-            };
-            for number in index.any.iter().chain(of_key.into_iter().flatten()) {
-                if let Some(rule) = self.rules.get(*number).filter(|rule| is_wanted(rule)) {
+            index.each(question.target, &mut |number| {
+                if let Some(rule) = self.rules.get(number).filter(|rule| is_wanted(rule)) {
                     found.consider(rule, question);
                 }
-            }
+            });
         }
         found
     }
@@ -244,6 +264,22 @@ impl RuleSet {
     /// Whether there is a rule at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+}
+
+impl ByResource {
+    /// Each rule that could be about the target.
+    fn each(&self, target: Target<'_>, found: &mut impl FnMut(usize)) {
+        self.any.iter().for_each(|number| found(*number));
+        let Target::Key(key) = target else {
+            // A realm has neither: what a condition on them comes to there, Cedar says.
+            let labelled = self.labels.values().flat_map(HashMap::values);
+            return self.names.values().chain(labelled).flatten().for_each(|number| found(*number));
+        };
+        let of_key = self.keys.get(&key.id).into_iter().chain(self.names.get(&key.name));
+        let labels = key.tags.iter().filter(|_| !self.labels.is_empty());
+        let labelled = labels.filter_map(|(tag, value)| self.labels.get(tag)?.get(value));
+        of_key.chain(labelled).flatten().for_each(|number| found(*number));
     }
 }
 

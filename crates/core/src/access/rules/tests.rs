@@ -5,22 +5,25 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::{Authorizer, Decision as Answer, Policy, PolicyId, PolicySet};
+use cedar_policy::{AuthorizationError, Authorizer, Decision as Answer, Effect, Policy, PolicyId, PolicySet};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    AccessRules, Facts, Question, ROLES, RuleSet, Said,
+    AccessRules, Facts, KeptDecisions, Question, ROLES, RuleSet, Said, Session,
     facts::{Asked, is_askable},
     parse, schema,
 };
 use crate::{
     access::{
-        Action, Target,
+        Action, Caller, Target,
         roles::{Circumstances, basis},
+        tests::Empty,
     },
     error::ErrorKind,
-    model::{Key, KeyId, KeyPolicy, ObjectType, Principal, PrincipalId, RealmId, Role, State, Time},
+    model::{
+        Key, KeyId, KeyPolicy, ObjectType, Principal, PrincipalId, RealmId, RequestId, Role, State, Time,
+    },
 };
 
 pub(in crate::access) fn principal(name: &str, roles: &[Role], groups: &[&str]) -> Arc<Principal> {
@@ -350,6 +353,99 @@ proptest! {
                         Said::Permitted(rule) | Said::Forbidden(rule) => prop_assert!(reasons.contains(&*rule)),
                         Said::Nothing => prop_assert!(reasons.is_empty()),
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Conditions that look at what a decision may be kept by, at what it may not, and at what rules are found by.
+fn key_rule() -> impl Strategy<Value = String> {
+    let condition = prop_oneof![
+        Just("when { resource.name == \"one\" }"),
+        Just("when { \"two\" == resource.name && context.protocol == \"rest\" }"),
+        Just("when { context.protocol == \"kmip\" && resource.name == \"one\" }"),
+        Just("when { resource.hasTag(\"team\") && resource.getTag(\"team\") == \"shop\" }"),
+        Just(
+            "when { resource.hasTag(\"team\") && resource.getTag(\"team\") == \"bank\" && resource.name == \"two\" }"
+        ),
+        // It fails where the label is missing, and then forbids.
+        Just("when { resource.getTag(\"team\") == \"shop\" }"),
+        Just("when { resource.exportable }"),
+        Just("unless { resource.name == \"one\" }"),
+        Just("when { context has source && context.source.isInRange(ip(\"192.0.2.0/24\")) }"),
+        Just("when { context.time < datetime(\"1970-01-01T00:00:05Z\") }"),
+        Just("when { context.encryption_context.hasTag(\"a\") }"),
+        Just(""),
+    ];
+    let whom = prop_oneof![
+        Just("principal"),
+        Just("principal in Group::\"shop\""),
+        Just("principal == Principal::\"bob\"")
+    ];
+    let which = prop_oneof![
+        Just("resource"),
+        Just("resource is Key"),
+        Just("resource == Key::\"00000000-0000-0000-0000-000000000001\"")
+    ];
+    let effect = prop_oneof![2 => Just("permit"), 1 => Just("forbid")];
+    (effect, whom, which, condition).prop_map(|(effect, whom, which, condition)| {
+        format!("{effect} ({whom}, action, {which}) {condition};")
+    })
+}
+
+proptest! {
+    /// What is decided from an index and from decisions that were kept is what Cedar says of all rules at once; but that a
+    /// rule that forbids, and fails, forbids.
+    #[test]
+    fn conditions_decide_as_the_full_set_also_from_what_was_kept(texts in prop::collection::vec(key_rule(), 0..10)) {
+        let policies: Vec<Policy> = texts
+            .iter()
+            .enumerate()
+            .map(|(number, text)| Policy::parse(Some(PolicyId::new(format!("r{number}"))), text).unwrap())
+            .collect();
+        let full = PolicySet::from_policies(policies.clone()).unwrap();
+        let rules = Arc::new(RuleSet::new(RealmId::DEFAULT, &policies).unwrap());
+        let people = [principal("alice", &[], &["shop"]), principal("bob", &[], &["bank"])];
+        let mut of_bank = Key::clone(&key(2, "two", PrincipalId::SYSTEM));
+        of_bank.tags.insert("team".into(), "bank".into());
+        let mut without = Key::clone(&key(3, "two", PrincipalId::SYSTEM));
+        without.tags.clear();
+        let keys = [key(1, "one", PrincipalId::SYSTEM), Arc::new(of_bank), Arc::new(without)];
+        let kept = KeptDecisions::new();
+        let ways = [("rest", None, 0), ("kmip", Some([192, 0, 2, 7]), 0), ("rest", Some([192, 0, 3, 7]), 9_000)];
+        // Twice: the second time from what was kept.
+        for (protocol, source, time) in ways.into_iter().chain(ways) {
+            let source = source.map(std::net::Ipv4Addr::from).map(|ip| std::net::SocketAddr::from((ip, 1)));
+            let session = Session::new(&Empty, &kept, Time(time)).with_rules(&rules);
+            for who in &people {
+                let caller = Caller::authenticated(Arc::clone(who), protocol, source, RequestId(uuid::Uuid::nil()));
+                for key in &keys {
+                    let question = Question { principal: who, action: Action::Encrypt, target: Target::Key(key) };
+                    let facts = Facts {
+                        protocol,
+                        source: source.map(|source| source.ip()),
+                        time: Some(Time(time)),
+                        encryption_context: Some(Vec::new()),
+                        ..facts()
+                    };
+                    let asked = Asked::new(&question, &facts).unwrap();
+                    let answer = Authorizer::new().is_authorized(&asked.request, &full, &asked.entities);
+                    let failed: BTreeSet<String> = answer
+                        .diagnostics()
+                        .errors()
+                        .map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id().to_string())
+                        .collect();
+                    let forbids = policies.iter().any(|policy| {
+                        policy.effect() == Effect::Forbid && failed.contains(&policy.id().to_string())
+                    });
+                    let wanted = answer.decision() == Answer::Allow && !forbids;
+                    let found = session.say(&caller, &question, false).unwrap();
+                    prop_assert_eq!(
+                        wanted,
+                        matches!(found, Said::Permitted(_)),
+                        "{:?} {} {} {}: {:?}", texts, who.name, key.name, protocol, found
+                    );
                 }
             }
         }

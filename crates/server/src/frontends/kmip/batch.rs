@@ -20,7 +20,7 @@ use keyreeve_kmip::enums::{
     AsynchronousIndicator, BatchErrorContinuationOption, Operation, ResultReason, ResultStatus,
     UniqueIdentifierReference,
 };
-use keyreeve_kmip::message::{MessageExtension, RequestItem, RequestMessage, ResponseItem};
+use keyreeve_kmip::message::{MessageExtension, RequestHeader, RequestItem, RequestMessage, ResponseItem};
 use keyreeve_kmip::payloads::{Request, Response};
 use keyreeve_kmip::values::{Data, UniqueIdentifier};
 use keyreeve_kmip::{SecretBytes, Version};
@@ -59,6 +59,8 @@ pub(super) struct Batch<'a> {
     rehearsal: Option<Rehearsal<'a>>,
     /// What was run last, for the record of a rehearsal that failed, and for who fetches an answer later.
     pub(super) latest: Option<(Action, Option<Reference>)>,
+    /// Whether the item that is run came to an operation of core, whose entry it then has.
+    ran: bool,
     /// Bytes of the answers so far.
     answer_bytes: usize,
     /// A Get stands behind the item that is run.
@@ -83,40 +85,18 @@ pub(super) async fn run(
     message: RequestMessage,
 ) -> Vec<Answer> {
     let RequestMessage { version, header, items } = message;
-    let refused = |reason, message| vec![Answer::new(ResponseItem::failure(None, reason, message), version)];
-    if items.len() > BATCH_ITEMS_MAX {
-        let message = format!("{} items in one batch: send at most {BATCH_ITEMS_MAX}", items.len());
-        return refused(ResultReason::ServerLimitExceeded, message);
-    }
-    // None is known here, and one that must be understood fails every item before any of it is done.
-    if let Some(extension) = items.iter().find_map(|item| critical(&item.message_extensions)) {
-        return items.into_iter().map(|item| Answer::new(item_refused(item, &extension), version)).collect();
-    }
-    let option = match header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop) {
-        BatchErrorContinuationOption::Unnamed(code) => {
-            let message = format!("there is no Batch Error Continuation Option 0x{code:08X}");
-            return refused(ResultReason::InvalidField, message);
+    let (option, is_asynchronous) = match planned(version, ticket, &header, &items) {
+        Ok(planned) => planned,
+        Err(failure) => {
+            kmip.record_other(caller, "a batch", Some(&failure)).await;
+            let answer = |refused| Answer::new(refused, version);
+            if failure.reason == ResultReason::UnknownMessageExtension {
+                // It fails every item before any of it is done.
+                return items.into_iter().map(|item| answer(item_refused(item, &failure.message))).collect();
+            }
+            return vec![answer(ResponseItem::failure(None, failure.reason, failure.message))];
         }
-        option => option,
     };
-    let is_asynchronous = match header.asynchronous_indicator {
-        // Nobody would look then whether the ticket still holds.
-        Some(AsynchronousIndicator::Mandatory) if ticket.is_some() || items.len() > 1 => {
-            let what = if ticket.is_some() { "what a ticket proves" } else { "several items in one request" };
-            let failure = not_supported(&format!("asynchronous processing of {what}"));
-            return refused(failure.reason, failure.message);
-        }
-        Some(AsynchronousIndicator::Mandatory) => true,
-        // Before 2.0 there is one word for a client that can wait, and published cases count on its being taken at it.
-        Some(AsynchronousIndicator::Optional) => {
-            !version.has_tagged_attributes() && items.len() == 1 && ticket.is_none()
-        }
-        _ => false,
-    };
-    if option == BatchErrorContinuationOption::Undo && ticket.is_some_and(|held| held.rights.is_some()) {
-        let failure = not_supported("a batch with the option Undo under a ticket for certain rights");
-        return refused(failure.reason, failure.message);
-    }
     // Undo means all or nothing: the batch is rehearsed, and done only where all of it succeeds.
     if option == BatchErrorContinuationOption::Undo
         && items.len() > 1
@@ -131,9 +111,12 @@ pub(super) async fn run(
     while let Some(item) = items.next() {
         batch.gets_later = items.as_slice().iter().any(|later| later.operation == Operation::Get);
         batch.is_last = items.as_slice().is_empty();
-        let answer = match is_asynchronous && jobs::may_wait(&item) {
-            true => jobs::submit(kmip, caller, version, item),
-            false => batch.item(item).await,
+        // The first counts as the whole did when it came.
+        let counted = if answers.is_empty() { Ok(()) } else { kmip.authenticator.count(caller).await };
+        let answer = match counted {
+            Err(error) => batch.failed(item.operation, item.unique_batch_item_id, error.into()),
+            Ok(()) if is_asynchronous && jobs::may_wait(&item) => jobs::submit(kmip, caller, version, item),
+            Ok(()) => batch.item(item).await,
         };
         let failed = answer.result_status == ResultStatus::OperationFailed;
         let answer = batch.encoded(answer);
@@ -144,6 +127,49 @@ pub(super) async fn run(
         }
     }
     answers
+}
+
+/// What is done when an item fails, and whether the answer may come later.
+fn planned(
+    version: Version,
+    ticket: Option<&Held>,
+    header: &RequestHeader,
+    items: &[RequestItem],
+) -> Result<(BatchErrorContinuationOption, bool), Failure> {
+    if items.len() > BATCH_ITEMS_MAX {
+        let message = format!("{} items in one batch: send at most {BATCH_ITEMS_MAX}", items.len());
+        return Err(Failure::new(ResultReason::ServerLimitExceeded, message));
+    }
+    // None is known here.
+    if let Some(extension) = items.iter().find_map(|item| critical(&item.message_extensions)) {
+        return Err(Failure::new(ResultReason::UnknownMessageExtension, extension));
+    }
+    let option = match header.batch_error_continuation_option.unwrap_or(BatchErrorContinuationOption::Stop) {
+        BatchErrorContinuationOption::Unnamed(code) => {
+            let message = format!("there is no Batch Error Continuation Option 0x{code:08X}");
+            return Err(Failure::new(ResultReason::InvalidField, message));
+        }
+        option => option,
+    };
+    let is_asynchronous = match header.asynchronous_indicator {
+        // Nobody would look then whether the ticket still holds.
+        Some(AsynchronousIndicator::Mandatory) if ticket.is_some() => {
+            return Err(not_supported("asynchronous processing of what a ticket proves"));
+        }
+        Some(AsynchronousIndicator::Mandatory) if items.len() > 1 => {
+            return Err(not_supported("asynchronous processing of several items in one request"));
+        }
+        Some(AsynchronousIndicator::Mandatory) => true,
+        // Before 2.0 there is one word for a client that can wait, and published cases count on its being taken at it.
+        Some(AsynchronousIndicator::Optional) => {
+            !version.has_tagged_attributes() && items.len() == 1 && ticket.is_none()
+        }
+        _ => false,
+    };
+    if option == BatchErrorContinuationOption::Undo && ticket.is_some_and(|held| held.rights.is_some()) {
+        return Err(not_supported("a batch with the option Undo under a ticket for certain rights"));
+    }
+    Ok((option, is_asynchronous))
 }
 
 /// The answers of a batch that would fail; `None` where it would succeed. Nothing is done in either case.
@@ -247,6 +273,7 @@ impl<'a> Batch<'a> {
             answered: Vec::new(),
             rehearsal,
             latest: None,
+            ran: false,
             answer_bytes: 0,
             gets_later: false,
             polled: None,
@@ -265,6 +292,7 @@ impl<'a> Batch<'a> {
 
     async fn item(&mut self, item: RequestItem) -> ResponseItem {
         let RequestItem { operation, ephemeral, unique_batch_item_id, payload, message_extensions } = item;
+        self.ran = false;
         let unknown = critical(&message_extensions);
         let is_ephemeral = ephemeral == Some(true);
         let answers_bytes_max = self.kmip.settings().limits.message_bytes_max;
@@ -288,6 +316,9 @@ impl<'a> Batch<'a> {
             (None, Ok(_)) => Err(unsupported(operation)),
             (None, Err(error)) => Err(error.into()),
         };
+        if !self.ran && (self.rehearsal.is_none() || outcome.is_err()) {
+            self.kmip.record_other(self.caller, &operation.to_string(), outcome.as_ref().err()).await;
+        }
         match outcome {
             Ok(mut answer) => {
                 if let Some(payload) = &mut answer.payload {
@@ -463,6 +494,7 @@ impl<'a> Batch<'a> {
             Subject::Realm => None,
         };
         self.latest = Some((operation.action(), subject));
+        self.ran = true;
         match &mut self.rehearsal {
             Some(_) if !operation.action().hands_out() && operation.action().group() == ActionGroup::Use => {
                 let message =

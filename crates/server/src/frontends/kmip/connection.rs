@@ -2,6 +2,7 @@
 //! (pipeline), TLS, and the limits on idle time and number of connections, which the listener keeps.
 
 use std::io;
+use std::net::SocketAddr;
 
 use keyreeve_core::{Error, ErrorKind};
 use keyreeve_kmip::Version;
@@ -30,6 +31,10 @@ impl Handler for Kmip {
         if let Err(cause) = ended {
             debug!(peer = %peer.address, %cause, "KMIP connection ended");
         }
+    }
+
+    async fn refused(&self, peer: SocketAddr, cause: &str) {
+        self.authenticator.refused_handshake("kmip", peer, cause).await;
     }
 }
 

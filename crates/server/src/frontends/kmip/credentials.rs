@@ -60,6 +60,10 @@ pub(super) async fn check(
             }
         });
     }
+    // The connection's own client was counted as the request came.
+    if let Some((caller, _)) = asker.as_ref().filter(|(caller, _)| caller.id() != connection.id()) {
+        kmip.authenticator.count(caller).await?;
+    }
     Ok(asker)
 }
 

@@ -23,6 +23,13 @@ impl Failure {
         Self { reason, message: cut(message.into(), MESSAGE_BYTES_MAX), kind: None }
     }
 
+    /// The kind of error that goes on record, where none of core's operations put it there.
+    pub(super) fn recorded_kind(&self) -> ErrorKind {
+        let unsupported =
+            matches!(self.reason, ResultReason::OperationNotSupported | ResultReason::FeatureNotSupported);
+        self.kind.unwrap_or(if unsupported { ErrorKind::Unsupported } else { ErrorKind::Invalid })
+    }
+
     /// The same failure for another reason, where it came from this kind of error in core.
     pub(super) fn instead(mut self, of: ErrorKind, reason: ResultReason) -> Self {
         if self.kind == Some(of) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
+use keyreeve_core::operations::server::OtherRequest;
 use keyreeve_core::per_second::PerSecond;
 use keyreeve_kmip::message::{
     RejectedRequest, RequestMessage, ResponseHeader, ResponseItem, ResponseMessage,
@@ -19,6 +20,7 @@ use tracing::warn;
 
 use crate::authn::Authenticator;
 use crate::config::Credentials;
+use crate::execute::execute;
 use crate::follow::Progress;
 use crate::in_flight::InFlight;
 use crate::listen::{Peer, Shutdown};
@@ -223,7 +225,7 @@ impl Kmip {
     ) -> SecretBytes {
         let message = match message {
             Ok(message) => message,
-            Err(rejected) => return self.reject(peer, &rejected),
+            Err(rejected) => return self.reject(peer, &rejected).await,
         };
         match self.authenticator.authenticate("kmip", peer, None).await {
             Ok(caller) => self.answer(&caller, message).await,
@@ -238,6 +240,7 @@ impl Kmip {
             Ok(message) => (message.version, self.answer(caller, message).await),
             Err(rejected) => {
                 warn!(request = %caller.request, cause = %rejected.error, "a KMIP message could not be read");
+                self.record_unread(caller, &rejected).await;
                 (rejected.version, self.rejected(&rejected))
             }
         };
@@ -289,7 +292,24 @@ impl Kmip {
         whole(ResponseMessage { version: message.version, header, items: vec![item] }.encode())
     }
 
-    fn reject(&self, peer: &Peer, rejected: &RejectedRequest) -> SecretBytes {
+    /// Puts a request on record that came to no operation of core.
+    async fn record_other(&self, caller: &Caller, what: &str, failure: Option<&Failure>) {
+        let what = what.to_owned();
+        let refused = failure.map(|failure| (failure.recorded_kind(), failure.message.clone()));
+        // A failure is answered whether it can be put on record or not; the store tells of its own failure.
+        let _ = execute(&self.engine, caller, OtherRequest { what, refused }).await;
+    }
+
+    async fn record_unread(&self, caller: &Caller, rejected: &RejectedRequest) {
+        let failure = Failure::new(rejected.error.result_reason(), rejected.error.to_string());
+        self.record_other(caller, "a message that cannot be read", Some(&failure)).await;
+    }
+
+    async fn reject(&self, peer: &Peer, rejected: &RejectedRequest) -> SecretBytes {
+        // Whose it is, is on record: with what cannot be read, or as a failed authentication.
+        if let Ok(caller) = self.authenticator.authenticate("kmip", peer, None).await {
+            self.record_unread(&caller, rejected).await;
+        }
         if let Some(suppressed) =
             self.unread.admit(peer.address.ip().into(), self.engine.clock().now().seconds())
         {

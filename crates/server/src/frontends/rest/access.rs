@@ -2,6 +2,7 @@
 //! grants (`keys`).
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,7 +10,7 @@ use axum::extract::State;
 use keyreeve_core::access::{Action, Basis, Decision, rules};
 use keyreeve_core::model::{KeySpec, Lsn, Role, State as KeyState};
 use keyreeve_core::operations::access_rules::{ApplyAccessRules, RemoveAccessRule, ShowAccessRules};
-use keyreeve_core::operations::check_access::{CheckAccess, WhoMay};
+use keyreeve_core::operations::check_access::{CheckAccess, Way, WhoMay};
 use keyreeve_core::operations::explain_access::{ExplainAccess, Explained};
 use keyreeve_core::operations::simulate_access::{Difference, SimulateAccess};
 use keyreeve_core::operations::test_access::{CASES_MAX, Case, CaseKey, TestAccess};
@@ -95,6 +96,10 @@ pub(super) struct CheckRequest {
     /// The encryption context of the request that is asked about.
     #[serde(default)]
     context: Tags,
+    /// Its protocol, `rest` or `kmip`; `rest` where nothing is said.
+    protocol: Option<String>,
+    /// The IP address that it comes from; that of this request where nothing is said.
+    source: Option<String>,
 }
 
 /// `POST /v1/access/check`: whether somebody may, or who may, and why.
@@ -103,13 +108,13 @@ pub(super) async fn check(
     Authenticated(caller): Authenticated,
     Body(request): Body<CheckRequest>,
 ) -> Result<Json<Value>> {
-    let CheckRequest { principal, action, key, context } = request;
+    let CheckRequest { principal, action, key, context, protocol, source } = request;
     let unknown = || Problem::invalid(format!("there is no action {}", told(&action)));
     let action = Action::from_word(&action).ok_or_else(unknown)?;
     let key = key.map(Reference::text);
-    let encryption_context = canonical(&context.0);
+    let way = way(protocol, source, &context)?;
     let Some(principal) = principal else {
-        let may = api.execute(&caller, WhoMay { action, key, encryption_context }).await?;
+        let may = api.execute(&caller, WhoMay { action, key, way }).await?;
         let principals: Vec<Value> = may
             .principals
             .iter()
@@ -117,8 +122,29 @@ pub(super) async fn check(
             .collect();
         return Ok(Json(json!({ "principals": principals, "complete": may.complete })));
     };
-    let decision = api.execute(&caller, CheckAccess { principal, action, key, encryption_context }).await?;
+    let decision = api.execute(&caller, CheckAccess { principal, action, key, way }).await?;
     Ok(Json(json!({ "allowed": decision.allows(), "by": reason(&decision) })))
+}
+
+/// By what way a request comes that is asked about.
+fn way(protocol: Option<String>, source: Option<String>, context: &Tags) -> Result<Way> {
+    Ok(Way {
+        protocol: protocol.as_deref().map(known_protocol).transpose()?,
+        source: source.as_deref().map(known_source).transpose()?,
+        encryption_context: canonical(&context.0),
+    })
+}
+
+fn known_protocol(word: &str) -> Result<&'static str> {
+    match word {
+        "rest" => Ok("rest"),
+        "kmip" => Ok("kmip"),
+        other => Err(Problem::invalid(format!("there is no protocol {}", told(other)))),
+    }
+}
+
+fn known_source(text: &str) -> Result<IpAddr> {
+    text.parse().map_err(|_| Problem::invalid(format!("{} is no IP address", told(text))))
 }
 
 /// What decided, for people.
@@ -140,7 +166,7 @@ pub(super) async fn explain(
     Authenticated(caller): Authenticated,
     Segments(lsn): Segments<u64>,
 ) -> Result<Json<Value>> {
-    let Explained { entry, now } = api.execute(&caller, ExplainAccess { lsn: Lsn(lsn) }).await?;
+    let Explained { entry, now, waits_for } = api.execute(&caller, ExplainAccess { lsn: Lsn(lsn) }).await?;
     let now = now.map(|decision| json!({ "allowed": decision.allows(), "by": reason(&decision) }));
     Ok(Json(json!({
         "lsn": entry.lsn.0,
@@ -151,6 +177,7 @@ pub(super) async fn explain(
         "outcome": entry.draft.outcome,
         "detail": entry.draft.detail,
         "now": now,
+        "waits_for": waits_for,
     })))
 }
 
@@ -162,17 +189,24 @@ pub(super) struct SimulateRequest {
     text: Option<String>,
     /// Names of rules that would be removed.
     remove: Option<Words>,
+    /// The encryption context of the requests that are asked about.
+    #[serde(default)]
+    context: Tags,
+    /// Their protocol, as for `check`.
+    protocol: Option<String>,
+    /// The IP address that they come from, as for `check`.
+    source: Option<String>,
 }
 
 /// `POST /v1/access/simulate`: what a change of rules would allow and forbid; nothing changes.
 pub(super) async fn simulate(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
-    Body(SimulateRequest { text, remove }): Body<SimulateRequest>,
+    Body(request): Body<SimulateRequest>,
 ) -> Result<Json<Value>> {
-    let simulated = api
-        .execute(&caller, SimulateAccess { text, remove: remove.map_or_else(Vec::new, |names| names.0) })
-        .await?;
+    let SimulateRequest { text, remove, context, protocol, source } = request;
+    let (remove, way) = (remove.map_or_else(Vec::new, |names| names.0), way(protocol, source, &context)?);
+    let simulated = api.execute(&caller, SimulateAccess { text, remove, way }).await?;
     let difference = |difference: &Difference| {
         json!({
             "principal": difference.principal,
@@ -185,6 +219,7 @@ pub(super) async fn simulate(
     Ok(Json(json!({
         "differences": simulated.differences.iter().map(difference).collect::<Vec<_>>(),
         "complete": simulated.complete,
+        "hang_on_requests": simulated.hang_on_requests,
     })))
 }
 
@@ -265,14 +300,8 @@ impl CaseRequest {
     fn into_case(self) -> Result<Case> {
         let action = Action::from_word(&self.action)
             .ok_or_else(|| Problem::invalid(format!("there is no action {}", told(&self.action))))?;
-        let protocol = match self.protocol.as_deref() {
-            None | Some("rest") => "rest",
-            Some("kmip") => "kmip",
-            Some(other) => return Err(Problem::invalid(format!("there is no protocol {}", told(other)))),
-        };
-        let source = self.source.map(|text| {
-            text.parse().map_err(|_| Problem::invalid(format!("{} is no IP address", told(&text))))
-        });
+        let protocol = self.protocol.as_deref().map_or(Ok("rest"), known_protocol)?;
+        let source = self.source.as_deref().map(known_source);
         let time = self.time.map(|text| {
             text.parse().map_err(|_| Problem::invalid("time is one such as 2030-01-31T12:00:00Z"))
         });

@@ -60,10 +60,13 @@ pub(super) async fn create(
         ("cell", told_bool(cell)),
         ("take over", told_bool(take_over)),
     ];
-    announce(&api, &caller, &terms).await?;
+    // Whoever has a new place gets all that is put there from now on: that is more than another backup.
+    let may_register = !api.backups.knows(&to);
+    let also: &[Action] = if may_register { &[Action::RegisterTarget] } else { &[] };
+    announce(&api, &caller, also, &terms).await?;
     let backups = Arc::clone(&api.backups);
     let make = move || {
-        let made = backups.back_up(&Wanted { to, kind, cell, take_over })?;
+        let made = backups.back_up(&Wanted { to, kind, may_register, cell, take_over })?;
         let (kind, lsn) = (word(made.report.kind), made.report.lsn);
         let detail = format!("{kind} backup to {}, up to entry {lsn}", made.target);
         Ok((made, detail))
@@ -82,9 +85,9 @@ pub(super) async fn create(
 }
 
 /// Puts on record that it begins, once others have approved it where they must.
-async fn announce(api: &Api, caller: &Caller, terms: &[(&str, &str)]) -> Result<()> {
+async fn announce(api: &Api, caller: &Caller, also: &'static [Action], terms: &[(&str, &str)]) -> Result<()> {
     let terms = terms.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    api.execute(caller, Announce { action: Action::Backup, terms }).await
+    api.execute(caller, Announce { action: Action::Backup, also, terms }).await
 }
 
 fn told_bool(value: bool) -> &'static str {
@@ -120,7 +123,7 @@ pub(super) async fn prune(
     let (full, days) = (keep_full.to_string(), keep_days.to_string());
     let terms =
         [("prune", &*from), ("keep full", &full), ("keep days", &days), ("dry run", told_bool(dry_run))];
-    announce(&api, &caller, &terms).await?;
+    announce(&api, &caller, &[], &terms).await?;
     let prune = move || {
         let retention = Retention { full_count_min: keep_full, days_min: keep_days, entries_days_min: 0 };
         let plan = backups.prune(&from, retention, dry_run)?;
@@ -151,7 +154,7 @@ pub(super) async fn drill(
     Authenticated(caller): Authenticated,
     Body(request): Body<DrillRequest>,
 ) -> Result<Json<Value>> {
-    announce(&api, &caller, &[("drill", request.from.as_deref().unwrap_or("every target"))]).await?;
+    announce(&api, &caller, &[], &[("drill", request.from.as_deref().unwrap_or("every target"))]).await?;
     let backups = Arc::clone(&api.backups);
     let drill = move || {
         let reports = backups.drill(request.from.as_deref())?;

@@ -51,7 +51,15 @@ pub(super) async fn run(
     loop {
         for (number, request) in waiting.by_ref().take(RUNNING_MAX - running.len()) {
             let (api, caller) = (Arc::clone(&api), caller.clone());
-            running.spawn(async move { (number, answered(one(api, caller, &request).await).await) });
+            running.spawn(async move {
+                // The first counts as the whole did when it came.
+                let counted = if number == 0 { Ok(()) } else { api.authenticator.count(&caller).await };
+                let answer = match counted {
+                    Ok(()) => one(api, caller, &request).await,
+                    Err(error) => Err(Problem::told(error)),
+                };
+                (number, answered(answer).await)
+            });
         }
         let Some(done) = running.join_next().await else { break };
         let (number, answer) = done.map_err(Error::internal)?;

@@ -7,7 +7,9 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use keyreeve_core::{Error, ErrorKind};
-use serde::Serialize;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize as _, Serialize};
 
 use crate::frontends::echo::{MESSAGE_BYTES_MAX, cut};
 
@@ -117,6 +119,7 @@ pub(super) struct Problem {
     cause: Option<String>,
     /// Id of the approval that it waits for.
     approval: Option<String>,
+    entry: Option<u64>,
     /// The log knows of it already.
     told: bool,
     /// Seconds after which the same may go well.
@@ -131,6 +134,14 @@ pub(super) struct Untold {
     pub(super) cause: Option<String>,
 }
 
+impl Untold {
+    /// The kind of error of its code; those of HTTP alone are malformed requests.
+    pub(super) fn kind(&self) -> ErrorKind {
+        let code: StrDeserializer<'_, serde::de::value::Error> = self.code.into_deserializer();
+        ErrorKind::deserialize(code).unwrap_or(ErrorKind::Invalid)
+    }
+}
+
 /// Result of the REST front-end's functions.
 pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 
@@ -142,6 +153,7 @@ impl Problem {
             detail: cut(detail.into(), MESSAGE_BYTES_MAX),
             cause: None,
             approval: None,
+            entry: None,
             told: false,
             retry_seconds: None,
         }
@@ -161,12 +173,12 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let (cause, retry_seconds) = (error.cause().map(str::to_owned), error.retry_seconds());
-        let approval = error.approval().map(|id| id.to_string());
+        let (approval, entry) = (error.approval().map(|id| id.to_string()), error.entry().map(|lsn| lsn.0));
         let code = match retry_seconds {
             Some(_) if error.kind() == ErrorKind::LimitExceeded => Code::RateLimited,
             _ => code(error.kind()),
         };
-        Self { cause, approval, retry_seconds, ..Self::new(code, error.public()) }
+        Self { cause, approval, entry, retry_seconds, ..Self::new(code, error.public()) }
     }
 }
 
@@ -212,6 +224,8 @@ impl IntoResponse for Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             approval: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            entry: Option<u64>,
         }
         let (status, code) = (self.code.status(), self.code.word());
         let title = status.canonical_reason().unwrap_or("error");
@@ -221,6 +235,7 @@ impl IntoResponse for Problem {
             code,
             detail: &self.detail,
             approval: self.approval.as_deref(),
+            entry: self.entry,
         };
         let mut response = (status, axum::Json(body)).into_response();
         let headers = response.headers_mut();

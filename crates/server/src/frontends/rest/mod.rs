@@ -1,13 +1,14 @@
 //! The REST API under `/v1`: JSON over HTTP/1.1, bytes in base64 or raw; and KMIP under `/kmip`. One file a family of
 //! routes; the table is in `routes`. Not here: TLS and sockets (listen), and what operations do (core).
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use hyper::body::Body as _;
@@ -17,6 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use keyreeve_core::access::Caller;
 use keyreeve_core::engine::Engine;
 use keyreeve_core::operations::Operation;
+use keyreeve_core::operations::server::OtherRequest;
 use keyreeve_core::per_second::PerSecond;
 use keyreeve_pki::CertificateAuthority;
 use parking_lot::Mutex;
@@ -145,6 +147,7 @@ pub struct Rest {
     lines: Lines,
     in_flight: Arc<InFlight>,
     reloader: Arc<Reloader>,
+    authenticator: Arc<Authenticator>,
 }
 
 /// Log lines about requests of strangers that came to no operation, for each source so many in a second.
@@ -156,16 +159,22 @@ impl Rest {
     pub fn new(api: Api) -> Self {
         let lines = PerSecond::new(LINES_OF_STRANGER_MAX, LINES_OF_STRANGERS_MAX);
         let (in_flight, reloader) = (api.in_flight.clone(), api.reloader.clone());
+        let authenticator = api.authenticator.clone();
         Self {
             router: router(Arc::new(api)),
             in_flight,
             reloader,
+            authenticator,
             lines: Lines(Arc::new((lines, Instant::now()))),
         }
     }
 }
 
 impl Handler for Rest {
+    async fn refused(&self, peer: SocketAddr, cause: &str) {
+        self.authenticator.refused_handshake("rest", peer, cause).await;
+    }
+
     async fn serve(&self, connection: Connection) {
         let Connection { stream, peer, mut shutdown } = connection;
         let address = peer.address;
@@ -223,6 +232,21 @@ fn router(api: Arc<Api>) -> Router {
 #[derive(Clone, Default)]
 struct Unproven(Arc<AtomicU32>);
 
+/// Who sent a request, once that is proven.
+#[derive(Clone, Default)]
+struct Asker(Arc<OnceLock<(Arc<Engine>, Caller)>>);
+
+impl Asker {
+    /// Puts a request on record that came to no operation. Of strangers only failed authentications are.
+    async fn put_on_record(&self, method: &Method, path: &str, untold: Option<&Untold>) {
+        let (Some((engine, caller)), Some(untold)) = (self.0.get(), untold) else { return };
+        let what = format!("{method} {path}");
+        let refused = Some((untold.kind(), untold.detail.clone()));
+        // The answer tells the same whether it can be put on record or not; the store tells of its own failure.
+        let _ = execute(engine, caller, OtherRequest { what, refused }).await;
+    }
+}
+
 /// Logs the requests that came to no operation; of the others `execute` tells. Their bodies may be unread, which ends
 /// the connection: the answer says so, lest the next request be sent into the void. So does the last answer to a
 /// stranger.
@@ -241,6 +265,8 @@ async fn tell(mut request: Request, next: Next) -> Response {
     }
     // A backup may take longer than a connection may be silent. Reading a body has a limit of its own.
     let work = request.extensions().get::<Working>().map(Working::begin);
+    let asker = Asker::default();
+    request.extensions_mut().insert(asker.clone());
     let mut response = next.run(request).await;
     drop(work);
     let is_stranger = unproven.0.load(Ordering::Relaxed) > 0;
@@ -261,6 +287,7 @@ async fn tell(mut request: Request, next: Next) -> Response {
             error!(%method, path, cause, "a request failed");
         }
     }
+    asker.put_on_record(&method, &path, response.extensions().get()).await;
     let refused =
         response.extensions().get::<Untold>().is_some() || response.status() == StatusCode::UNAUTHORIZED;
     if has_body && refused || unproven.0.load(Ordering::Relaxed) >= UNPROVEN_MAX {

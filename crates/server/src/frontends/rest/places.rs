@@ -122,7 +122,7 @@ async fn strike(
 ) -> Result<Json<Value>> {
     let attested = request.attest.clone().unwrap_or_default();
     let terms = vec![("place".into(), request.name.clone()), ("attested".into(), attested)];
-    api.execute(caller, Announce { action, terms }).await?;
+    api.execute(caller, Announce { action, also: &[], terms }).await?;
     let (store, by) = (Arc::clone(api.backups.store()), caller.name().to_owned());
     let clock = api.engine.clock().clone();
     let deed = move || {

@@ -27,7 +27,7 @@ use super::answer::OCTET_STREAM;
 use super::body::read;
 use super::bounded::TOO_MANY;
 use super::errors::{Code, Problem, Result};
-use super::{Api, Unproven};
+use super::{Api, Asker, Unproven};
 use crate::in_flight::Reserved;
 use crate::listen::Peer;
 use crate::reason::{is_name, reason, told};
@@ -88,6 +88,10 @@ pub(super) async fn authenticate(protocol: &'static str, parts: &Parts, api: &Ap
     let caller = api.authenticator.authenticate(protocol, &peer, token).await.map_err(Problem::told)?;
     if let Some(Unproven(count)) = parts.extensions.get() {
         count.store(0, Ordering::Relaxed);
+    }
+    if let Some(Asker(asker)) = parts.extensions.get() {
+        // The first to be asked for it is the route's own.
+        let _ = asker.set((api.engine.clone(), caller.clone()));
     }
     if let Some(reserved) = parts.extensions.get::<Arc<Mutex<Reserved>>>() {
         reserved.lock().belongs_to(caller.id());

@@ -105,7 +105,7 @@ async fn announce(api: &Api, caller: &Caller, action: Action, new: &[Unlock]) ->
         Unlock::Shares(shares) => format!("{} shares", shares.len()),
     };
     let terms = vec![("unlocked by".into(), new.iter().map(told).collect::<Vec<String>>().join(" or "))];
-    api.execute(caller, Announce { action, terms }).await
+    api.execute(caller, Announce { action, also: &[], terms }).await
 }
 
 impl ChangeRequest {

@@ -267,6 +267,7 @@ fn clients() -> Vec<Route> {
         route(POST, "/v1/logout", login::log_out, "Ends it", "200 LoginToken"),
         route(POST, "/v1/tokens", tokens::create, "Makes a token", "201 TokenMade"),
         route(GET, "/v1/tokens", tokens::list, "Lists tokens", "200 Tokens"),
+        route(POST, "/v1/tokens/{id}/renew", tokens::renew, "Lets a token last longer", "200 Token"),
         route(POST, "/v1/tokens/{id}/revoke", tokens::revoke, "Revokes a token", "200 Token"),
         route(GET, "/v1/access/rules", access::list, "Lists access rules", "200 AccessRules"),
         route(POST, "/v1/access/rules", access::apply, "Applies access rules", "200 AccessApplied"),

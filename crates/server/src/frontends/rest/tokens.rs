@@ -1,4 +1,4 @@
-//! Bearer tokens over REST, one by one: made for a client that is there or is made with it, listed, revoked. Not here:
+//! Bearer tokens over REST, one by one: made for a client that is there or is made with it, listed, renewed, revoked. Not here:
 //! certificates (clients).
 
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use keyreeve_core::access::{Action, Caller};
 use keyreeve_core::model::{Credential, CredentialKind, Principal, Role, ScopedKey, TokenScope};
-use keyreeve_core::operations::credentials::RevokeCredential;
+use keyreeve_core::operations::credentials::{RenewToken, RevokeCredential};
 use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, ListPrincipals, Listed, new_id};
 use keyreeve_core::operations::show::Show;
 use keyreeve_core::request::Reference;
@@ -128,6 +128,29 @@ pub(super) async fn revoke(
 ) -> Result<Json<Value>> {
     let (principal, credential) =
         api.execute(&caller, RevokeCredential { id: id.parse()?, token_only: true }).await?;
+    Ok(Json(shown(&principal, &credential)))
+}
+
+/// Body of `renew`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RenewRequest {
+    /// Days that it is valid from now on, 1 to 3,650.
+    days: u16,
+}
+
+/// `POST /v1/tokens/{id}/renew`: the same token ends later, or sooner; what it is narrowed to stays.
+pub(super) async fn renew(
+    State(api): State<Arc<Api>>,
+    Authenticated(caller): Authenticated,
+    Segments(id): Segments<String>,
+    Body(RenewRequest { days }): Body<RenewRequest>,
+) -> Result<Json<Value>> {
+    if days == 0 || days > DAYS_MAX {
+        return Err(Problem::invalid(format!("days is 1 to {DAYS_MAX}")));
+    }
+    let expires = api.engine.clock().now().plus_days(days);
+    let (principal, credential) = api.execute(&caller, RenewToken { id: id.parse()?, expires }).await?;
     Ok(Json(shown(&principal, &credential)))
 }
 
