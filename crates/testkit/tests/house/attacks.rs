@@ -326,10 +326,10 @@ fn absent_and_hidden_take_the_same_look_ups_and_decisions() {
     let rules = [
         None,
         Some(
-            r#"@id("all") permit (principal, action in Action::"use", resource) when { resource.state == "compromised" && resource.owner == "x" };"#,
+            r#"@id("all") permit (principal, action in Action::"use", resource) when { resource.state == "compromised" && resource.owner == Principal::"x" };"#,
         ),
         Some(
-            r#"@id("some") forbid (principal in Role::"admin", action, resource) when { resource.owner == "alice" };"#,
+            r#"@id("some") forbid (principal in Role::"admin", action, resource) when { resource.owner == Principal::"alice" };"#,
         ),
     ];
     for text in rules {
