@@ -15,6 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::{
     access::{
         Action, ActionGroup, Caller, Permit, Target,
+        approvals::KeptRules,
         rules::{Effort, KeptDecisions},
     },
     error::{Error, ErrorKind, Result},
@@ -50,6 +51,7 @@ pub struct Engine {
     parsed: ParsedKeys,
     persons: Persons,
     decisions: KeptDecisions,
+    approval_rules: KeptRules,
     destroy_waiting_days: AtomicU16,
     /// Refused and failed requests of each principal.
     failures: PerSecond<PrincipalId>,
@@ -142,6 +144,7 @@ impl Engine {
             parsed: ParsedKeys::new(),
             persons: Persons::default(),
             decisions: KeptDecisions::new(),
+            approval_rules: KeptRules::default(),
             failures: PerSecond::new(u32::MAX, u32::MAX),
             destroy_waiting_days: AtomicU16::new(0),
             past: Mutex::new(()),
@@ -234,6 +237,10 @@ impl Engine {
     /// The sealing port.
     pub fn sealer(&self) -> &Arc<dyn Sealer> {
         &self.sealer
+    }
+
+    pub(crate) fn approval_rules(&self) -> &KeptRules {
+        &self.approval_rules
     }
 
     /// The clock.

@@ -1,14 +1,19 @@
 //! Dual control: which actions need the approval of others, and what was asked for and approved. Not here: asking the engine
 //! for it before an operation runs (request/approval), and the operations of approvers (operations/approvals).
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use super::Action;
 use crate::{
+    error::{Error, Result},
     model::{KeyId, ObjectId, Principal, PrincipalId, RealmId, Role, Time},
-    record::RecordKey,
+    record::{RecordKey, ServerData},
 };
 
 /// Rules of one realm at most.
@@ -43,6 +48,12 @@ pub const APPROVABLE: &[Action] = &[
     Action::Destroy,
     Action::Get,
     Action::RestoreKey,
+    Action::Sign,
+    Action::Decrypt,
+    Action::Activate,
+    Action::Archive,
+    Action::Recover,
+    Action::CancelDestroy,
     Action::Revoke,
     Action::Disable,
     Action::Enable,
@@ -272,6 +283,37 @@ impl Proposals {
 /// Where a realm's approval rules are.
 pub(crate) fn rules_name(realm: RealmId) -> String {
     format!("approval rules of realm {realm}")
+}
+
+/// Rules that were read, by realm, for as long as their record is the same: uses of keys ask for them each time.
+#[derive(Default)]
+pub(crate) struct KeptRules(RwLock<HashMap<RealmId, Kept>>);
+
+/// A record, and the rules that it holds.
+type Kept = (Arc<ServerData>, Arc<ApprovalRules>);
+
+/// Realms whose rules are kept.
+const KEPT_MAX: usize = 1024;
+
+impl KeptRules {
+    /// The rules that this record holds.
+    ///
+    /// # Errors
+    /// `Internal` where they cannot be read.
+    pub(crate) fn of(&self, realm: RealmId, record: &Arc<ServerData>) -> Result<Arc<ApprovalRules>> {
+        if let Some((known, rules)) = self.0.read().get(&realm)
+            && Arc::ptr_eq(known, record)
+        {
+            return Ok(Arc::clone(rules));
+        }
+        let read: ApprovalRules = ciborium::from_reader(&record.data[..]).map_err(Error::internal)?;
+        let (mut kept, read) = (self.0.write(), Arc::new(read));
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(realm, (Arc::clone(record), Arc::clone(&read)));
+        Ok(read)
+    }
 }
 
 /// Where the requests of a realm are that wait.

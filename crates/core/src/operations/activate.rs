@@ -2,7 +2,7 @@
 
 use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::Result,
     lifecycle::{self, Move},
     model::ObjectId,
@@ -25,6 +25,11 @@ impl Operation for Activate {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        // The action and the key say all.
+        Ok(Some(Terms::new()))
     }
 
     fn run(

@@ -6,7 +6,7 @@
 
 use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{ManagedObject, ObjectId},
@@ -37,6 +37,11 @@ impl Operation for Archive {
         Subject::Key(&self.key)
     }
 
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        // The action and the key say all.
+        Ok(Some(Terms::new()))
+    }
+
     fn run(
         &self,
         _: &Permit,
@@ -62,6 +67,11 @@ impl Operation for Recover {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        // The action and the key say all.
+        Ok(Some(Terms::new()))
     }
 
     fn run(

@@ -2,7 +2,7 @@
 
 use super::{Operation, Subject, subject, versions::change_each};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{ManagedObject, ObjectId, Time},
     request::{Context, Reference, Resolved},
@@ -24,6 +24,11 @@ impl Operation for CancelDestroy {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        // The action and the key say all.
+        Ok(Some(Terms::new()))
     }
 
     fn run(

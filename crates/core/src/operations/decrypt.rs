@@ -7,7 +7,7 @@ use super::{
     is_long, reach, subject,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, Result},
     model::{CryptoParameters, ObjectId, UsageMask},
     ports::crypto::EnvelopeKey,
@@ -56,6 +56,23 @@ impl Operation for Decrypt {
 
     fn takes_long(&self) -> bool {
         is_long(self.ciphertext.len())
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut terms = vec![("SHA-256 of the ciphertext".into(), context.sha256_told(&self.ciphertext))];
+        match &self.form {
+            Form::Envelope { context: canonical } => {
+                terms.push(("SHA-256 of the encryption context".into(), context.sha256_told(canonical)));
+            }
+            Form::Raw { parameters, iv, aad } => {
+                terms.push(("parameters".into(), format!("{parameters:?}")));
+                terms.push(("IV".into(), format!("{iv:?}")));
+                terms.push(("SHA-256 of the additional data".into(), context.sha256_told(aad)));
+            }
+        }
+        terms.extend(self.tag.as_ref().map(|tag| ("tag".into(), format!("{tag:?}"))));
+        terms.extend(self.version.map(|version| ("version".into(), version.to_string())));
+        Ok(Some(terms))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Decrypted> {

@@ -9,7 +9,7 @@ use super::{
     subject, usage_limits,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::Result,
     model::{CryptoParameters, ObjectId, UsageMask},
     ports::crypto::{ParsedKey, ToSign},
@@ -91,6 +91,19 @@ impl Operation for Sign {
 
     fn takes_long(&self) -> bool {
         is_long(self.input.bytes_left())
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let (what, bytes) = match &self.input {
+            Input::Data(data) => ("SHA-256 of the message", data),
+            Input::Digest(digest) => ("SHA-256 of the digest", digest),
+            // Of a stream nobody is told what will have come.
+            Input::Stream(_) => return Ok(None),
+        };
+        let mut terms = vec![(what.into(), context.sha256_told(bytes))];
+        terms.push(("parameters".into(), format!("{:?}", self.parameters)));
+        terms.extend(self.version.map(|version| ("version".into(), version.to_string())));
+        Ok(Some(terms))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Signed> {

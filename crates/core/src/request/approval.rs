@@ -44,7 +44,7 @@ impl Context<'_> {
         if !operation.spends_approval() {
             return Ok(());
         }
-        let stored = self.approval_rules()?;
+        let stored = self.kept_approval_rules()?;
         let mut rules = stored.over(action, key);
         for also in operation.also() {
             let others = stored.over(*also, key);
@@ -91,7 +91,7 @@ impl Context<'_> {
     /// `Denied`; the store's.
     pub(crate) fn refuse_ruled(&mut self, key: &Key) -> Result<()> {
         if self.caller.principal().is_none()
-            || self.approval_rules()?.over(Action::Get, Some(key.id)).is_empty()
+            || self.kept_approval_rules()?.over(Action::Get, Some(key.id)).is_empty()
         {
             return Ok(());
         }
@@ -208,6 +208,22 @@ impl Context<'_> {
     /// `Internal` where they cannot be read: then nothing that could need an approval is done.
     pub(crate) fn approval_rules(&mut self) -> Result<ApprovalRules> {
         self.server_data(&approvals::rules_name(self.realm()))
+    }
+
+    /// The approval rules of the realm, to look at: read anew only once they have changed.
+    ///
+    /// # Errors
+    /// As `approval_rules`.
+    fn kept_approval_rules(&mut self) -> Result<Arc<ApprovalRules>> {
+        let realm = self.realm();
+        let address = approvals::address(&approvals::rules_name(realm));
+        match self.get(address.clone())? {
+            None => Ok(Arc::default()),
+            Some(record) => match &*record {
+                Record::Server(data) => self.engine.approval_rules().of(realm, data),
+                other => Err(damaged(&address, other)),
+            },
+        }
     }
 
     /// The requests that wait, without those whose time is over.

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Proof, Server};
+use crate::harness::{Proof, Server, base64};
 
 async fn client(server: &Server, name: &str, roles: &[&str]) -> String {
     let added = json!({ "name": name, "roles": roles, "token": true });
@@ -306,6 +306,43 @@ async fn what_changes_a_key_waits_where_a_rule_says_so_and_says_all_that_it_woul
         let (status, done) = ask(&server, &admin, method, path, body).await;
         assert!(status.is_success() && status != StatusCode::ACCEPTED, "{method} {path}: {status} {done}");
     }
+}
+
+#[tokio::test]
+async fn a_signature_and_a_decryption_wait_for_others_each_for_one_message() {
+    let (server, deputy, _) = controlled(1).await;
+    let admin = server.admin_token();
+    server.admin("POST", "/v1/keys", json!({ "name": "release", "algorithm": "ed25519" })).await;
+    let sealed =
+        server.admin("POST", "/v1/keys/k1/encrypt", json!({ "plaintext": base64(b"payroll") })).await;
+    let rule = json!({ "actions": ["sign", "decrypt"], "needs": 1, "roles": ["admin"] });
+    let id = waits(&server, &admin, ("PUT", "/v1/approval-rules/uses", rule.clone())).await;
+    approve(&server, &deputy, &id).await;
+    assert_eq!(ask(&server, &admin, "PUT", "/v1/approval-rules/uses", rule).await.0, StatusCode::OK);
+    let sign = |message: &[u8]| ("POST", "/v1/keys/release/sign", json!({ "data": base64(message) }));
+    let decrypt = ("POST", "/v1/keys/k1/decrypt", json!({ "ciphertext": sealed["ciphertext"] }));
+    for (asked, field) in [(sign(b"v1.0"), "signature"), (decrypt, "plaintext")] {
+        let id = waits(&server, &admin, asked.clone()).await;
+        assert_ne!(waits(&server, &admin, sign(b"v1.0, altered")).await, id);
+        approve(&server, &deputy, &id).await;
+        let (method, path, body) = asked.clone();
+        let (status, done) = ask(&server, &admin, method, path, body).await;
+        assert!(status == StatusCode::OK && done[field].is_string(), "{status} {done}");
+        assert_ne!(waits(&server, &admin, asked).await, id, "it is spent");
+    }
+    // What protects waits for nobody, and a stream cannot be told to others.
+    server.admin("POST", "/v1/keys/k1/encrypt", json!({ "plaintext": base64(b"more") })).await;
+    assert_eq!(
+        server.raw("/v1/keys/release/sign-stream", b"v1.0".to_vec()).await.status,
+        StatusCode::FORBIDDEN
+    );
+    // Once it is released the next use sees it.
+    let release = || ("DELETE", "/v1/approval-rules/uses", Value::Null);
+    let id = waits(&server, &admin, release()).await;
+    approve(&server, &deputy, &id).await;
+    assert_eq!(ask(&server, &admin, release().0, release().1, Value::Null).await.0, StatusCode::NO_CONTENT);
+    let (method, path, body) = sign(b"v1.1");
+    assert_eq!(ask(&server, &admin, method, path, body).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -329,7 +329,7 @@ fn absent_and_hidden_take_the_same_look_ups_and_decisions() {
             r#"@id("all") permit (principal, action in Action::"use", resource) when { resource.state == "compromised" && resource.owner == Principal::"x" };"#,
         ),
         Some(
-            r#"@id("some") forbid (principal in Role::"admin", action, resource) when { resource.owner == Principal::"alice" };"#,
+            r#"@id("some") forbid (principal in Role::"admin", action in Action::"use", resource) when { resource.owner == Principal::"alice" };"#,
         ),
     ];
     for text in rules {
