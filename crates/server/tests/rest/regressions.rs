@@ -311,3 +311,49 @@ async fn no_way_of_failing_to_decrypt_is_told_from_another() {
     assert_eq!(refusals.len(), 1, "{refusals:?}");
     assert!((1..=2).contains(&good), "{good} paddings are right");
 }
+
+/// PKCS#11's old trick: wrap a key that may not be read, and unwrap it as one that may. Whoever may unwrap has the plaintext
+/// anyway, and says so in the grant; whoever may not gets nothing by calling it an import.
+#[tokio::test]
+async fn what_is_unwrapped_with_other_attributes_takes_the_right_to_unwrap() {
+    let server = Server::start();
+    let till = server.admin("POST", "/v1/clients", json!({ "name": "till", "token": true })).await;
+    let till = Proof::Token(till["token"].as_str().unwrap());
+    for key in [
+        json!({ "name": "kek", "algorithm": "aes-256" }),
+        json!({ "name": "cards", "algorithm": "aes-256", "exportable": true, "usage": ["encrypt"] }),
+    ] {
+        server.admin("POST", "/v1/keys", key).await;
+    }
+    let grant = async |key: &str, actions: &[&str]| {
+        let path = format!("/v1/keys/{key}/grants/till");
+        server.admin("PUT", &path, json!({ "actions": actions })).await;
+    };
+    grant("cards", &["get"]).await;
+    grant("kek", &["wrap"]).await;
+    let plain = json!({ "format": "raw" });
+    let (status, refused) = server.json(till, "POST", "/v1/keys/cards/export", plain).await;
+    assert_eq!((status, &refused["code"]), (StatusCode::FORBIDDEN, &json!("sensitive")), "{refused}");
+    let (status, out) = server
+        .json(till, "POST", "/v1/keys/cards/export", json!({ "format": "raw", "wrap_with": "kek" }))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{out}");
+    let material = json!({ "format": "raw", "data": out["wrapped"], "wrapped_with": "kek" });
+    let again = |name: &str, exportable: bool| {
+        json!({
+            "name": name, "algorithm": "aes-256", "material": material, "exportable": exportable,
+            "sensitive": false, "usage": ["encrypt", "decrypt"]
+        })
+    };
+    for exportable in [true, false] {
+        let (status, refused) = server.json(till, "POST", "/v1/keys", again("mine", exportable)).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{exportable}: {refused}");
+    }
+    // With that right the same is told in the history of the new key.
+    grant("kek", &["wrap", "unwrap"]).await;
+    let (status, mine) = server.json(till, "POST", "/v1/keys", again("mine", true)).await;
+    assert_eq!(status, StatusCode::CREATED, "{mine}");
+    let journal = server.admin("GET", "/v1/journal?key=mine", Value::Null).await;
+    let detail = journal["entries"][0]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("the same material as object"), "{journal}");
+}
