@@ -13,7 +13,7 @@ use keyreeve_kmip::message::{RequestItem, RequestMessage, ResponseItem, Response
 use keyreeve_kmip::payloads::create::CreateRequest;
 use keyreeve_kmip::payloads::{Request, Response};
 use keyreeve_kmip::values::{CryptographicUsageMask, UniqueIdentifier};
-use keyreeve_kmip::{Limits, Version};
+use keyreeve_kmip::{Encoding, Limits, Version};
 use keyreeve_server::config::{Config, Credentials};
 use keyreeve_server::listen::{ShutdownTrigger, shutdown_signal};
 use keyreeve_server::start::{Addresses, StartError, StopOn, init, serve, serve_by};
@@ -185,6 +185,27 @@ impl Server {
     pub(crate) fn rest_told(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let file = |name: &str| std::fs::read(self.files.join(name)).unwrap();
         self.rest_by((&file("client.pem"), &file("client.key")), method, path, body)
+    }
+
+    /// Sends a KMIP message over HTTPS in this encoding, as whoever has this certificate and key in PEM.
+    pub(crate) fn over_https(
+        &self,
+        (certificate, key): (&[u8], &[u8]),
+        encoding: Encoding,
+        request: &RequestMessage,
+    ) -> ResponseMessage {
+        let Client(mut stream) = self.connect_to(self.http, certificate, key);
+        let body = encoding.translate(request.encode().unwrap()).unwrap();
+        let head = format!(
+            "POST /kmip HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
+            encoding.media_type(),
+            body.expose().len()
+        );
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.expose())).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
+        ResponseMessage::decode_from(encoding, &answer[end..], &Limits::default()).unwrap()
     }
 
     /// Asks the REST API as whoever has this certificate and key in PEM: status and answer.
