@@ -179,6 +179,7 @@ fn kmip(engine: &Arc<Engine>, authenticator: &Arc<Authenticator>) -> Kmip {
         interop: true,
         issuer: Some("issuer".into()),
         credentials: keyreeve_server::config::Credentials::Check,
+        attestation: None,
         message_max: Duration::from_secs(60),
         limits: keyreeve_kmip::Limits { message_bytes_max: MESSAGE_BYTES_MAX, ..Default::default() },
     };

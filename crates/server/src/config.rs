@@ -31,7 +31,7 @@ pub use self::authn::{Authn, JwtAlgorithm, JwtIssuer};
 pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
 pub use self::endpoint::{Endpoint, Pushed};
-pub use self::kmip::{Credentials, Kmip};
+pub use self::kmip::{Attestation, Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
 pub use self::organisation::{OrganisationConfig, OrganisationName};
@@ -704,6 +704,7 @@ mod tests {
                     interop: true,
                     issuer: None,
                     credentials: Credentials::Ignore,
+                    attestation: None,
                     endpoints: vec![endpoint::tests::endpoint("one")],
                 },
                 audit: Audit {

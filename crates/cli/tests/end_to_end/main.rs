@@ -18,6 +18,7 @@ mod floods;
 mod garbage;
 mod http;
 mod identities;
+mod kmip_endpoints;
 mod kmip_https;
 mod member;
 mod memory;

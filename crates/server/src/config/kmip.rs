@@ -1,6 +1,8 @@
 //! What KMIP is configured with.
 
-use serde::{Deserialize, Serialize};
+use keyreeve_kmip::payloads::OPERATIONS;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::endpoint::{self, Endpoint};
 
@@ -15,9 +17,37 @@ pub struct Kmip {
     pub issuer: Option<String>,
     /// What becomes of credentials in a request's header.
     pub credentials: Credentials,
+    /// Who attests for clients, and what takes that; none: nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<Attestation>,
     /// Who is sent Put and Notify.
     #[serde(deserialize_with = "endpoint::checked")]
     pub endpoints: Vec<Endpoint>,
+}
+
+/// Attestations of clients that operations of KMIP take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attestation {
+    /// The issuer in `authn.jwt` whose tokens attest.
+    pub issuer: String,
+    /// The operations that take one, by their names in the standard.
+    #[serde(default = "operations", deserialize_with = "known_operations")]
+    pub operations: Vec<String>,
+}
+
+fn operations() -> Vec<String> {
+    ["Get", "Export"].map(str::to_owned).into()
+}
+
+/// Names of operations that a server offers.
+fn known_operations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let unknown = |name: &&String| !OPERATIONS.iter().any(|known| known.name() == Some(name));
+    match names.iter().find(unknown) {
+        Some(name) => Err(D::Error::custom(format!("KMIP has no operation {name:?}"))),
+        None => Ok(names),
+    }
 }
 
 /// What becomes of a request whose header holds credentials.

@@ -3,6 +3,7 @@
 
 mod appliances;
 mod approvals;
+mod attestation;
 mod authorization;
 mod bad_input;
 mod batches;

@@ -162,6 +162,33 @@ impl Issuers {
     }
 }
 
+impl Issuers {
+    /// What an attestation proves now: a token of the issuer that is called this here, which bears this nonce (`eat_nonce`).
+    ///
+    /// # Errors
+    /// As [`Issuers::verify`].
+    ///
+    /// # Standard
+    /// RFC 9711 sections 4.1 (eat_nonce) and 5 (an attestation as a JSON Web Token).
+    pub async fn attest(
+        &self,
+        crypto: &dyn Crypto,
+        (token, issuer): (&str, &str),
+        nonce: &str,
+        now: Time,
+    ) -> Result<Proven, String> {
+        let read = Token::read(token)?;
+        let named = self.0.iter().find(|known| known.settings.name == issuer);
+        if named.is_none_or(|named| named.settings.issuer != read.issuer()) {
+            return Err("an attestation by another issuer than kmip.attestation names".to_owned());
+        }
+        if !read.bears(nonce) {
+            return Err("an attestation without the nonce that it was to bear".to_owned());
+        }
+        self.verify(crypto, token, now).await
+    }
+}
+
 /// Reads a token, and all that is asked of one whose signature is right, by these settings: for fuzzing. Whether it was read.
 pub(crate) fn read_token(text: &str, settings: &JwtIssuer, now_seconds: i64) -> bool {
     let Ok(token) = Token::read(text) else { return false };

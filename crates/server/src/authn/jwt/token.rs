@@ -115,6 +115,15 @@ impl<'a> Token<'a> {
         subject.and_then(Value::as_str).ok_or("the claim that names its subject is missing, or is no text")
     }
 
+    /// Whether it was made for this nonce.
+    pub(super) fn bears(&self, nonce: &str) -> bool {
+        match self.claims.others.get("eat_nonce") {
+            Some(Value::String(told)) => told == nonce,
+            Some(Value::Array(told)) => told.iter().any(|told| told.as_str() == Some(nonce)),
+            _ => false,
+        }
+    }
+
     /// Whether it is for this server, and counts now. The second from which on it does not.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ use crate::server_identity::ServerIdentity;
 use crate::source::Source;
 
 mod answer;
+mod attestation;
 mod attributes;
 mod batch;
 mod certificates;
@@ -75,6 +76,8 @@ mod validate;
 mod wrapping;
 
 use answer::whole;
+pub use attestation::Attestation;
+use attestation::Nonces;
 use endpoints::Endpoint;
 use errors::Failure;
 use jobs::Jobs;
@@ -98,6 +101,8 @@ pub struct Settings {
     pub issuer: Option<Arc<str>>,
     /// What becomes of credentials in a request's header.
     pub credentials: Credentials,
+    /// Who attests for clients, and what takes that; `None`: nothing does.
+    pub attestation: Option<Attestation>,
     /// Time from the first byte of a message to its last.
     pub message_max: Duration,
     /// Limits on messages.
@@ -115,6 +120,7 @@ pub struct Kmip {
     streams: Streams,
     jobs: Jobs,
     tickets: Tickets,
+    nonces: Nonces,
     endpoints: Vec<Arc<Endpoint>>,
     applications: Applications,
     /// Issues the certificates by which clients prove themselves.
@@ -138,6 +144,7 @@ impl Kmip {
             streams: Streams::default(),
             jobs: Jobs::default(),
             tickets: Tickets::default(),
+            nonces: Nonces::default(),
             endpoints: Vec::new(),
             applications: Applications::default(),
             authority: None,
@@ -250,7 +257,12 @@ impl Kmip {
         })
     }
 
-    async fn answer(&self, caller: &Caller, message: RequestMessage) -> SecretBytes {
+    async fn answer(&self, caller: &Caller, mut message: RequestMessage) -> SecretBytes {
+        if let Err((failure, nonce)) = Box::pin(attestation::check(self, caller, &mut message)).await {
+            let types = if nonce.is_some() { attestation::types(self) } else { Vec::new() };
+            let header = ResponseHeader { nonce, attestation_types: types, ..self.header() };
+            return Self::refuse_under(header, &message, failure);
+        }
         let asker = match &message.header.authentication {
             Some(authentication) => match Box::pin(credentials::check(self, caller, authentication)).await {
                 Ok(asker) => asker,
@@ -279,7 +291,10 @@ impl Kmip {
 
     /// One failure instead of any batch item.
     fn refuse(&self, message: &RequestMessage, failure: Failure) -> SecretBytes {
-        let mut header = self.header();
+        Self::refuse_under(self.header(), message, failure)
+    }
+
+    fn refuse_under(mut header: ResponseHeader, message: &RequestMessage, failure: Failure) -> SecretBytes {
         header.client_correlation_value = message.header.client_correlation_value.clone();
         let operation = match &message.items[..] {
             [only] => Some(only.operation),

@@ -14,7 +14,7 @@ use keyreeve_kmip::{ProtocolVersion, Version};
 
 use super::batch::Batch;
 use super::errors::{Failure, missing};
-use super::object_rules;
+use super::{attestation, object_rules};
 use crate::config::Credentials;
 
 const OBJECT_TYPES: &[ObjectType] = &[
@@ -54,7 +54,9 @@ pub(super) async fn query(batch: &mut Batch<'_>, request: &QueryRequest) -> Resu
                 });
             }
             QueryFunction::QueryRngs => answer.rng_parameters = vec![generator()],
-            QueryFunction::QueryCapabilities => answer.capability_information = vec![capabilities()],
+            QueryFunction::QueryCapabilities => {
+                answer.capability_information = vec![capabilities(!attestation::types(batch.kmip).is_empty())]
+            }
             QueryFunction::QueryStorageProtectionMasks => {
                 let masks = vec![ProtectionStorageMask::SOFTWARE];
                 answer.protection_storage_masks = Some(ProtectionStorageMasks { masks });
@@ -63,12 +65,14 @@ pub(super) async fn query(batch: &mut Batch<'_>, request: &QueryRequest) -> Resu
                 let groups = request.object_groups.as_ref();
                 answer.defaults_information = object_rules::defaults_information(batch, groups).await?;
             }
-            // There is nothing of these to tell: no namespaces, extensions, attestation, validations, profiles
+            QueryFunction::QueryAttestationTypes => {
+                answer.attestation_types = attestation::types(batch.kmip);
+            }
+            // There is nothing of these to tell: no namespaces, extensions, validations, profiles
             // or registration methods.
             QueryFunction::QueryApplicationNamespaces
             | QueryFunction::QueryExtensionList
             | QueryFunction::QueryExtensionMap
-            | QueryFunction::QueryAttestationTypes
             | QueryFunction::QueryValidations
             | QueryFunction::QueryProfiles
             | QueryFunction::QueryClientRegistrationMethods
@@ -111,11 +115,11 @@ fn generator() -> RngParameters {
     }
 }
 
-fn capabilities() -> CapabilityInformation {
+fn capabilities(attestation: bool) -> CapabilityInformation {
     CapabilityInformation {
         streaming_capability: Some(true),
         asynchronous_capability: Some(true),
-        attestation_capability: Some(false),
+        attestation_capability: Some(attestation),
         batch_undo_capability: Some(true),
         batch_continue_capability: Some(true),
         unwrap_mode: Some(UnwrapMode::Processed),

@@ -46,6 +46,7 @@ fn kmip(dir: &std::path::Path) -> Kmip {
         interop: false,
         issuer: None,
         credentials: Credentials::Refuse,
+        attestation: None,
         message_max,
         limits: Limits::default(),
     };
