@@ -31,7 +31,7 @@ pub use self::authn::{Authn, JwtAlgorithm, JwtIssuer};
 pub use self::backup::{Ack, Backup, Sealing};
 pub use self::crypto::Crypto;
 pub use self::endpoint::{Endpoint, Pushed};
-pub use self::kmip::{Attestation, Credentials, Kmip};
+pub use self::kmip::{Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
 pub use self::organisation::{OrganisationConfig, OrganisationName};
@@ -199,6 +199,16 @@ pub const SETTINGS: &[Setting] = &[
         "kmip.issuer",
         "",
         "Name of the private key in each realm that signs the certificates of KMIP's Certify; empty: none is offered.",
+    ),
+    live(
+        "kmip.attestation_issuer",
+        "",
+        "Name of the issuer in authn.jwt whose tokens attest for clients; empty: nothing takes an attestation.",
+    ),
+    live(
+        "kmip.attestation_operations",
+        "[\"Get\", \"Export\"]",
+        "KMIP operations that take an attestation, where there is such an issuer.",
     ),
     setting(
         "kmip.endpoints",
@@ -704,7 +714,8 @@ mod tests {
                     interop: true,
                     issuer: None,
                     credentials: Credentials::Ignore,
-                    attestation: None,
+                    attestation_issuer: None,
+                    attestation_operations: Vec::new(),
                     endpoints: vec![endpoint::tests::endpoint("one")],
                 },
                 audit: Audit {

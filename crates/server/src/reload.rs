@@ -182,7 +182,7 @@ pub(crate) fn kmip_settings(config: &Config) -> kmip::Settings {
         interop: config.kmip.interop,
         issuer: config.kmip.issuer.as_deref().filter(|name| !name.is_empty()).map(Arc::from),
         credentials: config.kmip.credentials,
-        attestation: config.kmip.attestation.as_ref().map(kmip::Attestation::new),
+        attestation: kmip::Attestation::new(&config.kmip),
         message_max: Duration::from_secs(config.limits.message_seconds_max),
         limits: keyreeve_kmip::Limits { message_bytes_max, ..keyreeve_kmip::Limits::default() },
     }

@@ -52,7 +52,8 @@ impl Endpoint {
         let chain = vec![CertificateDer::from_pem_file(folder.path().join("array.pem")).unwrap()];
         let key = PrivateKeyDer::from_pem_file(folder.path().join("array.key")).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let tls =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let tls = tls.with_no_client_auth().with_single_cert(chain, key).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();

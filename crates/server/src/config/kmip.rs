@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::endpoint::{self, Endpoint};
 
 /// KMIP.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kmip {
     /// Answer Interop.
@@ -17,27 +17,28 @@ pub struct Kmip {
     pub issuer: Option<String>,
     /// What becomes of credentials in a request's header.
     pub credentials: Credentials,
-    /// Who attests for clients, and what takes that; none: nothing does.
+    /// The issuer in `authn.jwt` whose tokens attest for clients; none: nothing takes an attestation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub attestation: Option<Attestation>,
+    pub attestation_issuer: Option<String>,
+    /// The operations that take one, by their names in the standard.
+    #[serde(deserialize_with = "known_operations")]
+    pub attestation_operations: Vec<String>,
     /// Who is sent Put and Notify.
     #[serde(deserialize_with = "endpoint::checked")]
     pub endpoints: Vec<Endpoint>,
 }
 
-/// Attestations of clients that operations of KMIP take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attestation {
-    /// The issuer in `authn.jwt` whose tokens attest.
-    pub issuer: String,
-    /// The operations that take one, by their names in the standard.
-    #[serde(default = "operations", deserialize_with = "known_operations")]
-    pub operations: Vec<String>,
-}
-
-fn operations() -> Vec<String> {
-    ["Get", "Export"].map(str::to_owned).into()
+impl Default for Kmip {
+    fn default() -> Self {
+        Self {
+            interop: false,
+            issuer: None,
+            credentials: Credentials::default(),
+            attestation_issuer: None,
+            attestation_operations: ["Get", "Export"].map(str::to_owned).into(),
+            endpoints: Vec::new(),
+        }
+    }
 }
 
 /// Names of operations that a server offers.

@@ -48,7 +48,7 @@ impl Attester {
         });
         let server = Server::start_with(|config| {
             config.authn.jwt = vec![serde_json::from_value(issuer).unwrap()];
-            config.kmip.attestation = Some(serde_json::from_value(json!({ "issuer": "attester" })).unwrap());
+            config.kmip.attestation_issuer = Some("attester".to_owned());
         });
         let jwt = json!({ "issuer": "attester", "subject": "host-1" });
         server.post("/v1/credentials", &json!({ "client": "admin", "jwt": jwt }));

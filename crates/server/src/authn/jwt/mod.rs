@@ -180,7 +180,7 @@ impl Issuers {
         let read = Token::read(token)?;
         let named = self.0.iter().find(|known| known.settings.name == issuer);
         if named.is_none_or(|named| named.settings.issuer != read.issuer()) {
-            return Err("an attestation by another issuer than kmip.attestation names".to_owned());
+            return Err("an attestation by another issuer than kmip.attestation_issuer names".to_owned());
         }
         if !read.bears(nonce) {
             return Err("an attestation without the nonce that it was to bear".to_owned());

@@ -38,14 +38,15 @@ pub struct Attestation {
 }
 
 impl Attestation {
-    /// As it is configured. Poll gives out the answers of the others.
-    pub(crate) fn new(configured: &config::Attestation) -> Self {
+    /// As it is configured, where anybody is. Poll gives out the answers of the others.
+    pub(crate) fn new(configured: &config::Kmip) -> Option<Self> {
+        let issuer = configured.attestation_issuer.as_deref().filter(|name| !name.is_empty())?;
         let is_named = |operation: &&Operation| {
             **operation == Operation::Poll
-                || configured.operations.iter().any(|name| operation.name() == Some(name))
+                || configured.attestation_operations.iter().any(|name| operation.name() == Some(name))
         };
         let operations = OPERATIONS.iter().filter(is_named).copied().collect();
-        Self { issuer: Arc::from(&*configured.issuer), operations }
+        Some(Self { issuer: Arc::from(issuer), operations })
     }
 }
 

@@ -159,7 +159,7 @@ async fn named(
 
 fn why_not(credential_type: CredentialType) -> String {
     let why = match credential_type {
-        CredentialType::Attestation => "kmip.attestation names nobody who attests",
+        CredentialType::Attestation => "kmip.attestation_issuer names nobody who attests",
         CredentialType::HashedPassword => {
             "its proof takes a password in the clear to check, and only a hash of a token is kept here"
         }
