@@ -155,7 +155,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     live(
         "limits.client_failures_per_second_max",
-        "100",
+        "1000",
         "Refused or failed requests recorded for one principal in a second; the rest are counted.",
     ),
     live(
