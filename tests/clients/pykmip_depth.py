@@ -131,8 +131,11 @@ def key_pairs(depth):
         result = proxy.get(uid, key_format_type=KeyFormatType(enums.KeyFormatType.TRANSPARENT_DSA_PUBLIC_KEY))
         check(result.result_reason.value == Reason.KEY_FORMAT_TYPE_NOT_SUPPORTED, "refused: a format of another kind",
               result.result_reason)
+    result = proxy.get(public, key_compression_type=enums.KeyCompressionType.EC_PUBLIC_KEY_TYPE_UNCOMPRESSED)
+    check(result.result_status.value == SUCCESS, "Get uncompressed, as keys are given", result.result_message)
     with refused("Get compressed"):
-        result = proxy.get(public, key_compression_type=enums.KeyCompressionType.EC_PUBLIC_KEY_TYPE_UNCOMPRESSED)
+        compressed = enums.KeyCompressionType.EC_PUBLIC_KEY_TYPE_X9_62_COMPRESSED_PRIME
+        result = proxy.get(public, key_compression_type=compressed)
         raise Refusal(result.result_reason.value) if result.result_status.value != SUCCESS else Failed("compressed")
     if depth.since("1.1") and not depth.since("2.0"):
         client.activate(private)
