@@ -311,7 +311,8 @@ impl Kmip {
     async fn record_other(&self, caller: &Caller, what: &str, failure: Option<&Failure>) {
         let what = what.to_owned();
         let refused = failure.map(|failure| (failure.recorded_kind(), failure.message.clone()));
-        // A failure is answered whether it can be put on record or not; the store tells of its own failure.
+        // What is told here touches no key, and is told also while the disk is full and nothing can be put on record: else no
+        // client could come to revoke anything then. The store tells of its own failure.
         let _ = execute(&self.engine, caller, OtherRequest { what, refused }).await;
     }
 
