@@ -433,9 +433,9 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
     context.bind_access(operation.encryption_context());
     match operation.subject() {
         Subject::Realm => {
-            let permit = context.authorize(operation.action(), Target::Realm(caller.realm()))?;
+            let permit = context.authorize_with_quorum(operation.action(), Target::Realm(caller.realm()))?;
             for also in operation.also() {
-                context.authorize(*also, Target::Realm(caller.realm()))?;
+                context.authorize_with_quorum(*also, Target::Realm(caller.realm()))?;
             }
             context.require_approval(operation, None)?;
             operation.run(&permit, context, None)
@@ -443,7 +443,7 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
         Subject::Key(reference) => {
             let (resolved, permit) = resolve_and_authorize(context, operation.action(), reference)?;
             for also in operation.also() {
-                context.authorize(*also, Target::Key(&resolved.key))?;
+                context.authorize_with_quorum(*also, Target::Key(&resolved.key))?;
             }
             context.require_approval(operation, Some(&resolved))?;
             operation.run(&permit, context, Some(resolved))
@@ -464,7 +464,7 @@ fn resolve_and_authorize(
         context.decide_as_if_hidden(action);
     }
     let found = resolved.and_then(|resolved| {
-        let permit = context.authorize(action, Target::Key(&resolved.key))?;
+        let permit = context.authorize_with_quorum(action, Target::Key(&resolved.key))?;
         Ok((resolved, permit))
     });
     if found.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {

@@ -103,6 +103,8 @@ pub struct Context<'e> {
     proposed: bool,
     /// By whose approval it runs.
     approved: Option<String>,
+    /// How many approvals access rules want of it.
+    quorum: u8,
 }
 
 /// What is left of a request once it ran.
@@ -150,6 +152,7 @@ impl<'e> Context<'e> {
             access: rules::Session::new(&**engine.store(), engine.decisions(), now),
             proposed: false,
             approved: None,
+            quorum: 0,
         }
     }
 

@@ -142,6 +142,12 @@ impl ApprovalRule {
         }
     }
 
+    /// What access rules come to that allow a request once so many have approved it: administrators do.
+    pub fn of_access_rules(needs: u8) -> Self {
+        let by_default = Self::by_default(Time(0), "");
+        Self { name: "access rules".into(), actions: BTreeSet::new(), needs, ..by_default }
+    }
+
     /// Whether this makes somebody an approver, ends that, or gives an approver other than who asks one more proof.
     ///
     /// INVARIANT: that needs the rule's own approvals, or one person alone would make a second self, or be the last. Revoking
@@ -207,7 +213,8 @@ impl ApprovalRules {
         let holds = |rule: &&ApprovalRule| {
             rule.covers(proposal.action, proposal.key) || proposal.rules.contains(&rule.name)
         };
-        self.rules.iter().filter(holds).cloned().collect()
+        let quorum = (proposal.quorum > 0).then(|| ApprovalRule::of_access_rules(proposal.quorum));
+        self.rules.iter().filter(holds).cloned().chain(quorum).collect()
     }
 }
 
@@ -236,6 +243,9 @@ pub struct Proposal {
     pub asked: Time,
     /// Neither it nor an approval counts from then on.
     pub expires: Time,
+    /// How many approvals access rules want of it; 0: none looks at that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub quorum: u8,
     /// Names of the rules that made it wait.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
@@ -243,6 +253,10 @@ pub struct Proposal {
     pub approved: Vec<Approval>,
     /// Who refused.
     pub denied: Option<Approval>,
+}
+
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 /// What one approver said.
@@ -372,6 +386,7 @@ mod tests {
             terms: Terms::new(),
             asked: Time(0),
             expires: Time(1),
+            quorum: 0,
             rules: Vec::new(),
             approved: Vec::new(),
             denied: None,

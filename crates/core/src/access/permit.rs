@@ -234,14 +234,17 @@ pub(crate) fn authorize(
     let realm = realm_of(target);
     let permit = Permit { action, principal: caller.id(), realm };
     let proven = match &caller.who {
-        // It puts on record what was asked, and does nothing.
-        Who::Principal(_) if action == Action::OtherRequest => return Ok(permit),
         Who::Principal(principal) => principal,
         Who::System => return Ok(permit),
         Who::Stranger if action == Action::Authenticate => return Ok(permit),
         Who::Stranger => return Err(Error::new(ErrorKind::Unauthenticated, "authentication failed")),
     };
     let principal = session.principal().unwrap_or(proven);
+    // It puts on record what was asked, and does nothing: also for who may do nothing, in their own realm.
+    let is_own = matches!(target, Target::Realm(own) if own == principal.realm);
+    if action == Action::OtherRequest && is_own && principal.counts_at(session.now()) {
+        return Ok(permit);
+    }
     // What is about no object would reach beyond a scope: a new object is in none, and a search finds others.
     if caller.scope.is_some() && matches!(target, Target::Realm(_)) {
         let public = format!("{} may {} nothing here but certain objects", principal.name, action.word());

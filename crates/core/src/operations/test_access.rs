@@ -51,6 +51,8 @@ pub struct Case {
     pub time: Option<Time>,
     /// Bound to these pairs.
     pub encryption_context: BTreeMap<String, String>,
+    /// How many others have approved the request.
+    pub approvals: u8,
 }
 
 /// A key that need not be there.
@@ -131,6 +133,7 @@ impl Case {
             source: self.source,
             time: Some(self.time.unwrap_or(now)),
             encryption_context: Some(self.encryption_context.clone().into_iter().collect()),
+            approvals: Some(self.approvals),
         };
         let target = key.as_ref().map_or(Target::Realm(realm), Target::Key);
         decide_imagined(rules, Question { principal: &principal, action: self.action, target }, &facts)

@@ -50,7 +50,7 @@ impl Context<'_> {
     }
 
     /// Does for what was not found what deciding about a key takes that is there and may not be known.
-    pub(crate) fn decide_as_if_hidden(&self, action: Action) {
+    pub(crate) fn decide_as_if_hidden(&mut self, action: Action) {
         let nothing = Key {
             id: KeyId(Uuid::nil()),
             realm: self.realm(),
@@ -65,7 +65,8 @@ impl Context<'_> {
             grants: Vec::new(),
         };
         // What comes of it is nobody's to know.
-        let _ = self.authorize(action, Target::Key(&Arc::new(nothing)));
+        let _ = self.authorize_with_quorum(action, Target::Key(&Arc::new(nothing)));
+        self.quorum = 0;
     }
 
     /// Looks up as much as the longest way to a key that may not be known takes, from what was looked up `before` on.

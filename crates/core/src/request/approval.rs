@@ -8,10 +8,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Context, Resolved};
 use crate::{
     access::{
-        Action,
+        Action, Permit, Target,
         approvals::{
-            self, ApprovalRule, ApprovalRules, PROPOSALS_MAX, PROPOSALS_OF_ONE_MAX, Proposal, Proposals,
-            TERMS_BYTES_MAX, Terms,
+            self, ApprovalRule, ApprovalRules, NEEDS_MAX, PROPOSALS_MAX, PROPOSALS_OF_ONE_MAX, Proposal,
+            Proposals, TERMS_BYTES_MAX, Terms,
         },
     },
     engine::damaged,
@@ -37,7 +37,7 @@ impl Context<'_> {
     ) -> Result<()> {
         let action = operation.action();
         let may_need = std::iter::once(&action).chain(operation.also()).copied().any(may_need);
-        if !may_need || self.caller.principal().is_none() {
+        if !may_need && self.quorum == 0 || self.caller.principal().is_none() {
             return Ok(());
         }
         let key = resolved.map(|resolved| resolved.key.id);
@@ -57,6 +57,9 @@ impl Context<'_> {
                 |rule: &&ApprovalRule| !rules.contains(rule) && rule.is_about(&person, self.caller.id());
             let others: Vec<ApprovalRule> = stored.rules.iter().filter(about).cloned().collect();
             rules.extend(others);
+        }
+        if self.quorum > 0 {
+            rules.push(ApprovalRule::of_access_rules(self.quorum));
         }
         if rules.is_empty() {
             return Ok(());
@@ -83,6 +86,29 @@ impl Context<'_> {
         let names: Vec<&str> = spent.approved.iter().map(|approval| approval.name.as_str()).collect();
         self.approved = Some(format!("approved by {} ({})", names.join(", "), spent.id));
         self.put_proposals(&waiting)
+    }
+
+    /// Authorizes the request; where only approvals that it has not keep it from being allowed, as with them: `require_approval`
+    /// asks for so many then.
+    ///
+    /// INVARIANT: nothing is done by what this gives before `require_approval` was asked.
+    ///
+    /// # Errors
+    /// Those of `authorize`.
+    pub(crate) fn authorize_with_quorum(&mut self, action: Action, target: Target<'_>) -> Result<Permit> {
+        let refused = match self.authorize(action, target) {
+            Err(error) if self.access.asked_for_approvals() && self.caller.principal().is_some() => error,
+            decided => return decided,
+        };
+        for needs in 1..=NEEDS_MAX {
+            self.access.with_approvals(needs);
+            if let Ok(permit) = self.authorize(action, target) {
+                self.quorum = self.quorum.max(needs);
+                return Ok(permit);
+            }
+        }
+        self.access.with_approvals(self.quorum);
+        Err(refused)
     }
 
     /// Refuses a further key, beside the one that approvals were asked about, where a rule wants them for handing this one out.
@@ -164,6 +190,7 @@ impl Context<'_> {
             terms: asked.terms,
             asked: now,
             expires: Time(now.0.saturating_add(i64::from(hours) * HOUR_MS)),
+            quorum: self.quorum,
             rules: rules.iter().map(|rule| rule.name.clone()).collect(),
             approved: Vec::new(),
             denied: None,

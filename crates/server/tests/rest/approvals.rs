@@ -346,6 +346,39 @@ async fn a_signature_and_a_decryption_wait_for_others_each_for_one_message() {
 }
 
 #[tokio::test]
+async fn an_access_rule_that_looks_at_approvals_lets_a_request_wait_for_as_many() {
+    let (server, deputy, third) = controlled(1).await;
+    let admin = server.admin_token();
+    let ops = client(&server, "ops", &["user"]).await;
+    let rule = r#"@id("two") permit (principal == Principal::"ops", action in [Action::"disable", Action::"rekey"], resource)
+        when { context.approvals >= 2 };"#;
+    let apply = || ("POST", "/v1/access/rules", json!({ "text": rule }));
+    let id = waits(&server, &admin, apply()).await;
+    approve(&server, &deputy, &id).await;
+    assert_eq!(ask(&server, &admin, "POST", "/v1/access/rules", apply().2).await.0, StatusCode::OK);
+    let disable = || ("POST", "/v1/keys/k1/disable", Value::Null);
+    let id = waits(&server, &ops, disable()).await;
+    assert_eq!(server.admin("GET", "/v1/keys/k1", Value::Null).await["state"], "active");
+    // Who asks is no administrator: one administrator more than the rule wants, lest one of them made who asks.
+    for (approver, missing) in [(&admin, 2), (&deputy, 1)] {
+        assert_eq!(approve(&server, approver, &id).await.1["missing"], missing);
+        assert_eq!(waits(&server, &ops, disable()).await, id);
+    }
+    assert_eq!(approve(&server, &third, &id).await.1["missing"], 0);
+    assert_eq!(ask(&server, &ops, "POST", "/v1/keys/k1/disable", Value::Null).await.0, StatusCode::OK);
+    // What the rule does not allow with any number stays denied or hidden, and what cannot be told to others whole as well.
+    for (path, status) in
+        [("/v1/keys/k2/destroy", StatusCode::NOT_FOUND), ("/v1/keys/k2/rotate", StatusCode::FORBIDDEN)]
+    {
+        let (found, told) = ask(&server, &ops, "POST", path, Value::Null).await;
+        assert_eq!(found, status, "{path}: {told}");
+    }
+    let case = |approvals: u8, expect: &str| json!({ "principal": "ops", "action": "disable", "key": { "name": "k9" }, "approvals": approvals, "expect": expect });
+    let cases = json!({ "cases": [case(0, "deny"), case(1, "deny"), case(2, "allow")] });
+    assert_eq!(server.admin("POST", "/v1/access/test", cases).await["passed"], true);
+}
+
+#[tokio::test]
 async fn what_waits_is_explained_by_the_rules_that_hold_it_up() {
     let (server, deputy, _) = controlled(1).await;
     let admin = server.admin_token();

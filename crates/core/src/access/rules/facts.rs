@@ -48,6 +48,8 @@ pub struct Facts {
     pub time: Option<Time>,
     /// The pairs that a ciphertext is bound to.
     pub encryption_context: Option<Vec<(String, String)>>,
+    /// How many others have approved the request.
+    pub approvals: Option<u8>,
 }
 
 /// A question with its facts, ready for Cedar.
@@ -114,6 +116,9 @@ impl Asked {
         if let Some(source) = facts.source {
             let source = RestrictedExpression::new_ip(source.to_canonical().to_string());
             fields.push(("source".into(), source));
+        }
+        if let Some(approvals) = facts.approvals {
+            fields.push(("approvals".into(), RestrictedExpression::new_long(approvals.into())));
         }
         let context = Context::from_pairs(fields).map_err(Error::internal)?;
         let entities = Entities::from_entities(entities, None).map_err(Error::internal)?;

@@ -15,11 +15,19 @@ pub(crate) struct Looks {
     pub(crate) source: bool,
     pub(crate) time: bool,
     pub(crate) encryption_context: bool,
+    pub(crate) approvals: bool,
 }
 
 impl Looks {
-    const ALL: Self =
-        Self { state: true, owner: true, protocol: true, source: true, time: true, encryption_context: true };
+    const ALL: Self = Self {
+        state: true,
+        owner: true,
+        protocol: true,
+        source: true,
+        time: true,
+        encryption_context: true,
+        approvals: true,
+    };
 
     /// # Errors
     /// `Internal` where Cedar cannot write the policy as JSON.
@@ -61,6 +69,7 @@ impl Looks {
             "source" => self.source = true,
             "time" => self.time = true,
             "encryption_context" => self.encryption_context = true,
+            "approvals" => self.approvals = true,
             _ => {}
         }
     }
@@ -74,16 +83,17 @@ impl Looks {
             source: self.source || other.source,
             time: self.time || other.time,
             encryption_context: self.encryption_context || other.encryption_context,
+            approvals: self.approvals || other.approvals,
         }
     }
 
     /// Whether it looks at what is another in each request.
     pub(super) fn at_the_request(self) -> bool {
-        self.protocol || self.source || self.time || self.encryption_context
+        self.protocol || self.source || self.time || self.encryption_context || self.approvals
     }
 
     /// Whether a decision that looked at this may be kept: what else there is, is compared.
     pub(crate) fn may_be_kept(self) -> bool {
-        !self.time && !self.encryption_context
+        !self.time && !self.encryption_context && !self.approvals
     }
 }

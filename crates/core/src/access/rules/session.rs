@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -39,6 +39,10 @@ pub(crate) struct Session<'e> {
     until: Mutex<Option<Time>>,
     look_ups: AtomicU32,
     decisions: AtomicU32,
+    /// How many others have approved the request, as far as decisions are told.
+    approvals: AtomicU8,
+    /// Whether a decision hung on that.
+    asked_for_approvals: AtomicBool,
 }
 
 /// What a request took of the store and of deciding. Whoever measures it must not tell what is hidden from what is not there.
@@ -64,7 +68,19 @@ impl<'e> Session<'e> {
             until: Mutex::default(),
             look_ups: AtomicU32::new(0),
             decisions: AtomicU32::new(0),
+            approvals: AtomicU8::new(0),
+            asked_for_approvals: AtomicBool::new(false),
         }
+    }
+
+    /// Decides from now on as where so many others have approved the request.
+    pub(crate) fn with_approvals(&self, approvals: u8) {
+        self.approvals.store(approvals, Ordering::Relaxed);
+    }
+
+    /// Whether rules looked at how many have approved it.
+    pub(crate) fn asked_for_approvals(&self) -> bool {
+        self.asked_for_approvals.load(Ordering::Relaxed)
     }
 
     /// What the request took so far.
@@ -216,6 +232,10 @@ impl<'e> Session<'e> {
         }
         if looks.encryption_context {
             facts.encryption_context = Some(self.encryption_context.clone());
+        }
+        if looks.approvals {
+            self.asked_for_approvals.store(true, Ordering::Relaxed);
+            facts.approvals = Some(self.approvals.load(Ordering::Relaxed));
         }
         if looks.time {
             facts.time = Some(self.now);

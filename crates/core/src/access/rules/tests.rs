@@ -77,6 +77,7 @@ fn facts() -> Facts {
         source: Some([192, 0, 2, 7].into()),
         time: Some(Time(1_800_000_000_000)),
         encryption_context: Some(vec![("customer".into(), "42".into())]),
+        approvals: Some(0),
     }
 }
 

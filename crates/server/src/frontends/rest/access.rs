@@ -249,6 +249,9 @@ pub(super) struct CaseRequest {
     time: Option<String>,
     #[serde(default)]
     context: Tags,
+    /// How many others have approved the request.
+    #[serde(default)]
+    approvals: u8,
     /// `allow` or `deny`.
     expect: String,
 }
@@ -315,6 +318,7 @@ impl CaseRequest {
             source: source.transpose()?,
             time: time.transpose()?,
             encryption_context: self.context.0,
+            approvals: self.approvals,
         })
     }
 }
