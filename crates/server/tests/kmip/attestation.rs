@@ -113,6 +113,10 @@ fn a_key_is_given_to_who_brings_an_attestation_for_this_request() {
     assert!(matches!(answer.items[0].payload, Some(Response::Get(_))));
     // A nonce is good once.
     assert_eq!(reason(&client.exchange(&right)), Some(ResultReason::AttestationFailed));
+    let told = server.rest("GET", "/v1/journal?kind=other-request", &Value::Null);
+    let told: Vec<_> =
+        told["entries"].as_array().unwrap().iter().map(|entry| entry["target"].clone()).collect();
+    assert_eq!(told, ["Get"; 3], "each that the header refused is on record: {told:?}");
     let query_functions = vec![QueryFunction::QueryAttestationTypes, QueryFunction::QueryCapabilities];
     let query = QueryRequest { query_functions, ..QueryRequest::default() };
     let Response::Query(told) = client.done(V, query) else { panic!() };

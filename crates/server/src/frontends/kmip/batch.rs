@@ -9,7 +9,6 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use keyreeve_core::ErrorKind;
 use keyreeve_core::access::{Action, ActionGroup, Caller};
 use keyreeve_core::engine::Rehearsal;
 use keyreeve_core::model::ObjectId;
@@ -379,18 +378,7 @@ impl<'a> Batch<'a> {
                 self.refuse_in_rehearsal("Poll")?;
                 Box::pin(jobs::poll(self, &request.asynchronous_correlation_value)).await
             }
-            payload => {
-                // Before 2.0 the published cases have General Failure there.
-                let computes = self.version.has_tagged_attributes() && computes(payload.operation());
-                let done = self.done(payload).await.map(ResponseItem::success);
-                match computes {
-                    true => done.map_err(|failure| {
-                        let reason = ResultReason::UnsupportedCryptographicParameters;
-                        failure.instead(ErrorKind::Unsupported, reason)
-                    }),
-                    false => done,
-                }
-            }
+            payload => self.done(payload).await.map(ResponseItem::success),
         }
     }
 
@@ -606,30 +594,6 @@ impl<'a> Batch<'a> {
         };
         self.told.get(index)
     }
-}
-
-/// Whether the error table of an operation has Unsupported Cryptographic Parameters.
-///
-/// # Standard
-/// KMIP 2.1 section 6.1, under Error Handling of each.
-fn computes(operation: Operation) -> bool {
-    use Operation::{
-        CreateSplitKey, Decrypt, DeriveKey, Encrypt, Hash, JoinSplitKey, Mac, MacVerify, Sign,
-        SignatureVerify,
-    };
-    matches!(
-        operation,
-        CreateSplitKey
-            | Decrypt
-            | DeriveKey
-            | Encrypt
-            | Hash
-            | JoinSplitKey
-            | Mac
-            | MacVerify
-            | Sign
-            | SignatureVerify
-    )
 }
 
 fn is_pair(operation: Operation) -> bool {

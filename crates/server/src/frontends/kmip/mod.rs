@@ -259,6 +259,7 @@ impl Kmip {
 
     async fn answer(&self, caller: &Caller, mut message: RequestMessage) -> SecretBytes {
         if let Err((failure, nonce)) = Box::pin(attestation::check(self, caller, &mut message)).await {
+            self.record_header(caller, &message, &failure).await;
             let types = if nonce.is_some() { attestation::types(self) } else { Vec::new() };
             let header = ResponseHeader { nonce, attestation_types: types, ..self.header() };
             return Self::refuse_under(header, &message, failure);
@@ -266,7 +267,10 @@ impl Kmip {
         let asker = match &message.header.authentication {
             Some(authentication) => match Box::pin(credentials::check(self, caller, authentication)).await {
                 Ok(asker) => asker,
-                Err(failure) => return self.refuse(&message, failure),
+                Err(failure) => {
+                    self.record_header(caller, &message, &failure).await;
+                    return self.refuse(&message, failure);
+                }
             },
             None => None,
         };
@@ -314,6 +318,13 @@ impl Kmip {
         // What is told here touches no key, and is told also while the disk is full and nothing can be put on record: else no
         // client could come to revoke anything then. The store tells of its own failure.
         let _ = execute(&self.engine, caller, OtherRequest { what, refused }).await;
+    }
+
+    /// Puts on record, as what the connection's client asked, a message that its header refuses. Of what was wrong with a proof
+    /// there is an entry of its own.
+    async fn record_header(&self, caller: &Caller, message: &RequestMessage, failure: &Failure) {
+        let operations: Vec<String> = message.items.iter().map(|item| item.operation.to_string()).collect();
+        self.record_other(caller, &operations.join(", "), Some(failure)).await;
     }
 
     async fn record_unread(&self, caller: &Caller, rejected: &RejectedRequest) {

@@ -61,7 +61,7 @@ pub(super) async fn create(
         ("take over", told_bool(take_over)),
     ];
     // Whoever has a new place gets all that is put there from now on: that is more than another backup.
-    let may_register = !api.backups.knows(&to);
+    let may_register = !is_known(&api, &to).await?;
     let also: &[Action] = if may_register { &[Action::RegisterTarget] } else { &[] };
     announce(&api, &caller, also, &terms).await?;
     let backups = Arc::clone(&api.backups);
@@ -82,6 +82,13 @@ pub(super) async fn create(
         "bytes": report.progress.bytes,
         "bytes_written": report.progress.bytes_written,
     })))
+}
+
+/// Whether it is a registered target. What stands for a bucket is not made on a thread of the runtime.
+async fn is_known(api: &Api, to: &str) -> Result<bool> {
+    let (backups, to) = (Arc::clone(&api.backups), to.to_owned());
+    let known = tokio::task::spawn_blocking(move || backups.knows(&to)).await;
+    Ok(known.map_err(keyreeve_core::Error::internal)?)
 }
 
 /// Puts on record that it begins, once others have approved it where they must.
