@@ -21,8 +21,8 @@ pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 const HTTP: usize = 48_000;
 const KMIP: usize = 48_000;
 const BARE: usize = 4_000;
-/// Rounds are compared after this part of one has been a warm-up.
-const WARM_UP_PART: usize = 5;
+/// Rounds are compared after this part of one has been a warm-up: what keeps the newest entries at hand is full by then.
+const WARM_UP_PART: usize = 2;
 
 #[test]
 fn memory_stays_where_it_was_after_a_hundred_thousand_bad_messages() {
@@ -35,6 +35,8 @@ fn memory_stays_where_it_was_after_a_hundred_thousand_bad_messages() {
     let after = server.resident_kib();
     println!("resident memory: {warm} KiB before, {after} KiB after");
     assert!(after <= warm + warm / 10, "resident memory grew from {warm} KiB to {after} KiB");
+    // Of whom so much failed nothing is looked at until the next second.
+    std::thread::sleep(Duration::from_secs(1));
     server.keyreeve(&["key", "show", "before"]);
     server.keyreeve(&["journal", "verify"]);
 }
