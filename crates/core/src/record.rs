@@ -176,7 +176,7 @@ pub enum Change {
         /// Of how many in all, as its attribute said.
         of: u64,
     },
-    /// So many nonces were drawn for what an object wraps. Adds up as `Exported` does.
+    /// So many nonces may be drawn for what an object encrypts or wraps. Adds up as `Exported` does.
     Drawn(ObjectId, u64),
 }
 

@@ -27,9 +27,11 @@ impl SecretBytes {
 
     /// Makes room; where the bytes have to move for it, the place that they leave is wiped.
     pub(crate) fn reserve(&mut self, additional: usize) {
+        /// Behind a long value mostly a few short ones come, which must not move it once more.
+        const BEHIND_BYTES: usize = 512;
         let needed = self.0.len() + additional;
         if needed > self.0.capacity() {
-            let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()));
+            let mut larger = Vec::with_capacity((needed + BEHIND_BYTES).max(2 * self.0.capacity()));
             larger.extend_from_slice(&self.0);
             wipe(&mut std::mem::replace(&mut self.0, larger));
         }

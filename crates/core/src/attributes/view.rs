@@ -73,9 +73,7 @@ impl View<'_> {
                 curve.map(|curve| fields::domain_parameters(curve.code()))
             }
             AttributeKind::CryptographicUsageMask => Some(Value::Integer(object.usage.0 as i32)),
-            AttributeKind::KeyFormatType => {
-                has_key_block(object).then(|| Value::Enumeration(object.format.code()))
-            }
+            AttributeKind::KeyFormatType => format(object).map(Value::Enumeration),
             AttributeKind::CertificateType => subtype(object, ObjectType::Certificate),
             AttributeKind::OpaqueDataType => subtype(object, ObjectType::OpaqueObject),
             AttributeKind::InitialDate => date(Some(dates.initial)),
@@ -156,6 +154,21 @@ pub(crate) fn differing(
 
 fn subtype(object: &ManagedObject, of: ObjectType) -> Option<Value> {
     object.subtype.filter(|_| object.object_type == of).map(Value::Enumeration)
+}
+
+/// The Key Format Type: of what has no key block the standard's own for its kind. A template is no key in any format.
+///
+/// # Standard
+/// KMIP 2.1 section 4.26, table 81.
+fn format(object: &ManagedObject) -> Option<u32> {
+    const PKCS10: u32 = 0x17;
+    match object.object_type {
+        _ if has_key_block(object) => Some(object.format.code()),
+        ObjectType::Certificate => Some(KeyFormat::Spki.code()),
+        ObjectType::CertificateRequest => Some(PKCS10),
+        ObjectType::OpaqueObject => Some(KeyFormat::Opaque.code()),
+        _ => None,
+    }
 }
 
 /// Certificates and opaque objects have no key block, and so no format of one.

@@ -15,7 +15,7 @@ pub struct Counts {
     /// Units of its usage limits that were used up, bytes or uses.
     #[serde(default)]
     pub spent: u64,
-    /// Nonces that were drawn for keys that it wrapped.
+    /// Random nonces that were drawn for what it encrypted or wrapped, with those that were put on record to be drawn.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub drawn: u64,
 }

@@ -3,7 +3,7 @@
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
-    is_long, reach, subject, usage_limits,
+    is_long, nonces, reach, subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit},
@@ -105,6 +105,7 @@ impl Operation for Encrypt {
             Form::Raw { parameters, iv, aad } => {
                 let parameters = merged(parameters, &object);
                 reach::of_encrypting(context, (&resolved.key, &object), &parameters, iv.as_deref())?;
+                nonces::count(context, &object, &parameters, iv.as_deref())?;
                 key.encrypt(&parameters, iv.as_deref(), aad, self.plaintext.expose())?
             }
         };

@@ -54,6 +54,7 @@ pub mod login;
 pub mod mac;
 pub mod matching;
 pub mod modify_attributes;
+mod nonces;
 pub mod object_rules;
 pub mod obtain_lease;
 pub mod parts;

@@ -8,7 +8,7 @@ use super::{
     choose::{Half, Purpose, usable},
     decrypt::Decrypted,
     encrypt::{Encrypted, Form, merged},
-    is_long, reach, subject, usage_limits,
+    is_long, nonces, reach, subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit},
@@ -152,7 +152,9 @@ impl Operation for EncryptPart {
             return Ok(Encrypted { object: object.id, version: object.version, ciphertext });
         }
         usage_limits::spend_part(context, &object, plaintext.len().saturating_sub(given), given == 0)?;
-        let mut ciphertext = context.parsed(&object)?.encrypt(&parameters, iv, aad, plaintext)?;
+        let key = context.parsed(&object)?;
+        nonces::count(context, &object, &parameters, iv)?;
+        let mut ciphertext = key.encrypt(&parameters, iv, aad, plaintext)?;
         if given > ciphertext.data.len() {
             return Err(beyond());
         }

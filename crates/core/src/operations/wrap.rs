@@ -8,7 +8,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    is_long, reach, subject, usage_limits,
+    is_long, nonces, reach, subject, usage_limits,
 };
 use crate::{
     access::{Action, Permit, Target},
@@ -164,7 +164,7 @@ fn wrap_by(
     let (bytes, iv) = match way(&object, &parameters) {
         Way::Hybrid => (wrap_hybrid(context, &*key, &parameters, secret)?, None),
         Way::Gcm => {
-            count_nonce(context, &object)?;
+            nonces::count(context, &object, &parameters, None)?;
             wrap_gcm(&object, &*key, &parameters, secret)?
         }
         Way::Own => (key.wrap(&parameters, secret)?, None),
@@ -205,22 +205,6 @@ fn wrap_gcm(
     let Ciphertext { mut data, iv, tag } = key.encrypt(&parameters, None, &[], secret.expose())?;
     data.extend(tag.unwrap_or_default());
     Ok((data, iv))
-}
-
-/// Nonces that may be drawn under one key; those of requests that run at the same time come on top, and stay below 2^32.
-///
-/// # Standard
-/// SP 800-38D section 8.3.
-const NONCES_MAX: u64 = (1 << 32) - (1 << 16);
-
-/// Counts the nonce of one wrapping, where the key may draw another.
-fn count_nonce(context: &mut Context<'_>, object: &ManagedObject) -> Result<()> {
-    if context.drawn(object.id)? >= NONCES_MAX {
-        let public = "this key has wrapped as many secrets by GCM as drawn nonces are good for (2^32): make a new version";
-        return Err(Error::new(ErrorKind::UsageLimitExceeded, public));
-    }
-    context.count_drawn(object.id);
-    Ok(())
 }
 
 /// What GCM wraps is a ciphertext as any other: whoever may decrypt by the same key, or reach the block function by other

@@ -31,7 +31,7 @@ impl Context<'_> {
         self.changes.push(Change::Spent { object, units, of });
     }
 
-    /// Nonces that were drawn for what an object wraps, but for those of requests that run now.
+    /// Nonces that were drawn under an object, or may be by who put them on record, but for those of requests that run now.
     pub(crate) fn drawn(&self, object: ObjectId) -> Result<u64> {
         let address = RecordKey::Counts(object);
         match self.engine.store().get(&address)?.as_deref() {
@@ -41,9 +41,15 @@ impl Context<'_> {
         }
     }
 
-    /// Counts a nonce that is drawn for what an object wraps.
-    pub(crate) fn count_drawn(&mut self, object: ObjectId) {
-        self.changes.push(Change::Drawn(object, 1));
+    /// Takes a nonce that is on record as drawn; false where none is left, or the object's key is not at hand.
+    pub(crate) fn take_nonce(&self, object: ObjectId) -> bool {
+        self.engine.parsed().take_nonce(object)
+    }
+
+    /// Puts so many nonces on record as drawn: one for this request, the others for those behind it.
+    pub(crate) fn draw_nonces(&mut self, object: ObjectId, nonces: u64) {
+        self.changes.push(Change::Drawn(object, nonces));
+        self.loaded.add_nonces(object, nonces.saturating_sub(1));
     }
 
     /// Counts that the secret material of an object leaves the server with this request's answer.

@@ -14,6 +14,7 @@ pub use kinds::{AttributeKind, AttributeValue, Instances};
 pub use reference::AttributeReference;
 pub use structures::*;
 
+use crate::enums::names;
 use crate::error::{DecodeError, EncodeError, Fault};
 use crate::schema::{Field, Fields, Version, Wire};
 use crate::tags::Tag;
@@ -37,6 +38,21 @@ impl AttributeValue {
         binary::decode(bytes.expose(), &limits).map(|node| node.value).map_err(|_| EncodeError::TooLong)
     }
 
+    /// The value of an attribute out of a tree, for whoever speaks this version: without the fields of structures whose codes came
+    /// later. `None` where nothing is left, or not what must be there.
+    ///
+    /// # Standard
+    ///
+    /// KMIP 2.1, section 11 (the enumerations, with the versions that brought their values).
+    pub fn from_tree_for(reference: AttributeReference, mut value: Value, version: Version) -> Option<Self> {
+        if let AttributeReference::Kind(kind) = &reference
+            && !keep_defined(kind.tag(), &mut value, version)
+        {
+            return None;
+        }
+        Self::from_tree(reference, value).ok()
+    }
+
     /// The value of an attribute out of a tree.
     ///
     /// # Errors
@@ -48,6 +64,19 @@ impl AttributeValue {
             AttributeReference::Vendor { vendor, name } => Ok(Self::Vendor { vendor, name, value }),
             reference => Ok(Self::Unknown { reference, value }),
         }
+    }
+}
+
+/// Takes away what is of later versions; false where nothing is left.
+fn keep_defined(tag: Tag, value: &mut Value, version: Version) -> bool {
+    match value {
+        Value::Enumeration(code) => names::is_defined_in(tag, *code, version),
+        Value::Structure(nodes) => {
+            let fields = nodes.len();
+            nodes.retain_mut(|node| keep_defined(node.tag, &mut node.value, version));
+            fields == 0 || !nodes.is_empty()
+        }
+        _ => true,
     }
 }
 

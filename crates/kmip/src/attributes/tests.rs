@@ -1,6 +1,7 @@
 //! The two encodings of attributes.
 
 use super::*;
+use crate::enums::{CryptographicAlgorithm, LinkType, RecommendedCurve};
 use crate::schema::Sample;
 use crate::ttlv::binary::{self, Limits};
 
@@ -43,6 +44,36 @@ fn tree(attributes: &TemplateAttribute, version: Version) -> Node {
 fn there_and_back(attributes: Attributes, version: Version) -> Attributes {
     let mut node = tree(&attributes.into(), version);
     TemplateAttribute::read(&mut node.value, version).unwrap().attributes
+}
+
+#[test]
+fn what_is_read_for_a_version_has_no_code_that_came_later() {
+    let read = |value: AttributeValue, version| {
+        let kind = AttributeReference::Kind(value.kind().unwrap());
+        AttributeValue::from_tree_for(kind, value.to_tree().unwrap(), version)
+    };
+    let algorithm = AttributeValue::CryptographicAlgorithm(CryptographicAlgorithm::ChaCha20);
+    assert_eq!(read(algorithm.clone(), Version::V1_3), None);
+    assert_eq!(read(algorithm.clone(), Version::V1_4), Some(algorithm));
+    let extension = AttributeValue::CryptographicAlgorithm(0x8000_0001.into());
+    assert_eq!(read(extension.clone(), Version::V1_0), Some(extension), "which any version may have");
+    let curve = CryptographicDomainParameters {
+        qlength: Some(255),
+        recommended_curve: Some(RecommendedCurve::Curve25519),
+    };
+    let bare = CryptographicDomainParameters { qlength: Some(255), recommended_curve: None };
+    let (curve, bare) = (
+        AttributeValue::CryptographicDomainParameters(curve),
+        AttributeValue::CryptographicDomainParameters(bare),
+    );
+    assert_eq!(read(curve.clone(), Version::V1_4), Some(bare));
+    assert_eq!(read(curve.clone(), Version::V2_0), Some(curve));
+    let link = AttributeValue::Link(Link {
+        link_type: LinkType::Pkcs12CertificateLink,
+        linked_object_identifier: Sample::sample(),
+    });
+    assert_eq!(read(link.clone(), Version::V1_3), None, "a link must say of what type it is");
+    assert_eq!(read(link.clone(), Version::V1_4), Some(link));
 }
 
 #[test]

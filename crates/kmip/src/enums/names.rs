@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::schema::Version;
 use crate::tags::Tag;
 use crate::values::{CryptographicUsageMask, ProtectionStorageMask, StorageStatusMask};
 
@@ -14,27 +15,40 @@ type Names = &'static [(u32, &'static str)];
 /// No attribute of the standard has a longer name.
 const ATTRIBUTE_NAME_BYTES_MAX: usize = 64;
 
-/// Codes with their names as XML and JSON write them.
+/// Codes with their names as XML and JSON write them, and the version that brought each.
 struct Words {
     in_order: Vec<(u32, String)>,
     codes: HashMap<String, u32>,
+    since: fn(u32) -> Version,
 }
 
 impl Words {
-    fn new(names: Names) -> Self {
+    fn new(names: Names, since: fn(u32) -> Version) -> Self {
         let in_order: Vec<_> = names.iter().map(|(code, name)| (*code, camel_case(name))).collect();
         let codes = in_order.iter().map(|(code, word)| (word.clone(), *code)).collect();
-        Self { in_order, codes }
+        Self { in_order, codes, since }
     }
+}
+
+macro_rules! of_enumeration {
+    ($names:path) => {
+        Words::new(<$names>::NAMES, |code| <$names>::from(code).since())
+    };
+}
+
+macro_rules! of_mask {
+    ($names:path) => {
+        Words::new(<$names>::NAMES, |_| Version::V1_0)
+    };
 }
 
 /// One line a tag: the enumeration that stands under it, or the mask.
 macro_rules! by_tag {
-    ($find:ident, $all:ident: $($tag:ident: $names:path,)*) => {
+    ($find:ident, $all:ident, $words:ident: $($tag:ident: $names:path,)*) => {
         fn $find(tag: Tag) -> Option<&'static Words> {
             match tag {
                 $(Tag::$tag => {
-                    static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(<$names>::NAMES));
+                    static WORDS: LazyLock<Words> = LazyLock::new(|| $words!($names));
                     Some(&WORDS)
                 })*
                 _ => None,
@@ -47,7 +61,7 @@ macro_rules! by_tag {
 }
 
 by_tag! {
-    enumeration, ENUMERATIONS:
+    enumeration, ENUMERATIONS, of_enumeration:
     ADJUSTMENT_TYPE: super::AdjustmentType,
     ALTERNATIVE_NAME_TYPE: super::AlternativeNameType,
     ASYNCHRONOUS_INDICATOR: super::AsynchronousIndicator,
@@ -118,7 +132,7 @@ by_tag! {
 }
 
 by_tag! {
-    mask, MASKS:
+    mask, MASKS, of_mask:
     CRYPTOGRAPHIC_USAGE_MASK: CryptographicUsageMask,
     PROTECTION_STORAGE_MASK: ProtectionStorageMask,
     STORAGE_STATUS_MASK: StorageStatusMask,
@@ -138,6 +152,11 @@ pub(crate) fn code(tag: Tag, name: &str) -> Option<u32> {
         return Tag::from_name(name).map(|tag| tag.0);
     }
     enumeration(tag)?.codes.get(name).copied()
+}
+
+/// Whether this code under `tag` is one of that version. What has no name here is an extension, which any version may have.
+pub(crate) fn is_defined_in(tag: Tag, code: u32, version: Version) -> bool {
+    enumeration(tag).is_none_or(|words| (words.since)(code) <= version)
 }
 
 /// Whether codes under `tag` have names.

@@ -1,10 +1,14 @@
 //! The life of a key at every version, and what each version calls things.
 
 use keyreeve_kmip::Version;
-use keyreeve_kmip::attributes::{AttributeKind, AttributeReference, AttributeValue, RevocationReason};
-use keyreeve_kmip::enums::{Operation, QueryFunction};
+use keyreeve_kmip::attributes::{
+    AttributeKind, AttributeReference, AttributeValue, CryptographicParameters, RevocationReason,
+};
+use keyreeve_kmip::enums::{
+    HashingAlgorithm, KeyFormatType, ObjectType, Operation, PaddingMethod, QueryFunction,
+};
 use keyreeve_kmip::enums::{ResultReason, RevocationReasonCode, State};
-use keyreeve_kmip::objects::{KeyMaterial, KeyValue, ManagedObject};
+use keyreeve_kmip::objects::{KeyMaterial, KeyValue, ManagedObject, OpaqueObject};
 use keyreeve_kmip::payloads::Response;
 use keyreeve_kmip::payloads::activate::ActivateRequest;
 use keyreeve_kmip::payloads::add_attribute::AddAttributeRequest;
@@ -18,12 +22,13 @@ use keyreeve_kmip::payloads::get_attributes::GetAttributesRequest;
 use keyreeve_kmip::payloads::locate::LocateRequest;
 use keyreeve_kmip::payloads::modify_attribute::ModifyAttributeRequest;
 use keyreeve_kmip::payloads::query::QueryRequest;
+use keyreeve_kmip::payloads::register::RegisterRequest;
 use keyreeve_kmip::payloads::rekey::ReKeyRequest;
 use keyreeve_kmip::payloads::revoke::RevokeRequest;
 use keyreeve_kmip::ttlv::Value;
 use keyreeve_kmip::values::UniqueIdentifier;
 
-use crate::harness::{Client, Server, attribute, named};
+use crate::harness::{Client, Server, attribute, create, named};
 
 fn get(id: &UniqueIdentifier) -> GetRequest {
     GetRequest { unique_identifier: Some(id.clone()), ..GetRequest::default() }
@@ -158,6 +163,51 @@ fn an_answer_names_no_attribute_that_its_version_lacks() {
         assert_eq!(kinds.contains(&AttributeKind::Fresh), version >= Version::V1_1);
         assert_eq!(kinds.contains(&AttributeKind::ShortUniqueIdentifier), version >= Version::V2_0);
     }
+}
+
+#[test]
+fn an_answer_holds_no_value_that_came_with_a_later_version() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let parameters = |hash| {
+        let padding_method = Some(PaddingMethod::None);
+        Box::new(CryptographicParameters { padding_method, hashing_algorithm: hash, ..Default::default() })
+    };
+    let mut made = create("told to each in its own words");
+    let newer = AttributeValue::CryptographicParameters(parameters(Some(HashingAlgorithm::Sha3_256)));
+    made.template_attribute.attributes.0.push(attribute(newer));
+    let Response::Create(made) = client.done(Version::V2_1, made) else { panic!() };
+    for version in Version::ALL {
+        let kind = AttributeReference::Kind(AttributeKind::CryptographicParameters);
+        let request = GetAttributesRequest {
+            unique_identifier: Some(made.unique_identifier.clone()),
+            attribute_references: vec![kind],
+        };
+        let Response::GetAttributes(read) = client.done(version, request) else { panic!() };
+        let hash = (version >= Version::V1_4).then_some(HashingAlgorithm::Sha3_256);
+        let told = AttributeValue::CryptographicParameters(parameters(hash));
+        assert_eq!(read.attributes.0, [attribute(told)], "{version}");
+    }
+}
+
+#[test]
+fn everything_has_the_key_format_type_that_the_standard_gives_it() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let opaque = OpaqueObject { opaque_data_type: 1.into(), opaque_data_value: vec![1, 2, 3].into() };
+    let register = RegisterRequest {
+        object_type: ObjectType::OpaqueObject,
+        object: opaque.into(),
+        template_attribute: Default::default(),
+        protection_storage_masks: None,
+    };
+    let Response::Register(kept) = client.done(Version::V2_1, register) else { panic!() };
+    let request = GetAttributesRequest {
+        unique_identifier: Some(kept.unique_identifier),
+        attribute_references: vec![AttributeReference::Kind(AttributeKind::KeyFormatType)],
+    };
+    let Response::GetAttributes(read) = client.done(Version::V2_1, request) else { panic!() };
+    assert_eq!(read.attributes.0, [attribute(AttributeValue::KeyFormatType(KeyFormatType::Opaque))]);
 }
 
 #[test]

@@ -219,36 +219,72 @@ fn register(name: &str, object_type: ObjectType, bytes: &[u8], reject: bool) -> 
 }
 
 /// What SP 800-38D section 8.3 allows, less what may run at once.
-const NONCES_MAX: u64 = (1 << 32) - (1 << 16);
+const NONCES_MAX: u64 = (1 << 32) - (1 << 24);
+/// Nonces that are put on record at a time.
+const AT_A_TIME: usize = 1024;
 
 #[test]
-fn nonces_that_wrap_by_gcm_are_counted_up_to_their_limit() {
-    let house = House::new();
+fn nonces_that_are_drawn_under_a_key_are_counted_up_to_their_limit() {
+    let mut house = House::new();
     let alice = principal(&house.engine, "alice", &[Role::User]);
-    let wrapping = active_key("wrapping");
-    let usage = Some(UsageMask(UsageMask::WRAP.0 | UsageMask::UNWRAP.0));
-    let wrapping = Create { template: Template { usage, ..wrapping.template }, ..wrapping };
-    let by = house.engine.execute(&alice, &wrapping).expect("makes a key").primary;
     house.engine.execute(&alice, &register("kept", ObjectType::SymmetricKey, &[5; 32], false)).expect("kept");
+    let make = |house: &House, name: &str, usage: [UsageMask; 2]| {
+        let key = active_key(name);
+        let usage = Some(UsageMask(usage[0].0 | usage[1].0));
+        let key = Create { template: Template { usage, ..key.template }, ..key };
+        house.engine.execute(&alice, &key).expect("makes a key").primary
+    };
+    let wrapping = make(&house, "wrapping", [UsageMask::WRAP, UsageMask::UNWRAP]);
+    let encrypting = make(&house, "encrypting", [UsageMask::ENCRYPT, UsageMask::DECRYPT]);
+    let by_mode = |mode| CryptoParameters { mode: Some(mode), ..CryptoParameters::default() };
     let wrap = |engine: &Engine, mode| {
-        let parameters = Some(CryptoParameters { mode: Some(mode), ..CryptoParameters::default() });
-        let key = Reference::text("wrapping");
+        let (key, parameters) = (Reference::text("wrapping"), Some(by_mode(mode)));
         let protection = Protection::Wrapped { key, parameters, frame: None };
         let get =
             Get { key: Reference::text("kept"), version: None, public: false, format: None, protection };
         engine.execute(&known(engine, "alice"), &get).map(drop)
     };
-    assert!(wrap(&house.engine, BlockCipherMode::Gcm).is_ok());
-    house.tamper(vec![Change::Drawn(by, NONCES_MAX - 2)]);
-    assert!(wrap(&house.engine, BlockCipherMode::Gcm).is_ok(), "the last one");
-    let mut house = house;
+    let encrypt = |engine: &Engine, parameters: CryptoParameters, iv: Option<Vec<u8>>| {
+        let form = Form::Raw { parameters, iv, aad: Vec::new() };
+        let (key, plaintext) = (Reference::text("encrypting"), SecretBytes::new(vec![1; 32]));
+        engine.execute(&known(engine, "alice"), &Encrypt { key, version: None, form, plaintext }).map(drop)
+    };
+    let by_gcm = |engine: &Engine| {
+        let bare = CryptoParameters { random_iv: Some(true), ..CryptoParameters::default() };
+        [wrap(engine, BlockCipherMode::Gcm), encrypt(engine, bare, None)]
+    };
+    house.tamper(vec![Change::Drawn(wrapping, NONCES_MAX - 1), Change::Drawn(encrypting, NONCES_MAX - 1)]);
+    for number in 0..AT_A_TIME {
+        assert!(by_gcm(&house.engine).iter().all(Result::is_ok), "{number}: of those on record");
+    }
     for with_index in [true, false] {
-        let told = kind(wrap(&house.engine, BlockCipherMode::Gcm));
-        assert_eq!(told, Some(ErrorKind::UsageLimitExceeded));
+        for told in by_gcm(&house.engine) {
+            assert_eq!(kind(told), Some(ErrorKind::UsageLimitExceeded));
+        }
         assert!(wrap(&house.engine, BlockCipherMode::KeyWrapPadded).is_ok(), "which draws no nonce");
+        assert!(encrypt(&house.engine, by_mode(BlockCipherMode::Gcm), Some(vec![7; 12])).is_ok(), "nor this");
+        let siv = CryptoParameters { random_iv: Some(true), ..by_mode(BlockCipherMode::GcmSiv) };
+        assert!(encrypt(&house.engine, siv, None).is_ok(), "which bears nonces that meet");
         house = reopened(house, with_index);
     }
-    assert_eq!(kind(wrap(&house.engine, BlockCipherMode::Gcm)), Some(ErrorKind::UsageLimitExceeded));
+    assert!(by_gcm(&house.engine).into_iter().all(|told| kind(told) == Some(ErrorKind::UsageLimitExceeded)));
+}
+
+#[test]
+fn hardly_any_encryption_writes_more_for_its_nonce() {
+    let house = House::new();
+    let alice = principal(&house.engine, "alice", &[Role::User]);
+    house.engine.execute(&alice, &active_key("raw")).expect("makes a key");
+    let first = house.engine.store().published();
+    for _ in 0..AT_A_TIME + 1 {
+        let parameters = CryptoParameters { random_iv: Some(true), ..CryptoParameters::default() };
+        let form = Form::Raw { parameters, iv: None, aad: Vec::new() };
+        let (key, plaintext) = (Reference::text("raw"), SecretBytes::new(vec![1; 32]));
+        house.engine.execute(&alice, &Encrypt { key, version: None, form, plaintext }).expect("encrypts");
+    }
+    let entries = house.engine.store().journal(first, 4 * AT_A_TIME).expect("reads");
+    let counted = entries.iter().flat_map(|entry| &entry.draft.changes).collect::<Vec<_>>();
+    assert!(matches!(counted[..], [Change::Drawn(_, 1024), Change::Drawn(_, 1024)]), "{counted:?}");
 }
 
 #[test]

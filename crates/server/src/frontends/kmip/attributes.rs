@@ -2,7 +2,7 @@
 
 use keyreeve_core::model::{AttributeKind, AttributeName, ManagedObject, Time, Value};
 use keyreeve_kmip::attributes::{Attribute, AttributeReference, AttributeValue, Attributes};
-use keyreeve_kmip::enums::{CryptographicAlgorithm, LinkType, ResultReason};
+use keyreeve_kmip::enums::{CryptographicAlgorithm, ResultReason};
 use keyreeve_kmip::ttlv::{Node, Value as Tree};
 use keyreeve_kmip::{Tag, Version};
 
@@ -78,7 +78,7 @@ fn check(name: &AttributeName, value: &Value) -> Result<(), Failure> {
     }
 }
 
-/// An attribute of core as the version of the response knows it; `None` where it does not.
+/// An attribute of core as the version of the response knows it; `None` where it does not, or not this value of it.
 pub(super) fn outgoing(
     name: &AttributeName,
     index: usize,
@@ -92,11 +92,10 @@ pub(super) fn outgoing(
         return None;
     }
     let value = match name {
-        AttributeName::Standard(AttributeKind::Link) if link_type(value)?.since() > version => return None,
         AttributeName::Standard(AttributeKind::CryptographicAlgorithm) => fitted_algorithm(value, version),
         _ => value.clone(),
     };
-    let value = AttributeValue::from_tree(reference, to_tree(&value)).ok()?;
+    let value = AttributeValue::from_tree_for(reference, to_tree(&value), version)?;
     // An index of 0 goes without saying.
     let index = i32::try_from(index).ok().filter(|index| *index > 0);
     Some(Attribute { index, value })
@@ -114,14 +113,6 @@ pub(super) fn outgoing_all<'a>(
         indexed.filter_map(move |(index, value)| outgoing(name, index as usize, value, version))
     });
     Attributes(each.collect())
-}
-
-fn link_type(link: &Value) -> Option<LinkType> {
-    let Value::Structure(fields) = link else { return None };
-    fields.iter().find_map(|(name, value)| match value {
-        Value::Enumeration(code) if name == "LinkType" => Some(LinkType::from(*code)),
-        _ => None,
-    })
 }
 
 /// Clients of versions that do not have the algorithm EC know such keys as ECDSA keys.

@@ -71,7 +71,15 @@ pub(super) fn events(entry: &Entry, endpoint: &config::Endpoint) -> Vec<Event> {
             Some(_) if regroups && is_member && endpoint.takes.contains(&Pushed::Put) => {
                 (Pushed::Put, Event::Made(id, None))
             }
-            Some(attributes) => (Pushed::Notify, Event::Changed(id, attributes.to_vec())),
+            Some(attributes) => {
+                // Each first Get ends it, a Put's own among them: that is no news.
+                let told = |name: &&AttributeName| **name != AttributeName::Standard(AttributeKind::Fresh);
+                let told: Vec<_> = attributes.iter().filter(told).cloned().collect();
+                if told.is_empty() {
+                    return None;
+                }
+                (Pushed::Notify, Event::Changed(id, told))
+            }
             None if put.contains(&RecordKey::Material(id)) => {
                 (Pushed::Put, Event::Made(id, replaced(&draft.changes, id)))
             }
