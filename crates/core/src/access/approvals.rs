@@ -43,13 +43,32 @@ pub const DEFAULT_RULE: &str = "two-administrators";
 /// What a request says, field by field, for those who approve it, and for the hash. Holds no secret.
 pub type Terms = Vec<(String, String)>;
 
-/// Actions that a rule can be about: those whose operations say all that they would do.
+/// Actions that a rule can be about: all that use, make or change something and are asked for by somebody who can wait.
 pub const APPROVABLE: &[Action] = &[
     Action::Destroy,
     Action::Get,
     Action::RestoreKey,
-    Action::Sign,
+    Action::Create,
+    Action::CreateKeyPair,
+    Action::Register,
+    Action::Rekey,
+    Action::ImportVersion,
+    Action::Certify,
+    Action::GetPublic,
+    Action::Encrypt,
     Action::Decrypt,
+    Action::Sign,
+    Action::Verify,
+    Action::Mac,
+    Action::MacVerify,
+    Action::Wrap,
+    Action::Unwrap,
+    Action::Derive,
+    Action::DataKey,
+    Action::DataKeyWithoutPlaintext,
+    Action::Tag,
+    Action::SetAlias,
+    Action::RemoveAlias,
     Action::Activate,
     Action::Archive,
     Action::Recover,
@@ -75,6 +94,8 @@ pub const APPROVABLE: &[Action] = &[
     Action::RetireCell,
     Action::ChangeUnlock,
     Action::ReplaceRoot,
+    Action::ReplaySink,
+    Action::CreateRealm,
     Action::DeleteRealm,
 ];
 

@@ -283,3 +283,34 @@ fn who_may_not_know_a_key_is_told_that_it_is_not_there() {
     assert_eq!(kind(&user), Some(ErrorKind::NotFound));
     assert_eq!(kind(&auditor), Some(ErrorKind::Denied));
 }
+
+/// A new action that does something is one that approval rules can be about, or stands here with its reason.
+#[test]
+fn every_action_that_does_something_can_be_made_to_wait_for_others() {
+    use Action::{
+        CreateSplitKey, Erase, GetUsageAllocation, JoinSplitKey, ListPrincipals, ReProvision, Reload,
+        SetApprovalRules,
+    };
+    let elsewhere = [
+        // They go with `get`, as what hands out.
+        CreateSplitKey,
+        JoinSplitKey,
+        // It waits where there is any rule.
+        SetApprovalRules,
+        // It is refused where a rule is about `destroy`: what it finds cannot be told to others whole.
+        Erase,
+        // What it makes cannot be told to others beforehand; `register` and `renew-credential` are what it comes to.
+        ReProvision,
+        // Whoever owns the machine has it by a signal too.
+        Reload,
+        // These give nothing away and change nothing but a count.
+        GetUsageAllocation,
+        ListPrincipals,
+    ];
+    for action in Action::ALL {
+        use super::action::ActionGroup::{Audit, Open, Read, System};
+        let does = !matches!(action.group(), Read | Open | Audit | System);
+        let approvable = super::approvals::APPROVABLE.contains(action);
+        assert_eq!(does && !elsewhere.contains(action), approvable && *action != Action::GetPublic, "{action:?}");
+    }
+}

@@ -7,9 +7,10 @@ use super::{
     Operation, Subject,
     create::{check_name, check_no_id, check_reserved},
     subject,
+    terms::term,
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{Key, KeyId},
     ports::store::{IndexHit, IndexRange},
@@ -69,6 +70,10 @@ impl Operation for SetAlias {
         Subject::Key(&self.key)
     }
 
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![term("alias", &self.alias)]))
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Arc<Key>> {
         let key = subject(resolved)?.key;
         check_name(&self.alias)?;
@@ -108,6 +113,10 @@ impl Operation for RemoveAlias {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.alias)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![term("alias", &self.alias)]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<()> {

@@ -16,10 +16,11 @@ use super::{
     rekey::{Rekey, append, tells_of_rotation},
     subject,
     template::Place,
+    terms::{self, hashed, term},
     usage_limits,
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     attributes::rule,
     error::{Error, ErrorKind, Result},
     lifecycle,
@@ -117,6 +118,19 @@ impl Operation for Certify {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.issuer)
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut told = vec![term("attributes", &self.template)];
+        told.extend(self.request.as_ref().map(|request| hashed(context, "the request", request)));
+        if let Some(subject) = &self.subject {
+            told.push(terms::other(context, "public key", subject, Action::Certify)?);
+        }
+        if let Some(renewal) = &self.renewal {
+            told.push(terms::other(context, "renewal of", &renewal.certificate, Action::Certify)?);
+            told.push(term("begin", renewal.begin));
+        }
+        Ok(Some(told))
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {

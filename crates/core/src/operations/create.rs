@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Operation, Subject, Template, template::Place};
+use super::{Operation, Subject, Template, template::Place, terms::NewKey};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{Key, KeyId, KeyPolicy, KeySpec, KeyVersion, Link, LinkType, ObjectId, ObjectType, UsageMask},
     ports::crypto::Generated,
@@ -57,6 +57,12 @@ impl Operation for Create {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        let templates = [Some(&self.template), self.spec.algorithm.is_asymmetric().then_some(&self.public)];
+        let (name, spec) = (self.name.as_deref(), Some(self.spec));
+        Ok(Some(NewKey { name, spec, templates, policy: &self.policy, tags: &self.tags }.terms()))
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {

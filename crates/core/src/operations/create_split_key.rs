@@ -8,9 +8,10 @@ use super::{
     Operation, Subject, Template,
     get::{Get, Gotten, Protection},
     register::Register,
+    terms::term,
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{KeyMaterial, KeyPolicy, ObjectId, ObjectType, Split},
     request::{Context, Reference, Resolved},
@@ -59,6 +60,13 @@ impl Operation for CreateSplitKey {
     /// It works through the secret once for each part and each that is needed.
     fn takes_long(&self) -> bool {
         true
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut told =
+            vec![term("split", &self.split), term("name", &self.name), term("attributes", &self.template)];
+        told.extend(self.tags.iter().map(|(label, value)| (format!("label {label}"), format!("{value:?}"))));
+        Ok(Some(told))
     }
 
     fn run(

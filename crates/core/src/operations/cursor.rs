@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Operation, Subject};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     engine::{Engine, damaged},
     error::{Error, ErrorKind, Result},
     model::Lsn,
@@ -63,6 +63,10 @@ impl Operation for ReplaySink {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![("sink".into(), self.reader.clone()), ("from behind".into(), self.after.to_string())]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<()> {

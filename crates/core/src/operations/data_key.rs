@@ -4,9 +4,10 @@
 use super::{
     Operation, Subject,
     encrypt::{Encrypt, Encrypted, Form},
+    terms::{self, term},
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     request::{Context, Reference, Resolved},
     secret::SecretBytes,
@@ -50,6 +51,13 @@ impl Operation for DataKey {
 
     fn encryption_context(&self) -> &[u8] {
         &self.context
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut told = vec![term("bits", self.bits), term("with its plaintext", self.plaintext)];
+        told.push(terms::hashed(context, "the encryption context", &self.context));
+        told.extend(terms::version(self.version));
+        Ok(Some(told))
     }
 
     fn run(

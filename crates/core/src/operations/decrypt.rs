@@ -4,7 +4,7 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::{Form, is_rsa, merged, refuse_context},
-    is_long, reach, subject,
+    is_long, reach, subject, terms,
 };
 use crate::{
     access::{Action, Permit, approvals::Terms},
@@ -59,20 +59,7 @@ impl Operation for Decrypt {
     }
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
-        let mut terms = vec![("SHA-256 of the ciphertext".into(), context.sha256_told(&self.ciphertext))];
-        match &self.form {
-            Form::Envelope { context: canonical } => {
-                terms.push(("SHA-256 of the encryption context".into(), context.sha256_told(canonical)));
-            }
-            Form::Raw { parameters, iv, aad } => {
-                terms.push(("parameters".into(), format!("{parameters:?}")));
-                terms.push(("IV".into(), format!("{iv:?}")));
-                terms.push(("SHA-256 of the additional data".into(), context.sha256_told(aad)));
-            }
-        }
-        terms.extend(self.tag.as_ref().map(|tag| ("tag".into(), format!("{tag:?}"))));
-        terms.extend(self.version.map(|version| ("version".into(), version.to_string())));
-        Ok(Some(terms))
+        Ok(Some(told(context, &self.form, (&self.ciphertext, self.tag.as_deref()), self.version)))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Decrypted> {
@@ -104,4 +91,18 @@ impl Operation for Decrypt {
         };
         Ok(Decrypted { object: object.id, version: object.version, plaintext })
     }
+}
+
+/// What is decrypted and how, for those who approve it.
+pub(super) fn told(
+    context: &Context<'_>,
+    form: &Form,
+    (ciphertext, tag): (&[u8], Option<&[u8]>),
+    version: Option<u32>,
+) -> Terms {
+    let mut told = vec![terms::hashed(context, "the ciphertext", ciphertext)];
+    told.extend(terms::form(context, form));
+    told.extend(tag.map(|tag| terms::term("tag", tag)));
+    told.extend(terms::version(version));
+    told
 }

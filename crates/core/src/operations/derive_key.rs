@@ -9,10 +9,11 @@ use super::{
     encrypt::merged,
     reach, subject,
     template::Place,
+    terms::{self, NewKey, term},
     usage_limits,
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{
         Algorithm, BlockCipherMode, CryptoParameters, Derivation, Kdf, Key, KeyFormat, KeyId, KeyMaterial,
@@ -72,6 +73,21 @@ impl Operation for DeriveKey {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let (name, spec, templates) = (self.name.as_deref(), None, [Some(&self.template), None]);
+        let mut told = NewKey { name, spec, templates, policy: &self.policy, tags: &self.tags }.terms();
+        match &self.derivation {
+            Derivation::Encrypt { parameters, iv, data } => {
+                told.extend([term("parameters", parameters), term("IV", iv)]);
+                told.push(terms::secret(context, "data", data)?);
+            }
+            derivation => told.push(term("derivation", derivation)),
+        }
+        told.push(term("product", self.product));
+        told.extend(terms::version(self.version));
+        Ok(Some(told))
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {

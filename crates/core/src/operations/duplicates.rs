@@ -156,6 +156,15 @@ fn visible(context: &Context<'_>, object: ObjectId) -> Result<Option<String>> {
     Ok(allowed.then(|| key.name.clone()))
 }
 
+/// A digest that this server alone can make.
+///
+/// # Errors
+/// The store's and the sealer's.
+pub(super) fn keyed(context: &mut Context<'_>, parts: &[&[u8]]) -> Result<[u8; 32]> {
+    let key = digest_key(context)?;
+    Ok(context.crypto().hmac_sha256(key.expose(), parts))
+}
+
 /// The key of the digests; made with the first of them.
 fn digest_key(context: &mut Context<'_>) -> Result<SecretBytes> {
     let address = RecordKey::Server(DIGEST_KEY.to_owned());

@@ -3,10 +3,10 @@
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
-    is_long, nonces, reach, subject, usage_limits,
+    is_long, nonces, reach, subject, terms, usage_limits,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{Algorithm, CryptoParameters, ManagedObject, ObjectId, UsageMask},
     ports::crypto::{Ciphertext, EnvelopeKey},
@@ -86,6 +86,10 @@ impl Operation for Encrypt {
         is_long(self.plaintext.len())
     }
 
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        told(context, &self.form, &self.plaintext, self.version).map(Some)
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Encrypted> {
         let resolved = subject(resolved)?;
         let wanted = (Purpose::Protect, Half::Public, UsageMask::ENCRYPT);
@@ -111,6 +115,22 @@ impl Operation for Encrypt {
         };
         Ok(Encrypted { object: object.id, version: object.version, ciphertext })
     }
+}
+
+/// What is encrypted and how, for those who approve it.
+///
+/// # Errors
+/// The store's and the sealer's.
+pub(super) fn told(
+    context: &mut Context<'_>,
+    form: &Form,
+    plaintext: &SecretBytes,
+    version: Option<u32>,
+) -> Result<Terms> {
+    let mut told = vec![terms::secret(context, "plaintext", plaintext.expose())?];
+    told.extend(terms::form(context, form));
+    told.extend(terms::version(version));
+    Ok(told)
 }
 
 pub(super) fn is_rsa(object: &ManagedObject) -> bool {

@@ -11,10 +11,11 @@ use super::{
     rekey::{Rekey, append},
     subject,
     template::Place,
+    terms::{self, NewKey, term},
     wrap::unwrap_by,
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{
         CryptoParameters, Key, KeyFormat, KeyId, KeyMaterial, KeyPolicy, KeySpec, KeyVersion, MaterialDigest,
@@ -92,6 +93,14 @@ impl Operation for Import {
         Subject::Realm
     }
 
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let (name, spec) = (Some(&*self.name), self.spec);
+        let templates = [Some(&self.template), None];
+        let mut told = NewKey { name, spec, templates, policy: &self.policy, tags: &self.tags }.terms();
+        told.extend(self.brought.described(context, self.policy.exportable)?);
+        Ok(Some(told))
+    }
+
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
         check_tags(&self.tags)?;
         let (decoded, for_all) = self.brought.open(context, self.policy.exportable)?;
@@ -140,6 +149,11 @@ impl Operation for ImportVersion {
         Subject::Key(&self.key)
     }
 
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let Resolved { key, .. } = context.resolve_other(&self.key)?;
+        self.brought.described(context, key.policy.exportable).map(Some)
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
         let resolved = subject(resolved)?;
         let (key, kind, spec) = (resolved.key.id, resolved.key.object_type, resolved.key.spec);
@@ -172,6 +186,14 @@ fn other_kind<T>() -> Result<T> {
 }
 
 impl Brought {
+    /// What is inside, for those who approve it.
+    fn described(&self, context: &mut Context<'_>, exportable: bool) -> Result<Terms> {
+        let (Decoded { object_type, spec, material }, _) = self.open(context, exportable)?;
+        let mut told = vec![term("kind", (object_type, spec, material.format))];
+        told.push(terms::secret(context, "material", material.bytes.expose())?);
+        Ok(told)
+    }
+
     /// Takes the wrapping off, and reads what is inside; whether the caller may only because everybody may.
     ///
     /// Whoever may make keys may bring one under the realm's own wrapping key. INVARIANT: such a key is not exportable

@@ -1,9 +1,9 @@
 //! Import of one object under an identifier that the client chooses, with all that it has been through elsewhere (KMIP). Not
 //! here: import of keys with versions and formats of their own (`import`), and what new material is (`register`).
 
-use super::{Operation, Subject, create::Created, register::Register};
+use super::{Operation, Subject, create::Created, register::Register, terms::term};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     attributes::History,
     error::{Error, ErrorKind, Result},
     model::{KeyId, ObjectId},
@@ -30,6 +30,13 @@ impl Operation for ImportObject {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut told = self.object.described(context)?;
+        told.push(term("identifier", &self.identifier));
+        told.push(term("history", &self.history));
+        Ok(Some(told))
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {

@@ -11,9 +11,10 @@ use super::{
     get::Gotten,
     import::{Brought, Decode, Decoded, Import},
     register::Register,
+    terms::{self, NewKey, term},
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{KeyFormat, KeyMaterial, KeyPolicy, KeySpec, ObjectType, Split},
     request::{Context, Reference, Resolved},
@@ -56,6 +57,17 @@ impl Operation for JoinSplitKey {
 
     fn takes_long(&self) -> bool {
         true
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let (name, templates) = (self.name.as_deref(), [Some(&self.template), None]);
+        let mut told =
+            NewKey { name, spec: self.spec, templates, policy: &self.policy, tags: &self.tags }.terms();
+        told.push(term("kind", self.object_type));
+        for part in &self.others {
+            told.push(terms::other(context, "part", part, Action::JoinSplitKey)?);
+        }
+        Ok(Some(told))
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {

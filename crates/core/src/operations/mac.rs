@@ -6,11 +6,13 @@ use super::{
     encrypt::merged,
     is_long,
     stream::Message,
-    subject, usage_limits,
+    subject,
+    terms::{self, term},
+    usage_limits,
     verify::Verified,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::Result,
     model::{CryptoParameters, ObjectId, UsageMask},
     request::{Context, Reference, Resolved},
@@ -53,6 +55,19 @@ pub struct MacVerify {
     pub mac: Vec<u8>,
 }
 
+/// What is authenticated and how, for those who approve it; `None` of a stream, of which nobody is told what will have come.
+fn told(
+    context: &mut Context<'_>,
+    parameters: &CryptoParameters,
+    message: &Message,
+    version: Option<u32>,
+) -> Result<Option<Terms>> {
+    let Message::Whole(bytes) = message else { return Ok(None) };
+    let mut told = vec![terms::secret(context, "message", bytes)?, term("parameters", parameters)];
+    told.extend(terms::version(version));
+    Ok(Some(told))
+}
+
 impl Operation for Mac {
     type Reply = Authenticated;
 
@@ -66,6 +81,10 @@ impl Operation for Mac {
 
     fn takes_long(&self) -> bool {
         is_long(self.message.bytes_left())
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        told(context, &self.parameters, &self.message, self.version)
     }
 
     fn run(
@@ -96,6 +115,14 @@ impl Operation for MacVerify {
 
     fn takes_long(&self) -> bool {
         is_long(self.message.bytes_left())
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let told = told(context, &self.parameters, &self.message, self.version)?;
+        Ok(told.map(|mut told| {
+            told.push(term("code", &self.mac));
+            told
+        }))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {

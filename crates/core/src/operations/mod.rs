@@ -89,6 +89,7 @@ mod choose;
 mod duplicates;
 mod reach;
 mod template;
+mod terms;
 mod usage_limits;
 mod versions;
 

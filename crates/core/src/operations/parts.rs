@@ -6,12 +6,12 @@
 use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
-    decrypt::Decrypted,
-    encrypt::{Encrypted, Form, merged},
+    decrypt::{self, Decrypted},
+    encrypt::{self, Encrypted, Form, merged},
     is_long, nonces, reach, subject, usage_limits,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{
         Algorithm, BlockCipherMode, CryptoParameters, ManagedObject, ObjectId, PaddingMethod, UsageMask,
@@ -28,6 +28,13 @@ pub struct Part {
     pub given: usize,
     /// No part comes after this one.
     pub is_last: bool,
+}
+
+impl Part {
+    /// Whether it is all there is.
+    fn is_whole(&self) -> bool {
+        self.given == 0 && self.is_last
+    }
 }
 
 /// Encrypts a part.
@@ -130,6 +137,14 @@ impl Operation for EncryptPart {
         is_long(self.plaintext.len())
     }
 
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        // Of what comes in parts nobody is told what will have come.
+        if !self.part.is_whole() {
+            return Ok(None);
+        }
+        encrypt::told(context, &self.form, &self.plaintext, None).map(Some)
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Encrypted> {
         let resolved = subject(resolved)?;
         let wanted = (Purpose::Protect, Half::Public, UsageMask::ENCRYPT);
@@ -177,6 +192,13 @@ impl Operation for DecryptPart {
 
     fn takes_long(&self) -> bool {
         is_long(self.ciphertext.len())
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        if !self.part.is_whole() {
+            return Ok(None);
+        }
+        Ok(Some(decrypt::told(context, &self.form, (&self.ciphertext, self.tag.as_deref()), None)))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Decrypted> {

@@ -583,7 +583,7 @@ fn same_kind(a: &CredentialKind, b: &CredentialKind) -> bool {
 }
 
 /// What a credential is, for those who approve it and for the hash of the request.
-fn told(new: &NewCredential, now: Time, is_person: bool) -> String {
+pub(super) fn told(new: &NewCredential, now: Time, is_person: bool) -> String {
     let what = match &new.kind {
         CredentialKind::Jwt { issuer, claim, .. } if is_person => format!("{claim} of {issuer}"),
         CredentialKind::Member { organisation, field, .. } if is_person => {

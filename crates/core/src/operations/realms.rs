@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 use super::{
     Operation, Subject,
     destroy::waiting_days,
-    principals::{NewCredential, check_name, put_credential},
+    principals::{NewCredential, check_name, put_credential, told},
 };
 use crate::{
     access::{Action, Permit, approvals::Terms},
@@ -89,6 +89,14 @@ impl Operation for CreateRealm {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut terms = vec![("new realm".into(), self.name.clone())];
+        terms.push(("administrator".into(), self.administrator.clone()));
+        let now = context.now();
+        terms.extend(self.credentials.iter().map(|new| ("credential".into(), told(new, now, false))));
+        Ok(Some(terms))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Realm> {

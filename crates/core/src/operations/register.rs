@@ -7,9 +7,10 @@ use super::{
     create::{Created, check_tags, claim_names},
     duplicates,
     template::Place,
+    terms::{self, NewKey, term},
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     attributes::check_rotation,
     error::{Error, ErrorKind, Result},
     model::{
@@ -55,6 +56,10 @@ impl Operation for Register {
         Subject::Realm
     }
 
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        self.described(context).map(Some)
+    }
+
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {
         let id = context.new_object_id()?;
         self.put(permit, context, id, |_| Ok(()))
@@ -70,6 +75,19 @@ struct Recognised {
 }
 
 impl Register {
+    /// What is to be kept, for those who approve it.
+    ///
+    /// # Errors
+    /// The store's and the sealer's.
+    pub(super) fn described(&self, context: &mut Context<'_>) -> Result<Terms> {
+        let templates = [Some(&self.template), None];
+        let (name, spec) = (self.name.as_deref(), self.spec);
+        let mut told = NewKey { name, spec, templates, policy: &self.policy, tags: &self.tags }.terms();
+        told.push(term("kind", (self.object_type, self.material.format)));
+        told.push(terms::secret(context, "material", self.material.bytes.expose())?);
+        Ok(told)
+    }
+
     /// Has the object lead to the key that it came wrapped by, once.
     pub fn link_to_wrapping_key(&mut self, link: Option<Link>) {
         let links = &mut self.template.links;

@@ -1,9 +1,14 @@
 //! Registers a private key together with the certificates of its chain, as one thing. Not here: what each object is
 //! (`register`).
 
-use super::{Operation, Subject, create::Created, register::Register};
+use super::{
+    Operation, Subject,
+    create::Created,
+    register::Register,
+    terms::{hashed, term},
+};
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{Link, LinkType, ManagedObject, ObjectId},
     request::{Context, Resolved},
@@ -30,6 +35,15 @@ impl Operation for RegisterChain {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Realm
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut told = self.key.described(context)?;
+        for certificate in &self.certificates {
+            told.push(hashed(context, "a certificate", certificate.material.bytes.expose()));
+            told.push(term("its attributes", &certificate.template));
+        }
+        Ok(Some(told))
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Created> {

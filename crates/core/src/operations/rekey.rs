@@ -9,9 +9,10 @@ use super::{
     Activation, Operation, Subject, Template,
     create::{Created, Series, put_version},
     subject,
+    terms::term,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     attributes::unspent,
     error::{Error, ErrorKind, Result},
     lifecycle,
@@ -44,6 +45,14 @@ impl Operation for Rekey {
 
     fn subject(&self) -> Subject<'_> {
         Subject::Key(&self.key)
+    }
+
+    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(Some(vec![
+            term("activation", self.activation),
+            term("attributes", &self.template),
+            term("attributes of the public half", &self.public),
+        ]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {

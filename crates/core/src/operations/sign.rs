@@ -6,7 +6,7 @@ use super::{
     encrypt::merged,
     is_long,
     stream::Streamed,
-    subject, usage_limits,
+    subject, terms, usage_limits,
 };
 use crate::{
     access::{Action, Permit, approvals::Terms},
@@ -27,6 +27,27 @@ pub enum Input {
 }
 
 impl Input {
+    /// What is signed or verified and how, for those who approve it; `None` of a stream, of which nobody is told what will have
+    /// come.
+    pub(super) fn told(
+        &self,
+        context: &Context<'_>,
+        parameters: &CryptoParameters,
+        version: Option<u32>,
+    ) -> Option<Terms> {
+        let bytes = match self {
+            Self::Data(data) => terms::hashed(context, "the message", data),
+            Self::Digest(digest) => terms::hashed(context, "the digest", digest),
+            Self::Stream(_) => return None,
+        };
+        Some(
+            [bytes, terms::term("parameters", parameters)]
+                .into_iter()
+                .chain(terms::version(version))
+                .collect(),
+        )
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Self::Data(bytes) | Self::Digest(bytes) => bytes.len(),
@@ -94,16 +115,7 @@ impl Operation for Sign {
     }
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
-        let (what, bytes) = match &self.input {
-            Input::Data(data) => ("SHA-256 of the message", data),
-            Input::Digest(digest) => ("SHA-256 of the digest", digest),
-            // Of a stream nobody is told what will have come.
-            Input::Stream(_) => return Ok(None),
-        };
-        let mut terms = vec![(what.into(), context.sha256_told(bytes))];
-        terms.push(("parameters".into(), format!("{:?}", self.parameters)));
-        terms.extend(self.version.map(|version| ("version".into(), version.to_string())));
-        Ok(Some(terms))
+        Ok(self.input.told(context, &self.parameters, self.version))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Signed> {

@@ -7,9 +7,10 @@ use super::{
     is_long,
     sign::Input,
     subject,
+    terms::term,
 };
 use crate::{
-    access::{Action, Permit},
+    access::{Action, Permit, approvals::Terms},
     error::{ErrorKind, Result},
     model::{CryptoParameters, ObjectId, UsageMask},
     request::{Context, Reference, Resolved},
@@ -56,6 +57,13 @@ impl Operation for Verify {
 
     fn takes_long(&self) -> bool {
         is_long(self.input.bytes_left())
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        Ok(self.input.told(context, &self.parameters, self.version).map(|mut told| {
+            told.push(term("signature", &self.signature));
+            told
+        }))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {

@@ -8,10 +8,12 @@ use super::{
     Operation, Subject,
     choose::{Half, Purpose, usable},
     encrypt::merged,
-    is_long, nonces, reach, subject, usage_limits,
+    is_long, nonces, reach, subject,
+    terms::{self, term},
+    usage_limits,
 };
 use crate::{
-    access::{Action, Permit, Target},
+    access::{Action, Permit, Target, approvals::Terms},
     error::{Error, ErrorKind, Result},
     model::{
         Algorithm, BlockCipherMode, CryptoParameters, KeyFormat, KeyMaterial, KeySpec, ManagedObject,
@@ -64,6 +66,13 @@ impl Operation for Wrap {
         is_long(self.secret.len())
     }
 
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut told = vec![terms::secret(context, "secret", self.secret.expose())?];
+        told.push(term("parameters", &self.parameters));
+        told.extend(terms::version(self.version));
+        Ok(Some(told))
+    }
+
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
         let resolved = subject(resolved)?;
         let wrapped = wrap_by(context, &resolved, self.version, self.parameters.as_ref(), &self.secret)?;
@@ -88,6 +97,13 @@ impl Operation for Unwrap {
 
     fn takes_long(&self) -> bool {
         is_long(self.wrapped.len())
+    }
+
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let mut told = vec![terms::hashed(context, "what is wrapped", &self.wrapped)];
+        told.extend([term("nonce", &self.iv), term("parameters", &self.parameters)]);
+        told.extend(terms::version(self.version));
+        Ok(Some(told))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Self::Reply> {
