@@ -311,6 +311,10 @@ fn every_action_that_does_something_can_be_made_to_wait_for_others() {
         use super::action::ActionGroup::{Audit, Open, Read, System};
         let does = !matches!(action.group(), Read | Open | Audit | System);
         let approvable = super::approvals::APPROVABLE.contains(action);
-        assert_eq!(does && !elsewhere.contains(action), approvable && *action != Action::GetPublic, "{action:?}");
+        assert_eq!(
+            does && !elsewhere.contains(action),
+            approvable && *action != Action::GetPublic,
+            "{action:?}"
+        );
     }
 }
