@@ -69,6 +69,7 @@ fn issuer() -> JwtIssuer {
         clock_skew_seconds: 60,
         keys_seconds_max: 3600,
         subject_claim: "sub".to_owned(),
+        realms: vec!["default".to_owned()],
         private_addresses: false,
     }
 }

@@ -250,6 +250,23 @@ impl Authenticator {
         Ok(Proven { principal, token, caller, operation })
     }
 
+    /// Refuses a realm that the configuration lets bind nobody of this issuer or organisation.
+    ///
+    /// # Errors
+    /// `Denied`; the store's.
+    pub fn require_realm(&self, realms: &[String], realm: RealmId, of: &str) -> Result<()> {
+        for name in realms {
+            if self.realm_named(Some(name))? == Some(realm) {
+                return Ok(());
+            }
+        }
+        let public = format!(
+            "{of} is not for this realm: the configuration says for which it is (realms, beside its name; default: the first \
+             one alone)"
+        );
+        Err(Error::new(ErrorKind::Denied, public))
+    }
+
     /// The realm of a name; none where there is none, which is told like a name that nobody has.
     fn realm_named(&self, name: Option<&str>) -> Result<Option<RealmId>> {
         let Some(name) = name else { return Ok(Some(RealmId::DEFAULT)) };

@@ -174,6 +174,14 @@ impl Organisations {
         only_name(leaf, settings.names).map_err(refused)
     }
 
+    /// Realms whose administrators may say who an organisation's members are.
+    ///
+    /// # Errors
+    /// `InvalidField` where there is no such organisation.
+    pub fn realms(&self, organisation: &str) -> Result<&[String]> {
+        Ok(&self.settings(organisation)?.realms)
+    }
+
     fn settings(&self, organisation: &str) -> Result<&OrganisationConfig> {
         let found = self.each.iter().find(|each| each.settings.name == organisation);
         found.map(|each| &each.settings).ok_or_else(|| {

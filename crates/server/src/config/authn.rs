@@ -65,6 +65,9 @@ pub struct JwtIssuer {
     /// The claim that names whom a token stands for.
     #[serde(default = "subject_claim")]
     pub subject_claim: String,
+    /// Realms whose administrators may say which subject is which client.
+    #[serde(default = "first_realm")]
+    pub realms: Vec<String>,
     /// Fetch keys from private and loopback addresses too.
     #[serde(default)]
     pub private_addresses: bool,
@@ -86,6 +89,11 @@ pub enum JwtAlgorithm {
     ES256,
     ES384,
     EdDSA,
+}
+
+/// Others' administrators could take a subject before those whom it is for.
+pub(super) fn first_realm() -> Vec<String> {
+    vec!["default".to_owned()]
 }
 
 fn algorithms() -> Vec<JwtAlgorithm> {
@@ -183,6 +191,7 @@ pub(super) mod tests {
             keys_seconds_max: 300,
             subject_claim: "sub".to_owned(),
             private_addresses: true,
+            realms: vec!["default".to_owned()],
         }
     }
 

@@ -24,6 +24,9 @@ pub struct OrganisationConfig {
     pub crl_file: Option<PathBuf>,
     /// Which of a certificate's names tells whom it is for.
     pub names: OrganisationName,
+    /// Realms whose administrators may say which name is which client.
+    #[serde(default = "super::authn::first_realm")]
+    pub realms: Vec<String>,
 }
 
 /// Which of a certificate's names tells whom it is for.
@@ -88,6 +91,7 @@ pub(super) mod tests {
             ca_file: PathBuf::from("/etc/keyreeve/corp-ca.pem"),
             crl_file: Some(PathBuf::from("/etc/keyreeve/corp-crl.pem")),
             names: OrganisationName::Uri,
+            realms: vec!["default".to_owned()],
         }
     }
 

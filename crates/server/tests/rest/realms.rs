@@ -1,6 +1,7 @@
 //! Realms over REST: what one of them sees of another, who may do what to the server that all share, and what deleting one leaves.
 
 use hyper::StatusCode;
+use keyreeve_pki::{CertificateAuthority, pem};
 use serde_json::{Value, json};
 
 use crate::harness::{Proof, Server};
@@ -227,4 +228,53 @@ async fn where_there_are_two_administrators_one_alone_deletes_no_realm() {
     // What is left of it is done without asking once more.
     let again = done(&server, &admin, "POST", path, delete).await;
     assert!(again["code"].is_null() && again["realm"]["deleted"].is_string(), "{again}");
+}
+
+/// Whoever says first which subject is which client has the subject: administrators of other realms must not.
+#[tokio::test]
+async fn an_issuer_and_an_organisation_are_for_the_realms_that_the_configuration_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, authorities) = (folder.path().join("keys.json"), folder.path().join("ca.pem"));
+    std::fs::write(&keys, r#"{ "keys": [] }"#).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let made = CertificateAuthority::create(now).unwrap();
+    std::fs::write(&authorities, pem::encode_certificate(&made.certificate)).unwrap();
+    let server = Server::start_with(|config| {
+        let issuer = |name: &str, realms: Value| {
+            let mut issuer = json!({
+                "name": name, "issuer": format!("urn:{name}"), "audiences": ["keyreeve"], "jwks_file": keys,
+            });
+            if realms.is_array() {
+                issuer["realms"] = realms;
+            }
+            serde_json::from_value(issuer).unwrap()
+        };
+        config.authn.jwt = vec![issuer("corp", Value::Null), issuer("shops", json!(["one"]))];
+        let organisation = json!({ "name": "example", "ca_file": authorities, "names": "uri" });
+        config.authn.certificates = vec![serde_json::from_value(organisation).unwrap()];
+    });
+    let (one, other) = (realm(&server, "one").await, realm(&server, "other").await);
+    let first = server.admin_token();
+    let jwt = |issuer: &str| json!({ "client": "bob", "roles": ["user"], "jwt": { "issuer": issuer, "subject": "bob" } });
+    let member = json!({ "organisation": "example", "name": "spiffe://example/bob" });
+    let member = json!({ "client": "carol", "roles": ["user"], "certificate": member });
+    for (token, asked, allowed) in [
+        (&other, jwt("corp"), false),
+        (&one, jwt("corp"), false),
+        (&first, jwt("corp"), true),
+        (&other, jwt("shops"), false),
+        (&first, jwt("shops"), false),
+        (&one, jwt("shops"), true),
+        (&one, member.clone(), false),
+        (&first, member, true),
+    ] {
+        let (status, told) = ask(&server, token, "POST", "/v1/credentials", asked.clone()).await;
+        match allowed {
+            true => assert_eq!(status, StatusCode::CREATED, "{asked}: {told}"),
+            false => {
+                assert_eq!(status, StatusCode::FORBIDDEN, "{asked}: {told}");
+                assert!(told["detail"].as_str().unwrap().contains("is not for this realm"), "{told}");
+            }
+        }
+    }
 }

@@ -130,12 +130,24 @@ impl Issuers {
     /// # Errors
     /// `InvalidField` where there is none, and for what cannot be a subject.
     pub fn subject(&self, name: &str, subject: &str) -> Result<Subject> {
-        let refused = |text: String| Error::new(ErrorKind::InvalidField, text);
-        let issuer = self.0.iter().find(|issuer| issuer.settings.name == name);
-        let issuer = issuer.ok_or_else(|| {
-            refused(format!("no issuer is called {name:?}: the configuration names them in authn.jwt"))
-        })?;
-        Subject::new(&issuer.settings, subject).map_err(|text| refused(text.to_owned()))
+        Subject::new(self.settings(name)?, subject)
+            .map_err(|text| Error::new(ErrorKind::InvalidField, text.to_owned()))
+    }
+
+    /// Realms whose administrators may say whom an issuer's subjects are.
+    ///
+    /// # Errors
+    /// `InvalidField` where there is no such issuer.
+    pub fn realms(&self, name: &str) -> Result<&[String]> {
+        Ok(&self.settings(name)?.realms)
+    }
+
+    fn settings(&self, name: &str) -> Result<&JwtIssuer> {
+        let found = self.0.iter().find(|issuer| issuer.settings.name == name);
+        found.map(|issuer| &issuer.settings).ok_or_else(|| {
+            let text = format!("no issuer is called {name:?}: the configuration names them in authn.jwt");
+            Error::new(ErrorKind::InvalidField, text)
+        })
     }
 
     /// What a token proves now. May wait for the issuer's keys, some seconds at most.

@@ -135,6 +135,7 @@ impl Issuer {
             keys_seconds_max: 3600,
             subject_claim: "sub".to_owned(),
             private_addresses: true,
+            realms: vec!["default".to_owned()],
         }
     }
 

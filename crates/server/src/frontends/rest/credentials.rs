@@ -117,11 +117,15 @@ pub(super) async fn add(
     let (told, new) = match (jwt, certificate, secret_id, password) {
         (None, Some(member), None, None) => {
             let organisations = api.authenticator.organisations();
+            let realms = organisations.realms(&member.organisation)?;
+            api.authenticator.require_realm(realms, caller.realm(), &member.organisation)?;
             let name = member.name_in(organisations)?;
             (Told::Nothing, organisations.credential(crypto, &member.organisation, &name, expires)?)
         }
         (Some(jwt), None, None, None) => {
-            let subject = api.authenticator.issuers().subject(&jwt.issuer, &jwt.subject)?;
+            let issuers = api.authenticator.issuers();
+            api.authenticator.require_realm(issuers.realms(&jwt.issuer)?, caller.realm(), &jwt.issuer)?;
+            let subject = issuers.subject(&jwt.issuer, &jwt.subject)?;
             (Told::Nothing, subject.credential(crypto, expires))
         }
         (None, None, Some(rules), None) => {
