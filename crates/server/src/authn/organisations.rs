@@ -4,6 +4,7 @@
 //!
 //! INVARIANT: what cannot be told to count does not count: an old revocation list, or none of an authority that is on the way.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, OtherError};
 use tracing::{info, warn};
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 
 use crate::config::{OrganisationConfig, OrganisationName};
 use crate::listen::{self, Member};
@@ -287,8 +289,16 @@ fn read_lists(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>
         return Ok(vec![CertificateRevocationListDer::from(bytes.to_vec())]);
     }
     let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(bytes).collect();
-    let lists = lists.map_err(|error| error.to_string())?;
+    let mut lists = lists.map_err(|error| error.to_string())?;
+    // Of several lists of one authority the verifier looks at the first.
+    lists.sort_by_cached_key(|list| Reverse(made(list)));
     if lists.is_empty() { Err("it holds no revocation list in PEM or DER".to_owned()) } else { Ok(lists) }
+}
+
+/// When a list was made, in seconds since 1970; what is no list goes first, so that it is refused.
+fn made(list: &CertificateRevocationListDer<'_>) -> i64 {
+    let read = CertificateRevocationList::from_der(list);
+    read.map_or(i64::MAX, |(_, list)| list.tbs_cert_list.this_update.timestamp())
 }
 
 /// The one name of this kind. INVARIANT: none is chosen among several: whoever lets one be added must not give away another's place.
