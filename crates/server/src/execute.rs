@@ -16,6 +16,8 @@ use keyreeve_core::{Error, ErrorKind, Result};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
+use crate::metrics::COUNTED;
+
 /// Target of the log lines that tell of requests, one each.
 pub const REQUEST_LOG: &str = "keyreeve::request";
 
@@ -49,6 +51,7 @@ pub async fn execute<O: Operation + 'static>(
             }
         };
         if !held_up {
+            COUNTED.request(caller.protocol, line.action, reply.as_ref().err(), begin.elapsed());
             line.log(begin, reply.as_ref().err());
         }
         return reply;

@@ -78,6 +78,11 @@ impl Progress {
         Self { reader, standing: Mutex::default() }
     }
 
+    /// What the configuration calls it.
+    pub fn name(&self) -> &str {
+        self.reader.rsplit_once('/').map_or(&*self.reader, |(_, name)| name)
+    }
+
     /// Changes it.
     pub fn update(&self, change: impl FnOnce(&mut Standing)) {
         change(&mut self.standing.lock());

@@ -17,6 +17,7 @@ pub mod health;
 pub mod in_flight;
 pub mod listen;
 pub mod memory;
+mod metrics;
 pub mod offline;
 mod reason;
 pub mod reload;

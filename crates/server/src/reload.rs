@@ -73,6 +73,11 @@ impl Reloader {
         Self { engine, config: RwLock::new(config), parts, turn: Arc::default() }
     }
 
+    /// The server's certificate.
+    pub fn identity(&self) -> &ServerIdentity {
+        &self.parts.identity
+    }
+
     /// The limits that hold now.
     pub fn limits(&self) -> LimitsConfig {
         self.config.read().limits

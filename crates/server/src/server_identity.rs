@@ -153,6 +153,13 @@ impl ServerIdentity {
         self.current.lock().show(checked);
     }
 
+    /// When the certificate that is shown ends, in seconds since 1970.
+    pub fn ends(&self) -> Option<i64> {
+        let current = self.current.lock();
+        let info = CertificateInfo::read(current.shown.chain.first()?).ok()?;
+        Some(info.not_after_seconds)
+    }
+
     /// Makes a certificate of the house's CA anew where half its life is over, or where the clock was set back before its
     /// beginning. A failure is logged and tried again the next
     /// time.

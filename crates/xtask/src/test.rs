@@ -25,6 +25,8 @@ const SYSTEM: &[(&[&str], &str)] = &[
     // A collector that sinks tell what happens, and TLS for it.
     (&["rsyslogd", "-v"], "rsyslog"),
     (&["sh", "-c", "ls /usr/lib/*/rsyslog/lmnsd_ossl.so"], "rsyslog-openssl"),
+    // What reads metrics.
+    (&["promtool", "--version"], "prometheus"),
     // Terminals for what speaks to one.
     (&["script", "--version"], "bsdutils"),
 ];

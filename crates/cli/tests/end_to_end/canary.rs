@@ -1,5 +1,5 @@
 //! Canaries: secrets that go in by every door are looked for in everything that comes out and is kept: log, journal, sinks,
-//! errors, index, backup. Not here: which answers may hold secrets (rest/disclosure).
+//! errors, index, backup, metrics. Not here: which answers may hold secrets (rest/disclosure).
 
 use std::fs;
 use std::io::Write as _;
@@ -216,6 +216,15 @@ fn no_secret_is_in_anything_that_comes_out_or_is_kept() {
         told.extend(output.stdout);
         told.extend(output.stderr);
     }
+    let metrics = server
+        .command("curl")
+        .args(["-sS", "--cacert", server.variable("KEYREEVE_CA"), "-H"])
+        .arg(format!("Authorization: Bearer {}", server.variable("KEYREEVE_TOKEN")))
+        .arg(format!("{}/metrics", server.variable("KEYREEVE_ADDR")))
+        .output()
+        .unwrap();
+    assert!(metrics.stdout.ends_with(b"# EOF\n"), "{}", String::from_utf8_lossy(&metrics.stdout));
+    told.extend(metrics.stdout);
     let named = ["imported", "kept", "signed", "authenticated", "plaintext", "wrapped", "registered"];
     let misplaced = ["misplaced", "wrong"];
     secrets.extend(named.iter().chain(&misplaced).map(|name| canary(name).into_bytes()));

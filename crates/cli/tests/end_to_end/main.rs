@@ -22,6 +22,7 @@ mod kmip_endpoints;
 mod kmip_https;
 mod member;
 mod memory;
+mod monitoring;
 mod passphrase;
 mod readme;
 mod recovery;

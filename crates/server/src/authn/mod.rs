@@ -23,6 +23,7 @@ use self::password::Stretching;
 use self::rates::{Rates, RequestsMax};
 use crate::execute::execute;
 use crate::listen::Peer;
+use crate::metrics::COUNTED;
 use crate::source::Source;
 
 mod attempts;
@@ -341,6 +342,7 @@ impl Authenticator {
         request: RequestId,
         (what, cause): (&'static str, &str),
     ) {
+        COUNTED.authentication_refused(protocol);
         let second = self.engine.clock().now().seconds();
         let Some(suppressed) = self.failures.admit(Source::from(address.ip()), second) else { return };
         warn!(protocol, peer = %address, %request, cause, suppressed, "{what}");

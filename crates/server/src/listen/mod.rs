@@ -26,6 +26,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
+use crate::metrics::{COUNTED, Refused};
+
 pub use activity::{Known, Work, Working};
 pub use dial::Dialer;
 pub use fetch::{Fetcher, HttpsUrl};
@@ -187,6 +189,7 @@ impl Listener {
         let place = match self.limits.admit(address.ip()) {
             Ok(place) => place,
             Err(cause) => {
+                COUNTED.refused(self.name, Refused::Limit);
                 if let Some(suppressed) = self.limits.tell(address.ip()) {
                     warn!(listener = self.name, peer = %address, %cause, suppressed, "connection closed");
                 }
@@ -196,7 +199,9 @@ impl Listener {
         let (name, protection, limits) = (self.name, self.protection.clone(), self.limits.clone());
         let (handler, mut shutdown) = (Arc::clone(handler), shutdown.clone());
         let ending = Arc::clone(&place.activity);
+        let counted = COUNTED.accepted(name);
         let served = async move {
+            let _counted = counted;
             let activity = Arc::clone(&place.activity);
             let opened = tokio::select! {
                 biased;
@@ -210,9 +215,11 @@ impl Listener {
                 }
                 // Port scans and health checks do this all day.
                 Err(cause @ Refusal::Closed) => {
+                    COUNTED.refused(name, cause.counted());
                     debug!(listener = name, peer = %address, %cause, "handshake refused")
                 }
                 Err(cause) => {
+                    COUNTED.refused(name, cause.counted());
                     if let Some(suppressed) = limits.tell(address.ip()) {
                         warn!(listener = name, peer = %address, %cause, suppressed, "handshake refused");
                     }

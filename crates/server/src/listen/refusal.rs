@@ -8,6 +8,8 @@ use rustls::{
     AlertDescription, CertificateError, InvalidMessage, PeerIncompatible, ProtocolVersion, ServerConfig,
 };
 
+use crate::metrics::Refused;
+
 /// What a client offers whose hello rustls refuses to read on: it lacks the signature algorithms of TLS 1.2.
 pub(super) const OFFERED_BEFORE_TLS_1_2: &str = "TLS 1.1 or older, or TLS 1.2 with SHA-1 signatures only";
 
@@ -39,6 +41,19 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// What it counts as.
+    pub(super) fn counted(&self) -> Refused {
+        match self {
+            Self::NoCertificate | Self::Certificate(_) => Refused::Certificate,
+            Self::ServerCertificateRefused(_) => Refused::ServerCertificate,
+            Self::NothingShared { .. } => Refused::NothingShared,
+            Self::NotTls => Refused::NotTls,
+            Self::Closed => Refused::Closed,
+            Self::TooSlow { .. } => Refused::TooSlow,
+            Self::Other(_) => Refused::Other,
+        }
+    }
+
     /// Puts what tokio-rustls says of a handshake into words; `offered` is what the client hello offered, and the
     /// configuration is what it was offered to.
     pub(super) fn from_io(error: &io::Error, offered: &str, config: &ServerConfig) -> Self {

@@ -122,6 +122,11 @@ impl Sinks {
         self.0.iter().map(|sink| sink.to_json(published)).collect()
     }
 
+    /// How far each has come.
+    pub(crate) fn progress(&self) -> impl Iterator<Item = &Progress> {
+        self.0.iter().map(|sink| &*sink.progress)
+    }
+
     /// What is wrong, for doctor.
     pub fn troubles(&self, published: Lsn) -> impl Iterator<Item = String> {
         let told = move |sink: &Arc<Sink>| [sink.progress.trouble(published), sink.progress.missed()];

@@ -189,6 +189,7 @@ const ROUTES_WITHOUT_A_ROW: &[(&str, &str)] = &[
     ("/v1/logout", "as the one before"),
     ("/kmip", "has rows of its own: authorization.rs of KMIP's tests"),
     ("/v1/batch", "is tried with each use of a key: every_role_gets_what_it_may_over_other_routes_too"),
+    ("/metrics", "leaves no entry where it is allowed: upkeep.rs tries who may"),
     ("/v1/work", "leaves no entry where it is allowed: upkeep.rs tries who may"),
     ("/v1/backups", "writes folders: upkeep.rs tries who may"),
     ("/v1/backups/", "as the one before"),

@@ -236,10 +236,13 @@ async fn what_takes_long_is_told_to_auditors_without_an_entry_and_to_others_not(
     assert_eq!(lsn().await, before + 1, "the entry of a status alone");
     let added = server.admin("POST", "/v1/clients", json!({ "name": "user", "token": true })).await;
     let user = Proof::Token(added["token"].as_str().unwrap());
-    assert_eq!(server.json(user, "GET", "/v1/work", Value::Null).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(server.raw_get("/metrics").await.status, StatusCode::OK);
+    for path in ["/v1/work", "/metrics"] {
+        assert_eq!(server.json(user, "GET", path, Value::Null).await.0, StatusCode::FORBIDDEN);
+    }
     let page = server.admin("GET", &format!("/v1/journal?after={before}&kind=inspect"), Value::Null).await;
     let entries = page["entries"].as_array().unwrap();
-    assert_eq!(entries.iter().map(|entry| &entry["outcome"]).collect::<Vec<_>>(), ["denied"], "{page}");
+    assert_eq!(entries.iter().map(|entry| &entry["outcome"]).collect::<Vec<_>>(), ["denied"; 2], "{page}");
 }
 
 #[tokio::test]

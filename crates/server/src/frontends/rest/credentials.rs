@@ -10,7 +10,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use keyreeve_core::Error;
 use keyreeve_core::access::Action;
-use keyreeve_core::model::{Credential, CredentialKind, Network, Principal, PrincipalId, Role};
+use keyreeve_core::model::{
+    Credential, CredentialKind, Network, Principal, PrincipalId, RealmId, Role, Time,
+};
 use keyreeve_core::operations::credentials::RevokeCredential;
 use keyreeve_core::operations::principals::{AddCredential, CreatePrincipal, NewCredential, new_id};
 use schemars::JsonSchema;
@@ -116,17 +118,10 @@ pub(super) async fn add(
     let replace = password.is_some();
     let (told, new) = match (jwt, certificate, secret_id, password) {
         (None, Some(member), None, None) => {
-            let organisations = api.authenticator.organisations();
-            let realms = organisations.realms(&member.organisation)?;
-            api.authenticator.require_realm(realms, caller.realm(), &member.organisation)?;
-            let name = member.name_in(organisations)?;
-            (Told::Nothing, organisations.credential(crypto, &member.organisation, &name, expires)?)
+            (Told::Nothing, credential_of_member(&api, caller.realm(), &member, expires)?)
         }
         (Some(jwt), None, None, None) => {
-            let issuers = api.authenticator.issuers();
-            api.authenticator.require_realm(issuers.realms(&jwt.issuer)?, caller.realm(), &jwt.issuer)?;
-            let subject = issuers.subject(&jwt.issuer, &jwt.subject)?;
-            (Told::Nothing, subject.credential(crypto, expires))
+            (Told::Nothing, credential_of_subject(&api, caller.realm(), &jwt, expires)?)
         }
         (None, None, Some(rules), None) => {
             let (secret, new) = login::generate(crypto, rules.kind()?, expires)?;
@@ -170,6 +165,31 @@ pub(super) async fn add(
     }
     told.add_to(&mut answer, principal.id, &api.engine.name_for_people(&principal)?);
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// What a name in certificates of an organisation proves, where that is for this realm.
+fn credential_of_member(
+    api: &Api,
+    realm: RealmId,
+    member: &MemberName,
+    expires: Option<Time>,
+) -> Result<NewCredential> {
+    let (organisations, organisation) = (api.authenticator.organisations(), &member.organisation);
+    api.authenticator.require_realm(organisations.realms(organisation)?, realm, organisation)?;
+    let name = member.name_in(organisations)?;
+    Ok(organisations.credential(&**api.engine.crypto(), organisation, &name, expires)?)
+}
+
+/// What a subject of an issuer proves, where that is for this realm.
+fn credential_of_subject(
+    api: &Api,
+    realm: RealmId,
+    jwt: &JwtSubject,
+    expires: Option<Time>,
+) -> Result<NewCredential> {
+    let issuers = api.authenticator.issuers();
+    api.authenticator.require_realm(issuers.realms(&jwt.issuer)?, realm, &jwt.issuer)?;
+    Ok(issuers.subject(&jwt.issuer, &jwt.subject)?.credential(&**api.engine.crypto(), expires))
 }
 
 /// What is told of a new credential this once. Holds secrets.

@@ -69,6 +69,7 @@ mod kmip;
 mod login;
 pub(crate) mod material;
 mod message;
+mod metrics;
 mod objects;
 mod openapi;
 mod places;

@@ -17,8 +17,8 @@ use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
     Api, access, aliases, allowance, approvals, attributes, audit, backups, batch, change, clients,
-    credentials, data, derive, destruction, journal, keys, kmip, login, material, message, objects, openapi,
-    places, realms, reload, root, sinks, split_key, status, stream, tokens, whoami,
+    credentials, data, derive, destruction, journal, keys, kmip, login, material, message, metrics, objects,
+    openapi, places, realms, reload, root, sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -109,6 +109,7 @@ fn server() -> Vec<Route> {
         route(GET, "/v1/audit/witnesses", audit::witnesses, "Who cosigns checkpoints", "200 Witnesses"),
         route(GET, "/v1/audit/tile", audit::tile, "Hashes of the tree", "200 bytes"),
         route(GET, "/v1/work", status::work, "What takes long, and how far it is", "200 Works"),
+        route(GET, "/metrics", metrics::show, "What monitoring reads", "200 metrics"),
         route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),
         route(GET, "/v1/sinks", sinks::list, "Who is told what the journal says", "200 Sinks"),
         route(POST, "/v1/sinks/{name}/replay", sinks::replay, "Tells a sink once more", "200 Sinks"),

@@ -23,6 +23,7 @@ const MEDIA: &[(&str, &str)] = &[
     ("bytes", "application/octet-stream"),
     ("xml", "text/xml"),
     ("text", "text/plain"),
+    ("metrics", "application/openmetrics-text"),
     ("pem", "application/x-pem-file"),
     ("events", "text/event-stream"),
     ("lines", "application/x-ndjson"),
@@ -88,7 +89,7 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     let mut operation = json!({
         "operationId": route.name(),
         "summary": route.summary,
-        "tags": [route.path.split('/').nth(2).unwrap_or("kmip")],
+        "tags": [group(route.path)],
         "responses": responses(route.answers),
         "security": security,
     });
@@ -130,6 +131,15 @@ fn responses(answers: &str) -> Value {
 
 fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// The part of the interface that a path belongs to.
+fn group(path: &str) -> &str {
+    let mut parts = path.split('/').skip(1);
+    match parts.next() {
+        Some("v1") | None => parts.next().unwrap_or_default(),
+        Some(first) => parts.next().unwrap_or(first),
+    }
 }
 
 #[cfg(test)]
