@@ -4,6 +4,7 @@
 //! Knows no wire format and no storage format beyond the serde form of its own model.
 
 pub mod access;
+pub mod alerts;
 pub mod attributes;
 pub mod engine;
 pub mod error;

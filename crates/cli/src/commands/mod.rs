@@ -1,6 +1,7 @@
 //! The commands, one file each; those with subcommands have a folder. Here: the list of them, and what they share.
 
 mod access;
+mod alert;
 mod approval;
 mod audit;
 mod backup;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Journal(journal::Journal),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Alert(alert::Alert),
     #[command(subcommand)]
     Access(access::Access),
     #[command(subcommand)]
@@ -255,6 +258,7 @@ impl Command {
             Self::Random(command) => command.run(session),
             Self::Journal(command) => command.run(session),
             Self::Audit(command) => command.run(session),
+            Self::Alert(command) => command.run(session),
             Self::Access(command) => command.run(session),
             Self::Approval(command) => command.run(session),
             Self::Client(command) => command.run(session),
