@@ -1,6 +1,6 @@
 //! Realms over REST: what one of them sees of another, who may do what to the server that all share, and what deleting one leaves.
 
-use hyper::StatusCode;
+use hyper::{Request, StatusCode};
 use keyreeve_pki::{CertificateAuthority, pem};
 use serde_json::{Value, json};
 
@@ -278,4 +278,56 @@ async fn an_issuer_and_an_organisation_are_for_the_realms_that_the_configuration
             }
         }
     }
+}
+
+/// What KMIP answers to one operation, in XML, without the time and the number of the request.
+async fn kmip(server: &Server, token: &str, operation: &str, payload: &str) -> String {
+    let message = format!(
+        r#"<RequestMessage><RequestHeader><ProtocolVersion><ProtocolVersionMajor type="Integer" value="2"/>
+        <ProtocolVersionMinor type="Integer" value="1"/></ProtocolVersion><BatchCount type="Integer" value="1"/></RequestHeader>
+        <BatchItem><Operation type="Enumeration" value="{operation}"/><RequestPayload>{payload}</RequestPayload></BatchItem>
+        </RequestMessage>"#
+    );
+    let request = Request::post("/kmip").header("content-type", "text/xml").body(message.into()).unwrap();
+    let answer = server.send(Proof::Token(token), request).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    text.split_once("<BatchItem>").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn kmip_finds_uses_and_changes_nothing_of_another_realm() {
+    let server = Server::start();
+    let (one, other) = (realm(&server, "one").await, realm(&server, "other").await);
+    let made = key(&server, &one, "ledger").await;
+    let object = made["versions"][0]["object_id"].as_str().unwrap();
+    let unknown = "0198c1f4-0000-7000-8000-000000000000";
+    let id = |id: &str| format!(r#"<UniqueIdentifier type="TextString" value="{id}"/>"#);
+    let date = r#"<CurrentAttribute/><NewAttribute><DeactivationDate type="DateTime" value="2040-01-01T00:00:00Z"/></NewAttribute>"#;
+    let admin = server.admin_token();
+    for stranger in [&other, &admin] {
+        for (operation, further) in [
+            ("Get", ""),
+            ("GetAttributes", ""),
+            ("GetAttributeList", ""),
+            ("Encrypt", r#"<Data type="ByteString" value="00"/>"#),
+            ("ReKey", ""),
+            ("Destroy", ""),
+            ("Activate", ""),
+            ("ObtainLease", ""),
+            ("Check", ""),
+            ("ModifyAttribute", date),
+        ] {
+            let hidden = kmip(&server, stranger, operation, &(id(object) + further)).await;
+            let absent = kmip(&server, stranger, operation, &(id(unknown) + further)).await;
+            assert!(hidden.contains("OperationFailed"), "{operation}: {hidden}");
+            assert_eq!(hidden.replace(object, "ID"), absent.replace(unknown, "ID"), "{operation}");
+        }
+        let found = kmip(&server, stranger, "Locate", "<Attributes/>").await;
+        assert!(found.contains("Success") && !found.contains("UniqueIdentifier"), "{found}");
+    }
+    let own = kmip(&server, &one, "Locate", "<Attributes/>").await;
+    assert!(own.contains(object), "{own}");
+    let own = kmip(&server, &one, "GetAttributes", &id(object)).await;
+    assert!(own.contains("Success") && own.contains("Active"), "{own}");
 }
