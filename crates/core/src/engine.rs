@@ -25,6 +25,7 @@ use crate::{
     parsed::{Loaded, ParsedKeys},
     per_second::{PerSecond, Suppressed},
     persons::Persons,
+    policy::KeptPolicies,
     ports::{
         clock::Clock,
         crypto::{Crypto, ParsedKey},
@@ -32,7 +33,7 @@ use crate::{
         store::{Commit, Committed, Store},
     },
     record::{EntryDraft, Outcome, Record, RecordKey},
-    request::{Context, Finished, Reference, Resolved, binding, canonical, shortened},
+    request::{Context, Finished, Reference, Resolved, binding, canonical, policy::makes, shortened},
     walks::Walks,
 };
 
@@ -52,6 +53,7 @@ pub struct Engine {
     persons: Persons,
     decisions: KeptDecisions,
     approval_rules: KeptRules,
+    policies: KeptPolicies,
     destroy_waiting_days: AtomicU16,
     /// Refused and failed requests of each principal.
     failures: PerSecond<PrincipalId>,
@@ -145,6 +147,7 @@ impl Engine {
             persons: Persons::default(),
             decisions: KeptDecisions::new(),
             approval_rules: KeptRules::default(),
+            policies: KeptPolicies::default(),
             failures: PerSecond::new(u32::MAX, u32::MAX),
             destroy_waiting_days: AtomicU16::new(0),
             past: Mutex::new(()),
@@ -237,6 +240,11 @@ impl Engine {
     /// The sealing port.
     pub fn sealer(&self) -> &Arc<dyn Sealer> {
         &self.sealer
+    }
+
+    /// Policies that were read.
+    pub(crate) fn policies(&self) -> &KeptPolicies {
+        &self.policies
     }
 
     pub(crate) fn approval_rules(&self) -> &KeptRules {
@@ -431,6 +439,18 @@ fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Repl
     let caller = context.caller();
     begin(context, caller, operation.action())?;
     context.bind_access(operation.encryption_context());
+    let reply = run_authorized(context, caller, operation)?;
+    if makes(operation.action()) {
+        context.hold_changes_to_policy()?;
+    }
+    Ok(reply)
+}
+
+fn run_authorized<O: Operation>(
+    context: &mut Context<'_>,
+    caller: &Caller,
+    operation: &O,
+) -> Result<O::Reply> {
     match operation.subject() {
         Subject::Realm => {
             let permit = context.authorize_with_quorum(operation.action(), Target::Realm(caller.realm()))?;

@@ -15,6 +15,7 @@ mod pages;
 mod parsed;
 pub mod per_second;
 pub mod persons;
+pub mod policy;
 pub mod ports;
 pub mod record;
 pub mod request;

@@ -26,6 +26,7 @@ mod access;
 mod approval;
 mod counts;
 mod material;
+pub(crate) mod policy;
 mod principals;
 
 pub use material::is_key;

@@ -1,5 +1,6 @@
 //! Listeners, TLS, authentication, front-ends, configuration and wiring.
 
+mod adoptions;
 pub mod alerts;
 pub mod authn;
 pub mod backups;

@@ -12,6 +12,7 @@ use keyreeve_core::{ErrorKind, Result};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
+use crate::adoptions::Adoptions;
 use crate::authn::{Authenticator, request_id};
 use crate::backups::Backups;
 use crate::execute::execute;
@@ -34,6 +35,7 @@ pub async fn run(
 ) {
     let mut ticks = interval(Duration::from_secs(TICK_SECONDS));
     let (mut dates_rest_until, mut rotations) = (Instant::now(), Rotations::default());
+    let mut adoptions = Adoptions::default();
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -50,6 +52,12 @@ pub async fn run(
         if Instant::now() >= dates_rest_until && !apply_dates(&engine).await {
             // Only what is damaged is due: each attempt is an entry.
             dates_rest_until = Instant::now() + DATES_REST;
+        }
+        match adoptions.go_on(&engine).await {
+            Err(error) if error.kind() != ErrorKind::Unavailable => {
+                warn!(%error, "what policies want rotated cannot be looked for");
+            }
+            _ => {}
         }
         match rotations.go_on(&engine).await {
             Err(error) if error.kind() != ErrorKind::Unavailable => {

@@ -32,6 +32,7 @@ mod man;
 mod message;
 mod new_key;
 mod object;
+mod policy;
 mod random;
 mod realm;
 mod recover;
@@ -102,6 +103,8 @@ pub(crate) enum Command {
     Access(access::Access),
     #[command(subcommand)]
     Approval(approval::Approval),
+    #[command(subcommand)]
+    Policy(policy::Policy),
     #[command(subcommand)]
     Client(client::Client),
     #[command(subcommand)]
@@ -261,6 +264,7 @@ impl Command {
             Self::Alert(command) => command.run(session),
             Self::Access(command) => command.run(session),
             Self::Approval(command) => command.run(session),
+            Self::Policy(command) => command.run(session),
             Self::Client(command) => command.run(session),
             Self::Token(command) => command.run(session),
             Self::Credential(command) => command.run(session),

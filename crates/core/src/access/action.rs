@@ -164,6 +164,8 @@ actions! {
     ReopenRealm "reopen-realm" System;
     RecoverAdministrator "recover-administrator" System;
     BreakGlass "break-glass" System;
+    SetPolicies "set-policies" Administer;
+    ShowPolicies "show-policies" Audit;
 }
 
 impl Action {

@@ -64,11 +64,13 @@ fn row(action: Action) -> Row {
         Login | DelegatedLogin | Logout | ExplainAccess | Approve | DenyApproval | ListApprovals => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | EraseSubject | RenewCredential
         | RevokeCredential | Erase => ADMINISTER,
-        SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules | SetApprovalRules => ADMINISTER,
+        SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules | SetPolicies | SetApprovalRules => {
+            ADMINISTER
+        }
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload
         | ReplaySink => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess
-        | ShowApprovalRules => AUDIT,
+        | ShowApprovalRules | ShowPolicies => AUDIT,
         ApplyDates | Rotate | Authenticate | CountFailures | OtherRequest | MoveCursor | Unseal
         | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{KeyVersion, ManagedObject, UsageMask},
+    policy::Deed,
     request::{Context, Resolved},
 };
 
@@ -44,6 +45,11 @@ pub(super) fn usable(
         Purpose::Protect => lifecycle::require_protect(&object, context.now())?,
         Purpose::Process => lifecycle::require_process(&object, context.now())?,
     }
+    let deed = match purpose {
+        Purpose::Protect => Deed::Protect,
+        Purpose::Process => Deed::Process,
+    };
+    context.require_by_policy(&resolved.key, &object, deed)?;
     if !object.usage.allows(usage) {
         let words = usage.words().join(", ");
         let public = format!("the usage mask of this key does not allow: {words}");

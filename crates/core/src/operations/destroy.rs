@@ -7,8 +7,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle::{self, Move},
     model::{
-        ErasedObject, Erasure, ErasureId, KeyPolicy, ManagedObject, ObjectId, Revocation, RevocationReason,
-        State, Time,
+        ErasedObject, Erasure, ErasureId, Key, ManagedObject, ObjectId, Revocation, RevocationReason, State,
+        Time,
     },
     record::Record,
     request::{Context, Reference, Resolved},
@@ -53,7 +53,7 @@ impl Operation for Destroy {
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Destroyed> {
         let resolved = subject(resolved)?;
-        let days = self.days(context, &resolved.key.policy)?;
+        let days = self.days(context, &resolved.key)?;
         let erasure = new_erasure(context)?;
         let objects = change_each(context, &resolved, |context, object| {
             let destroyed = destroyed(object, erasure, self.deactivate, context.now())?;
@@ -74,8 +74,8 @@ impl Operation for Destroy {
 }
 
 impl Destroy {
-    fn days(&self, context: &Context<'_>, policy: &KeyPolicy) -> Result<u16> {
-        match waiting_days(context, policy, self.at_once) {
+    fn days(&self, context: &mut Context<'_>, key: &Key) -> Result<u16> {
+        match waiting_days(context, key, self.at_once)? {
             0 => Ok(0),
             days if !self.at_once => Ok(days),
             days => {
@@ -89,12 +89,16 @@ impl Destroy {
     }
 }
 
-/// How many days a key of this policy waits for its destruction.
-pub(super) fn waiting_days(context: &Context<'_>, policy: &KeyPolicy, at_once: bool) -> u16 {
-    if at_once && policy.destroy_at_once {
-        return 0;
+/// How many days a key waits for its destruction: as it says itself, and at least as the policies that hold for it want.
+///
+/// # Errors
+/// The store's.
+pub(super) fn waiting_days(context: &mut Context<'_>, key: &Key, at_once: bool) -> Result<u16> {
+    let least = context.waiting_days_by_policy(key)?;
+    if at_once && key.policy.destroy_at_once {
+        return Ok(least);
     }
-    policy.destroy_waiting_days.unwrap_or_else(|| context.destroy_waiting_days())
+    Ok(key.policy.destroy_waiting_days.unwrap_or_else(|| context.destroy_waiting_days()).max(least))
 }
 
 /// A new id for what one request destroys.

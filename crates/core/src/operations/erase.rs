@@ -176,7 +176,7 @@ impl Erase {
     /// Takes what is left of the key; false where the entry holds no more of it.
     fn take(&self, context: &mut Context<'_>, key: &Key, run: &mut Run) -> Result<bool> {
         let (now, before) = (context.now(), (run.objects.len(), run.done.waiting));
-        let days = waiting_days(context, &key.policy, self.at_once);
+        let days = waiting_days(context, key, self.at_once)?;
         for id in key.objects() {
             let object = context.object(id)?;
             if object.state.is_destroyed() || days > 0 && object.dates.destruction.is_some() {

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{CryptoParameters, Curve, KeyFormat, KeyMaterial, ManagedObject, ObjectId, ObjectType},
+    policy::Deed,
     request::{Context, Reference, Resolved, is_key, refuse_wrapped},
     secret::SecretBytes,
 };
@@ -129,6 +130,8 @@ impl Operation for Get {
         // The public half of a private key is no secret, however the private half is marked.
         if !public_of_private {
             may_leave(&object, plain)?;
+            let deed = Deed::Export { plain: plain && !object.is_valueless() };
+            context.require_by_policy(&resolved.key, &object, deed)?;
         }
         if object.is_valueless() && matches!(self.protection, Protection::Wrapped { .. }) {
             return Err(Error::new(ErrorKind::KeyValueNotPresent, "there is no value here to be wrapped"));

@@ -59,6 +59,8 @@ pub mod object_rules;
 pub mod obtain_lease;
 pub mod parts;
 mod persons;
+pub mod policies;
+pub mod policy_plan;
 pub mod principals;
 pub mod prove;
 pub mod random;

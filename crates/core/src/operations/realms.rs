@@ -375,7 +375,7 @@ fn is_empty(store: &dyn Store, realm: RealmId) -> Result<bool> {
 
 /// Refuses where keys are there that may be destroyed only after a waiting period: their people can still take that back, which
 /// nobody could once the realm is deleted.
-fn refuse_waiting(context: &Context<'_>, realm: &Realm) -> Result<()> {
+fn refuse_waiting(context: &mut Context<'_>, realm: &Realm) -> Result<()> {
     let (mut after, mut waiting): (Option<IndexHit>, usize) = (None, 0);
     loop {
         let range = whole(realm.id, IndexKind::KeyByName);
@@ -399,12 +399,12 @@ fn refuse_waiting(context: &Context<'_>, realm: &Realm) -> Result<()> {
     Err(Error::new(ErrorKind::WrongState, public))
 }
 
-fn must_wait(context: &Context<'_>, id: KeyId) -> Result<bool> {
+fn must_wait(context: &mut Context<'_>, id: KeyId) -> Result<bool> {
     // Not tracked: there may be millions, and what is made after the walk is looked at once the realm is closed.
     let store = context.store();
     let record = store.get(&RecordKey::Key(id))?;
     let Some(Record::Key(key)) = record.as_deref() else { return Ok(false) };
-    if waiting_days(context, &key.policy, true) == 0 {
+    if waiting_days(context, key, true)? == 0 {
         return Ok(false);
     }
     for object in key.objects() {

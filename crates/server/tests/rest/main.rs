@@ -20,6 +20,7 @@ mod material;
 mod message;
 mod modes;
 mod objects;
+mod policies;
 mod protection;
 mod realms;
 mod regressions;

@@ -73,6 +73,7 @@ mod metrics;
 mod objects;
 mod openapi;
 mod places;
+mod policies;
 mod realms;
 mod reload;
 mod request;

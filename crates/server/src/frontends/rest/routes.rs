@@ -18,7 +18,7 @@ use super::request::refuse_query;
 use super::{
     Api, access, aliases, allowance, approvals, attributes, audit, backups, batch, change, clients,
     credentials, data, derive, destruction, journal, keys, kmip, login, material, message, metrics, objects,
-    openapi, places, realms, reload, root, sinks, split_key, status, stream, tokens, whoami,
+    openapi, places, policies, realms, reload, root, sinks, split_key, status, stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -126,6 +126,7 @@ fn keys() -> Vec<Route> {
         route(GET, "/v1/keys", keys::list, "Lists keys", "200 Keys"),
         route(GET, "/v1/keys/{name}", keys::show, "Shows a key", "200 Key, 304"),
         route(GET, "/v1/keys/{name}/attributes", attributes::list, "KMIP's attributes", "200 Attributes"),
+        route(GET, "/v1/keys/{name}/policy", policies::check, "What policies say", "200 PolicyChecked"),
         route(PATCH, "/v1/keys/{name}", change::change, "Changes a key", "200 Key"),
         route(POST, "/v1/keys/{name}/disable", keys::disable, "Sets a key aside", "200 Key"),
         route(POST, "/v1/keys/{name}/enable", keys::enable, "Takes a key into use again", "200 Key"),
@@ -277,6 +278,13 @@ fn clients() -> Vec<Route> {
         route(GET, "/v1/access/explain/{lsn}", access::explain, "What decided", "200 AccessExplained"),
         route(POST, "/v1/access/simulate", access::simulate, "What rules would do", "200 AccessSimulated"),
         route(POST, "/v1/access/test", access::test, "Tests access rules", "200 AccessTested"),
+        route(GET, "/v1/policies", policies::list, "Lists policies", "200 Policies"),
+        route(POST, "/v1/policies", policies::apply, "Applies a policy", "200 PolicyApplied"),
+        route(GET, "/v1/policies/{policy}", policies::show, "Shows a policy", "200 Policy"),
+        route(DELETE, "/v1/policies/{policy}", policies::remove, "Removes a policy", "200 PolicyRemoved"),
+        route(GET, "/v1/policies/{policy}/plan", policies::plan, "What it would do", "200 PolicyPlan"),
+        route(POST, "/v1/policy-attachments", policies::attach, "Attaches a policy", "200 PolicyAttached"),
+        route(POST, "/v1/policy-attachments/detach", policies::detach, "Detaches it", "200 PolicyAttached"),
         route(GET, "/v1/approvals", approvals::list, "What waits for approval", "200 Approvals"),
         route(GET, "/v1/approvals/{id}", approvals::show, "One request that waits", "200 Approval"),
         route(POST, "/v1/approvals/{id}/approve", approvals::approve, "Approves it", "200 Approval"),
