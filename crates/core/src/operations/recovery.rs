@@ -181,7 +181,7 @@ pub fn administered(engine: &Engine, now: Time, later: Time) -> Result<Vec<Admin
         if let Some(Record::Realm(Realm { name, deleted: None, .. })) = record.as_deref() {
             let has_rules = match server_data(engine, &rules_name(id)) {
                 Ok((data, _)) => {
-                    let stored: ApprovalRules = serde_json::from_slice(&data).map_err(Error::internal)?;
+                    let stored: ApprovalRules = ciborium::from_reader(&data[..]).map_err(Error::internal)?;
                     !stored.rules.is_empty()
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => false,

@@ -472,6 +472,13 @@ async fn an_access_rule_that_looks_at_approvals_lets_a_request_wait_for_as_many(
 }
 
 #[tokio::test]
+async fn doctor_goes_on_where_there_are_rules_and_knows_of_them() {
+    let (server, ..) = controlled(1).await;
+    let doctor = server.admin("GET", "/v1/doctor", Value::Null).await;
+    assert!(doctor["findings"].is_array(), "{doctor}");
+}
+
+#[tokio::test]
 async fn what_waits_is_explained_by_the_rules_that_hold_it_up() {
     let (server, deputy, _) = controlled(1).await;
     let admin = server.admin_token();
