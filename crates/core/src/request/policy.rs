@@ -80,7 +80,7 @@ impl Context<'_> {
             .collect();
         for record in made {
             match record {
-                Record::Object(object) if self.is_new(RecordKey::Object(object.id))? => {
+                Record::Object(object) if self.before(&RecordKey::Object(object.id))?.is_none() => {
                     let key = self.key_of(&object)?;
                     self.require_by_policy(&key, &object, Deed::Make)?;
                     self.rotate_by_policy(&key, &object)?;
@@ -92,8 +92,9 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn is_new(&self, address: RecordKey) -> Result<bool> {
-        Ok(self.engine.store().get(&address)?.is_none())
+    /// The record as it is stored. What bears an id that this request drew is not looked for: it is nowhere.
+    fn before(&self, address: &RecordKey) -> Result<Option<Arc<Record>>> {
+        if self.drawn.cover(address) { Ok(None) } else { self.engine.store().get(address) }
     }
 
     /// The key of an object that this request makes, whose record it may not have put.
@@ -108,7 +109,7 @@ impl Context<'_> {
 
     fn hold_name_to_policy(&mut self, key: &Key) -> Result<()> {
         let address = RecordKey::Key(key.id);
-        if let Some(Record::Key(before)) = self.engine.store().get(&address)?.as_deref()
+        if let Some(Record::Key(before)) = self.before(&address)?.as_deref()
             && (&before.name, &before.tags) == (&key.name, &key.tags)
         {
             return Ok(());
