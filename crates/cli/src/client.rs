@@ -46,7 +46,7 @@ const ASKED: Duration = Duration::from_secs(30);
 /// Time after which somebody at a terminal is told that it is being waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause between two looks how far the server has come.
-const LOOK: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_secs(1);
 /// Time without a byte of a stream: the server gives a sign of life more often.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Turns of the runtime after which a connection that the server closed counts as closed: one to hear of it, one to read it,

@@ -11,7 +11,7 @@ use crate::errors::Result;
 use crate::progress::Progress;
 
 /// Pause between two looks how far it is.
-const LOOK: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:

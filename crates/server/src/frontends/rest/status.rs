@@ -63,16 +63,13 @@ pub(super) async fn show(
     Ok(Json(status))
 }
 
-/// `GET /v1/work`: what the server is at that takes long. Asked again and again meanwhile, so that only who may not know is on
-/// record.
+/// `GET /v1/work`: what the server is at that takes long.
 pub(super) async fn work(
     State(api): State<Arc<Api>>,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>> {
-    if api.engine.authorize(&caller, Action::Inspect, Target::Realm(caller.realm())).is_err() {
-        let note = Note { action: Action::Inspect, detail: "asked for the work".into(), denied: true };
-        api.execute(&caller, note).await?;
-    }
+    let note = Note { action: Action::Inspect, detail: "asked for the work".into(), denied: false };
+    api.execute(&caller, note).await?;
     let mut works: Vec<Value> = api.backups.store().works().iter().map(|work| json!(work)).collect();
     let sealed = api.resealing.progress().map_err(Problem::told)?;
     works.extend(sealed.map(
