@@ -73,6 +73,15 @@ fn on_a_full_disk_the_server_destroys_and_goes_on_once_there_is_space() {
     let status: serde_json::Value =
         serde_json::from_slice(&server.keyreeve(&["status", "-o", "json"])).unwrap();
     assert_eq!(status["disk_full"], true, "{status}");
+    let metrics = server
+        .command("curl")
+        .args(["-sS", "--cacert", server.variable("KEYREEVE_CA"), "-H"])
+        .arg(format!("Authorization: Bearer {}", server.variable("KEYREEVE_TOKEN")))
+        .arg(format!("{}/metrics", server.variable("KEYREEVE_ADDR")))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&metrics.stdout).into_owned();
+    assert!(told.contains("\nkeyreeve_disk_full 1.0\n"), "{told}");
     let doctor = server.command(KEYREEVE).arg("doctor").output().unwrap();
     let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(doctor.status.code() == Some(6) && told.contains("disk of the journal is full"), "{told}");

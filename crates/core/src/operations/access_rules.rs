@@ -3,7 +3,7 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use super::{Operation, Subject};
+use super::{Operation, Subject, terms};
 use crate::{
     access::{
         Action, Permit, Target,
@@ -14,14 +14,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{Principal, Role},
     record::{Record, ServerData},
-    request::{Context, Resolved, shortened},
+    request::{Context, Resolved},
 };
 
 /// Names in the detail of an entry.
 const NAMES_TOLD_MAX: usize = 20;
-
-/// Bytes of rules that approvers are told whole.
-const TOLD_WHOLE_BYTES_MAX: usize = 12 * 1024;
 
 /// Adds rules, or puts them in the place of those of the same names.
 pub struct ApplyAccessRules {
@@ -66,18 +63,8 @@ impl Operation for ApplyAccessRules {
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         let parsed = rules::parse(&self.text)?;
-        if self.text.len() <= TOLD_WHOLE_BYTES_MAX {
-            return Ok(Some(vec![("apply".into(), self.text.clone())]));
-        }
-        // Too long to be told: whoever approves has the file too, and `sha256sum` of it.
-        let sha256 = context.sha256_told(self.text.as_bytes());
         let names: Vec<&str> = parsed.policies.iter().filter_map(|policy| policy.annotation("id")).collect();
-        Ok(Some(vec![
-            ("apply the text of SHA-256".into(), sha256),
-            ("bytes".into(), self.text.len().to_string()),
-            ("rules".into(), names.len().to_string()),
-            ("names".into(), shortened(&names.join(", "), TOLD_WHOLE_BYTES_MAX)),
-        ]))
+        Ok(Some(terms::text(context, &self.text, "rules", &names)))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<AppliedRules> {

@@ -108,9 +108,9 @@ impl Operation for ApplyPolicy {
         Subject::Realm
     }
 
-    fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
-        policy::parse(&self.text)?;
-        Ok(Some(vec![("apply".into(), self.text.clone())]))
+    fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
+        let parsed = policy::parse(&self.text)?;
+        Ok(Some(terms::text(context, &self.text, "policies", &[&parsed.name])))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<AppliedPolicy> {

@@ -8,8 +8,11 @@ use crate::{
     access::{Action, Target, approvals::Terms},
     error::Result,
     model::{KeyPolicy, KeySpec},
-    request::{Context, Reference, Resolved},
+    request::{Context, Reference, Resolved, shortened},
 };
+
+/// Bytes of a text that approvers are told whole.
+const TOLD_WHOLE_BYTES_MAX: usize = 12 * 1024;
 
 /// One field, as it is.
 pub(super) fn term(name: &str, value: impl Debug) -> (String, String) {
@@ -24,6 +27,20 @@ pub(super) fn version(version: Option<u32>) -> Option<(String, String)> {
 /// Bytes that are no secret, by their hash.
 pub(super) fn hashed(context: &Context<'_>, what: &str, bytes: &[u8]) -> (String, String) {
     (format!("SHA-256 of {what}"), context.sha256_told(bytes))
+}
+
+/// A text that is applied, with what it has in it: whole, or by its hash where it is too long to be told. Whoever approves has the
+/// file too then, and `sha256sum` of it.
+pub(super) fn text(context: &Context<'_>, text: &str, kind: &str, names: &[&str]) -> Terms {
+    if text.len() <= TOLD_WHOLE_BYTES_MAX {
+        return vec![("apply".into(), text.to_owned())];
+    }
+    vec![
+        ("apply the text of SHA-256".into(), context.sha256_told(text.as_bytes())),
+        ("bytes".into(), text.len().to_string()),
+        (kind.into(), names.len().to_string()),
+        ("names".into(), shortened(&names.join(", "), TOLD_WHOLE_BYTES_MAX)),
+    ]
 }
 
 /// Secret bytes, by a digest that this server alone can make: of a hash somebody could guess what is short.

@@ -194,3 +194,28 @@ async fn keys_from_before_are_rotated_as_a_policy_of_their_realm_wants() {
     let monthly = next().await;
     assert!(monthly.as_str().unwrap() < yearly.as_str().unwrap(), "{monthly} {yearly}");
 }
+
+#[tokio::test]
+async fn a_policy_too_long_to_be_told_is_approved_by_its_hash() {
+    let server = Server::start();
+    let deputy = json!({ "name": "deputy", "roles": ["admin"], "token": true });
+    let deputy = server.admin("POST", "/v1/clients", deputy).await;
+    let deputy = Proof::Token(deputy["token"].as_str().unwrap());
+    // As long as a policy may be.
+    let long = |name: &str| format!("name = '{name}'\n# {}", "x".repeat(16 * 1024 - 16));
+    let body = json!({ "text": long("long") });
+    assert_eq!(long("long").len(), 16 * 1024);
+    let (status, told) = ask(&server, "POST", "/v1/policies", body.clone()).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{told}");
+    let id = told["approval"].as_str().unwrap();
+    let (_, shown) = server.json(deputy, "GET", &format!("/v1/approvals/{id}"), Value::Null).await;
+    let terms: Vec<_> = shown["terms"].as_array().unwrap().iter().map(|term| &term["name"]).collect();
+    assert_eq!(terms, ["apply the text of SHA-256", "bytes", "policies", "names"], "{shown}");
+    let (status, told) =
+        server.json(deputy, "POST", &format!("/v1/approvals/{id}/approve"), Value::Null).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    let (status, told) = ask(&server, "POST", "/v1/policies", json!({ "text": long("gnol") })).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "another text waits: {told}");
+    let (status, told) = ask(&server, "POST", "/v1/policies", body).await;
+    assert!(status.is_success(), "{told}");
+}
