@@ -55,13 +55,15 @@ impl Reserved {
         }
     }
 
-    /// Whether there is room for a request of so many bytes, of which some may be reserved already.
+    /// Whether there is room for a request of so many bytes, of which some may be reserved already. Who is refused gives back
+    /// what was reserved in the same moment, and has to let go of what it stands for: of many that grow together the last is
+    /// alone then and gets through, whoever writes a refusal on record meanwhile.
     pub fn grow_to(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         if bytes <= SHORT_BYTES || more == 0 {
             return true;
         }
-        let taken = &mut *self.of.0.lock();
+        let mut taken = self.of.0.lock();
         let of_principal = taken.of_principal.get(&self.principal).copied().unwrap_or(0);
         let is_alone = of_principal == self.bytes;
         let fits = |taken: usize, bytes_max: usize| more <= bytes_max.saturating_sub(taken);
@@ -71,23 +73,29 @@ impl Reserved {
             taken.bytes += more;
             taken.of_principal.insert(self.principal, of_principal + more);
             self.bytes = bytes;
+        } else {
+            taken.give_back(self.principal, std::mem::take(&mut self.bytes));
         }
         has_room
     }
 }
 
+impl Taken {
+    fn give_back(&mut self, principal: Option<PrincipalId>, bytes: usize) {
+        self.bytes -= bytes;
+        match self.of_principal.get_mut(&principal) {
+            Some(taken) if *taken > bytes => *taken -= bytes,
+            _ => {
+                self.of_principal.remove(&principal);
+            }
+        }
+    }
+}
+
 impl Drop for Reserved {
     fn drop(&mut self) {
-        if self.bytes == 0 {
-            return;
-        }
-        let taken = &mut *self.of.0.lock();
-        taken.bytes -= self.bytes;
-        match taken.of_principal.get_mut(&self.principal) {
-            Some(bytes) if *bytes > self.bytes => *bytes -= self.bytes,
-            _ => {
-                taken.of_principal.remove(&self.principal);
-            }
+        if self.bytes > 0 {
+            self.of.0.lock().give_back(self.principal, self.bytes);
         }
     }
 }
@@ -106,10 +114,11 @@ mod tests {
         };
         let (mut first, mut second) = (of(PrincipalId::ANONYMOUS), of(PrincipalId::SYSTEM));
         assert!(first.grow_to(100_000) && first.grow_to(200_000) && second.grow_to(100_000));
-        assert!(!first.grow_to(200_001) && !in_flight.reserve().grow_to(70_000));
+        assert!(!in_flight.reserve().grow_to(70_000));
         assert!(in_flight.reserve().grow_to(SHORT_BYTES), "short ones always pass");
-        drop(first);
+        assert!(!first.grow_to(200_001) && first.bytes == 0, "who is refused holds nothing any more");
         assert!(second.grow_to(300_000));
+        drop(first);
         drop(second);
         assert!(in_flight.0.lock().bytes == 0 && in_flight.0.lock().of_principal.is_empty());
     }
@@ -125,9 +134,13 @@ mod tests {
         let (mut first, mut second, mut third) =
             (of(PrincipalId::ANONYMOUS), of(PrincipalId::ANONYMOUS), of(PrincipalId::ANONYMOUS));
         assert!(first.grow_to(100_000) && second.grow_to(100_000));
-        assert!(!third.grow_to(70_000) && !first.grow_to(100_001), "a quarter is taken");
+        assert!(!third.grow_to(70_000), "a quarter is taken");
         let mut other = of(PrincipalId::SYSTEM);
         assert!(other.grow_to(600_000), "one request alone may be longer");
+        assert!(
+            !first.grow_to(100_001) && second.grow_to(200_000),
+            "of those that grow together the last is alone"
+        );
         drop((second, other));
         assert!(third.grow_to(100_000));
     }
