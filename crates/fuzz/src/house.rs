@@ -225,6 +225,7 @@ fn rest(
         backups,
         in_flight,
         kmip,
+        notifications: Arc::default(),
         sinks: Arc::default(),
         witnesses: Arc::default(),
         cursors: Cursors::default(),

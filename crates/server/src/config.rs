@@ -20,6 +20,7 @@ mod endpoint;
 mod kmip;
 mod log;
 mod memory;
+mod notify;
 mod organisation;
 mod ranges;
 mod sink;
@@ -34,6 +35,7 @@ pub use self::endpoint::{Endpoint, Pushed};
 pub use self::kmip::{Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
+pub use self::notify::{Destination, DestinationKind, LeastSeverity, MailTls, Notify};
 pub use self::organisation::{OrganisationConfig, OrganisationName};
 pub(crate) use self::ranges::BYTES_BEYOND_MESSAGE;
 pub use self::sink::{Audit, Sink, SinkFormat, SinkKind};
@@ -63,7 +65,12 @@ impl Setting {
             Some(toml::Value::Array(_))
                 if matches!(
                     self.key,
-                    "kmip.endpoints" | "authn.jwt" | "authn.certificates" | "audit.sinks" | "audit.witnesses"
+                    "kmip.endpoints"
+                        | "authn.jwt"
+                        | "authn.certificates"
+                        | "audit.sinks"
+                        | "audit.witnesses"
+                        | "notify.destinations"
                 ) =>
             {
                 "list of tables"
@@ -233,6 +240,17 @@ pub const SETTINGS: &[Setting] = &[
         "How many of the witnesses make a checkpoint a witnessed one, at most as many as there are; 0: all of them.",
     ),
     setting(
+        "notify.destinations",
+        "[]",
+        "Who is told of alerts, 16 at most: tables with name, to (webhook, email, slack, pagerduty), and what each kind needs \
+         (docs/notifications.md).",
+    ),
+    setting(
+        "notify.give_up_days",
+        "3",
+        "Days after an alert, at most 30, at which it is not tried any more to tell a destination of it.",
+    ),
+    setting(
         "crypto.rsa_keys_ahead",
         "0",
         "RSA keys of each length, 8 at most, made ahead once one was asked for: not where running machines are cloned.",
@@ -328,6 +346,8 @@ pub struct Config {
     pub kmip: Kmip,
     /// The record of what happens.
     pub audit: Audit,
+    /// Who is told of alerts.
+    pub notify: Notify,
     /// Destruction.
     pub destroy: DestroyConfig,
     /// Cryptography.
@@ -723,6 +743,7 @@ mod tests {
                     witnesses_needed: 1,
                     witnesses: vec![witness::tests::witness()],
                 },
+                notify: Notify { give_up_days: 1, destinations: vec![notify::tests::destination("one")] },
                 crypto: Crypto { rsa_keys_ahead: 1 },
                 destroy: DestroyConfig { waiting_days: 1 },
                 unlock: UnlockFile::default(),

@@ -296,6 +296,20 @@ pub(crate) fn read_regular(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Strin
     Ok(bytes)
 }
 
+/// The authorities that a PEM file holds, or those that the system trusts where no file is named; at least one, or why they cannot
+/// be had.
+pub(crate) fn read_authorities_or_systems(path: Option<&Path>) -> Result<Arc<RootCertStore>, String> {
+    if let Some(path) = path {
+        return read_authorities(path);
+    }
+    let mut authorities = RootCertStore::empty();
+    authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if authorities.is_empty() {
+        return Err("the system has no certificate authorities: name a ca_file".to_owned());
+    }
+    Ok(Arc::new(authorities))
+}
+
 /// The authorities that a PEM file holds, at least one, or why they cannot be had.
 pub(crate) fn read_authorities(path: &Path) -> Result<Arc<RootCertStore>, String> {
     let wrong = |cause: &dyn std::fmt::Display| format!("ca_file {}: {cause}", path.display());

@@ -160,7 +160,7 @@ impl Witness {
         let key = NoteKey::parse(&configured.key).map_err(|error| refused(error.public().to_owned()))?;
         let authorities = read_authorities(&configured.ca_file).map_err(refused)?;
         // Only the configuration names it: it may well be next door.
-        let fetcher = Fetcher::new(Arc::unwrap_or_clone(authorities), true)?;
+        let fetcher = Fetcher::new(authorities, true)?;
         Ok(Self { url, key, fetcher, known: Mutex::default() })
     }
 

@@ -148,6 +148,7 @@ pub fn lines() -> Vec<Line> {
         none(ReplaceRoot, ADMINISTERING),
         none(Reload, ADMINISTERING),
         none(ReplaySink, ADMINISTERING),
+        none(TestNotification, ADMINISTERING),
         none(ShowErasures, AUDITING),
         none(ReadJournal, AUDITING),
         none(VerifyJournal, AUDITING),

@@ -31,6 +31,7 @@ mod mac;
 mod man;
 mod message;
 mod new_key;
+mod notify;
 mod object;
 mod policy;
 mod random;
@@ -124,6 +125,8 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     #[command(subcommand)]
     Sink(sink::Sink),
+    #[command(subcommand)]
+    Notify(notify::Notify),
     #[command(subcommand)]
     Target(target::Target),
     #[command(subcommand)]
@@ -275,6 +278,7 @@ impl Command {
             Self::Backup(command) => command.run(session),
             Self::Restore(command) => command.run(session),
             Self::Sink(command) => command.run(session),
+            Self::Notify(command) => command.run(session),
             Self::Target(command) => command.run(session),
             Self::Cell(command) => command.run(session),
             Self::Doctor(command) => command.run(session),

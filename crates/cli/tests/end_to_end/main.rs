@@ -23,6 +23,7 @@ mod kmip_https;
 mod member;
 mod memory;
 mod monitoring;
+mod notifications;
 mod passphrase;
 mod readme;
 mod recovery;

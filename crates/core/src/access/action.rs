@@ -127,6 +127,7 @@ actions! {
     ReplaceRoot "replace-root" Administer;
     Reload "reload" Administer;
     ReplaySink "replay-sink" Administer;
+    TestNotification "test-notification" Administer;
     Reseal "reseal" System;
     GrowTree "grow-tree" System;
     PrepareEpoch "prepare-epoch" System;
@@ -196,7 +197,7 @@ impl Action {
     pub fn is_about_server(self) -> bool {
         use Action::{
             Backup, ChangeUnlock, CreateRealm, DeleteRealm, Inspect, ListRealms, RegisterTarget, Reload,
-            RemoveTarget, ReplaceRoot, ReplaySink, RetireCell,
+            RemoveTarget, ReplaceRoot, ReplaySink, RetireCell, TestNotification,
         };
         matches!(
             self,
@@ -208,6 +209,7 @@ impl Action {
                 | ReplaceRoot
                 | Reload
                 | ReplaySink
+                | TestNotification
                 | Inspect
                 | CreateRealm
                 | DeleteRealm

@@ -68,7 +68,7 @@ fn row(action: Action) -> Row {
             ADMINISTER
         }
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload
-        | ReplaySink => ADMINISTER,
+        | ReplaySink | TestNotification => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess
         | ShowApprovalRules | ShowPolicies => AUDIT,
         ApplyDates | Rotate | Authenticate | CountFailures | OtherRequest | MoveCursor | Unseal
@@ -291,7 +291,7 @@ fn who_may_not_know_a_key_is_told_that_it_is_not_there() {
 fn every_action_that_does_something_can_be_made_to_wait_for_others() {
     use Action::{
         CreateSplitKey, Erase, GetUsageAllocation, JoinSplitKey, ListPrincipals, ReProvision, Reload,
-        SetApprovalRules,
+        SetApprovalRules, TestNotification,
     };
     let elsewhere = [
         // They go with `get`, as what hands out.
@@ -308,6 +308,7 @@ fn every_action_that_does_something_can_be_made_to_wait_for_others() {
         // These give nothing away and change nothing but a count.
         GetUsageAllocation,
         ListPrincipals,
+        TestNotification,
     ];
     for action in Action::ALL {
         use super::action::ActionGroup::{Audit, Open, Read, System};

@@ -1,30 +1,31 @@
-//! Fetching a small document over HTTPS from an address that the configuration, or an issuer of it, names: bounded in time
-//! and size, never redirected, and only from addresses that may be reached. Not here: which addresses those are (addresses),
-//! and what is in a document.
+//! Requests over HTTPS to an address that the configuration, or an issuer of it, names: for a small document, or with one that is
+//! delivered. Bounded in time and size, never redirected, and only to addresses that may be reached. Not here: which addresses
+//! those are (addresses), how they are connected to (connect), and what is in a document.
 
-use std::future::Future;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Method, Request, StatusCode, Uri, header};
+use hyper::http::request;
+use hyper::{HeaderMap, Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use zeroize::Zeroizing;
 
-use super::addresses::{Reach, reach};
+use super::connect::Connector;
 use super::tls::{EITHER_VERSION, TlsError};
 
 /// Time for one document: name, connection, handshake and answer together.
 const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
+/// Time for one delivery, which the other end may have to pass on before it answers.
+const DELIVERY_TIME_MAX: Duration = Duration::from_secs(20);
 /// Bytes of a document at most.
 const DOCUMENT_BYTES_MAX: usize = 256 << 10;
 /// Bytes of a URL at most.
@@ -66,15 +67,20 @@ impl std::fmt::Display for HttpsUrl {
     }
 }
 
-/// Finds the addresses of a host: the system, or a test.
-type Resolve =
-    dyn Fn(String, u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> + Send + Sync;
+/// What is brought to somebody. May hold a secret.
+pub struct Delivery {
+    /// What the body is.
+    pub content_type: &'static str,
+    /// Further headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Zeroizing<Vec<u8>>,
+}
 
-/// Fetches documents.
+/// Fetches documents, and delivers some.
 pub struct Fetcher {
     tls: TlsConnector,
-    private_addresses: bool,
-    resolve: Arc<Resolve>,
+    connector: Connector,
 }
 
 impl Fetcher {
@@ -82,16 +88,17 @@ impl Fetcher {
     ///
     /// # Errors
     /// [`TlsError`] where the TLS library refuses.
-    pub fn new(authorities: RootCertStore, private_addresses: bool) -> Result<Self, TlsError> {
+    pub fn new(
+        authorities: impl Into<Arc<RootCertStore>>,
+        private_addresses: bool,
+    ) -> Result<Self, TlsError> {
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(EITHER_VERSION)
             .map_err(TlsError::Identity)?
             .with_root_certificates(authorities)
             .with_no_client_auth();
-        let resolve: Arc<Resolve> = Arc::new(|host, port| {
-            Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
-        });
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)), private_addresses, resolve })
+        let connector = Connector::new(private_addresses);
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)), connector })
     }
 
     /// The document at a URL.
@@ -99,7 +106,8 @@ impl Fetcher {
     /// # Errors
     /// Why it cannot be had; any answer but 200 is a reason, a redirect too.
     pub async fn get(&self, url: &HttpsUrl) -> Result<Bytes, String> {
-        match self.send(url, Method::GET, String::new()).await? {
+        let request = Request::get("/").header(header::ACCEPT, "application/json");
+        match self.document(url, request, String::new()).await? {
             (StatusCode::OK, document) => Ok(document),
             (status, _) if status.is_redirection() => {
                 Err(format!("{}: answered {status}: redirects are not followed", url.uri))
@@ -113,47 +121,96 @@ impl Fetcher {
     /// # Errors
     /// Why no answer can be had.
     pub async fn post(&self, url: &HttpsUrl, text: String) -> Result<(StatusCode, Bytes), String> {
-        self.send(url, Method::POST, text).await
+        self.document(url, Request::post("/").header(header::ACCEPT, "*/*"), text).await
+    }
+
+    /// Status and headers of the answer to what is brought to a URL. What the answer says besides is read, and not given.
+    ///
+    /// # Errors
+    /// Why no answer can be had, without a word of the URL, which may be a secret.
+    pub async fn deliver(
+        &self,
+        url: &HttpsUrl,
+        delivery: Delivery,
+    ) -> Result<(StatusCode, HeaderMap), String> {
+        let mut request = Request::post("/")
+            .header(header::ACCEPT, "*/*")
+            .header(header::USER_AGENT, concat!("keyreeve/", env!("CARGO_PKG_VERSION")))
+            .header(header::CONTENT_TYPE, delivery.content_type);
+        for (name, value) in delivery.headers {
+            request = request.header(name, value);
+        }
+        let body = Bytes::from_owner(delivery.body);
+        let (status, headers, _) = self.send(url, request, body, DELIVERY_TIME_MAX).await?;
+        Ok((status, headers))
+    }
+
+    /// A connection to a host, which nothing was said on yet.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, String> {
+        self.connector.connect(host, port).await
+    }
+
+    /// The same connection under TLS, with whom these names are for.
+    ///
+    /// # Errors
+    /// The handshake's.
+    pub async fn secure(
+        &self,
+        name: &ServerName<'static>,
+        socket: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        self.tls.connect(name.clone(), socket).await.map_err(|cause| cause.to_string())
+    }
+
+    async fn document(
+        &self,
+        url: &HttpsUrl,
+        request: request::Builder,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), String> {
+        let sent = self.send(url, request, Bytes::from(body), FETCH_TIME_MAX).await;
+        let (status, _, document) = sent.map_err(|cause| format!("{}: {cause}", url.uri))?;
+        Ok((status, document))
     }
 
     async fn send(
         &self,
         url: &HttpsUrl,
-        method: Method,
-        body: String,
-    ) -> Result<(StatusCode, Bytes), String> {
-        let sent = tokio::time::timeout(FETCH_TIME_MAX, self.send_unlimited(url, method, body)).await;
-        let sent = sent.unwrap_or_else(|_| Err(format!("no answer in {} s", FETCH_TIME_MAX.as_secs())));
-        sent.map_err(|cause| format!("{}: {cause}", url.uri))
+        request: request::Builder,
+        body: Bytes,
+        time_max: Duration,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), String> {
+        let sent = tokio::time::timeout(time_max, self.send_unlimited(url, request, body)).await;
+        sent.unwrap_or_else(|_| Err(format!("no answer in {} s", time_max.as_secs())))
     }
 
     async fn send_unlimited(
         &self,
         url: &HttpsUrl,
-        method: Method,
-        body: String,
-    ) -> Result<(StatusCode, Bytes), String> {
+        request: request::Builder,
+        body: Bytes,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), String> {
         let told = |cause: &dyn std::fmt::Display| cause.to_string();
-        let socket = self.connect(url).await?;
-        let stream = self.tls.connect(url.name.clone(), socket).await.map_err(|cause| told(&cause))?;
+        let socket = self.connect(&url.host, url.uri.port_u16().unwrap_or(443)).await?;
+        let stream = self.secure(&url.name, socket).await?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|cause| told(&cause))?;
         let path = url.uri.path_and_query().map_or("/", |path| path.as_str());
         let authority = url.uri.authority().map_or("", |authority| authority.as_str());
-        let accepted = if method == Method::GET { "application/json" } else { "*/*" };
-        let request = Request::builder()
-            .method(method)
+        let request = request
             .uri(path)
             .header(header::HOST, authority)
-            .header(header::ACCEPT, accepted)
             .header(header::CONNECTION, "close")
-            .body(Full::new(Bytes::from(body)))
+            .body(Full::new(body))
             .map_err(|cause| told(&cause))?;
         let answer = async {
             let answer = sender.send_request(request).await.map_err(|cause| told(&cause))?;
-            let status = answer.status();
+            let (status, headers) = (answer.status(), answer.headers().clone());
             let body = Limited::new(answer.into_body(), DOCUMENT_BYTES_MAX).collect().await;
-            Ok((status, body.map_err(|cause| told(&cause))?.to_bytes()))
+            Ok((status, headers, body.map_err(|cause| told(&cause))?.to_bytes()))
         };
         let mut connection = std::pin::pin!(connection);
         let mut answer = std::pin::pin!(answer);
@@ -164,36 +221,11 @@ impl Fetcher {
         // The connection has ended in good order: what it brought is still to be read.
         answer.await
     }
-
-    /// Connects to one of the host's addresses. INVARIANT: what is connected to is what was checked, and is looked up once: a
-    /// name that leads elsewhere the next moment leads nowhere else here.
-    async fn connect(&self, url: &HttpsUrl) -> Result<TcpStream, String> {
-        let port = url.uri.port_u16().unwrap_or(443);
-        let found = (self.resolve)(url.host.clone(), port).await.map_err(|cause| cause.to_string())?;
-        if let Some(refused) = found.iter().find(|address| !self.may_reach(address.ip())) {
-            return Err(format!("its host leads to {}, which is not fetched from", refused.ip()));
-        }
-        let mut cause = "its host has no address".to_owned();
-        for address in found {
-            match TcpStream::connect(address).await {
-                Ok(socket) => return Ok(socket),
-                Err(error) => cause = error.to_string(),
-            }
-        }
-        Err(cause)
-    }
-
-    fn may_reach(&self, address: IpAddr) -> bool {
-        match reach(address) {
-            Reach::Public => true,
-            Reach::Private => self.private_addresses,
-            Reach::Never => false,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, SocketAddr};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::net::TcpListener;
@@ -207,7 +239,7 @@ mod tests {
         let count = Arc::clone(&asked);
         let lists: Vec<Vec<IpAddr>> =
             lists.iter().map(|list| list.iter().map(|text| text.parse().unwrap()).collect()).collect();
-        fetcher.resolve = Arc::new(move |_, port| {
+        fetcher.connector.resolve = Arc::new(move |_, port| {
             let list = &lists[count.fetch_add(1, Ordering::SeqCst).min(lists.len() - 1)];
             let list = list.iter().map(|address| SocketAddr::new(*address, port)).collect();
             Box::pin(async move { Ok(list) })
@@ -251,7 +283,7 @@ mod tests {
         // The first answer is checked and connected to; the second, which would be forbidden, is never asked for.
         let (fetcher, asked) = fetcher(&[&["127.0.0.1"], &["169.254.169.254"]], true);
         let address = url(&format!("https://keys.example:{port}/"));
-        let (socket, taken) = tokio::join!(fetcher.connect(&address), listener.accept());
+        let (socket, taken) = tokio::join!(fetcher.connect("keys.example", port), listener.accept());
         assert_eq!(socket.unwrap().peer_addr().unwrap(), listener.local_addr().unwrap());
         taken.unwrap();
         assert_eq!(asked.load(Ordering::SeqCst), 1);

@@ -3,6 +3,7 @@
 
 mod activity;
 mod addresses;
+mod connect;
 mod dial;
 mod fetch;
 mod limits;
@@ -30,7 +31,7 @@ use crate::metrics::{COUNTED, Refused};
 
 pub use activity::{Known, Work, Working};
 pub use dial::Dialer;
-pub use fetch::{Fetcher, HttpsUrl};
+pub use fetch::{Delivery, Fetcher, HttpsUrl};
 use limits::Place;
 pub use limits::{LimitSettings, Limits};
 pub use organisations::{Member, Organisations};

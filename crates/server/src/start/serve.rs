@@ -33,6 +33,7 @@ use crate::listen::{
     ClientCertificate, Limits, Listener, Organisations, Protection, Shutdown, shutdown_signal,
 };
 use crate::memory::{self, protect};
+use crate::notify::Notifications;
 use crate::offline::{
     self,
     index::OnProgress,
@@ -224,6 +225,7 @@ async fn run(
 struct Named {
     endpoints: Vec<Endpoint>,
     issuers: Issuers,
+    notifications: Notifications,
     organisations: organisations::Organisations,
     sinks: Sinks,
     witnesses: Witnesses,
@@ -234,6 +236,7 @@ impl Named {
         Ok(Self {
             endpoints: endpoints::configured(config)?,
             issuers: Issuers::new(&config.authn.jwt)?,
+            notifications: Notifications::configured(config)?,
             organisations: organisations::Organisations::configured(&config.authn.certificates)?,
             sinks: Sinks::configured(config)?,
             witnesses: Witnesses::configured(config)?,
@@ -264,7 +267,7 @@ impl Server {
         (authority, named): (Arc<CertificateAuthority>, Named),
         identity: &Arc<ServerIdentity>,
     ) -> Self {
-        let Named { endpoints, issuers, organisations, sinks, witnesses } = named;
+        let Named { endpoints, issuers, notifications, organisations, sinks, witnesses } = named;
         let engine = opened.engine.clone();
         let failures_max = config.limits.failures_recorded_per_second_max;
         let authenticator =
@@ -305,6 +308,7 @@ impl Server {
             resealing: resealing.clone(),
             backups: backups.clone(),
             kmip: kmip.clone(),
+            notifications: Arc::new(notifications),
             sinks: sinks.clone(),
             witnesses: witnesses.clone(),
             cursors: Cursors::default(),

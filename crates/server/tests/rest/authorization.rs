@@ -151,6 +151,7 @@ fn further_rows() -> Vec<Row> {
         row(Action::Inspect, "GET", "/v1/doctor", Value::Null),
         row(Action::Inspect, "GET", "/v1/places", Value::Null),
         row(Action::Inspect, "GET", "/v1/sinks", Value::Null),
+        row(Action::Inspect, "GET", "/v1/notifications", Value::Null),
         row(Action::Inspect, "GET", "/v1/work", Value::Null),
         row(Action::Inspect, "GET", "/v1/audit/witnesses", Value::Null),
         row(Action::ListRealms, "GET", "/v1/realms/default", Value::Null),
@@ -198,6 +199,7 @@ const ROUTES_WITHOUT_A_ROW: &[(&str, &str)] = &[
     ("/v1/targets/", "needs a target: upkeep.rs tries who may"),
     ("/v1/cells/", "needs a lost place: upkeep.rs tries who may"),
     ("/v1/sinks/", "needs a sink: sinks.rs tries who may"),
+    ("/v1/notifications/", "needs a destination: notifications.rs tries who may"),
     ("/v1/approvals/", "is decided by the approval rules: approvals.rs tries who may"),
     ("/v1/approval-rules/", "is the same operation as setting one: approvals.rs releases them"),
     ("/v1/policies/", "is the same action as applying or listing: policies.rs shows, plans and removes"),
@@ -267,6 +269,7 @@ const NOT_OVER_REST: &[(Action, &str)] = &[
     (Action::RegisterTarget, "the first backup to a place does it"),
     (Action::RemoveTarget, "POST /v1/targets/remove needs a target: upkeep.rs tries who may"),
     (Action::ReplaySink, "needs a sink: sinks.rs tries who may"),
+    (Action::TestNotification, "needs a destination: notifications.rs tries who may"),
     (Action::RetireCell, "POST /v1/cells/retire needs a lost place: upkeep.rs tries who may"),
 ];
 

@@ -13,12 +13,13 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
 use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use keyreeve_pki::{CertificateAuthority, SERVER_VALIDITY_DAYS, Validity, pem};
 use keyreeve_server::config::Config;
 use keyreeve_server::listen::{ShutdownTrigger, shutdown_signal};
 use keyreeve_server::start::{StartError, StopOn, init, serve};
-use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{RootCertStore, ServerConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::{TcpSocket, TcpStream};
@@ -328,4 +329,24 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 
 pub(crate) fn bytes(value: &Value) -> Vec<u8> {
     STANDARD.decode(value.as_str().unwrap()).unwrap()
+}
+
+/// TLS as `localhost`, by an authority whose certificate is in this folder then, as `ca.pem`.
+pub(crate) fn vouched_for(dir: &Path) -> Arc<ServerConfig> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let made = CertificateAuthority::create(now).unwrap();
+    std::fs::write(dir.join("ca.pem"), pem::encode_certificate(&made.certificate)).unwrap();
+    let authority = CertificateAuthority::load(made.certificate, &made.key).unwrap();
+    let validity = Validity { from_seconds: now, days: SERVER_VALIDITY_DAYS };
+    let issued = authority.issue_server(&[ServerName::try_from("localhost").unwrap()], validity).unwrap();
+    let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(issued.key.pkcs8_der().to_vec()).into();
+    let chain = vec![issued.certificate];
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    Arc::new(tls)
 }

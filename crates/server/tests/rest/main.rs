@@ -19,6 +19,7 @@ mod key_life;
 mod material;
 mod message;
 mod modes;
+mod notifications;
 mod objects;
 mod policies;
 mod protection;

@@ -99,6 +99,7 @@ async fn what_all_realms_share_is_the_first_realms() {
         ("GET", "/v1/doctor", Value::Null),
         ("GET", "/v1/places", Value::Null),
         ("GET", "/v1/sinks", Value::Null),
+        ("GET", "/v1/notifications", Value::Null),
         ("GET", "/v1/work", Value::Null),
         ("GET", "/metrics", Value::Null),
         ("GET", "/v1/audit/witnesses", Value::Null),

@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
-use keyreeve_pki::{CertificateAuthority, SERVER_VALIDITY_DAYS, Validity, pem};
 use keyreeve_server::config::{Sink, SinkFormat, SinkKind};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Proof, Server};
+use crate::harness::{Proof, Server, vouched_for};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -203,25 +201,11 @@ struct Line(StreamOwned<ServerConnection, TcpStream>);
 
 impl Collector {
     fn new() -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        let made = CertificateAuthority::create(now).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("ca.pem"), pem::encode_certificate(&made.certificate)).unwrap();
-        let authority = CertificateAuthority::load(made.certificate, &made.key).unwrap();
-        let validity = Validity { from_seconds: now, days: SERVER_VALIDITY_DAYS };
-        let issued = authority.issue_server(&[ServerName::try_from("localhost").unwrap()], validity).unwrap();
-        let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(issued.key.pkcs8_der().to_vec()).into();
-        let chain = vec![issued.certificate];
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
+        let tls = vouched_for(dir.path());
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
-        Self { socket, tls: Arc::new(tls), dir }
+        Self { socket, tls, dir }
     }
 
     fn sink(&self, name: &str, format: SinkFormat) -> Sink {

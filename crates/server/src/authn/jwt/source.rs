@@ -5,9 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keyreeve_pki::pem;
 use parking_lot::RwLock;
-use rustls::RootCertStore;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -15,14 +13,14 @@ use tracing::{info, warn};
 use super::keys::{Key, KeySet};
 use crate::config::{JwtAlgorithm, JwtIssuer};
 use crate::listen::{Fetcher, HttpsUrl};
-use crate::server_identity::read_regular;
+use crate::server_identity::{read_authorities_or_systems, read_regular};
 use crate::start::StartError;
 
 /// Seconds after which keys are fetched again, while the old ones serve.
 const REFRESH_SECONDS: i64 = 300;
 /// Seconds between two attempts: whatever tokens strangers send, an issuer is not asked more often.
 const RETRY_SECONDS: i64 = 10;
-/// Bytes of a file with keys or with authorities.
+/// Bytes of a file with keys.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Where the keys of one issuer come from, and those that were found.
@@ -67,7 +65,7 @@ impl Source {
         let wrong = |cause: String| StartError::Value(format!("the issuer {}: {cause}", settings.name));
         let url = |text: &str| HttpsUrl::parse(text).map_err(|cause| wrong(cause.to_owned()));
         let fetcher = || {
-            let authorities = authorities(settings).map_err(wrong)?;
+            let authorities = read_authorities_or_systems(settings.ca_file.as_deref()).map_err(wrong)?;
             Ok::<_, StartError>(Fetcher::new(authorities, settings.private_addresses)?)
         };
         let place = match (&settings.jwks_file, &settings.jwks_url) {
@@ -179,25 +177,4 @@ impl Source {
             }
         }
     }
-}
-
-/// Who may have certified the host of the keys.
-fn authorities(settings: &JwtIssuer) -> Result<RootCertStore, String> {
-    let mut authorities = RootCertStore::empty();
-    let Some(file) = &settings.ca_file else {
-        authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if authorities.is_empty() {
-            return Err("the system has no certificate authorities: name a ca_file".to_owned());
-        }
-        return Ok(authorities);
-    };
-    let wrong = |cause: String| format!("ca_file {}: {cause}", file.display());
-    let text = read_regular(file, FILE_BYTES_MAX).map_err(wrong)?;
-    for certificate in pem::decode_certificates(&text).map_err(|error| wrong(error.to_string()))? {
-        authorities.add(certificate).map_err(|error| wrong(error.to_string()))?;
-    }
-    if authorities.is_empty() {
-        return Err(wrong("it holds no certificate in PEM".to_owned()));
-    }
-    Ok(authorities)
 }

@@ -33,6 +33,7 @@ use crate::frontends::kmip::Kmip;
 use crate::health::Health;
 use crate::in_flight::InFlight;
 use crate::listen::{Connection, Handler, Peer, Working};
+use crate::notify::Notifications;
 use crate::reload::Reloader;
 use crate::reseal::Resealing;
 use crate::sinks::Sinks;
@@ -70,6 +71,7 @@ mod login;
 pub(crate) mod material;
 mod message;
 mod metrics;
+mod notifications;
 mod objects;
 mod openapi;
 mod places;
@@ -123,6 +125,8 @@ pub struct Api {
     pub backups: Arc<Backups>,
     /// Answers KMIP messages.
     pub kmip: Arc<Kmip>,
+    /// Who is told of alerts.
+    pub notifications: Arc<Notifications>,
     /// Who is told what the journal says.
     pub sinks: Arc<Sinks>,
     /// Who cosigns the journal's checkpoints.

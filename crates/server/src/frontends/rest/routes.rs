@@ -17,8 +17,9 @@ use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
     Api, access, aliases, allowance, approvals, attributes, audit, backups, batch, change, clients,
-    credentials, data, derive, destruction, journal, keys, kmip, login, material, message, metrics, objects,
-    openapi, places, policies, realms, reload, root, sinks, split_key, status, stream, tokens, whoami,
+    credentials, data, derive, destruction, journal, keys, kmip, login, material, message, metrics,
+    notifications, objects, openapi, places, policies, realms, reload, root, sinks, split_key, status,
+    stream, tokens, whoami,
 };
 
 /// One method of one path.
@@ -111,6 +112,14 @@ fn server() -> Vec<Route> {
         route(GET, "/v1/work", status::work, "What takes long, and how far it is", "200 Works"),
         route(GET, "/metrics", metrics::show, "What monitoring reads", "200 metrics"),
         route(POST, "/v1/reload", reload::reload, "Reads the configuration anew", "200 Reloaded"),
+        route(GET, "/v1/notifications", notifications::list, "Who is told of alerts", "200 Notifications"),
+        route(
+            POST,
+            "/v1/notifications/{name}/test",
+            notifications::test,
+            "Sends a destination a test",
+            "200 NotificationTested",
+        ),
         route(GET, "/v1/sinks", sinks::list, "Who is told what the journal says", "200 Sinks"),
         route(POST, "/v1/sinks/{name}/replay", sinks::replay, "Tells a sink once more", "200 Sinks"),
         route(GET, "/v1/root", root::show, "The root key's state", "200 Root"),

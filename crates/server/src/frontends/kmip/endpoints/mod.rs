@@ -24,6 +24,7 @@ use crate::config::{self, Config};
 use crate::follow::{Follower, Pause, Progress};
 use crate::frontends::echo::{QUOTED_BYTES_MAX, cut};
 use crate::listen::Shutdown;
+use crate::quote::disturbs;
 use crate::server_identity::{ServerIdentity, read_authorities};
 use crate::start::StartError;
 
@@ -325,37 +326,6 @@ impl Trouble {
             }
         }
     }
-}
-
-/// Characters that are not seen, end a line or turn what stands behind them: control, format and separator characters.
-///
-/// # Standard
-/// Unicode 15, general categories Cc, Cf, Zl and Zp.
-fn disturbs(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{600}'..='\u{605}'
-                | '\u{61c}'
-                | '\u{6dd}'
-                | '\u{70f}'
-                | '\u{890}'..='\u{891}'
-                | '\u{8e2}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{110bd}'
-                | '\u{110cd}'
-                | '\u{13430}'..='\u{1343f}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0001}'
-                | '\u{e0020}'..='\u{e007f}'
-        )
 }
 
 /// What somebody else wrote, for log and record.

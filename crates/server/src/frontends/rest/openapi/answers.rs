@@ -103,6 +103,12 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
     ("Works", "work [Work]"),
     ("Work", "kind string, doing string, done integer, total integer|null"),
+    ("Notifications", "destinations [Destination]"),
+    (
+        "Destination",
+        "name string, to string, severity string, realms [string], rules [string], last_sent time|null, trouble string|null",
+    ),
+    ("NotificationTested", "name string, sent boolean, said string"),
     ("Sinks", "sinks [Sink]"),
     (
         "Sink",
