@@ -297,6 +297,7 @@ impl Engine {
             object: done.object,
             target: done.target,
             others: done.others,
+            canary: done.canary,
             outcome,
             reason: reason.filter(|_| outcome != Outcome::Success),
             detail: detail(caller, told).map(|detail| shortened(&detail, DETAIL_BYTES_MAX)),

@@ -248,6 +248,9 @@ pub struct EntryDraft {
     /// Further keys that served, such as the one that wrapped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<KeyId>,
+    /// One of these keys was made as a canary.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub canary: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// Of what kind a denial or failure was; `None` for a success, and in entries from before it was kept.

@@ -8,7 +8,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle,
     model::{
-        ErasedObject, HashAlgorithm, Key, KeyId, KeyMaterial, Lsn, ManagedObject, ObjectId, RealmId, Time,
+        ErasedObject, HashAlgorithm, Key, KeyId, KeyMaterial, KeyPolicy, Lsn, ManagedObject, ObjectId,
+        RealmId, Time,
     },
     operations::object_rules::check_constraints,
     pages::Pages,
@@ -94,6 +95,7 @@ pub struct Context<'e> {
     object: Option<ObjectId>,
     target: Option<String>,
     others: Vec<KeyId>,
+    canary: bool,
     detail: Option<String>,
     purge: Vec<ObjectId>,
     loaded: Loaded,
@@ -120,6 +122,7 @@ pub(crate) struct Finished {
     pub(crate) object: Option<ObjectId>,
     pub(crate) target: Option<String>,
     pub(crate) others: Vec<KeyId>,
+    pub(crate) canary: bool,
     pub(crate) detail: Option<String>,
     pub(crate) purge: Vec<ObjectId>,
     pub(crate) loaded: Loaded,
@@ -145,6 +148,7 @@ impl<'e> Context<'e> {
             object: None,
             target: None,
             others: Vec::new(),
+            canary: false,
             detail: None,
             purge: Vec::new(),
             loaded: engine.parsed().loading(),
@@ -173,6 +177,7 @@ impl<'e> Context<'e> {
             object: self.object,
             target: self.target,
             others: self.others,
+            canary: self.canary,
             detail: self.detail,
             purge: self.purge,
             loaded: self.loaded,
@@ -359,6 +364,7 @@ impl<'e> Context<'e> {
         });
         let resolved = self.find_reference(reference)?;
         self.key = Some(resolved.key.id);
+        self.canary |= resolved.key.policy.canary;
         self.object = resolved.object;
         Ok(resolved)
     }
@@ -370,6 +376,7 @@ impl<'e> Context<'e> {
     pub fn resolve_other(&mut self, reference: &Reference) -> Result<Resolved> {
         let resolved = self.find_reference(reference)?;
         self.others.push(resolved.key.id);
+        self.canary |= resolved.key.policy.canary;
         Ok(resolved)
     }
 
@@ -425,6 +432,11 @@ impl<'e> Context<'e> {
     pub fn note(&mut self, key: KeyId, object: Option<ObjectId>) {
         self.key = Some(key);
         self.object = object.or(self.object);
+    }
+
+    /// Notes whether a key that it makes with this policy is a canary.
+    pub(crate) fn note_canary(&mut self, policy: &KeyPolicy) {
+        self.canary |= policy.canary;
     }
 
     /// Notes that the object it found was not used, and what happened instead.

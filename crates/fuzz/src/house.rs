@@ -24,6 +24,7 @@ use keyreeve_server::authn::enrolment::issue;
 use keyreeve_server::authn::{Authenticator, token};
 use keyreeve_server::backups::Backups;
 use keyreeve_server::config::Config;
+use keyreeve_server::follow::Progress;
 use keyreeve_server::frontends::kmip::{Kmip, Settings};
 use keyreeve_server::frontends::rest::{Api, Cursors, Feeds, Rest};
 use keyreeve_server::health::Health;
@@ -227,6 +228,7 @@ fn rest(
         kmip,
         notifications: Arc::default(),
         sinks: Arc::default(),
+        watch: Arc::new(Progress::new("alerts".to_owned())),
         witnesses: Arc::default(),
         cursors: Cursors::default(),
         feeds: Feeds::default(),

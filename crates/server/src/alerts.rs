@@ -1,23 +1,26 @@
 //! Alerts over a journal that comes as lines: what `GET /v1/journal` streams, or what others wrote in that form (docs/alerts.md).
-//! Not here: the rules (core/alerts).
+//! Not here: the rules (core/alerts), and watching the server's own journal as it grows (watch).
 
 use std::io::{self, BufRead, Read as _};
 
 use keyreeve_core::ErrorKind;
 use keyreeve_core::access::Action;
-use keyreeve_core::alerts::{Finding, Observed, Watch, rules};
+use keyreeve_core::alerts::{Finding, Observed, Watch, names, rules};
 use keyreeve_core::model::{KeyId, Lsn, PrincipalId, RealmId, Time};
 use keyreeve_core::record::Outcome;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::entry_json::host;
+
 /// Bytes of a line at most.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// What was read of a journal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Replayed {
+/// A journal that the rules are shown, line by line, from its beginning.
+#[derive(Default)]
+pub struct Replay {
+    watch: Watch,
     /// Entries that the rules saw.
     pub entries: u64,
     /// Entries of actions that this version does not know, which no rule saw.
@@ -63,31 +66,42 @@ struct Line {
     canary: bool,
 }
 
-/// Shows the rules a journal, line by line, from its beginning; each finding is told as it comes.
-///
-/// # Errors
-/// Where it cannot be read, or a line is no entry.
-pub fn replay(mut lines: impl BufRead, mut tell: impl FnMut(&Finding)) -> Result<Replayed, ReplayError> {
-    let (mut watch, mut replayed, mut text) = (Watch::default(), Replayed::default(), Vec::new());
-    for line in 1.. {
-        text.clear();
-        if lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut text)? == 0 {
-            break;
-        }
-        let wrong = |cause: String| ReplayError::Line { line, cause };
-        if text.last() != Some(&b'\n') && text.len() as u64 == LINE_BYTES_MAX {
-            return Err(wrong(format!("longer than {LINE_BYTES_MAX} bytes")));
-        }
-        let read: Line = serde_json::from_slice(&text).map_err(|cause| wrong(cause.to_string()))?;
-        match read.observed().map_err(wrong)? {
+impl Replay {
+    /// Shows the rules the next line; each finding is told as it comes.
+    ///
+    /// # Errors
+    /// What is wrong with a line that is no entry.
+    pub fn line(&mut self, text: &[u8], mut tell: impl FnMut(Value)) -> Result<(), String> {
+        let read: Line = serde_json::from_slice(text).map_err(|cause| cause.to_string())?;
+        match read.observed()? {
             Some(entry) => {
-                replayed.entries += 1;
-                watch.observe(&entry).iter().for_each(&mut tell);
+                self.entries += 1;
+                self.watch.observe(&entry).iter().for_each(|finding| tell(finding_json(finding)));
             }
-            None => replayed.unknown += 1,
+            None => self.unknown += 1,
         }
+        Ok(())
     }
-    Ok(replayed)
+
+    /// Shows the rules all lines.
+    ///
+    /// # Errors
+    /// Where they cannot be read, or one is no entry.
+    pub fn read(&mut self, mut lines: impl BufRead, mut tell: impl FnMut(Value)) -> Result<(), ReplayError> {
+        let mut text = Vec::new();
+        for line in 1.. {
+            text.clear();
+            if lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut text)? == 0 {
+                break;
+            }
+            let wrong = |cause: String| ReplayError::Line { line, cause };
+            if text.last() != Some(&b'\n') && text.len() as u64 == LINE_BYTES_MAX {
+                return Err(wrong(format!("longer than {LINE_BYTES_MAX} bytes")));
+            }
+            self.line(&text, &mut tell).map_err(wrong)?;
+        }
+        Ok(())
+    }
 }
 
 impl Line {
@@ -102,10 +116,7 @@ impl Line {
             principal: PrincipalId(self.principal_id),
             name: self.principal,
             by_kmip: self.protocol == "kmip",
-            source: self.source.map(|source| match source.rsplit_once(':') {
-                Some((address, _)) => address.to_owned(),
-                None => source,
-            }),
+            source: self.source.as_deref().map(|source| host(source).to_owned()),
             action,
             key: self.key.map(KeyId),
             target: self.target,
@@ -128,6 +139,21 @@ pub fn finding_json(finding: &Finding) -> Value {
         "since": finding.since.to_string(),
         "entries": finding.evidence.iter().map(|lsn| lsn.0).collect::<Vec<_>>(),
     })
+}
+
+/// Whether there is a rule of this name.
+pub fn is_rule(name: &str) -> bool {
+    names().contains(name)
+}
+
+/// A time as the server writes times.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn time_of(text: &str) -> Result<String, String> {
+    let time =
+        text.parse::<Time>().map_err(|_| format!("{text:?} is no time such as 2026-01-31T12:00:00Z"))?;
+    Ok(time.to_string())
 }
 
 /// The rules as JSON: their names, what they notice, and what to do.
@@ -158,8 +184,9 @@ mod tests {
         let journal =
             format!("{}\n{}\n{}", line(1, "start"), line(2, "of-tomorrow"), line(3, "change-unlock"));
         let mut found = Vec::new();
-        let replayed = replay(journal.as_bytes(), |finding| found.push(finding_json(finding))).unwrap();
-        assert_eq!(replayed, Replayed { entries: 2, unknown: 1 });
+        let mut replay = Replay::default();
+        replay.read(journal.as_bytes(), |finding| found.push(finding)).unwrap();
+        assert_eq!((replay.entries, replay.unknown), (2, 1));
         let [found] = &found[..] else { panic!("{found:?}") };
         assert_eq!((&found["rule"], &found["severity"]), (&json!("emergency"), &json!("page")));
         assert_eq!((&found["subject"], &found["entries"]), (&json!("admin"), &json!([3])));
@@ -173,7 +200,7 @@ mod tests {
             ("x".repeat(LINE_BYTES_MAX as usize + 1), "line 2: longer than 65536 bytes"),
         ] {
             let journal = format!("{}\n{wrong}\n", line(1, "start"));
-            let error = replay(journal.as_bytes(), |_| {}).unwrap_err().to_string();
+            let error = Replay::default().read(journal.as_bytes(), |_| {}).unwrap_err().to_string();
             assert!(error.starts_with(told), "{error}");
         }
     }

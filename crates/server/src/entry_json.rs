@@ -50,6 +50,8 @@ struct EntryJson<'a> {
     reason: Option<ErrorKind>,
     detail: Option<&'a str>,
     changes: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    canary: bool,
 }
 
 impl From<EntryShown> for EntryText {
@@ -95,6 +97,7 @@ impl EntryText {
             reason: draft.reason,
             detail: draft.detail.as_deref(),
             changes: entry.changes,
+            canary: draft.canary,
         }
     }
 }
@@ -103,6 +106,12 @@ impl EntryText {
 pub(crate) fn entry_json(entry: EntryShown) -> Value {
     // Text and numbers under names that are text: there is nothing to refuse.
     serde_json::to_value(EntryText::from(entry).json()).unwrap_or_default()
+}
+
+/// The address of a source without its port and brackets, as rules and people compare it.
+pub(crate) fn host(source: &str) -> &str {
+    let host = source.rsplit_once(':').map_or(source, |(host, _)| host);
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 fn about(entry: &EntryShown) -> String {
@@ -152,6 +161,7 @@ mod tests {
             object: None,
             target: None,
             others: Vec::new(),
+            canary: false,
             outcome: Outcome::Success,
             reason: None,
             detail: None,

@@ -32,5 +32,6 @@ pub mod server_identity;
 pub mod sinks;
 mod source;
 pub mod start;
+mod watch;
 pub mod witness;
 pub mod witnesses;

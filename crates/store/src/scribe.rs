@@ -107,6 +107,7 @@ impl Scribe {
             object: None,
             target: None,
             others: Vec::new(),
+            canary: false,
             outcome: Outcome::Success,
             reason: None,
             detail: Some(detail),

@@ -167,6 +167,9 @@ actions! {
     BreakGlass "break-glass" System;
     SetPolicies "set-policies" Administer;
     ShowPolicies "show-policies" Audit;
+    RaiseAlert "raise-alert" System;
+    ShowAlerts "show-alerts" Audit;
+    SettleAlerts "settle-alerts" Administer;
 }
 
 impl Action {

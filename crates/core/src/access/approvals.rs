@@ -83,6 +83,7 @@ pub const APPROVABLE: &[Action] = &[
     Action::SetConstraints,
     Action::SetAccessRules,
     Action::SetPolicies,
+    Action::SettleAlerts,
     Action::CreatePrincipal,
     Action::ChangePrincipal,
     Action::RenewCredential,

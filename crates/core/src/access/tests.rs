@@ -64,19 +64,17 @@ fn row(action: Action) -> Row {
         Login | DelegatedLogin | Logout | ExplainAccess | Approve | DenyApproval | ListApprovals => OPEN,
         CreatePrincipal | ListPrincipals | RevokePrincipal | EraseSubject | RenewCredential
         | RevokeCredential | Erase => ADMINISTER,
-        SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules | SetPolicies | SetApprovalRules => {
-            ADMINISTER
-        }
+        SetDefaults | SetConstraints | ChangePrincipal | SetAccessRules | SetPolicies | SetApprovalRules
+        | SettleAlerts => ADMINISTER,
         Backup | RegisterTarget | RemoveTarget | RetireCell | ChangeUnlock | ReplaceRoot | Reload
         | ReplaySink | TestNotification => ADMINISTER,
         ReadJournal | VerifyJournal | ShowErasures | Inspect | ShowAccessRules | CheckAccess
-        | ShowApprovalRules | ShowPolicies => AUDIT,
+        | ShowApprovalRules | ShowPolicies | ShowAlerts => AUDIT,
         ApplyDates | Rotate | Authenticate | CountFailures | OtherRequest | MoveCursor | Unseal
         | Initialize | Start | Stop => NOBODY,
         Reseal | GrowTree | PrepareEpoch | SwitchEpoch | AbandonEpoch | EraseCell | CompleteErasure => NOBODY,
-        Claim | Restored | AcceptRollback | Propose | ReopenRealm | RecoverAdministrator | BreakGlass => {
-            NOBODY
-        }
+        Claim | Restored | AcceptRollback | Propose | ReopenRealm | RecoverAdministrator | BreakGlass
+        | RaiseAlert => NOBODY,
         CreateRealm | DeleteRealm => ADMINISTER,
         ListRealms => AUDIT,
     }

@@ -17,6 +17,7 @@ mod memory;
 mod own_use;
 mod silent_client;
 mod silent_sink;
+mod stored;
 mod taken_out_of_use;
 #[cfg(test)]
 mod trace;
@@ -30,6 +31,12 @@ use crate::{
     record::Outcome,
 };
 use memory::Subjects;
+use serde::{Deserialize, Serialize};
+pub use stored::{
+    ALERTS_MAX, Acknowledged, Alert, Alerts, NOTE_BYTES_MAX, SUPPRESSION_HOURS_MAX, SUPPRESSIONS_MAX,
+    Suppression, raised,
+};
+pub(crate) use stored::{SUBJECT_BYTES_MAX, address, read, record_name};
 
 /// Entries that a finding names at most, the latest.
 pub const EVIDENCE_MAX: usize = 16;
@@ -72,7 +79,8 @@ pub struct Observed {
 }
 
 /// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
     Inform,

@@ -35,6 +35,9 @@ pub struct KeyPolicy {
     /// Material that an object has, or had, is not registered again; otherwise that is only told.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reject_duplicates: bool,
+    /// It was made to be watched: nobody has a reason to touch it. Nobody is told so who may not read the journal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub canary: bool,
 }
 
 /// A year.
@@ -58,6 +61,7 @@ impl Default for KeyPolicy {
             destroy_at_once: true,
             lease_seconds: None,
             reject_duplicates: false,
+            canary: false,
         }
     }
 }

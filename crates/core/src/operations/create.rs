@@ -93,6 +93,7 @@ impl Operation for Create {
         })));
         context.note(series.key, Some(version.primary));
         context.note_target(&name);
+        context.note_canary(&self.policy);
         let KeyVersion { primary, public, .. } = version;
         Ok(Created { key: series.key, name, version: 1, primary, public, duplicate_of: None })
     }

@@ -133,6 +133,7 @@ impl Operation for Import {
         })));
         context.note(key, Some(version.primary));
         context.note_target(&name);
+        context.note_canary(&self.policy);
         let KeyVersion { primary, public, .. } = version;
         Ok(Created { key, name, version: 1, primary, public, duplicate_of })
     }

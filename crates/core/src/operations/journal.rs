@@ -122,8 +122,10 @@ impl Operation for ReadJournal {
             looked_at += batch.len();
             for entry in batch {
                 after = entry.lsn;
-                let entry = context.engine().reveal(entry);
+                let mut entry = context.engine().reveal(entry);
                 if wanted.includes(&entry) {
+                    // Who may use a key may read its history: that it is watched is not for them.
+                    entry.draft.canary &= wanted.others;
                     entries.push(EntryShown::from(entry));
                 }
                 if entries.len() == limit {

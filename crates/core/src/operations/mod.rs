@@ -13,6 +13,7 @@ use crate::{
 pub mod access_rules;
 pub mod activate;
 pub mod administer;
+pub mod alerts;
 pub mod aliases;
 pub mod apply_dates;
 pub mod approvals;

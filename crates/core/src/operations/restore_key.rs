@@ -93,6 +93,7 @@ fn restore_policy(context: &mut Context<'_>, key: &Key, past: &Key) -> Result<()
         destroy_at_once: past.policy.destroy_at_once && now.policy.destroy_at_once,
         lease_seconds: past.policy.lease_seconds,
         reject_duplicates: past.policy.reject_duplicates || now.policy.reject_duplicates,
+        canary: past.policy.canary || now.policy.canary,
     };
     let restored = Key { policy, tags: past.tags.clone(), ..Key::clone(&now) };
     if restored != *now {

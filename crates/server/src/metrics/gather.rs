@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use keyreeve_core::alerts::Severity;
 use keyreeve_core::model::Lsn;
 use keyreeve_store::backup::TargetStatus;
 
@@ -30,6 +31,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) uptime_seconds: f64,
     /// Who is told what the journal says.
     pub(crate) sinks: Vec<&'a Progress>,
+    /// How far the rules of alerts have looked.
+    pub(crate) watch: &'a Progress,
+    /// Alerts that nobody has looked at.
+    pub(crate) alerts_open: [(Severity, u64); 3],
     /// Whom KMIP's messages go to.
     pub(crate) endpoints: Vec<&'a Progress>,
     /// Backup targets.
@@ -50,6 +55,11 @@ impl Facts<'_> {
         all.extend(connections());
         all.push(one(&list::LSN, self.published.0 as f64));
         all.extend(followers([&list::SINK_LAG, &list::SINK_FAILING], &self.sinks, self.published));
+        let lag = self.published.0.saturating_sub(self.watch.standing().at.0);
+        all.push(one(&list::ALERTS_LAG, lag as f64));
+        let open = self.alerts_open.iter();
+        let open = open.map(|(severity, count)| (label(severity.word()), Sample::Gauge(*count as f64)));
+        all.push((&list::ALERTS_OPEN, open.collect()));
         let endpoints = [&list::ENDPOINT_LAG, &list::ENDPOINT_FAILING];
         all.extend(followers(endpoints, &self.endpoints, self.published));
         all.extend(targets(&self.targets));
@@ -168,6 +178,7 @@ mod tests {
     #[test]
     fn every_metric_of_the_list_is_told_in_its_order_and_with_its_labels() {
         let (sink, endpoint) = (Progress::new("sink/siem".into()), Progress::new("kmip/array".into()));
+        let watch = Progress::new("alerts".into());
         COUNTED.request(
             "rest",
             keyreeve_core::access::Action::Sign,
@@ -191,6 +202,8 @@ mod tests {
             published: Lsn(5),
             uptime_seconds: 1.0,
             sinks: vec![&sink],
+            watch: &watch,
+            alerts_open: [(Severity::Inform, 0), (Severity::Warn, 2), (Severity::Page, 1)],
             endpoints: vec![&endpoint],
             targets: vec![target],
             certificate_ends: Some(7),
@@ -207,6 +220,8 @@ mod tests {
         let text = Snapshot(all).into_text().unwrap();
         for line in [
             "keyreeve_sink_lag_entries{sink=\"siem\"} 5.0\n",
+            "keyreeve_alerts_lag_entries 5.0\n",
+            "keyreeve_alerts_open{severity=\"warn\"} 2.0\n",
             "keyreeve_kmip_endpoint_lag_entries{endpoint=\"array\"} 5.0\n",
             "keyreeve_backup_lag_seconds{target=\"s3://bucket/a\\\"b\"} 1.5\n",
             "keyreeve_requests_total{protocol=\"rest\",action=\"sign\",outcome=\"ok\"} ",

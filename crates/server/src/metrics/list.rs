@@ -46,6 +46,8 @@ metrics! {
     LSN = "keyreeve_journal_position", Gauge, [], "The newest entry of the journal";
     SINK_LAG = "keyreeve_sink_lag_entries", Gauge, ["sink"], "Entries that a sink was not told yet";
     SINK_FAILING = "keyreeve_sink_failing", Gauge, ["sink"], "1 where a sink cannot be told now";
+    ALERTS_LAG = "keyreeve_alerts_lag_entries", Gauge, [], "Entries that the rules of alerts have not looked at yet";
+    ALERTS_OPEN = "keyreeve_alerts_open", Gauge, ["severity"], "Alerts of all realms that nobody has acknowledged, and that are not suppressed";
     ENDPOINT_LAG = "keyreeve_kmip_endpoint_lag_entries", Gauge, ["endpoint"], "Entries that a KMIP endpoint was not told of yet";
     ENDPOINT_FAILING = "keyreeve_kmip_endpoint_failing", Gauge, ["endpoint"], "1 where a KMIP endpoint cannot be told now";
     TARGET_LAG = "keyreeve_backup_lag_entries", Gauge, ["target"], "Entries that are not at a backup target yet";

@@ -24,6 +24,7 @@ use crate::authn::organisations;
 use crate::backups::Backups;
 use crate::config::Config;
 use crate::descriptors;
+use crate::follow::Progress;
 use crate::frontends::kmip::Kmip;
 use crate::frontends::kmip::endpoints::{self, Endpoint};
 use crate::frontends::rest::{Api, Cursors, Feeds, Rest};
@@ -44,6 +45,7 @@ use crate::reseal::Resealing;
 use crate::scheduler;
 use crate::server_identity::{Door, ServerIdentity};
 use crate::sinks::Sinks;
+use crate::watch;
 use crate::witnesses::Witnesses;
 
 /// Where a server listens, with the ports that the system chose.
@@ -252,6 +254,7 @@ struct Server {
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
     sinks: Arc<Sinks>,
+    watch: Arc<Progress>,
     witnesses: Arc<Witnesses>,
     resealing: Arc<Resealing>,
     backups: Arc<Backups>,
@@ -287,6 +290,7 @@ impl Server {
         let kmip = Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone());
         let kmip = kmip.with_endpoints(endpoints).with_authority(authority.clone());
         let (kmip, sinks, witnesses) = (Arc::new(kmip), Arc::new(sinks), Arc::new(witnesses));
+        let watch = watch::progress();
         let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let parts = Parts {
             identity: identity.clone(),
@@ -310,6 +314,7 @@ impl Server {
             kmip: kmip.clone(),
             notifications: Arc::new(notifications),
             sinks: sinks.clone(),
+            watch: watch.clone(),
             witnesses: witnesses.clone(),
             cursors: Cursors::default(),
             feeds: Feeds::default(),
@@ -321,6 +326,7 @@ impl Server {
             rest,
             kmip,
             sinks,
+            watch,
             witnesses,
             resealing,
             backups,
@@ -339,6 +345,7 @@ impl Server {
     ) -> Result<(), StartError> {
         self.kmip.push(identity, shutdown, tasks);
         self.witnesses.run((store, self.engine.crypto()), shutdown, tasks);
+        watch::run(&self.engine, &self.watch, shutdown, tasks).map_err(StartError::Runtime)?;
         self.sinks.run(&self.engine, identity, shutdown, tasks)
     }
 

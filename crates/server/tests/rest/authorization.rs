@@ -101,6 +101,13 @@ pub(crate) fn rows() -> Vec<Row> {
         row(Action::ShowAccessRules, "GET", "/v1/access/rules", Value::Null),
         row(Action::SetPolicies, "POST", "/v1/policies", json!({ "text": "name = 'harmless'" })),
         row(Action::ShowPolicies, "GET", "/v1/policies", Value::Null),
+        row(Action::ShowAlerts, "GET", "/v1/alerts", Value::Null),
+        row(
+            Action::SettleAlerts,
+            "POST",
+            "/v1/alert-suppressions",
+            json!({ "rule": "denials", "hours": 1, "reason": "tries" }),
+        ),
         row(Action::ExplainAccess, "GET", "/v1/access/explain/1", Value::Null),
         row(
             Action::CheckAccess,
@@ -202,6 +209,11 @@ const ROUTES_WITHOUT_A_ROW: &[(&str, &str)] = &[
     ("/v1/notifications/", "needs a destination: notifications.rs tries who may"),
     ("/v1/approvals/", "is decided by the approval rules: approvals.rs tries who may"),
     ("/v1/approval-rules/", "is the same operation as setting one: approvals.rs releases them"),
+    (
+        "/v1/alerts/",
+        "is the same action as listing or suppressing: alerts.rs shows, acknowledges and snoozes",
+    ),
+    ("/v1/alert-suppressions/", "is the same action as suppressing: alerts.rs ends it"),
     ("/v1/policies/", "is the same action as applying or listing: policies.rs shows, plans and removes"),
     ("/v1/policy-attachments", "is the same action as applying a policy: policies.rs attaches"),
     ("/v1/policy-attachments/", "is the same action as applying a policy: policies.rs detaches"),

@@ -2,6 +2,7 @@
 //! tests of its parts.
 
 mod access;
+mod alerts;
 mod approvals;
 mod authorization;
 mod bad_input;

@@ -356,6 +356,7 @@ mod tests {
             object: None,
             target: None,
             others: Vec::new(),
+            canary: false,
             outcome: Outcome::Success,
             reason: None,
             detail: None,

@@ -27,6 +27,7 @@ pub(crate) fn draft(changes: Vec<Change>) -> EntryDraft {
         object: None,
         target: None,
         others: Vec::new(),
+        canary: false,
         outcome: Outcome::Success,
         reason: None,
         detail: None,

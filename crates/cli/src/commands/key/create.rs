@@ -63,6 +63,9 @@ pub(crate) struct Create {
     /// Do not put it into use yet: it waits for `key activate`
     #[arg(long)]
     inactive: bool,
+    /// Make it a canary: nobody has a reason to touch it, and an alert is raised where somebody does; `key show` does not tell
+    #[arg(long)]
+    canary: bool,
 }
 
 impl Create {
@@ -81,6 +84,7 @@ impl Create {
             "destroy_at_once": !self.always_wait,
             "usage_limits": limits(self.uses_max, "uses").or(limits(self.bytes_max, "bytes")),
             "lease_seconds": self.lease_seconds,
+            "canary": self.canary,
         });
         self.new_key.put_into(&mut body);
         print(session, &session.client()?.post("/v1/keys", &body)?)

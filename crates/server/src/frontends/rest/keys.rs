@@ -69,6 +69,9 @@ pub(super) struct CreateRequest {
     /// Material that is here, or was, is refused instead of told of.
     #[serde(default)]
     reject_duplicates: bool,
+    /// True: nobody has a reason to touch it, and an alert is raised where somebody does.
+    #[serde(default)]
+    canary: bool,
     /// False: an exportable key may also leave in the clear.
     #[serde(default = "yes")]
     sensitive: bool,
@@ -91,6 +94,7 @@ pub(super) async fn create(change: Change, Body(request): Body<CreateRequest>) -
         destroy_at_once: request.destroy_at_once,
         lease_seconds: request.lease_seconds,
         reject_duplicates: request.reject_duplicates,
+        canary: request.canary,
     })?;
     let (name, tags) = (request.name, request.tags.0);
     let half = |usage| Template {

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use keyreeve_core::access::Action;
+use keyreeve_core::operations::alerts::open_alerts;
 use keyreeve_core::operations::server::Note;
 
 use super::Api;
@@ -27,6 +28,8 @@ pub(super) async fn show(
         published: api.engine.store().published(),
         uptime_seconds: api.started.elapsed().as_secs_f64(),
         sinks: api.sinks.progress().collect(),
+        watch: &api.watch,
+        alerts_open: open_alerts(&api.engine).map_err(Problem::told)?,
         endpoints: api.kmip.endpoints().collect(),
         targets: store.targets(),
         certificate_ends: api.reloader.identity().ends(),

@@ -29,6 +29,7 @@ use tracing::{debug, error, info};
 use crate::authn::Authenticator;
 use crate::backups::Backups;
 use crate::execute::{REQUEST_LOG, execute};
+use crate::follow::Progress;
 use crate::frontends::kmip::Kmip;
 use crate::health::Health;
 use crate::in_flight::InFlight;
@@ -41,6 +42,7 @@ use crate::source::Source;
 use crate::witnesses::Witnesses;
 
 mod access;
+mod alerts;
 mod aliases;
 mod allowance;
 mod answer;
@@ -129,6 +131,8 @@ pub struct Api {
     pub notifications: Arc<Notifications>,
     /// Who is told what the journal says.
     pub sinks: Arc<Sinks>,
+    /// How far the rules of alerts have looked.
+    pub watch: Arc<Progress>,
     /// Who cosigns the journal's checkpoints.
     pub witnesses: Arc<Witnesses>,
     /// Where pages of lists ended.

@@ -68,7 +68,7 @@ pub(super) async fn doctor(
         let published = asked.engine.store().published();
         let troubles = asked.kmip.endpoints().filter_map(|told| told.trouble(published));
         let missed = asked.kmip.endpoints().filter_map(Progress::missed);
-        let of_sinks = asked.sinks.troubles(published);
+        let of_sinks = asked.sinks.troubles(published).chain(asked.watch.trouble(published));
         let of_witnesses = asked.witnesses.troubles();
         let barred = asked.kmip.barred_endpoints();
         troubles

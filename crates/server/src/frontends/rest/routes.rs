@@ -16,7 +16,7 @@ use super::errors::Result;
 use super::openapi::{Described, Taken};
 use super::request::refuse_query;
 use super::{
-    Api, access, aliases, allowance, approvals, attributes, audit, backups, batch, change, clients,
+    Api, access, alerts, aliases, allowance, approvals, attributes, audit, backups, batch, change, clients,
     credentials, data, derive, destruction, journal, keys, kmip, login, material, message, metrics,
     notifications, objects, openapi, places, policies, realms, reload, root, sinks, split_key, status,
     stream, tokens, whoami,
@@ -294,6 +294,18 @@ fn clients() -> Vec<Route> {
         route(GET, "/v1/policies/{policy}/plan", policies::plan, "What it would do", "200 PolicyPlan"),
         route(POST, "/v1/policy-attachments", policies::attach, "Attaches a policy", "200 PolicyAttached"),
         route(POST, "/v1/policy-attachments/detach", policies::detach, "Detaches it", "200 PolicyAttached"),
+        route(GET, "/v1/alerts", alerts::list, "Lists alerts", "200 Alerts"),
+        route(GET, "/v1/alerts/{number}", alerts::show, "Shows an alert", "200 Alert"),
+        route(
+            POST,
+            "/v1/alerts/{number}/acknowledge",
+            alerts::acknowledge,
+            "Has been looked at",
+            "200 Alert",
+        ),
+        route(POST, "/v1/alerts/{number}/snooze", alerts::snooze, "Tells nobody for a while", "200 Alert"),
+        route(POST, "/v1/alert-suppressions", alerts::suppress, "Suppresses a rule", "200 AlertSuppressions"),
+        route(POST, "/v1/alert-suppressions/end", alerts::end, "Tells again", "200 AlertSuppressions"),
         route(GET, "/v1/approvals", approvals::list, "What waits for approval", "200 Approvals"),
         route(GET, "/v1/approvals/{id}", approvals::show, "One request that waits", "200 Approval"),
         route(POST, "/v1/approvals/{id}/approve", approvals::approve, "Approves it", "200 Approval"),

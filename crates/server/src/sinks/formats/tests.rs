@@ -26,6 +26,7 @@ fn entry(action: Action, outcome: Outcome) -> EntryShown {
         object: None,
         target: Some("payroll".into()),
         others: vec![KeyId(Uuid::from_u128(9))],
+        canary: false,
         outcome,
         reason: None,
         detail: None,

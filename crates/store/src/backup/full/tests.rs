@@ -298,6 +298,7 @@ fn draft(changes: Vec<Change>) -> EntryDraft {
         object: None,
         target: None,
         others: Vec::new(),
+        canary: false,
         outcome: Outcome::Success,
         reason: None,
         detail: None,

@@ -171,6 +171,17 @@ const ANSWERS: &[(&str, &str)] = &[
         "revision integer, added [string], changed [string], unchanged [string], warnings [string]",
     ),
     ("AccessRemoved", "revision integer, removed string"),
+    ("Alerts", "alerts [Alert], suppressions [AlertSuppression]"),
+    ("AlertSuppressions", "suppressions [AlertSuppression]"),
+    (
+        "AlertSuppression",
+        "rule string, subject string|null, until time, reason string, since time, by string",
+    ),
+    (
+        "Alert",
+        "number integer, rule string, severity string, subject string, observed string, since time, first time, last time, \
+         raised integer, entries [integer], suppressed boolean, acknowledged object|null",
+    ),
     ("Policies", "revision integer, policies [PolicyInfo], attached [PolicyAttachment]"),
     (
         "PolicyInfo",
