@@ -35,7 +35,7 @@ pub use self::endpoint::{Endpoint, Pushed};
 pub use self::kmip::{Credentials, Kmip};
 pub use self::log::LogConfig;
 pub use self::memory::{MemoryConfig, MemoryLock};
-pub use self::notify::{Destination, DestinationKind, LeastSeverity, MailTls, Notify};
+pub use self::notify::{Destination, DestinationEvent, DestinationKind, LeastSeverity, MailTls, Notify};
 pub use self::organisation::{OrganisationConfig, OrganisationName};
 pub(crate) use self::ranges::BYTES_BEYOND_MESSAGE;
 pub use self::sink::{Audit, Sink, SinkFormat, SinkKind};

@@ -46,7 +46,7 @@ fn list(session: &Session) -> Result<()> {
     if session.format == Format::Json {
         return output::json(&answer);
     }
-    let fields = ["name", "to", "severity", "last_sent", "trouble"];
+    let fields = ["name", "to", "severity", "lag_entries", "told", "given_up", "last_sent", "trouble"];
     let destinations = answer.get("destinations").and_then(Value::as_array).into_iter().flatten();
     let rows: Vec<_> = destinations.map(|one| fields.map(|field| text(one, field)).to_vec()).collect();
     output::table(&fields, &rows)

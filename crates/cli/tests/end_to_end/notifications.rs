@@ -1,6 +1,7 @@
 //! Notifications, taken by receivers that know nothing of this project: aiosmtpd, and the library of Standard Webhooks behind
 //! Python's HTTPS server (tests/clients/receivers.py).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::bad_input::real_server_with;
 use crate::clients::python;
 use crate::readme::blocks_of;
-use crate::server::{Folder, fixed_port, folder, root};
+use crate::server::{Folder, KEYREEVE, Server, fixed_port, folder, root};
 
 /// Longer than a message takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -139,7 +140,7 @@ fn a_test_reaches_mail_webhook_chat_and_pager() {
 
     fs::write(receivers.folder.path().join("mail-user"), "keyreeve\nwrong\n").unwrap();
     fs::write(receivers.folder.path().join("away"), "").unwrap();
-    let mut command = server.command(env!("CARGO_BIN_EXE_keyreeve"));
+    let mut command = server.command(KEYREEVE);
     let output = command.args(["notify", "test"]).output().unwrap();
     assert_eq!(output.status.code(), Some(6), "{output:?}");
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -148,4 +149,60 @@ fn a_test_reaches_mail_webhook_chat_and_pager() {
     let listed = String::from_utf8(server.keyreeve(&["notify", "list"])).unwrap();
     assert!(listed.contains("500") && listed.contains("on-call"), "{listed}");
     assert_eq!(server.stop(), Some(0));
+}
+
+/// Starts a server again where one was.
+fn start_again(place: &Folder, variables: &BTreeMap<String, String>) -> Server {
+    let mut command = Command::new(KEYREEVE);
+    command.args(["server", "--config"]).arg(place.path().join("keyreeve.toml"));
+    let mut server = Server::start(command).unwrap();
+    server.variables.clone_from(variables);
+    server
+}
+
+#[test]
+fn an_alert_reaches_everybody_at_last_over_failures_and_a_restart() {
+    let Some(python) = python() else { return };
+    let receivers = Receivers::start(&python);
+    let (place, server) = real_server_with(&receivers.destinations());
+    let away = receivers.folder.path().join("away");
+    fs::write(&away, "").unwrap();
+    server.keyreeve(&["key", "create", "bait", "--algorithm", "aes-256", "--canary"]);
+    fs::write(place.path().join("secret"), "x").unwrap();
+    let input = place.path().join("secret").to_string_lossy().into_owned();
+    server.keyreeve(&["encrypt", "bait", "--in", &input, "--out", &format!("{input}.enc")]);
+
+    let is_alert = |told: &Value| told.to_string().contains("canary");
+    let mail = receivers.wait_for("mail", is_alert);
+    assert!(mail["subject"].to_string().contains("[Keyreeve page] canary: "), "{mail}");
+    assert!(mail["text"].to_string().contains("evidence: "), "{mail}");
+    let begin = Instant::now();
+    let listed = loop {
+        let listed: Value =
+            serde_json::from_slice(&server.keyreeve(&["notify", "list", "-o", "json"])).unwrap();
+        let troubled = |one: &&Value| one["trouble"].to_string().contains("500");
+        let told = listed["destinations"][3]["told"] == 1;
+        if told && listed["destinations"].as_array().unwrap().iter().filter(troubled).count() == 3 {
+            break listed;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{listed}");
+    };
+    assert_eq!(listed["destinations"][3]["trouble"], Value::Null, "who is away holds up nobody: {listed}");
+
+    let variables = server.variables.clone();
+    assert_eq!(server.stop(), Some(0));
+    let server = start_again(&place, &variables);
+    fs::remove_file(&away).unwrap();
+    let hook = receivers.wait_for("hook", is_alert);
+    assert_eq!(hook["body"]["type"], "alert.raised");
+    assert_eq!(
+        (&hook["body"]["data"]["rule"], &hook["body"]["data"]["severity"]),
+        (&json!("canary"), &json!("page"))
+    );
+    let pager = receivers.wait_for("pager", is_alert);
+    assert_eq!((&pager["good"], &pager["body"]["severity"]), (&json!(true), &json!("critical")));
+    receivers.wait_for("chat", is_alert);
+    assert_eq!(server.stop(), Some(0));
+    // Each was told in order, and the server stopped after all were: what comes twice would have come by now.
+    assert_eq!(receivers.told_by("mail").iter().filter(|told| is_alert(told)).count(), 1);
 }

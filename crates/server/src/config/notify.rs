@@ -37,13 +37,16 @@ pub struct Destination {
     pub name: String,
     /// How messages get there.
     pub to: DestinationKind,
-    /// The least severity that it is told of.
+    /// What it is told of.
+    #[serde(default = "alerts_alone")]
+    pub events: Vec<DestinationEvent>,
+    /// Of alerts, the least severity that it is told of.
     #[serde(default)]
     pub severity: LeastSeverity,
-    /// Names of the realms whose alerts it is told of; none: all.
+    /// Names of the realms of which it is told; none: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub realms: Vec<String>,
-    /// The rules whose alerts it is told of; none: all.
+    /// Of alerts, the rules that it is told of; none: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
     /// Where it is, over HTTPS.
@@ -90,6 +93,16 @@ pub enum DestinationKind {
     Pagerduty,
 }
 
+/// What a destination can be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DestinationEvent {
+    /// Alerts.
+    Alerts,
+    /// Keys that have another version, so that others fetch it.
+    Rotations,
+}
+
 /// The least severity that a destination is told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,6 +127,10 @@ pub enum MailTls {
     Implicit,
     /// Not at all: only to this machine.
     None,
+}
+
+fn alerts_alone() -> Vec<DestinationEvent> {
+    vec![DestinationEvent::Alerts]
 }
 
 impl Default for Notify {
@@ -149,6 +166,9 @@ impl Destination {
             return Err(format!("the name of a table in notify.destinations is {what}"));
         }
         let wrong = |cause: &str| Err(format!("the destination {name}: {cause}"));
+        if self.events.is_empty() {
+            return wrong("it is told of nothing: say events = [\"alerts\", \"rotations\"], or one of them");
+        }
         let known = alerts::names();
         if let Some(rule) = self.rules.iter().find(|rule| !known.contains(&***rule)) {
             let shown = if rule.chars().all(fits) { &**rule } else { "one of them" };
@@ -232,6 +252,7 @@ pub(super) mod tests {
         Destination {
             name: name.to_owned(),
             to: DestinationKind::Email,
+            events: vec![DestinationEvent::Rotations],
             severity: LeastSeverity::Page,
             realms: vec!["default".to_owned()],
             rules: vec!["canary".to_owned()],
@@ -285,6 +306,7 @@ pub(super) mod tests {
             ("\"webhook\"", "\"email\"", "takes no URL"),
             ("\"webhook\"", "\"pigeon\"", "unknown variant"),
             ("url", "recipients = [\"a@b.example\"]\nurl", "for to = \"email\""),
+            ("url", "events = []\nurl", "told of nothing"),
             ("url", "severity = \"loud\"\nurl", "unknown variant"),
             ("url", "rules = [\"dance\"]\nurl", "no rule of alerts is called dance"),
             ("url", "colour = 1\nurl", "unknown field"),

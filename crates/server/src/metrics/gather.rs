@@ -35,6 +35,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) watch: &'a Progress,
     /// Alerts that nobody has looked at.
     pub(crate) alerts_open: [(Severity, u64); 3],
+    /// Who is told of alerts.
+    pub(crate) destinations: Vec<&'a Progress>,
     /// Whom KMIP's messages go to.
     pub(crate) endpoints: Vec<&'a Progress>,
     /// Backup targets.
@@ -60,6 +62,8 @@ impl Facts<'_> {
         let open = self.alerts_open.iter();
         let open = open.map(|(severity, count)| (label(severity.word()), Sample::Gauge(*count as f64)));
         all.push((&list::ALERTS_OPEN, open.collect()));
+        let destinations = [&list::NOTIFICATION_LAG, &list::NOTIFICATION_FAILING];
+        all.extend(followers(destinations, &self.destinations, self.published));
         let endpoints = [&list::ENDPOINT_LAG, &list::ENDPOINT_FAILING];
         all.extend(followers(endpoints, &self.endpoints, self.published));
         all.extend(targets(&self.targets));
@@ -177,7 +181,8 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_list_is_told_in_its_order_and_with_its_labels() {
-        let (sink, endpoint) = (Progress::new("sink/siem".into()), Progress::new("kmip/array".into()));
+        let [sink, endpoint, destination] =
+            ["sink/siem", "kmip/array", "notify/ops"].map(|reader| Progress::new(reader.into()));
         let watch = Progress::new("alerts".into());
         COUNTED.request(
             "rest",
@@ -204,6 +209,7 @@ mod tests {
             sinks: vec![&sink],
             watch: &watch,
             alerts_open: [(Severity::Inform, 0), (Severity::Warn, 2), (Severity::Page, 1)],
+            destinations: vec![&destination],
             endpoints: vec![&endpoint],
             targets: vec![target],
             certificate_ends: Some(7),
@@ -223,6 +229,7 @@ mod tests {
             "keyreeve_alerts_lag_entries 5.0\n",
             "keyreeve_alerts_open{severity=\"warn\"} 2.0\n",
             "keyreeve_kmip_endpoint_lag_entries{endpoint=\"array\"} 5.0\n",
+            "keyreeve_notification_lag_entries{destination=\"ops\"} 5.0\n",
             "keyreeve_backup_lag_seconds{target=\"s3://bucket/a\\\"b\"} 1.5\n",
             "keyreeve_requests_total{protocol=\"rest\",action=\"sign\",outcome=\"ok\"} ",
             "# TYPE keyreeve_request_duration_seconds histogram\n",

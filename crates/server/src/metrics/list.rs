@@ -48,6 +48,8 @@ metrics! {
     SINK_FAILING = "keyreeve_sink_failing", Gauge, ["sink"], "1 where a sink cannot be told now";
     ALERTS_LAG = "keyreeve_alerts_lag_entries", Gauge, [], "Entries that the rules of alerts have not looked at yet";
     ALERTS_OPEN = "keyreeve_alerts_open", Gauge, ["severity"], "Alerts of all realms that nobody has acknowledged, and that are not suppressed";
+    NOTIFICATION_LAG = "keyreeve_notification_lag_entries", Gauge, ["destination"], "Entries that were not looked at yet for alerts to tell a destination";
+    NOTIFICATION_FAILING = "keyreeve_notification_failing", Gauge, ["destination"], "1 where a destination cannot be told of alerts now";
     ENDPOINT_LAG = "keyreeve_kmip_endpoint_lag_entries", Gauge, ["endpoint"], "Entries that a KMIP endpoint was not told of yet";
     ENDPOINT_FAILING = "keyreeve_kmip_endpoint_failing", Gauge, ["endpoint"], "1 where a KMIP endpoint cannot be told now";
     TARGET_LAG = "keyreeve_backup_lag_entries", Gauge, ["target"], "Entries that are not at a backup target yet";

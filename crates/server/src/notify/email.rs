@@ -179,12 +179,13 @@ fn quoted(error: &lettre::transport::smtp::Error) -> String {
 mod tests {
     use super::super::notice::tests::hostile;
     use super::*;
-    use crate::config::{Destination, DestinationKind, MailTls};
+    use crate::config::{Destination, DestinationEvent, DestinationKind, MailTls};
 
     fn email(from: &str, recipients: &[&str]) -> Result<Email, String> {
         Email::new(&Destination {
             name: "ops".to_owned(),
             to: DestinationKind::Email,
+            events: vec![DestinationEvent::Rotations],
             severity: config::LeastSeverity::Warn,
             realms: Vec::new(),
             rules: Vec::new(),

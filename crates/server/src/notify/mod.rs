@@ -5,12 +5,15 @@
 //! any address, and alerts told to nobody.
 
 mod email;
+mod events;
 mod line;
 mod notice;
 mod pagerduty;
 mod post;
+mod retry;
 mod secrets;
 mod slack;
+mod telling;
 mod webhook;
 
 use std::sync::Arc;
@@ -18,17 +21,22 @@ use std::time::Duration;
 
 use keyreeve_core::Result;
 use keyreeve_core::engine::Engine;
-use keyreeve_core::model::Time;
+use keyreeve_core::model::{Lsn, Time};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::authn::request_id;
 use crate::config::{self, Config, DestinationKind};
+use crate::follow::{Progress, Standing};
+use crate::listen::Shutdown;
 use crate::start::StartError;
 use email::{Email, Reached};
 use notice::Notice;
 use pagerduty::Pagerduty;
 use slack::Slack;
+use telling::Teller;
 use webhook::Webhook;
 
 /// Those who are told of alerts by one server.
@@ -36,14 +44,18 @@ use webhook::Webhook;
 pub struct Notifications {
     destinations: Vec<Arc<Destination>>,
     /// The server's first name, by which they know it.
-    server: String,
+    server: Arc<str>,
+    give_up_days: u32,
 }
 
 /// Who is told, and how.
 struct Destination {
     configured: config::Destination,
     outlet: Outlet,
+    progress: Arc<Progress>,
     last: Mutex<Last>,
+    /// Told by a test that was taken.
+    is_back: Notify,
 }
 
 /// What became of the last messages.
@@ -100,11 +112,48 @@ impl Notifications {
             let outlet = Outlet::new(configured).map_err(|cause| {
                 StartError::Value(format!("the destination {}: {cause}", configured.name))
             })?;
-            Ok(Arc::new(Destination { configured: configured.clone(), outlet, last: Mutex::default() }))
+            let progress = Arc::new(Progress::new(reader(&configured.name)));
+            let configured = configured.clone();
+            let (last, is_back) = (Mutex::default(), Notify::new());
+            Ok(Arc::new(Destination { configured, outlet, progress, last, is_back }))
         };
         let destinations = config.notify.destinations.iter();
         let destinations = destinations.map(destination).collect::<std::result::Result<_, StartError>>()?;
-        Ok(Self { destinations, server: config.tls.names.first().cloned().unwrap_or_default() })
+        let server = config.tls.names.first().map_or("", String::as_str).into();
+        Ok(Self { destinations, server, give_up_days: config.notify.give_up_days })
+    }
+
+    /// Tells them of what happens from now on, until the server stops.
+    ///
+    /// # Errors
+    /// Where no thread is to be had.
+    pub(crate) fn run(
+        &self,
+        engine: &Arc<Engine>,
+        shutdown: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> std::io::Result<()> {
+        if self.destinations.is_empty() {
+            return Ok(());
+        }
+        let teller = Teller {
+            engine: Arc::clone(engine),
+            server: Arc::clone(&self.server),
+            give_up_after: Duration::from_secs(u64::from(self.give_up_days) * 86_400),
+        };
+        let destinations = self.destinations.clone();
+        telling::run(destinations, teller, shutdown.clone(), tasks)
+    }
+
+    /// How far each has come.
+    pub(crate) fn progress(&self) -> impl Iterator<Item = &Progress> {
+        self.destinations.iter().map(|destination| &*destination.progress)
+    }
+
+    /// What is wrong, for doctor.
+    pub fn troubles(&self, published: Lsn) -> impl Iterator<Item = String> {
+        let told = move |one: &Arc<Destination>| [one.progress.trouble(published), one.progress.missed()];
+        self.destinations.iter().flat_map(told).flatten()
     }
 
     /// Whether there is one of this name.
@@ -122,19 +171,27 @@ impl Notifications {
         let notice = Notice::test(id, engine.clock().now(), &self.server);
         let told = destination.send(engine, &notice, &mut Reached::new()).await;
         Ok(Some(match told {
-            Ok(said) => Tested { sent: true, said },
+            Ok(said) => {
+                destination.is_back.notify_waiters();
+                Tested { sent: true, said }
+            }
             Err(failure) => Tested { sent: false, said: failure.cause().to_owned() },
         }))
     }
 
-    /// For REST.
-    pub fn to_json(&self) -> Vec<Value> {
-        self.destinations.iter().map(|destination| destination.to_json()).collect()
+    /// For REST; `published` is the end of the journal.
+    pub fn to_json(&self, published: Lsn) -> Vec<Value> {
+        self.destinations.iter().map(|destination| destination.to_json(published)).collect()
     }
 
     fn named(&self, name: &str) -> Option<&Arc<Destination>> {
         self.destinations.iter().find(|destination| destination.configured.name == name)
     }
+}
+
+/// What a destination's cursor is called.
+fn reader(name: &str) -> String {
+    format!("notify/{name}")
 }
 
 impl Destination {
@@ -155,8 +212,10 @@ impl Destination {
         sent
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, published: Lsn) -> Value {
         let Last { sent, failed } = self.last.lock().clone();
+        let Standing { at, told, given_up, failing, .. } = self.progress.standing();
+        let trouble = failing.or(failed).map(|(_, cause)| cause);
         let config::Destination { name, to, severity, realms, rules, .. } = &self.configured;
         json!({
             "name": name,
@@ -165,7 +224,10 @@ impl Destination {
             "realms": realms,
             "rules": rules,
             "last_sent": sent.map(|time| time.to_string()),
-            "trouble": failed.map(|(_, cause)| cause),
+            "lag_entries": published.0.saturating_sub(at.0),
+            "told": told,
+            "given_up": given_up,
+            "trouble": trouble,
         })
     }
 }

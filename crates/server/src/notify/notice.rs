@@ -13,6 +13,17 @@ const TEXT_BYTES_MAX: usize = 2000;
 /// Bytes of a field at most, where it stands among text.
 const FIELD_BYTES_MAX: usize = 500;
 
+/// What kind of thing is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// An alert was raised, or again.
+    Alert,
+    /// A key has another version.
+    Rotation,
+    /// Nothing: somebody tries whether messages get there.
+    Test,
+}
+
 /// Something that people are told. Holds no secret.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Notice {
@@ -20,15 +31,15 @@ pub(super) struct Notice {
     pub(super) id: String,
     /// What it is about: the same where it is told of again.
     pub(super) subject: String,
-    /// What kind of message it is, in dotted words.
-    pub(super) kind: &'static str,
+    /// What it is.
+    pub(super) event: Event,
     /// When it came to be known.
     pub(super) time: Time,
     /// How much it matters.
     pub(super) severity: Severity,
     /// The realm that it is about.
     pub(super) realm: String,
-    /// The rule that brought it.
+    /// The rule that brought it; empty: none.
     pub(super) rule: String,
     /// In a few words, on one line.
     pub(super) title: String,
@@ -40,17 +51,28 @@ pub(super) struct Notice {
     pub(super) fields: Map<String, Value>,
 }
 
+impl Event {
+    /// The word for programs.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Alert => "alert.raised",
+            Self::Rotation => "key.rotated",
+            Self::Test => "notification.test",
+        }
+    }
+}
+
 impl Notice {
     /// One that says that it gets there, and nothing else.
     pub(super) fn test(id: String, time: Time, server: &str) -> Self {
         Self {
             subject: id.clone(),
             id,
-            kind: "notification.test",
+            event: Event::Test,
             time,
             severity: Severity::Inform,
             realm: "default".to_owned(),
-            rule: "test".to_owned(),
+            rule: String::new(),
             title: "A test of notifications".to_owned(),
             text: "Somebody asked for it by `keyreeve notify test`. There is nothing to do.".to_owned(),
             server: server.to_owned(),
@@ -78,7 +100,8 @@ impl Notice {
             ("time", self.time.to_string()),
             ("server", self.server.clone()),
         ];
-        let own = own.into_iter().map(|(name, value)| (name.to_owned(), plain(&value, FIELD_BYTES_MAX)));
+        let own = own.into_iter().filter(|(_, value)| !value.is_empty());
+        let own = own.map(|(name, value)| (name.to_owned(), plain(&value, FIELD_BYTES_MAX)));
         let further = self.fields.iter().map(|(name, value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             (name.clone(), plain(&text, FIELD_BYTES_MAX))
@@ -111,7 +134,7 @@ pub(super) mod tests {
     pub(in crate::notify) fn hostile() -> Notice {
         let ill = "<!channel> <b>&amp;\"\r\n.\r\nBcc: all@example.org\u{202e}";
         Notice {
-            kind: "alert.raised",
+            event: Event::Alert,
             severity: Severity::Page,
             realm: ill.to_owned(),
             rule: "canary".to_owned(),

@@ -71,7 +71,7 @@ fn keys(lines: &[Zeroizing<String>]) -> Result<Vec<SecretBytes>, String> {
 }
 
 fn body(notice: &Notice) -> Value {
-    json!({ "type": notice.kind, "timestamp": notice.time.to_string(), "data": notice.to_json() })
+    json!({ "type": notice.event.word(), "timestamp": notice.time.to_string(), "data": notice.to_json() })
 }
 
 /// Who it is, when it was sent, and by whom: signed with each key.

@@ -246,6 +246,14 @@ impl Named {
     }
 }
 
+/// What makes backups of this store.
+fn backups(opened: &Opened, config: &Config) -> Backups {
+    let memory = memory::state(config.memory.lock);
+    let scratch = config.data.dir.join("index").join("drill.sqlite");
+    let settings = config.backup.settings();
+    Backups::new(opened.engine.clone(), opened.store.clone(), settings, (scratch, memory))
+}
+
 /// What the listeners share.
 struct Server {
     engine: Arc<Engine>,
@@ -253,6 +261,7 @@ struct Server {
     authenticator: Arc<Authenticator>,
     rest: Arc<Rest>,
     kmip: Arc<Kmip>,
+    notifications: Arc<Notifications>,
     sinks: Arc<Sinks>,
     watch: Arc<Progress>,
     witnesses: Arc<Witnesses>,
@@ -280,16 +289,13 @@ impl Server {
             .set_requests_max(config.limits.client_requests_max(), config.limits.address_requests_max());
         let health = Health::default();
         let resealing = Arc::new(Resealing::new(engine.clone(), opened.store.clone()));
-        let settings = config.backup.settings();
-        let memory = memory::state(config.memory.lock);
-        let scratch = config.data.dir.join("index").join("drill.sqlite");
-        let backups =
-            Arc::new(Backups::new(engine.clone(), opened.store.clone(), settings, (scratch, memory)));
+        let backups = Arc::new(backups(opened, config));
         let in_flight = Arc::new(InFlight::new(config.limits.in_flight_bytes_max));
         let kmip = kmip_settings(config);
         let kmip = Kmip::new(engine.clone(), authenticator.clone(), kmip, in_flight.clone());
         let kmip = kmip.with_endpoints(endpoints).with_authority(authority.clone());
         let (kmip, sinks, witnesses) = (Arc::new(kmip), Arc::new(sinks), Arc::new(witnesses));
+        let notifications = Arc::new(notifications);
         let watch = watch::progress();
         let limits = [(); 4].map(|()| Limits::new(descriptors::connection_limits(config)));
         let parts = Parts {
@@ -312,7 +318,7 @@ impl Server {
             resealing: resealing.clone(),
             backups: backups.clone(),
             kmip: kmip.clone(),
-            notifications: Arc::new(notifications),
+            notifications: notifications.clone(),
             sinks: sinks.clone(),
             watch: watch.clone(),
             witnesses: witnesses.clone(),
@@ -325,6 +331,7 @@ impl Server {
             authenticator,
             rest,
             kmip,
+            notifications,
             sinks,
             watch,
             witnesses,
@@ -344,6 +351,7 @@ impl Server {
         tasks: &mut JoinSet<()>,
     ) -> Result<(), StartError> {
         self.kmip.push(identity, shutdown, tasks);
+        self.notifications.run(&self.engine, shutdown, tasks).map_err(StartError::Runtime)?;
         self.witnesses.run((store, self.engine.crypto()), shutdown, tasks);
         watch::run(&self.engine, &self.watch, shutdown, tasks).map_err(StartError::Runtime)?;
         self.sinks.run(&self.engine, identity, shutdown, tasks)

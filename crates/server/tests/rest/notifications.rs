@@ -4,9 +4,9 @@ use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use keyreeve_server::config::{Destination, DestinationKind, LeastSeverity, MailTls};
+use keyreeve_server::config::{Destination, DestinationEvent, DestinationKind, LeastSeverity, MailTls};
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -105,6 +105,7 @@ fn destination(name: &str, to: DestinationKind) -> Destination {
     Destination {
         name: name.to_owned(),
         to,
+        events: vec![DestinationEvent::Rotations],
         severity: LeastSeverity::Warn,
         realms: Vec::new(),
         rules: Vec::new(),
@@ -291,4 +292,110 @@ fn a_destination_whose_files_are_wrong_keeps_the_server_from_starting() {
         let refused = keyreeve_server::start::serve(&config, stop, |_| Ok(())).unwrap_err().to_string();
         assert!(refused.contains("the destination hook: ") && !refused.contains("hunter2"), "{refused}");
     }
+}
+
+async fn rotate(server: &Server, name: &str) {
+    server.admin("POST", &format!("/v1/keys/{name}/rotate"), json!({})).await;
+}
+
+async fn make(server: &Server, name: &str) {
+    server.admin("POST", "/v1/keys", json!({ "name": name, "algorithm": "aes-256" })).await;
+}
+
+impl Receiver {
+    /// Waits until so many requests came.
+    async fn wait_for(&self, count: usize) -> Vec<String> {
+        let begin = Instant::now();
+        loop {
+            let taken = self.taken();
+            if taken.len() >= count {
+                return taken;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{count} requests do not come: {taken:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// What a request says that it is.
+fn id(request: &str) -> &str {
+    request.lines().find_map(|line| line.strip_prefix("webhook-id: ")).unwrap()
+}
+
+async fn listed(server: &Server, index: usize) -> Value {
+    server.admin("GET", "/v1/notifications", Value::Null).await["destinations"][index].clone()
+}
+
+#[tokio::test]
+async fn a_destination_that_fails_is_told_again_until_it_takes_it_also_over_a_restart() {
+    let receiver = Receiver::new(&["500 Oh", "503 Away", "204 No Content"]);
+    let mut server = server_with(vec![receiver.webhook("hook")]);
+    make(&server, "orders").await;
+    rotate(&server, "orders").await;
+    receiver.wait_for(1).await;
+    server.restart();
+    let taken = receiver.wait_for(3).await;
+    assert!(taken.iter().all(|request| id(request) == id(&taken[0])), "{taken:?}");
+    let body: Value = serde_json::from_str(taken[2].split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(body["type"], "key.rotated");
+    assert_eq!(body["data"]["fields"]["key"], "orders");
+    assert_eq!((&body["data"]["fields"]["version"], &body["data"]["realm"]), (&json!(2), &json!("default")));
+    rotate(&server, "orders").await;
+    let taken = receiver.wait_for(4).await;
+    assert_ne!(id(&taken[3]), id(&taken[2]));
+    let begin = Instant::now();
+    loop {
+        let hook = listed(&server, 0).await;
+        if hook["told"] == 2 {
+            assert_eq!((&hook["given_up"], &hook["trouble"]), (&json!(0), &Value::Null), "{hook}");
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{hook}");
+    }
+    server.restart();
+    make(&server, "other").await;
+    rotate(&server, "other").await;
+    let taken = receiver.wait_for(5).await;
+    assert!(taken[4].contains("\"other\""), "what was told is not told again: {}", taken[4]);
+}
+
+#[tokio::test]
+async fn who_wants_nothing_any_more_is_given_up_on_record_and_told_of_the_next() {
+    let receiver = Receiver::new(&["410 Gone", "204 No Content"]);
+    let server = server_with(vec![receiver.webhook("hook")]);
+    make(&server, "orders").await;
+    rotate(&server, "orders").await;
+    rotate(&server, "orders").await;
+    let taken = receiver.wait_for(2).await;
+    assert_ne!(id(&taken[0]), id(&taken[1]));
+    assert_eq!(listed(&server, 0).await["given_up"], 1);
+    let entries = server.admin("GET", "/v1/journal?after=0&limit=1000", Value::Null).await.to_string();
+    assert!(entries.contains("hook was not told of ") && entries.contains("410 Gone"), "{entries}");
+    let doctor = server.admin("GET", "/v1/doctor", Value::Null).await.to_string();
+    assert!(doctor.contains("notify/hook was not told 1 messages"), "{doctor}");
+}
+
+#[tokio::test]
+async fn who_is_away_holds_up_nobody() {
+    let (receiver, away) = (Receiver::new(&["204 No Content"]), loopback_that_refuses());
+    let url = Some(format!("https://localhost:{away}/"));
+    let nobody = Destination { url, ..receiver.webhook("nobody") };
+    let server = server_with(vec![nobody, receiver.webhook("hook")]);
+    make(&server, "orders").await;
+    rotate(&server, "orders").await;
+    receiver.wait_for(1).await;
+    let begin = Instant::now();
+    loop {
+        let nobody = listed(&server, 0).await;
+        if nobody["trouble"].to_string().contains("refused") {
+            assert!(nobody["lag_entries"].as_u64().unwrap() > 0 && nobody["told"] == 0, "{nobody}");
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{nobody}");
+    }
+}
+
+/// A port of this machine on which nobody listens.
+fn loopback_that_refuses() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

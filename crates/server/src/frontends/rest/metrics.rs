@@ -30,6 +30,7 @@ pub(super) async fn show(
         sinks: api.sinks.progress().collect(),
         watch: &api.watch,
         alerts_open: open_alerts(&api.engine).map_err(Problem::told)?,
+        destinations: api.notifications.progress().collect(),
         endpoints: api.kmip.endpoints().collect(),
         targets: store.targets(),
         certificate_ends: api.reloader.identity().ends(),

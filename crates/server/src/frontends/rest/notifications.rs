@@ -20,7 +20,10 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>> {
     let asked = Arc::clone(&api);
-    let look = move || Ok((asked.notifications.to_json(), "notifications".to_owned()));
+    let look = move || {
+        let published = asked.engine.store().published();
+        Ok((asked.notifications.to_json(published), "notifications".to_owned()))
+    };
     let destinations = api.execute(&caller, Administer::new(Action::Inspect, look)).await?;
     Ok(Json(json!({ "destinations": destinations })))
 }

@@ -69,12 +69,14 @@ pub(super) async fn doctor(
         let troubles = asked.kmip.endpoints().filter_map(|told| told.trouble(published));
         let missed = asked.kmip.endpoints().filter_map(Progress::missed);
         let of_sinks = asked.sinks.troubles(published).chain(asked.watch.trouble(published));
+        let of_notifications = asked.notifications.troubles(published);
         let of_witnesses = asked.witnesses.troubles();
         let barred = asked.kmip.barred_endpoints();
         troubles
             .chain(missed)
             .chain(barred)
             .chain(of_sinks)
+            .chain(of_notifications)
             .chain(of_witnesses)
             .for_each(|trouble| report.warn(trouble));
         Ok((report, "doctor".to_owned()))

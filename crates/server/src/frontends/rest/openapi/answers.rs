@@ -106,7 +106,8 @@ const ANSWERS: &[(&str, &str)] = &[
     ("Notifications", "destinations [Destination]"),
     (
         "Destination",
-        "name string, to string, severity string, realms [string], rules [string], last_sent time|null, trouble string|null",
+        "name string, to string, severity string, realms [string], rules [string], last_sent time|null, lag_entries integer, \
+         told integer, given_up integer, trouble string|null",
     ),
     ("NotificationTested", "name string, sent boolean, said string"),
     ("Sinks", "sinks [Sink]"),
