@@ -2,8 +2,8 @@
 takes what Slack and PagerDuty take. Prints the port of the latter, then a line of JSON for each message that it took. While the
 file `away` is in its folder, the HTTPS server answers 500.
 
-receivers.py FOLDER PORT: mail comes to that port; in the folder are `tls.pem` and `tls.key` for localhost, and `secret`, the first
-line of which signs webhooks.
+receivers.py FOLDER PORT PORT: mail comes to these ports, to the second one under TLS from the first byte; in the folder are `tls.pem`
+and `tls.key` for localhost, and `secret`, the first line of which signs webhooks.
 """
 
 import email
@@ -29,6 +29,9 @@ def tell(**what):
 
 
 class Letters:
+    def __init__(self, under_tls=False):
+        self.under_tls = under_tls
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("nobody@"):
             return "550 no such person"
@@ -39,7 +42,7 @@ class Letters:
         letter = email.message_from_bytes(envelope.content, policy=email.policy.default)
         tell(
             by="mail",
-            tls=session.ssl is not None,
+            tls=self.under_tls or session.ssl is not None,
             user=session.auth_data,
             sender=envelope.mail_from,
             recipients=envelope.rcpt_tos,
@@ -102,14 +105,25 @@ def main():
         authenticator=known,
         auth_required=True,
     )
+    sealed_mail = Controller(
+        Letters(under_tls=True),
+        hostname="127.0.0.1",
+        port=int(sys.argv[3]),
+        ssl_context=tls,
+        authenticator=known,
+        auth_required=True,
+        auth_require_tls=False,
+    )
     posts = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Posts)
     posts.socket = tls.wrap_socket(posts.socket, server_side=True)
     mail.start()
+    sealed_mail.start()
     tell(posts=posts.server_port)
     threading.Thread(target=posts.serve_forever, daemon=True).start()
     # Ends with whoever started it.
     sys.stdin.read()
     mail.stop()
+    sealed_mail.stop()
 
 
 main()

@@ -26,6 +26,9 @@ echo 'subjectAltName = DNS:localhost' > names
 openssl x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 1 -extfile names -out tls.pem
 ";
 
+/// An authority that vouched for none of them.
+const OTHER_CA: &str = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout x.key -out other-ca.pem";
+
 /// The secret that webhooks are signed with, and one that is going out of use.
 const SECRETS: [&str; 2] =
     ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"];
@@ -34,7 +37,8 @@ const SECRETS: [&str; 2] =
 struct Receivers {
     child: Child,
     folder: Folder,
-    mail_port: u16,
+    /// With STARTTLS, and under TLS from the first byte.
+    mail_ports: [u16; 2],
     posts_port: u64,
     told: Arc<Mutex<Vec<Value>>>,
 }
@@ -46,9 +50,12 @@ impl Receivers {
             Command::new("sh").args(["-ec", CERTIFICATES]).current_dir(folder.path()).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         fs::write(folder.path().join("secret"), SECRETS[0]).unwrap();
-        let mail_port = fixed_port();
+        let mail_ports = [fixed_port(), fixed_port()];
         let mut command = Command::new(python);
-        command.arg(root().join("tests/clients/receivers.py")).arg(folder.path()).arg(mail_port.to_string());
+        command
+            .arg(root().join("tests/clients/receivers.py"))
+            .arg(folder.path())
+            .args(mail_ports.map(|port| port.to_string()));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first: Value = serde_json::from_str(&lines.next().expect("it starts").unwrap()).unwrap();
@@ -61,7 +68,7 @@ impl Receivers {
             }
         });
         let posts_port = first["posts"].as_u64().unwrap();
-        Self { child, folder, mail_port, posts_port, told }
+        Self { child, folder, mail_ports, posts_port, told }
     }
 
     /// The destinations of docs/notifications.md, which are these here.
@@ -80,7 +87,7 @@ impl Receivers {
             .replace("/etc/keyreeve", self.folder.path().to_str().unwrap())
             .replace("to = \"pagerduty\"", &format!("url = \"{base}/v2/enqueue\"\nto = \"pagerduty\""))
             .replace("https://automation.example/keyreeve", &format!("{base}/hook"))
-            .replace("smtp.example:587", &format!("localhost:{}", self.mail_port))
+            .replace("smtp.example:587", &format!("localhost:{}", self.mail_ports[0]))
             .replace("security@example.org", "nobody@example.org")
             + "\n"
     }
@@ -148,6 +155,48 @@ fn a_test_reaches_mail_webhook_chat_and_pager() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("4 of 4 did not take it"), "{output:?}");
     let listed = String::from_utf8(server.keyreeve(&["notify", "list"])).unwrap();
     assert!(listed.contains("500") && listed.contains("on-call"), "{listed}");
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn mail_goes_under_tls_from_the_first_byte_and_nowhere_without_it() {
+    let Some(python) = python() else { return };
+    let receivers = Receivers::start(&python);
+    let whole = receivers.destinations();
+    let mail = &whole[whole.rfind("[[notify.destinations]]").unwrap()..];
+    let to = |port: u16| format!("localhost:{port}");
+    let [starttls, implicit] = receivers.mail_ports;
+    let variant = |name: &str, from: &str, into: &str| {
+        mail.replace("name = \"mail\"", &format!("name = \"{name}\"")).replacen(from, into, 1)
+    };
+    let tables = [
+        variant(
+            "implicit",
+            &format!("address = \"{}\"", to(starttls)),
+            &format!("tls = \"implicit\"\naddress = \"{}\"", to(implicit)),
+        ),
+        // The certificate is for localhost.
+        variant("misnamed", "localhost", "127.0.0.1"),
+        variant("unknown-authority", "ca.pem", "other-ca.pem"),
+        variant("plain", "secret_file", "tls = \"none\"\n# secret_file"),
+    ];
+    let other =
+        Command::new("sh").args(["-ec", OTHER_CA]).current_dir(receivers.folder.path()).output().unwrap();
+    assert!(other.status.success(), "{}", String::from_utf8_lossy(&other.stderr));
+    let (_place, server) = real_server_with(&tables.concat());
+    let tested = |name: &str| -> Value {
+        let mut command = server.command(KEYREEVE);
+        let output = command.args(["notify", "test", name, "-o", "json"]).output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["tests"][0].clone()
+    };
+    assert_eq!(tested("implicit")["sent"], true, "{}", tested("implicit"));
+    receivers.wait_for("mail", |told| told["tls"] == true && told["user"] == "keyreeve");
+    let before = receivers.told_by("mail").len();
+    for (name, why) in [("misnamed", "certificate"), ("unknown-authority", "certificate"), ("plain", "530")] {
+        let told = tested(name);
+        assert!(told["sent"] == false && told["said"].to_string().contains(why), "{told}");
+    }
+    assert_eq!(receivers.told_by("mail").len(), before);
     assert_eq!(server.stop(), Some(0));
 }
 

@@ -12,6 +12,7 @@ mod pagerduty;
 mod post;
 mod retry;
 mod secrets;
+mod shelf;
 mod slack;
 mod telling;
 mod webhook;
@@ -139,6 +140,7 @@ impl Notifications {
         let teller = Teller {
             engine: Arc::clone(engine),
             server: Arc::clone(&self.server),
+            shelf: Arc::default(),
             give_up_after: Duration::from_secs(u64::from(self.give_up_days) * 86_400),
         };
         let destinations = self.destinations.clone();

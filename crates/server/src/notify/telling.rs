@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 use super::email::Reached;
 use super::notice::{Event, Notice};
 use super::retry::{Next, Tries};
+use super::shelf::Shelf;
 use super::{Destination, events};
 use crate::config::{self, DestinationEvent};
 use crate::follow::{Follower, Pause};
@@ -35,6 +36,7 @@ pub(super) struct Teller {
     pub(super) engine: Arc<Engine>,
     /// The server's first name.
     pub(super) server: Arc<str>,
+    pub(super) shelf: Arc<Shelf>,
     /// How old an alert is when it is of no use to tell of it any more.
     pub(super) give_up_after: Duration,
 }
@@ -106,17 +108,18 @@ impl Destination {
     /// Tells what the next entries are about, or waits for some.
     async fn tell_page(&self, teller: &Teller, follower: &mut Follower) -> Result<()> {
         let (engine, server) = (Arc::clone(&teller.engine), Arc::clone(&teller.server));
-        let page = follower.page(move |entry| events::notice(&engine, &server, &entry)).await?;
+        let after = follower.at();
+        let read = follower.page(move |entry| events::notice(&engine, &server, &entry));
+        let page = teller.shelf.page(after, read).await?;
         if page.is_empty() {
             follower.wait().await;
             sleep(GATHERED_FOR).await;
         }
-        for (lsn, notice) in page {
-            let wanted = notice?.filter(|notice| takes(&self.configured, notice));
-            if let Some(notice) = wanted {
-                self.tell_and_save(teller, follower, lsn, &notice).await?;
-            } else {
-                follower.passed(lsn, false);
+        for (lsn, notice) in page.iter() {
+            let wanted = notice.as_ref().filter(|notice| takes(&self.configured, notice));
+            match wanted {
+                Some(notice) => self.tell_and_save(teller, follower, *lsn, notice).await?,
+                None => follower.passed(*lsn, false),
             }
         }
         follower.save_if_due().await
