@@ -75,6 +75,7 @@ targets! {
     pkcs12 MUTATIONS,
     json_web_token MUTATIONS,
     json_web_key_set MUTATIONS,
+    smtp_answers MUTATIONS,
     journal_segment MUTATIONS,
     journal_entry MUTATIONS,
     record MUTATIONS,

@@ -13,6 +13,7 @@ use crate::config::{JwtAlgorithm, JwtIssuer};
 use crate::frontends::rest::material::{FORMATS, decoded};
 use crate::frontends::rest::{Rest, jwk};
 use crate::listen::Peer;
+use crate::notify;
 
 /// Answers one request of REST as a connection of this peer would.
 pub async fn rest(rest: &Rest, peer: Peer, mut request: Request) -> Response {
@@ -48,6 +49,11 @@ pub fn json_web_token(text: &str) -> bool {
 /// Reads an issuer's keys, and tries each against a token that nobody signed. Whether they were read.
 pub fn json_web_key_set(bytes: &[u8]) -> bool {
     jwt::read_keys(bytes, UNSIGNED, &issuer())
+}
+
+/// Reads the answers of a mail server, to STARTTLS and to a message. Whether one of these was taken.
+pub fn smtp_answers(bytes: &[u8]) -> bool {
+    notify::smtp_takes(bytes).unwrap_or(false)
 }
 
 /// The moment at which tokens are read, in Unix seconds.

@@ -61,6 +61,7 @@ pub const TARGETS: &[Target] = &[
     decoder("pkcs12", pki::pkcs12),
     decoder("json_web_token", text::json_web_token),
     decoder("json_web_key_set", text::json_web_key_set),
+    decoder("smtp_answers", text::smtp_answers),
     decoder("journal_segment", store::journal_segment),
     listing("journal_entry", store::journal_entry),
     listing("record", store::record),

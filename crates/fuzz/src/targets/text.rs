@@ -1,4 +1,4 @@
-//! What people write: the configuration, and names, ids and times; and what issuers of tokens do.
+//! What people write: the configuration, and names, ids and times; and what issuers of tokens and mail servers say.
 
 use std::str::FromStr;
 
@@ -71,4 +71,9 @@ pub(super) fn json_web_token(bytes: &[u8]) -> bool {
 /// The keys of an issuer of them.
 pub(super) fn json_web_key_set(bytes: &[u8]) -> bool {
     fuzzing::json_web_key_set(bytes)
+}
+
+/// What a mail server answers.
+pub(super) fn smtp_answers(bytes: &[u8]) -> bool {
+    fuzzing::smtp_answers(bytes)
 }

@@ -137,6 +137,13 @@ pub(crate) fn add(seeds: &mut Seeds) {
         seed(seeds, "rest", *name, format!("{head}\n{kind}\n{body}"));
     }
     seed(seeds, "config", "defaults", toml::to_string(&Config::default()).unwrap());
+    seed(
+        seeds,
+        "smtp_answers",
+        "message",
+        "220 a\r\n250-b\r\n250 c\r\n250 d\r\n550 e\r\n250 e\r\n354 f\r\n250 g\r\n221 h\r\n",
+    );
+    seed(seeds, "smtp_answers", "starttls", "220 a\r\n250-b\r\n250-SIZE 1\r\n250 STARTTLS\r\n220 c\r\n");
     for (name, text) in CONFIGS {
         seed(seeds, "config", *name, *text);
     }

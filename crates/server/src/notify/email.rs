@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt as _;
+use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -17,7 +19,7 @@ use rustls::pki_types::ServerName;
 use tokio::time::timeout;
 
 use super::Failure;
-use super::line::Way;
+use super::line::{Way, scripted};
 use super::notice::Notice;
 use super::post::fetcher;
 use super::secrets;
@@ -74,37 +76,9 @@ impl Email {
 
     async fn send(&self, notice: &Notice, reached: &mut Reached) -> Result<String, Failure> {
         let mail = self.message(notice).map_err(Failure::Refused)?;
-        let mut line = self.open().await.map_err(|cause| Failure::Elsewhere(cause, None))?;
-        let from = Mail::new(Some(self.from.email.clone()), Vec::new());
-        line.command(from).await.map_err(|error| refused("the sender", &error))?;
-        let (mut taken, mut later, mut never) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, recipient) in self.recipients.iter().enumerate().filter(|(at, _)| !reached.contains(at)) {
-            match line.command(Rcpt::new(recipient.email.clone(), Vec::new())).await {
-                Ok(_) => taken.push(place),
-                Err(error) if error.is_permanent() => never.push(quoted(&error)),
-                Err(error) if error.is_transient() => later.push(quoted(&error)),
-                Err(error) => return Err(refused("a recipient", &error)),
-            }
-        }
-        if !taken.is_empty() {
-            let go = line.command(Data).await.map_err(|error| refused("DATA", &error))?;
-            expect(&go, 354)?;
-            let has = line.message(&mail).await.map_err(|error| refused("the message", &error))?;
-            expect(&has, 250)?;
-            reached.extend(&taken);
-        }
-        // It has what it was sent, whatever it says to the farewell.
-        let _ = line.quit().await;
-        if let Some(cause) = later.first() {
-            return Err(Failure::Elsewhere(format!("{} recipients are put off: {cause}", later.len()), None));
-        }
-        match never.first() {
-            Some(cause) if reached.is_empty() => {
-                Err(Failure::Refused(format!("no recipient is taken: {cause}")))
-            }
-            Some(cause) => Ok(format!("it was taken, but for {} recipients: {cause}", never.len())),
-            None => Ok(format!("it was taken for {} recipients", reached.len())),
-        }
+        let line = self.open().await.map_err(|cause| Failure::Elsewhere(cause, None))?;
+        let recipients: Vec<_> = self.recipients.iter().map(|recipient| recipient.email.clone()).collect();
+        converse(line, (&self.from.email, &recipients), &mail, reached).await
     }
 
     /// A connection on which a message can be sent.
@@ -140,6 +114,57 @@ impl Email {
         }
         message.body(text).map(|message| message.formatted()).map_err(|error| error.to_string())
     }
+}
+
+/// Hands a message over for all who were not reached before, and notes who is.
+async fn converse(
+    mut line: AsyncSmtpConnection,
+    (from, recipients): (&Address, &[Address]),
+    mail: &[u8],
+    reached: &mut Reached,
+) -> Result<String, Failure> {
+    let sender = Mail::new(Some(from.clone()), Vec::new());
+    line.command(sender).await.map_err(|error| refused("the sender", &error))?;
+    let (mut taken, mut later, mut never) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, recipient) in recipients.iter().enumerate().filter(|(place, _)| !reached.contains(place)) {
+        match line.command(Rcpt::new(recipient.clone(), Vec::new())).await {
+            Ok(_) => taken.push(place),
+            Err(error) if error.is_permanent() => never.push(quoted(&error)),
+            Err(error) if error.is_transient() => later.push(quoted(&error)),
+            Err(error) => return Err(refused("a recipient", &error)),
+        }
+    }
+    if !taken.is_empty() {
+        let go = line.command(Data).await.map_err(|error| refused("DATA", &error))?;
+        expect(&go, 354)?;
+        let has = line.message(mail).await.map_err(|error| refused("the message", &error))?;
+        expect(&has, 250)?;
+        reached.extend(&taken);
+    }
+    // It has what it was sent, whatever it says to the farewell.
+    let _ = line.quit().await;
+    if let Some(cause) = later.first() {
+        return Err(Failure::Elsewhere(format!("{} recipients are put off: {cause}", later.len()), None));
+    }
+    match never.first() {
+        Some(cause) if reached.is_empty() => Err(Failure::Refused(format!("no recipient is taken: {cause}"))),
+        Some(cause) => Ok(format!("it was taken, but for {} recipients: {cause}", never.len())),
+        None => Ok(format!("it was taken for {} recipients", reached.len())),
+    }
+}
+
+/// What becomes of a message for two recipients where a server answers this, whatever it is told; for tests and fuzzing. `None`
+/// where it waits for more.
+pub(crate) fn answered(bytes: &[u8]) -> Option<bool> {
+    let (stream, id) = scripted(bytes);
+    let address = |name: &str| Address::new(name, "example.org").ok();
+    let (from, recipients) = (address("kms")?, [address("a")?, address("b")?]);
+    let mut reached = Reached::new();
+    let told = async {
+        let line = AsyncSmtpConnection::connect_with_transport(stream, &id).await.ok()?;
+        converse(line, (&from, &recipients), b"Subject: a\r\n\r\nb\r\n", &mut reached).await.ok()
+    };
+    told.now_or_never().map(|told| told.is_some())
 }
 
 /// An address, with or without a name before it.
@@ -218,6 +243,32 @@ mod tests {
         assert!(head.contains("Message-ID: <a-1@example.org>"), "{head}");
         assert!(!body.contains("\r\n.\r\n") && !head.contains("html"), "{message}");
         assert!(message.lines().all(|line| line.len() < 999), "RFC 5322, 2.1.1");
+    }
+
+    #[test]
+    fn a_message_is_taken_by_nothing_but_the_answers_of_smtp() {
+        let good = "220 a\r\n250 b\r\n250 c\r\n250 d\r\n250 e\r\n354 f\r\n250 g\r\n221 h\r\n";
+        assert_eq!(answered(good.as_bytes()), Some(true));
+        assert_eq!(
+            answered(good.replace("250 d", "550 d").as_bytes()),
+            Some(true),
+            "the other one is reached"
+        );
+        let both = good.replace("250 d", "550 d").replace("250 e\r\n354 f\r\n250 g\r\n", "550 e\r\n");
+        assert_eq!(answered(both.as_bytes()), Some(false), "nobody is");
+        for (from, to) in [
+            ("220 a", "554 a"),
+            ("250 d", "450 d"),
+            ("354 f", "250 f"),
+            ("250 g", "354 g"),
+            ("250 g", "451 g"),
+            ("250 c\r\n", ""),
+        ] {
+            assert_eq!(answered(good.replace(from, to).as_bytes()), Some(false), "{from} {to}");
+        }
+        for length in 0..good.len() - "221 h\r\n".len() {
+            assert_eq!(answered(&good.as_bytes()[..length]), Some(false), "{length}");
+        }
     }
 
     #[test]

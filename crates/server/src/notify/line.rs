@@ -7,11 +7,12 @@
 //! # Standard
 //! RFC 3207, RFC 5321.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, Cursor};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt as _;
 use lettre::transport::smtp::client::AsyncTokioStream;
 use lettre::transport::smtp::extension::ClientId;
 use rustls::pki_types::ServerName;
@@ -102,6 +103,20 @@ async fn consent<S: AsyncRead + AsyncWrite + Unpin>(stream: S, id: &ClientId) ->
     Ok(stream.into_inner())
 }
 
+/// Whether a server that answers this, whatever it is told, agrees to TLS; for tests and fuzzing. `None` where it waits for more.
+pub(crate) fn consents(bytes: &[u8]) -> Option<Result<(), String>> {
+    let stream = tokio::io::join(Cursor::new(bytes.to_vec()), tokio::io::sink());
+    let id = ClientId::Ipv4(Ipv4Addr::LOCALHOST);
+    consent(stream, &id).now_or_never().map(|consent| consent.map(|_| ()))
+}
+
+/// A connection to a server that answers this, whatever it is told.
+pub(super) fn scripted(bytes: &[u8]) -> Connected {
+    let stream = tokio::io::join(Cursor::new(bytes.to_vec()), tokio::io::sink());
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 25));
+    (Box::new(Line { greeting: b"", peer, stream }), ClientId::Ipv4(Ipv4Addr::LOCALHOST))
+}
+
 async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, text: &str) -> Result<(), String> {
     let told = |error: io::Error| error.to_string();
     stream.write_all(text.as_bytes()).await.map_err(told)?;
@@ -174,25 +189,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
-    /// What becomes of a server that says this from the start, whatever it hears.
-    async fn consents(said: &str) -> Result<(), String> {
-        let (ours, mut theirs) = tokio::io::duplex(1 << 16);
-        theirs.write_all(said.as_bytes()).await.unwrap();
-        theirs.shutdown().await.unwrap();
-        let id = ClientId::Ipv4(Ipv4Addr::LOCALHOST);
-        // The other end reads nothing and need not.
-        let (result, _) = tokio::join!(consent(ours, &id), async { drop(theirs.read(&mut [0; 64]).await) });
-        result.map(|_| ())
-    }
-
-    #[tokio::test]
-    async fn nothing_goes_on_without_tls_or_with_what_came_before_it() {
+    #[test]
+    fn nothing_goes_on_without_tls_or_with_what_came_before_it() {
         let good = "220 here\r\n250-here\r\n250-PIPELINING\r\n250 starttls\r\n220 go\r\n";
-        consents(good).await.unwrap();
+        consents(good.as_bytes()).unwrap().unwrap();
         for (said, told) in [
             ("220 here\r\n250-here\r\n250 PIPELINING\r\n", "no STARTTLS"),
             ("554 no\r\n", "answered 554 no"),
@@ -203,7 +205,7 @@ mod tests {
             (&format!("220 here\r\n{}", "250-x\r\n".repeat(200)), "no end"),
             (&format!("{good}250 injected\r\n"), "on the way"),
         ] {
-            let error = consents(said).await.unwrap_err();
+            let error = consents(said.as_bytes()).unwrap().unwrap_err();
             assert!(error.contains(told), "{said:?}: {error}");
             assert!(error.len() < 400);
         }

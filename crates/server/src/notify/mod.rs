@@ -40,6 +40,11 @@ use slack::Slack;
 use telling::Teller;
 use webhook::Webhook;
 
+/// Whether a server that says this agrees to TLS, or takes a message; for fuzzing. `None` where it waits for more.
+pub(crate) fn smtp_takes(answers: &[u8]) -> Option<bool> {
+    Some(line::consents(answers)?.is_ok() || email::answered(answers)?)
+}
+
 /// Those who are told of alerts by one server.
 #[derive(Default)]
 pub struct Notifications {
