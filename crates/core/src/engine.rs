@@ -19,7 +19,7 @@ use crate::{
         rules::{Effort, KeptDecisions},
     },
     error::{Error, ErrorKind, Result},
-    model::{KeyMaterial, Lsn, ManagedObject, ObjectId, Principal, PrincipalId, Time},
+    model::{CredentialId, KeyMaterial, Lsn, ManagedObject, ObjectId, Principal, PrincipalId, Time},
     operations::{Operation, Subject, realms},
     pages::Pages,
     parsed::{Loaded, ParsedKeys},
@@ -55,14 +55,23 @@ pub struct Engine {
     approval_rules: KeptRules,
     policies: KeptPolicies,
     destroy_waiting_days: AtomicU16,
-    /// Refused and failed requests of each principal.
-    failures: PerSecond<PrincipalId>,
+    /// Refused and failed requests of each that asks.
+    failures: PerSecond<Asking>,
     /// Held by the one request that reads the past: that costs a walk through the journal.
     past: Mutex<()>,
     pages: Pages,
     walks: Walks,
     /// The newest [tick](Self::tick).
     newest_tick: AtomicU64,
+}
+
+/// Who asks, as failures are counted: a principal by what it proved itself with, so that whoever has one of its tokens, narrowed to
+/// little, does not hold up what it asks for with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Asking {
+    /// The principal.
+    pub principal: PrincipalId,
+    credentials: [Option<CredentialId>; 2],
 }
 
 /// An operation that ran and waits for its entry to become durable.
@@ -118,7 +127,9 @@ impl<R> Prepared<R> {
     /// nothing can be put on record.
     pub fn needs_no_entry(&self) -> bool {
         let entry = &self.commit.entry;
-        matches!(entry.action, Action::Status | Action::Inspect) && entry.changes.is_empty()
+        matches!(entry.action, Action::Status | Action::Inspect)
+            && entry.changes.is_empty()
+            && entry.outcome == Outcome::Success
     }
 
     /// The reply, without an entry: only where `needs_no_entry`.
@@ -198,6 +209,16 @@ impl Engine {
         context.authorize(action, target)
     }
 
+    /// As `authorize`, or where only approvals that it has not got keep the caller from it: the operation asks for them.
+    ///
+    /// # Errors
+    /// Those of `authorize`.
+    pub fn may_ask(&self, caller: &Caller, action: Action, target: Target<'_>) -> Result<()> {
+        let mut context = Context::new(self, caller, self.clock.now(), self.store.published());
+        begin(&mut context, caller, action)?;
+        context.authorize_with_quorum(action, target).map(drop)
+    }
+
     /// Where searches ended.
     pub(crate) fn pages(&self) -> &Pages {
         &self.pages
@@ -260,12 +281,13 @@ impl Engine {
     pub fn prepare<O: Operation>(&self, caller: &Caller, operation: &O) -> Prepared<O::Reply> {
         let now = self.clock.now();
         let mut context = Context::new(self, caller, now, self.store.published());
-        let counted = caller.principal().map(|principal| principal.id);
+        let counted = asking(caller);
         // INVARIANT: what is not on record tells nothing: not whether it would have been refused, either.
-        let held_up = counted.is_some_and(|id| self.failures.holds_up(id, now.seconds()));
-        let reply = if held_up { Err(too_many_failures()) } else { run(&mut context, operation) };
-        if let (Err(_), Some(id), false) = (&reply, counted, held_up) {
-            self.failures.admit(id, now.seconds());
+        let flood = self.refuse_flood(caller);
+        let held_up = flood.is_err();
+        let reply = flood.and_then(|()| run(&mut context, operation));
+        if let (Err(_), Some(who), false) = (&reply, counted, held_up) {
+            self.failures.count(who, now.seconds());
         }
         let (outcome, reason, failure) = match &reply {
             Ok(_) => (Outcome::Success, None, None),
@@ -311,20 +333,33 @@ impl Engine {
         Prepared { effort, commit, reply, purge, loaded, taken, binding, held_up }
     }
 
-    /// Looks at no more requests of a principal in a second in which so many of theirs were refused or failed; without
+    /// Looks at no more requests of one that asks in a second in which so many of theirs were refused or failed; without
     /// this at all.
     pub fn set_failures_max(&self, per_second: u32) {
         self.failures.set_kind_max(per_second);
     }
 
-    /// Requests that were not looked at, of each principal: told once, some seconds later.
-    pub fn held_up(&self) -> Vec<Suppressed<PrincipalId>> {
+    /// Requests that were not looked at, of each that asked: told once, some seconds later.
+    pub fn held_up(&self) -> Vec<Suppressed<Asking>> {
         self.failures.suppressed(self.clock.now().seconds())
     }
 
     /// All requests that were not looked at so far: for the last entries of a server that stops.
-    pub fn all_held_up(&self) -> Vec<Suppressed<PrincipalId>> {
+    pub fn all_held_up(&self) -> Vec<Suppressed<Asking>> {
         self.failures.take_all()
+    }
+
+    /// Refuses a caller of whom so much failed in this second that it is not looked at, nor put on record one by one: who rehearses
+    /// what somebody asks, and tells what came of it, asks here first.
+    ///
+    /// # Errors
+    /// `LimitExceeded`.
+    pub fn refuse_flood(&self, caller: &Caller) -> Result<()> {
+        let second = self.clock.now().seconds();
+        match asking(caller).is_some_and(|who| self.failures.holds_up(who, second)) {
+            true => Err(too_many_failures()),
+            false => Ok(()),
+        }
     }
 
     /// Starts a rehearsal of what the caller asks.
@@ -430,6 +465,13 @@ pub fn conflict() -> Error {
     Error::new(ErrorKind::Conflict, public)
 }
 
+/// Whose failures are counted: of strangers and of the server itself nobody's.
+fn asking(caller: &Caller) -> Option<Asking> {
+    let principal = caller.principal()?.id;
+    let mut proven = caller.credentials();
+    Some(Asking { principal, credentials: [proven.next(), proven.next()] })
+}
+
 /// The answer where too many requests of a principal failed in this second.
 fn too_many_failures() -> Error {
     let public = "too many of your requests failed within this second: this one was not looked at, try again";
@@ -439,6 +481,7 @@ fn too_many_failures() -> Error {
 fn run<O: Operation>(context: &mut Context<'_>, operation: &O) -> Result<O::Reply> {
     let caller = context.caller();
     begin(context, caller, operation.action())?;
+    context.begin_approval();
     context.bind_access(operation.encryption_context());
     let reply = run_authorized(context, caller, operation)?;
     if makes(operation.action()) {
@@ -456,7 +499,7 @@ fn run_authorized<O: Operation>(
         Subject::Realm => {
             let permit = context.authorize_with_quorum(operation.action(), Target::Realm(caller.realm()))?;
             for also in operation.also() {
-                context.authorize_with_quorum(*also, Target::Realm(caller.realm()))?;
+                context.authorize_with_quorum(also, Target::Realm(caller.realm()))?;
             }
             context.require_approval(operation, None)?;
             operation.run(&permit, context, None)
@@ -464,7 +507,7 @@ fn run_authorized<O: Operation>(
         Subject::Key(reference) => {
             let (resolved, permit) = resolve_and_authorize(context, operation.action(), reference)?;
             for also in operation.also() {
-                context.authorize_with_quorum(*also, Target::Key(&resolved.key))?;
+                context.authorize_with_quorum(also, Target::Key(&resolved.key))?;
             }
             context.require_approval(operation, Some(&resolved))?;
             operation.run(&permit, context, Some(resolved))

@@ -89,6 +89,17 @@ impl<K: Copy + Eq + Hash> PerSecond<K> {
         Some(std::mem::take(&mut window.suppressed))
     }
 
+    /// Counts an event that is told whatever came before it, beside those that are held up for it.
+    pub fn count(&self, kind: K, second: i64) {
+        let kind_max = self.kind_max.load(Ordering::Relaxed);
+        let counts = &mut *self.counts.lock();
+        let Some((window, _)) = counts.window(kind, second) else { return };
+        window.admitted = window.admitted.saturating_add(1);
+        if window.admitted >= kind_max {
+            self.full_second.fetch_max(second, Ordering::Relaxed);
+        }
+    }
+
     /// Whether as many events of this kind came in this second as may: then what is held up for it is counted. Takes no
     /// lock in a second in which no kind came to its limit.
     pub fn holds_up(&self, kind: K, second: i64) -> bool {

@@ -106,6 +106,8 @@ pub struct Context<'e> {
     proposed: bool,
     /// By whose approval it runs.
     approved: Option<String>,
+    /// The approval rules that it satisfied.
+    ruled: Vec<String>,
     /// How many approvals access rules want of it.
     quorum: u8,
 }
@@ -157,6 +159,7 @@ impl<'e> Context<'e> {
             access: rules::Session::new(&**engine.store(), engine.decisions(), now),
             proposed: false,
             approved: None,
+            ruled: Vec::new(),
             quorum: 0,
         }
     }

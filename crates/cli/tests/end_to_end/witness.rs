@@ -208,6 +208,10 @@ fn as_many_witnesses_as_are_needed_make_a_checkpoint_a_witnessed_one() {
     let (code, good) = verify(&data, &anchor, &enough);
     assert_eq!((code, &good["good"]), (0, &true.into()), "{good}");
     assert!(good["witnessed_at"].is_string(), "{good}");
+    let twice = [flag("--checkpoint"), &kept, flag("--witness"), &other, flag("--witness"), &other];
+    let output = Command::new(KEYREEVE).arg("verify").arg(&data).args(twice).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("is named twice"), "{output:?}");
     let too_few = [&named[..], &[flag("--witnesses-needed"), flag("2")]].concat();
     let (code, bad) = verify(&data, &anchor, &too_few);
     assert!(code == 5 && bad["witnessed_at"].is_null(), "{bad}");

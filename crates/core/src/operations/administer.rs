@@ -35,8 +35,8 @@ impl Operation for Announce {
         Subject::Realm
     }
 
-    fn also(&self) -> &[Action] {
-        self.also
+    fn also(&self) -> Vec<Action> {
+        self.also.to_vec()
     }
 
     fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {

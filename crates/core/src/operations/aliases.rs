@@ -101,7 +101,13 @@ impl Operation for SetAlias {
 /// What is sent to an alias is meant for its key: only who manages that key may lead it elsewhere.
 fn may_take_from(context: &mut Context<'_>, holder: KeyId) -> Result<bool> {
     let key = context.key(holder)?;
-    Ok(context.authorize(Action::SetAlias, Target::Key(&key)).is_ok())
+    if context.authorize(Action::SetAlias, Target::Key(&key)).is_err() {
+        return Ok(false);
+    }
+    for action in [Action::SetAlias, Action::RemoveAlias] {
+        context.refuse_ruled(action, Target::Key(&key))?;
+    }
+    Ok(true)
 }
 
 impl Operation for RemoveAlias {

@@ -1,19 +1,19 @@
 //! Approvals: who sets the rules of dual control, and who approves or denies what waits. Not here: that a request waits, which
 //! the engine sees to before it runs (request/approval).
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
 use super::{Operation, Subject};
 use crate::{
     access::{
-        Action, Permit,
+        Action, Permit, Target,
         approvals::{
             APPROVABLE, APPROVAL_RULES_MAX, Approval, ApprovalRule, ApprovalRules, DEFAULT_RULE, HOURS_MAX,
             NEEDS_MAX, Proposal, Terms,
         },
     },
     error::{Error, ErrorKind, Result},
-    model::{ObjectId, Principal, Role},
+    model::{Key, ObjectId, Principal, Role},
     record::{Record, RecordKey},
     request::{Context, Reference, Resolved},
 };
@@ -84,7 +84,7 @@ impl Operation for SetApprovalRule {
         let words = |words: Vec<&str>| words.join(", ");
         let mut keys = Vec::new();
         for key in &self.keys {
-            let key = context.resolve_other(&Reference::text(key))?.key;
+            let key = visible(context, key)?;
             keys.push(format!("{} ({})", key.name, key.id));
         }
         Ok(Some(vec![
@@ -103,7 +103,7 @@ impl Operation for SetApprovalRule {
         self.check()?;
         let mut keys = BTreeSet::new();
         for key in &self.keys {
-            keys.insert(context.resolve_other(&Reference::text(key))?.key.id);
+            keys.insert(visible(context, key)?.id);
         }
         let rule = ApprovalRule {
             name: self.name.clone(),
@@ -131,6 +131,13 @@ impl Operation for SetApprovalRule {
         context.put_approval_rules(&stored)?;
         Ok(rule)
     }
+}
+
+/// A key that a rule names, where who sets it may know of it.
+fn visible(context: &mut Context<'_>, name: &str) -> Result<Arc<Key>> {
+    let key = context.resolve_other(&Reference::text(name))?.key;
+    context.authorize(Action::GetAttributes, Target::Key(&key))?;
+    Ok(key)
 }
 
 impl SetApprovalRule {

@@ -193,7 +193,7 @@ struct Certified {
 
 impl Certify {
     fn first(&self, permit: &Permit, context: &mut Context<'_>, issuer: &Issuer) -> Result<Created> {
-        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize_further(Action::Register, Target::Realm(permit.realm()))?;
         let certified = self.certified(context)?;
         if let Some(public) = certified.public.as_ref().filter(|_| certified.request.is_none()) {
             prove(context, public)?;
@@ -220,7 +220,7 @@ impl Certify {
     fn successor(&self, context: &mut Context<'_>, issuer: &Issuer, renewal: &Renewal) -> Result<Created> {
         let resolved = context.resolve_other(&renewal.certificate)?;
         for action in [Action::Certify, Action::Rekey] {
-            context.authorize(action, Target::Key(&resolved.key))?;
+            context.authorize_further(action, Target::Key(&resolved.key))?;
         }
         let old = context.object(resolved.object_id()?)?;
         if old.object_type != ObjectType::Certificate {
@@ -366,7 +366,7 @@ fn usage(public: Option<&ManagedObject>, template: &Template) -> Option<UsageMas
 /// An object that the caller names and may have certified.
 fn named(context: &mut Context<'_>, reference: &Reference) -> Result<Arc<ManagedObject>> {
     let resolved = context.resolve_other(reference)?;
-    context.authorize(Action::Certify, Target::Key(&resolved.key))?;
+    context.authorize_further(Action::Certify, Target::Key(&resolved.key))?;
     let object = context.object(resolved.object_id()?)?;
     require_good_standing(context, &object)?;
     Ok(object)

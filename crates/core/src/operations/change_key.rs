@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     Operation, Subject,
     create::{check_tags, claim_name},
-    modify_attributes::ModifyAttributes,
+    modify_attributes::{ModifyAttributes, amounts_to},
     subject,
 };
 use crate::{
@@ -76,9 +76,12 @@ impl Operation for ChangeKey {
         Subject::Key(&self.key)
     }
 
-    fn also(&self) -> &[Action] {
+    fn also(&self) -> Vec<Action> {
         let both = self.changes_attributes() && self.policy != PolicyChange::default();
-        if both { &[Action::ChangePolicy] } else { &[] }
+        let mut also = amounts_to(&self.edits);
+        also.extend(both.then_some(Action::ChangePolicy));
+        also.extend((!self.only_tags() && !self.tags.is_empty()).then_some(Action::Tag));
+        also
     }
 
     fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
@@ -101,9 +104,6 @@ impl Operation for ChangeKey {
         resolved: Option<Resolved>,
     ) -> Result<Arc<Key>> {
         let before = subject(resolved)?.key;
-        if !self.only_tags() && !self.tags.is_empty() {
-            context.authorize(Action::Tag, Target::Key(&before))?;
-        }
         self.edit(permit, context, &before)?;
         let mut key = Key::clone(&before);
         for (name, value) in &self.tags {
@@ -116,6 +116,7 @@ impl Operation for ChangeKey {
         self.policy.apply(&mut key.policy, context.destroy_waiting_days())?;
         let guards = |key: &Key| (key.policy.destroy_waiting_days, key.policy.destroy_at_once);
         if guards(&key) != guards(&before) {
+            // It can only be made harder: no approval of a destruction is wanted.
             context.authorize(Action::Destroy, Target::Key(&before))?;
         }
         if let Some(name) = self.name.as_ref().filter(|name| **name != key.name) {

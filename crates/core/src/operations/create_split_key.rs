@@ -76,9 +76,9 @@ impl Operation for CreateSplitKey {
         resolved: Option<Resolved>,
     ) -> Result<Vec<KeyPart>> {
         self.split.check()?;
-        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize_further(Action::Register, Target::Realm(permit.realm()))?;
         let resolved = super::subject(resolved)?;
-        context.authorize(Action::Get, Target::Key(&resolved.key))?;
+        context.authorize_further(Action::Get, Target::Key(&resolved.key))?;
         let Gotten { object, material, .. } = whole(self.key.clone()).run(permit, context, Some(resolved))?;
         if !matches!(
             object.object_type,

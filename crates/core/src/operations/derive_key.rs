@@ -93,7 +93,7 @@ impl Operation for DeriveKey {
     fn run(&self, permit: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Created> {
         check_tags(&self.tags)?;
         // The base is the subject; making a key is a right of its own.
-        context.authorize(Action::Create, Target::Realm(permit.realm()))?;
+        context.authorize_further(Action::Create, Target::Realm(permit.realm()))?;
         let usage = match self.derivation {
             Derivation::Agreement { .. } => UsageMask::AGREE,
             Derivation::Kdf(_) | Derivation::Encrypt { .. } => UsageMask::DERIVE,
@@ -114,7 +114,7 @@ impl Operation for DeriveKey {
 
 impl DeriveKey {
     /// A derivation is a way to use the base for something else, too.
-    fn check_reach(&self, context: &Context<'_>, used: (&Arc<Key>, &ManagedObject)) -> Result<()> {
+    fn check_reach(&self, context: &mut Context<'_>, used: (&Arc<Key>, &ManagedObject)) -> Result<()> {
         match &self.derivation {
             Derivation::Encrypt { parameters, iv, .. } => {
                 reach::of_deriving_by_encryption(context, used)?;

@@ -206,11 +206,10 @@ impl Brought {
             Some(wrapping) => {
                 let resolved = context.resolve_other(&wrapping.key)?;
                 let allowed = context.authorize(Action::Unwrap, Target::Key(&resolved.key));
-                if let Err(error) = allowed {
-                    for_all = resolved.key.name == WRAPPING_KEY_NAME && !exportable;
-                    if !for_all {
-                        return Err(error);
-                    }
+                match allowed {
+                    Ok(_) => context.refuse_ruled(Action::Unwrap, Target::Key(&resolved.key))?,
+                    Err(_) if resolved.key.name == WRAPPING_KEY_NAME && !exportable => for_all = true,
+                    Err(error) => return Err(error),
                 }
                 let wrapped = (None, self.bytes.expose());
                 unwrap_by(context, &resolved, None, wrapping.parameters.as_ref(), wrapped)?.0

@@ -75,16 +75,14 @@ impl Operation for JoinSplitKey {
             let public = format!("a key has at most {PARTS_MAX} parts");
             return Err(Error::new(ErrorKind::LimitExceeded, public));
         }
-        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize_further(Action::Register, Target::Realm(permit.realm()))?;
         let resolved = super::subject(resolved)?;
-        context.authorize(Action::Get, Target::Key(&resolved.key))?;
+        context.authorize_further(Action::Get, Target::Key(&resolved.key))?;
         let mut parts = vec![whole(self.first.clone()).run(permit, context, Some(resolved))?];
         for other in &self.others {
             let resolved = context.resolve_other(other)?;
-            let permit = context.authorize(Action::JoinSplitKey, Target::Key(&resolved.key))?;
-            context.authorize(Action::Get, Target::Key(&resolved.key))?;
-            // INVARIANT: approvals were asked about the first part alone.
-            context.refuse_ruled(&resolved.key)?;
+            let permit = context.authorize_further(Action::JoinSplitKey, Target::Key(&resolved.key))?;
+            context.authorize_further(Action::Get, Target::Key(&resolved.key))?;
             parts.push(whole(other.clone()).run(&permit, context, Some(resolved))?);
             // At once: nothing is gathered that makes no key.
             told(&parts)?;

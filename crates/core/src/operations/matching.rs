@@ -2,7 +2,10 @@
 
 use super::{Operation, Subject, show::shown};
 use crate::{
-    access::{Action, Permit, approvals::Terms},
+    access::{
+        Action, Permit,
+        approvals::{Person, Terms},
+    },
     error::{Error, ErrorKind, Result},
     request::{Context, Resolved},
 };
@@ -37,6 +40,18 @@ impl<O: Operation> Operation for Matching<O> {
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         self.operation.terms(context)
+    }
+
+    fn person(&self, context: &mut Context<'_>) -> Result<Option<Person>> {
+        self.operation.person(context)
+    }
+
+    fn also(&self) -> Vec<Action> {
+        self.operation.also()
+    }
+
+    fn spends_approval(&self) -> bool {
+        self.operation.spends_approval()
     }
 
     fn reads_the_past(&self) -> bool {

@@ -150,8 +150,8 @@ pub trait Operation: Send + Sync {
     }
 
     /// Actions on the same subject that it comes to besides its own: each must be allowed, and approved where a rule says so.
-    fn also(&self) -> &[Action] {
-        &[]
+    fn also(&self) -> Vec<Action> {
+        Vec::new()
     }
 
     /// False where the same request has spent its approval by an entry before this one.

@@ -39,6 +39,10 @@ impl Operation for ModifyAttributes {
         Subject::Key(&self.key)
     }
 
+    fn also(&self) -> Vec<Action> {
+        amounts_to(&self.edits)
+    }
+
     fn terms(&self, _: &mut Context<'_>) -> Result<Option<Terms>> {
         Ok(Some(self.edits.iter().map(|edit| ("attribute".into(), format!("{edit:?}"))).collect()))
     }
@@ -71,7 +75,7 @@ impl Operation for ModifyAttributes {
             (after.dates.activation != before.dates.activation, Action::Activate),
         ];
         for (_, action) in amounts_to.into_iter().filter(|(changed, _)| *changed) {
-            context.authorize(action, Target::Key(&resolved.key))?;
+            context.authorize_further(action, Target::Key(&resolved.key))?;
         }
         if before.state.is_destroyed() && before.names != after.names {
             return Err(Error::new(ErrorKind::Destroyed, "the names of a destroyed object are history"));
@@ -90,6 +94,25 @@ impl Operation for ModifyAttributes {
         context.note_detail(names.join(", "));
         Ok(Modified { object, changed })
     }
+}
+
+/// What edits amount to beside a change of attributes, by the attributes that they name.
+pub(super) fn amounts_to(edits: &[AttributeEdit]) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for edit in edits {
+        let action = match edit.name() {
+            AttributeName::Standard(AttributeKind::Sensitive) => Action::Destroy,
+            AttributeName::Standard(
+                AttributeKind::DeactivationDate | AttributeKind::ProtectStopDate | AttributeKind::UsageLimits,
+            ) => Action::Revoke,
+            AttributeName::Standard(AttributeKind::ActivationDate) => Action::Activate,
+            _ => continue,
+        };
+        if !actions.contains(&action) {
+            actions.push(action);
+        }
+    }
+    actions
 }
 
 impl ModifyAttributes {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Operation, Subject, rotate::Rotate, subject, terms};
 use crate::{
-    access::{Action, Permit, approvals::Terms},
+    access::{Action, Permit, Target, approvals::Terms},
     engine::damaged,
     error::{Error, Result},
     model::{Key, ManagedObject, Time},
@@ -165,6 +165,7 @@ impl AttachTo {
             Self::Tag(tag, value) => (Place::Tag(tag.clone(), value.clone()), None),
             Self::Key(key) => {
                 let key = context.resolve_other(key)?.key;
+                context.authorize(Action::GetAttributes, Target::Key(&key))?;
                 (Place::Key(key.id), Some(key))
             }
         })
@@ -224,7 +225,9 @@ impl Operation for DetachPolicy {
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         let from = self.from.terms(context)?;
-        Ok(Some(vec![("detach what is attached".into(), String::new()), from]))
+        let (place, _) = self.from.place(context)?;
+        let attached = stored(context)?.attached.into_iter().find(|attached| attached.to == place);
+        Ok(Some(vec![("detach".into(), attached.map(|attached| attached.policy).unwrap_or_default()), from]))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<Policies> {

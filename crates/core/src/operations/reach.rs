@@ -19,7 +19,7 @@ type Used<'a> = (&'a Arc<Key>, &'a ManagedObject);
 /// # Errors
 /// `Denied`, `WrongUsage`.
 pub(super) fn of_encrypting(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     (key, object): Used<'_>,
     parameters: &CryptoParameters,
     iv: Option<&[u8]>,
@@ -32,6 +32,7 @@ pub(super) fn of_encrypting(
     if context.authorize(Action::Decrypt, Target::Key(key)).is_err() {
         return Err(Error::new(ErrorKind::Denied, format!("{why} ask for the right to decrypt")));
     }
+    context.refuse_ruled(Action::Decrypt, Target::Key(key))?;
     if object.usage.allows(UsageMask::ENCRYPT) && !object.usage.allows(UsageMask::DECRYPT) {
         return Err(Error::new(ErrorKind::WrongUsage, format!("{why} use a key that may decrypt")));
     }
@@ -44,7 +45,7 @@ pub(super) fn of_encrypting(
 /// # Errors
 /// `Denied`, `WrongUsage`.
 pub(super) fn of_decrypting(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     used: Used<'_>,
     parameters: &CryptoParameters,
 ) -> Result<()> {
@@ -62,7 +63,7 @@ pub(super) fn of_decrypting(
 ///
 /// # Errors
 /// `Denied`, `WrongUsage`.
-pub(super) fn of_unwrapping(context: &Context<'_>, used: Used<'_>) -> Result<()> {
+pub(super) fn of_unwrapping(context: &mut Context<'_>, used: Used<'_>) -> Result<()> {
     if algorithm(used.1) != Some(Algorithm::Rsa) {
         return Ok(());
     }
@@ -74,7 +75,7 @@ pub(super) fn of_unwrapping(context: &Context<'_>, used: Used<'_>) -> Result<()>
 ///
 /// # Errors
 /// `Denied`, `WrongUsage`.
-pub(super) fn of_deriving_by_encryption(context: &Context<'_>, used: Used<'_>) -> Result<()> {
+pub(super) fn of_deriving_by_encryption(context: &mut Context<'_>, used: Used<'_>) -> Result<()> {
     let why = "deriving by encryption amounts to encrypting";
     require(context, used, (Action::Encrypt, UsageMask::ENCRYPT, UsageMask::DECRYPT), why)
 }
@@ -83,7 +84,7 @@ pub(super) fn of_deriving_by_encryption(context: &Context<'_>, used: Used<'_>) -
 ///
 /// # Errors
 /// `Denied`, `WrongUsage`.
-pub(super) fn of_deriving(context: &Context<'_>, used: Used<'_>, kdf: &Kdf) -> Result<()> {
+pub(super) fn of_deriving(context: &mut Context<'_>, used: Used<'_>, kdf: &Kdf) -> Result<()> {
     match kdf {
         Kdf::Hmac { .. } | Kdf::Counter { .. } | Kdf::Feedback { .. } | Kdf::Pbkdf2 { .. } => {}
         // HKDF has the key as its message, and expands under another.
@@ -96,7 +97,7 @@ pub(super) fn of_deriving(context: &Context<'_>, used: Used<'_>, kdf: &Kdf) -> R
 /// Asks for a further right where the key serves `usage`, or what undoes it: else there is nothing that could be reached. Of
 /// the key's own usage mask, which cannot be changed, no more is asked: keys of before go on.
 fn require(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     (key, object): Used<'_>,
     (action, usage, undoing): (Action, UsageMask, UsageMask),
     why: &str,
@@ -109,7 +110,7 @@ fn require(
         let public = format!("{why}: ask for the right to {word} too, or use a key that is not for that");
         return Err(Error::new(ErrorKind::Denied, public));
     }
-    Ok(())
+    context.refuse_ruled(action, Target::Key(key))
 }
 
 /// In a mode that makes a key stream, encrypting a ciphertext again under its own IV decrypts it. ECB, and CBC under a

@@ -63,7 +63,7 @@ impl Operation for ReProvision {
     }
 
     fn run(&self, permit: &Permit, context: &mut Context<'_>, _: Option<Resolved>) -> Result<ReProvisioned> {
-        let register = context.authorize(Action::Register, Target::Realm(permit.realm()))?;
+        let register = context.authorize_further(Action::Register, Target::Realm(permit.realm()))?;
         let mut owner = Principal::clone(&*principal(context, permit.principal())?);
         let old = current(context, owner.id)?;
         let Provided { credential: new, is_known, mut certificate, private_key } =

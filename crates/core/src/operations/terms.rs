@@ -48,8 +48,13 @@ pub(super) fn text(context: &Context<'_>, text: &str, kind: &str, names: &[&str]
 /// # Errors
 /// The store's and the sealer's.
 pub(super) fn secret(context: &mut Context<'_>, what: &str, bytes: &[u8]) -> Result<(String, String)> {
-    let digest: String =
-        duplicates::keyed(context, &[b"approval", bytes])?.iter().map(|byte| format!("{byte:02x}")).collect();
+    // Of whoever asks for the same with another key, or is somebody else, it is another one: nobody tries what they guess.
+    let (who, key) =
+        (context.caller().id(), context.noted_key().map(|key| *key.as_bytes()).unwrap_or_default());
+    let digest: String = duplicates::keyed(context, &[b"approval", who.as_bytes(), &key, bytes])?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok((what.into(), format!("{} bytes, keyed digest {digest}", bytes.len())))
 }
 

@@ -5,7 +5,10 @@ use super::{
     show::{Shown, shown},
 };
 use crate::{
-    access::{Action, Permit, approvals::Terms},
+    access::{
+        Action, Permit,
+        approvals::{Person, Terms},
+    },
     error::{Error, Result},
     request::{Context, Resolved},
 };
@@ -33,6 +36,18 @@ impl<O: Operation> Operation for ThenShow<O> {
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
         self.0.terms(context)
+    }
+
+    fn person(&self, context: &mut Context<'_>) -> Result<Option<Person>> {
+        self.0.person(context)
+    }
+
+    fn also(&self) -> Vec<Action> {
+        self.0.also()
+    }
+
+    fn spends_approval(&self) -> bool {
+        self.0.spends_approval()
     }
 
     fn reads_the_past(&self) -> bool {

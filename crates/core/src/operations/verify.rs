@@ -7,7 +7,7 @@ use super::{
     is_long,
     sign::Input,
     subject,
-    terms::term,
+    terms::hashed,
 };
 use crate::{
     access::{Action, Permit, approvals::Terms},
@@ -60,10 +60,9 @@ impl Operation for Verify {
     }
 
     fn terms(&self, context: &mut Context<'_>) -> Result<Option<Terms>> {
-        Ok(self.input.told(context, &self.parameters, self.version).map(|mut told| {
-            told.push(term("signature", &self.signature));
-            told
-        }))
+        let signature = hashed(context, "the signature", &self.signature);
+        let told = self.input.told(context, &self.parameters, self.version);
+        Ok(told.map(|told| told.into_iter().chain([signature]).collect()))
     }
 
     fn run(&self, _: &Permit, context: &mut Context<'_>, resolved: Option<Resolved>) -> Result<Verified> {

@@ -161,7 +161,7 @@ pub(super) fn wrap_with(
     if context.noted_key() == Some(resolved.key.id) {
         return Err(Error::new(ErrorKind::Invalid, "a key cannot wrap itself; name another wrapping key"));
     }
-    context.authorize(Action::Wrap, Target::Key(&resolved.key))?;
+    context.authorize_further(Action::Wrap, Target::Key(&resolved.key))?;
     wrap_by(context, &resolved, version, parameters, secret)
 }
 

@@ -67,6 +67,7 @@ impl Context<'_> {
         // What comes of it is nobody's to know.
         let _ = self.authorize_with_quorum(action, Target::Key(&Arc::new(nothing)));
         self.quorum = 0;
+        self.access.with_approvals(0);
     }
 
     /// Looks up as much as the longest way to a key that may not be known takes, from what was looked up `before` on.

@@ -16,7 +16,7 @@ use crate::{
     },
     engine::damaged,
     error::{Error, ErrorKind, Result},
-    model::{Key, Principal, Role, Time},
+    model::{Principal, Role, Time},
     operations::Operation,
     record::{Record, RecordKey, ServerData},
 };
@@ -25,6 +25,13 @@ use crate::{
 const HOUR_MS: i64 = 3_600_000;
 
 impl Context<'_> {
+    /// Forgets what an operation before this one, in the same rehearsal, was approved for.
+    pub(crate) fn begin_approval(&mut self) {
+        self.ruled.clear();
+        (self.approved, self.quorum) = (None, 0);
+        self.access.with_approvals(0);
+    }
+
     /// Lets the operation run where nobody has to approve it, or enough have: their approval is spent with it. What was not
     /// asked for yet is put on record as asked for.
     ///
@@ -36,7 +43,7 @@ impl Context<'_> {
         resolved: Option<&Resolved>,
     ) -> Result<()> {
         let action = operation.action();
-        let may_need = std::iter::once(&action).chain(operation.also()).copied().any(may_need);
+        let may_need = std::iter::once(action).chain(operation.also()).any(may_need);
         if !may_need && self.quorum == 0 || self.caller.principal().is_none() {
             return Ok(());
         }
@@ -47,7 +54,7 @@ impl Context<'_> {
         let stored = self.kept_approval_rules()?;
         let mut rules = stored.over(action, key);
         for also in operation.also() {
-            let others = stored.over(*also, key);
+            let others = stored.over(also, key);
             rules.extend(others.into_iter().filter(|rule| !rules.contains(rule)).collect::<Vec<_>>());
         }
         if !stored.rules.is_empty()
@@ -84,6 +91,7 @@ impl Context<'_> {
         let spent = waiting.open.remove(at);
         self.access.hold_until(spent.expires);
         let names: Vec<&str> = spent.approved.iter().map(|approval| approval.name.as_str()).collect();
+        self.ruled = rules.into_iter().map(|rule| rule.name).collect();
         self.approved = Some(format!("approved by {} ({})", names.join(", "), spent.id));
         self.put_proposals(&waiting)
     }
@@ -97,7 +105,8 @@ impl Context<'_> {
     /// Those of `authorize`.
     pub(crate) fn authorize_with_quorum(&mut self, action: Action, target: Target<'_>) -> Result<Permit> {
         let refused = match self.authorize(action, target) {
-            Err(error) if self.access.asked_for_approvals() && self.caller.principal().is_some() => error,
+            // INVARIANT: of all rules, not of those about this key: else it would be told whether one is.
+            Err(error) if self.access.may_ask_for_approvals() && self.caller.principal().is_some() => error,
             decided => return decided,
         };
         for needs in 1..=NEEDS_MAX {
@@ -111,19 +120,39 @@ impl Context<'_> {
         Err(refused)
     }
 
-    /// Refuses a further key, beside the one that approvals were asked about, where a rule wants them for handing this one out.
+    /// Authorizes what a request amounts to beside its own action, or does with a further key.
+    ///
+    /// # Errors
+    /// Those of `authorize` and `refuse_ruled`.
+    pub(crate) fn authorize_further(&mut self, action: Action, target: Target<'_>) -> Result<Permit> {
+        let permit = self.authorize(action, target)?;
+        self.refuse_ruled(action, target)?;
+        Ok(permit)
+    }
+
+    /// Refuses what a request amounts to beside what approvals were asked about, where a rule wants them for it that they do not
+    /// satisfy: else who may not decrypt alone would do so by a way that has another name.
     ///
     /// # Errors
     /// `Denied`; the store's.
-    pub(crate) fn refuse_ruled(&mut self, key: &Key) -> Result<()> {
-        if self.caller.principal().is_none()
-            || self.kept_approval_rules()?.over(Action::Get, Some(key.id)).is_empty()
-        {
+    pub(crate) fn refuse_ruled(&mut self, action: Action, target: Target<'_>) -> Result<()> {
+        if self.caller.principal().is_none() || !may_need(action) {
             return Ok(());
         }
+        let key = match target {
+            Target::Key(key) => Some(key),
+            Target::Realm(_) => None,
+        };
+        let rules = self.kept_approval_rules()?;
+        let waits = |rule: &ApprovalRule| {
+            rule.covers(action, key.map(|key| key.id)) && !self.ruled.contains(&rule.name)
+        };
+        let Some(rule) = rules.rules.iter().find(|rule| waits(rule)) else { return Ok(()) };
+        let with = key.map(|key| format!(" with the key {}", key.name)).unwrap_or_default();
         let public = format!(
-            "handing out the key {} needs the approval of others here, which cannot be asked for this way",
-            key.name
+            "this amounts to {}{with} too, which needs the approval of others here (rule {}) and cannot be asked for this way",
+            action.word(),
+            rule.name
         );
         Err(Error::new(ErrorKind::Denied, public))
     }

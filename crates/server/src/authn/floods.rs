@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use keyreeve_core::engine::Asking;
 use keyreeve_core::model::{PrincipalId, Time};
 use keyreeve_core::operations::server::CountFailures;
 use keyreeve_core::per_second::Suppressed;
@@ -25,14 +26,14 @@ impl Authenticator {
     fn told<S: Display>(
         &self,
         failed: Vec<Suppressed<S>>,
-        held_up: Vec<Suppressed<PrincipalId>>,
+        held_up: Vec<Suppressed<Asking>>,
     ) -> Vec<CountFailures> {
         let failed = failed.into_iter().map(|failed| {
             let of = failed.kind.as_ref().map(S::to_string);
             count(of, &failed, "failed authentications", "not on record one by one")
         });
         let held_up = held_up.into_iter().map(|held_up| {
-            let of = held_up.kind.map(|id| self.name(id));
+            let of = held_up.kind.map(|who| self.name(who.principal));
             count(of, &held_up, "requests", "not looked at, since too many failed")
         });
         failed.chain(held_up).collect()

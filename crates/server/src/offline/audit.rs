@@ -108,6 +108,10 @@ fn verifier_keys((texts, needed): Witnessing<'_>) -> Result<(Vec<NoteKey>, Optio
             if key.signs == SignatureType::Ed25519 {
                 return Err(format!("the key of {} is a log's, and no witness'", key.name));
             }
+            // One that is named twice has still looked once.
+            if keys.iter().any(|known: &NoteKey| known.name == key.name || known.is_same_key(&key)) {
+                return Err(format!("the witness {} is named twice", key.name));
+            }
             keys.push(key);
         }
         // Whoever names a witness wants it to be asked for.

@@ -152,6 +152,37 @@ fn undo_leaves_nothing_of_a_batch_that_fails() {
     assert_eq!(statuses(&done.items), [DONE, DONE]);
 }
 
+/// What is told of a batch that fails is on record, however many come.
+#[test]
+fn a_flood_of_batches_with_undo_is_told_no_more_than_is_on_record() {
+    let server = Server::start_with(|config| config.limits.client_failures_per_second_max = 5);
+    let mut client = server.connect();
+    let option = Some(BatchErrorContinuationOption::Undo);
+    let (mut told, mut held_up) = (0, 0);
+    for _ in 0..60 {
+        let answer = client.exchange(&batch(option, vec![create("made").into(), nobody()]));
+        let last = answer.items.last().unwrap();
+        match last.result_message.as_deref() {
+            Some(message) if message.starts_with("too many of your requests failed") => held_up += 1,
+            _ => told += 1,
+        }
+    }
+    let page = loop {
+        // The same administrator asks, whom the flood holds up for this second.
+        match server.rest_told("GET", "/v1/journal?limit=1000", &serde_json::Value::Null) {
+            (429, _) => continue,
+            (status, page) => {
+                assert_eq!(status, 200);
+                break page;
+            }
+        }
+    };
+    let failed = |entry: &&serde_json::Value| entry["protocol"] == "kmip" && entry["outcome"] != "success";
+    let recorded = page["entries"].as_array().unwrap().iter().filter(failed).count();
+    assert!(held_up > 0, "{told} told");
+    assert_eq!(recorded, told);
+}
+
 #[test]
 fn an_answer_keeps_to_the_size_that_the_client_takes() {
     let server = Server::start();

@@ -443,7 +443,7 @@ async fn an_access_rule_that_looks_at_approvals_lets_a_request_wait_for_as_many(
     let (server, deputy, third) = controlled(1).await;
     let admin = server.admin_token();
     let ops = client(&server, "ops", &["user"]).await;
-    let rule = r#"@id("two") permit (principal == Principal::"ops", action in [Action::"disable", Action::"rekey"], resource)
+    let rule = r#"@id("two") permit (principal == Principal::"ops", action in [Action::"disable", Action::"rekey", Action::"create-principal"], resource)
         when { context.approvals >= 2 };"#;
     let apply = || ("POST", "/v1/access/rules", json!({ "text": rule }));
     let id = waits(&server, &admin, apply()).await;
@@ -466,6 +466,8 @@ async fn an_access_rule_that_looks_at_approvals_lets_a_request_wait_for_as_many(
         let (found, told) = ask(&server, &ops, "POST", path, Value::Null).await;
         assert_eq!(found, status, "{path}: {told}");
     }
+    // Also what is looked at before its body is read.
+    waits(&server, &ops, ("POST", "/v1/clients", json!({ "name": "new", "token": true }))).await;
     let case = |approvals: u8, expect: &str| json!({ "principal": "ops", "action": "disable", "key": { "name": "k9" }, "approvals": approvals, "expect": expect });
     let cases = json!({ "cases": [case(0, "deny"), case(1, "deny"), case(2, "allow")] });
     assert_eq!(server.admin("POST", "/v1/access/test", cases).await["passed"], true);
@@ -677,6 +679,77 @@ async fn a_part_that_a_rule_guards_is_joined_nowhere_in_the_list_without_approva
     let (method, path, body) = join("again", ["part-1", "part-2"]);
     let (status, joined) = ask(&server, &admin, method, path, body).await;
     assert!(status.is_success() && status != StatusCode::ACCEPTED, "{joined}");
+}
+
+/// Whoever may not do something alone does not do it by a way that has another name.
+#[tokio::test]
+async fn what_amounts_to_what_a_rule_is_about_waits_as_that_or_is_refused() {
+    let server = Server::start();
+    let admin = server.admin_token();
+    decline(&server).await;
+    let deputy = client(&server, "deputy", &["admin"]).await;
+    for name in ["k1", "k2", "late"] {
+        let key =
+            json!({ "name": name, "algorithm": "aes-256", "exportable": true, "active": name != "late" });
+        server.admin("POST", "/v1/keys", key).await;
+    }
+    server.admin("PUT", "/v1/aliases/front", json!({ "key": "k1" })).await;
+    let material = json!({ "format": "raw", "data": base64(&[1; 40]), "wrapped_with": "k1" });
+    let counter = json!({ "mode": "ctr", "iv": base64(&[1; 16]), "plaintext": base64(b"a ciphertext") });
+    let (asked, refused) = (StatusCode::ACCEPTED, StatusCode::FORBIDDEN);
+    for (ruled, method, path, body, expected) in [
+        ("change-policy", "PATCH", "/v1/keys/k1", json!({ "name": "k", "lease_seconds": 60 }), asked),
+        ("tag", "PATCH", "/v1/keys/k1", json!({ "name": "k", "tags": { "a": "b" } }), asked),
+        ("tag", "PATCH", "/v1/keys/k1", json!({ "tags": { "a": "b" }, "lease_seconds": 60 }), asked),
+        ("revoke", "PATCH", "/v1/keys/k1", json!({ "deactivation": "2099-01-01T00:00:00Z" }), asked),
+        ("revoke", "PATCH", "/v1/keys/k1", json!({ "usage_limits": { "total": 1, "unit": "uses" } }), asked),
+        ("activate", "PATCH", "/v1/keys/late", json!({ "activation": "2099-01-01T00:00:00Z" }), asked),
+        (
+            "unwrap",
+            "POST",
+            "/v1/keys",
+            json!({ "name": "in", "algorithm": "aes-256", "material": material }),
+            refused,
+        ),
+        ("wrap", "POST", "/v1/keys/k2/export", json!({ "wrap_with": "k1" }), refused),
+        ("remove-alias", "PUT", "/v1/aliases/front", json!({ "key": "k2" }), refused),
+        ("decrypt", "POST", "/v1/keys/k1/encrypt", counter, refused),
+    ] {
+        let rule = json!({ "actions": [ruled], "keys": ["k1", "late"], "needs": 1, "roles": ["admin"] });
+        server.admin("PUT", "/v1/approval-rules/alone", rule).await;
+        let (status, told) = ask(&server, &admin, method, path, body.clone()).await;
+        assert_eq!(status, expected, "{ruled}: {method} {path} {body}: {told}");
+        if expected == refused {
+            let detail = told["detail"].as_str().unwrap();
+            assert!(detail.contains(ruled) && detail.contains("approval"), "{told}");
+        } else {
+            approve(&server, &deputy, &told["approval"]).await;
+            let (status, done) = ask(&server, &admin, method, path, body).await;
+            assert_eq!(status, StatusCode::OK, "{ruled}: {done}");
+            if done["name"] == "k" {
+                let back = json!({ "name": "k1" });
+                assert_eq!(ask(&server, &admin, "PATCH", "/v1/keys/k", back).await.0, StatusCode::OK);
+            }
+        }
+        release(&server, &admin, &deputy).await;
+    }
+    // One rule about both: who approves the one has seen the other.
+    let rule = json!({ "actions": ["get", "wrap"], "needs": 1, "roles": ["admin"] });
+    server.admin("PUT", "/v1/approval-rules/alone", rule).await;
+    let export = ("POST", "/v1/keys/k2/export", json!({ "wrap_with": "k1" }));
+    let id = waits(&server, &admin, export.clone()).await;
+    approve(&server, &deputy, &id).await;
+    let (status, exported) = ask(&server, &admin, export.0, export.1, export.2).await;
+    assert_eq!(status, StatusCode::OK, "{exported}");
+}
+
+/// Takes the rule `alone` away, as another approves.
+async fn release(server: &Server, admin: &str, deputy: &str) {
+    let path = "/v1/approval-rules/alone";
+    let id = waits(server, admin, ("DELETE", path, Value::Null)).await;
+    approve(server, deputy, &id).await;
+    let (status, told) = ask(server, admin, "DELETE", path, Value::Null).await;
+    assert!(status.is_success() && status != StatusCode::ACCEPTED, "{told}");
 }
 
 #[tokio::test]

@@ -71,15 +71,16 @@ async fn each_change_needs_its_right() {
     let (tag, lease) = (json!({ "tags": { "a": "b" } }), json!({ "lease_seconds": 60 }));
     let name = json!({ "name": "key" });
     let both = json!({ "tags": { "a": "b" }, "lease_seconds": 60 });
+    let renamed = json!({ "name": "key", "lease_seconds": 61 });
     for (granted, allowed) in [
-        ("tag", [true, false, false, false]),
-        ("change-policy", [false, true, false, false]),
-        ("modify-attributes", [false, false, true, false]),
+        ("tag", [true, false, false, false, false]),
+        ("change-policy", [false, true, false, false, false]),
+        ("modify-attributes", [false, false, true, false, false]),
     ] {
         server.admin("PUT", "/v1/keys/key/grants/app", json!({ "actions": [granted] })).await;
         let grants = server.admin("GET", "/v1/keys/key/grants", Value::Null).await;
         assert_eq!(grants, json!({ "grants": [{ "principal": "app", "actions": [granted] }] }));
-        for (body, allowed) in [&tag, &lease, &name, &both].into_iter().zip(allowed) {
+        for (body, allowed) in [&tag, &lease, &name, &both, &renamed].into_iter().zip(allowed) {
             let (status, answer) =
                 server.json(Proof::Token(app), "PATCH", "/v1/keys/key", body.clone()).await;
             assert_eq!(status.is_success(), allowed, "{granted} {body}: {answer}");

@@ -119,6 +119,12 @@ pub fn examine(
     let keys = read(dir.join("tree/keys.json"))?;
     let keys = open_keys(&mut found, &**crypto, keys.as_deref(), anchor.as_ref().map(|(_, signer)| signer));
     let inside = read(dir.join("tree/checkpoint"))?;
+    if inside.is_none() {
+        // INVARIANT: who takes all signatures away has not made the journal good.
+        let what = "tree/checkpoint is missing, so that nothing says up to where entries are signed for: a server that was killed \
+                    within the first second of its life leaves it so; start and stop it in order";
+        found.add(0, what);
+    }
     let kept = match outside.witnesses {
         [] => None,
         _ => read(dir.join("tree").join(WITNESSED))?,

@@ -63,6 +63,11 @@ pub struct NoteKey {
 }
 
 impl NoteKey {
+    /// Whether both are one key, whatever it is called.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        self.public == other.public
+    }
+
     /// The verifier key of a public key, given as SubjectPublicKeyInfo.
     ///
     /// # Errors

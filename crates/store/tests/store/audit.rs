@@ -421,7 +421,10 @@ fn whoever_changes_what_a_checkpoint_covers_is_caught() {
         };
         let disk = house.disk_with(&entries, &mut random, tree);
         let found = house.examined(&disk);
-        assert!(found.wrong_count > 0, "seed {seed}: {how}, {tree:?} was not seen");
+        // That the folder's own signatures are gone is told too, and is not what it is caught by.
+        let gone =
+            found.wrong.iter().filter(|wrong| wrong.what.starts_with("tree/checkpoint is missing")).count();
+        assert!(found.wrong_count > gone as u64, "seed {seed}: {how}, {tree:?} was not seen");
     }
 }
 
@@ -473,6 +476,19 @@ fn an_anchor_holds_the_frame_that_it_names_too() {
     assert!(
         rolled_back.wrong.iter().any(|wrong| wrong.lsn == 4 && wrong.what.contains("had come to entry 8"))
     );
+}
+
+/// Whoever takes the folder's signatures away and cuts the journal off has not made it good.
+#[test]
+fn a_folder_without_its_checkpoint_is_not_good_whatever_else_is_known() {
+    let (house, covered) = house();
+    for entries in [&house.entries[..], &house.entries[..covered], &house.entries[..2]] {
+        let disk = house.disk_with(entries, &mut Random::new(0), Tree::Removed);
+        let found = examined(&disk, Outside { anchor: Some(&house.anchor), ..Outside::default() });
+        assert!(found.is_signer_known && found.covered == 0);
+        assert_eq!(found.wrong_count, 1, "{:?}", found.wrong);
+        assert!(found.wrong[0].what.starts_with("tree/checkpoint is missing"), "{:?}", found.wrong);
+    }
 }
 
 #[test]

@@ -359,6 +359,22 @@ fn absent_and_hidden_take_the_same_look_ups_and_decisions() {
 }
 
 #[test]
+fn a_key_that_a_rule_names_which_looks_at_approvals_takes_no_more_than_others() {
+    let People { house, alice, mallory } = people();
+    let [named, other] = ["named", "other"].map(|name| make(&house.engine, &alice, &new_key(name)));
+    let admin = principal(&house.engine, "admin", &[Role::Admin]);
+    let text = format!(
+        r#"@id("two") permit (principal == Principal::"alice", action in Action::"use", resource == Key::"{}") when {{ context.approvals >= 2 }};"#,
+        named.key
+    );
+    house.engine.execute(&admin, &ApplyAccessRules { text }).expect("rules");
+    let wanted = effort(&house, &mallory, Reference::text("absent"));
+    for reference in [named.key, other.key].map(|key| Reference::text(key.to_string())) {
+        assert_eq!(effort(&house, &mallory, reference.clone()), wanted, "{reference:?}");
+    }
+}
+
+#[test]
 fn an_altered_object_is_not_given_a_new_mac() {
     let People { house, alice, .. } = people();
     let engine = &house.engine;

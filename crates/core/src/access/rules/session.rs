@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+    atomic::{AtomicU8, AtomicU32, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -41,8 +41,6 @@ pub(crate) struct Session<'e> {
     decisions: AtomicU32,
     /// How many others have approved the request, as far as decisions are told.
     approvals: AtomicU8,
-    /// Whether a decision hung on that.
-    asked_for_approvals: AtomicBool,
 }
 
 /// What a request took of the store and of deciding. Whoever measures it must not tell what is hidden from what is not there.
@@ -69,7 +67,6 @@ impl<'e> Session<'e> {
             look_ups: AtomicU32::new(0),
             decisions: AtomicU32::new(0),
             approvals: AtomicU8::new(0),
-            asked_for_approvals: AtomicBool::new(false),
         }
     }
 
@@ -78,9 +75,9 @@ impl<'e> Session<'e> {
         self.approvals.store(approvals, Ordering::Relaxed);
     }
 
-    /// Whether rules looked at how many have approved it.
-    pub(crate) fn asked_for_approvals(&self) -> bool {
-        self.asked_for_approvals.load(Ordering::Relaxed)
+    /// Whether any rule looks at how many have approved a request.
+    pub(crate) fn may_ask_for_approvals(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.look_at_approvals())
     }
 
     /// What the request took so far.
@@ -234,7 +231,6 @@ impl<'e> Session<'e> {
             facts.encryption_context = Some(self.encryption_context.clone());
         }
         if looks.approvals {
-            self.asked_for_approvals.store(true, Ordering::Relaxed);
             facts.approvals = Some(self.approvals.load(Ordering::Relaxed));
         }
         if looks.time {

@@ -143,6 +143,11 @@ impl RuleSet {
         rules.map(|rule| rule.name.to_string()).collect()
     }
 
+    /// Whether any rule looks at how many have approved a request.
+    pub(super) fn look_at_approvals(&self) -> bool {
+        self.rules.iter().any(|rule| rule.looks.approvals)
+    }
+
     fn add(&mut self, policy: &Policy) -> Result<()> {
         let whom = whom(&policy.principal_constraint());
         let resource = self.resource(&policy.resource_constraint());

@@ -9,6 +9,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use keyreeve_core::ErrorKind;
 use keyreeve_core::access::{Action, ActionGroup, Caller};
 use keyreeve_core::engine::Rehearsal;
 use keyreeve_core::model::ObjectId;
@@ -183,12 +184,21 @@ async fn rehearse(
     let mut batch = Batch { ticket, outputs, ..Batch::new(kmip, caller, version, rehearsal) };
     let mut undone = Vec::with_capacity(items.len());
     for item in items {
-        let mut answer = match copied(item, version) {
-            Ok(copy) => batch.item(copy).await,
-            Err(failure) => batch.failed(item.operation, item.unique_batch_item_id.clone(), failure),
+        let refused = |batch: &Batch<'_>, failure| {
+            batch.failed(item.operation, item.unique_batch_item_id.clone(), failure)
+        };
+        let mut answer = match kmip.engine.refuse_flood(caller) {
+            Err(error) => refused(&batch, error.into()),
+            Ok(()) => match copied(item, version) {
+                Ok(copy) => batch.item(copy).await,
+                Err(failure) => refused(&batch, failure),
+            },
         };
         if answer.result_status != ResultStatus::Success {
-            batch.record_undone(answer.result_message.as_deref().unwrap_or_default()).await;
+            let recorded = batch.record_undone(answer.result_message.as_deref().unwrap_or_default()).await;
+            if let Err(failure) = recorded {
+                answer = refused(&batch, failure);
+            }
             undone.push(Answer::new(answer, version));
             return Some(undone);
         }
@@ -357,11 +367,19 @@ impl<'a> Batch<'a> {
     }
 
     /// Puts on record that what was run last, and all before it, was not done.
-    async fn record_undone(&mut self, cause: &str) {
-        let Some((action, subject)) = self.latest.take() else { return };
+    ///
+    /// # Errors
+    /// Where it is not on record, so that nothing may be told of it.
+    async fn record_undone(&mut self, cause: &str) -> Result<(), Failure> {
+        let Some((action, subject)) = self.latest.take() else { return Ok(()) };
         let undone = Undone { action, subject, detail: format!("undone with its whole batch: {cause}") };
-        // The entry is itself that of a failure; a journal that cannot take it stops the server by its own way.
-        let _ = execute(&self.kmip.engine, self.caller, undone).await;
+        match execute(&self.kmip.engine, self.caller, undone).await {
+            Err(error) if matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::Unavailable) => {
+                Err(error.into())
+            }
+            // The entry is itself that of a failure.
+            _ => Ok(()),
+        }
     }
 
     /// As `item`, where that is part of what it does itself.
